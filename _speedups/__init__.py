@@ -1,0 +1,1 @@
+"""The compiled kernels of the two data paths; imports nothing of ``connector``."""

@@ -1,0 +1,40 @@
+# C11 fences and orderings as gcc builtins, so that x86-64 and aarch64 both get what the ring and the cells need.
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <time.h>
+    #define CONNECTOR_LOAD_ACQUIRE(p)      __atomic_load_n((p), __ATOMIC_ACQUIRE)
+    #define CONNECTOR_LOAD_RELAXED(p)      __atomic_load_n((p), __ATOMIC_RELAXED)
+    #define CONNECTOR_STORE_RELAXED(p, v)  __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+    #define CONNECTOR_STORE_RELEASE(p, v)  __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+    #define CONNECTOR_FENCE_RELEASE()      __atomic_thread_fence(__ATOMIC_RELEASE)
+    #define CONNECTOR_FENCE_ACQUIRE()      __atomic_thread_fence(__ATOMIC_ACQUIRE)
+    #define CONNECTOR_FENCE_SEQ_CST()      __atomic_thread_fence(__ATOMIC_SEQ_CST)
+    #if defined(__x86_64__)
+    #define CONNECTOR_PAUSE()              __builtin_ia32_pause()
+    #elif defined(__aarch64__)
+    #define CONNECTOR_PAUSE()              __asm__ __volatile__("yield")
+    #else
+    #define CONNECTOR_PAUSE()              ((void)0)
+    #endif
+    #define CONNECTOR_LIKELY(x)            __builtin_expect(!!(x), 1)
+    #define CONNECTOR_UNLIKELY(x)          __builtin_expect(!!(x), 0)
+    static inline int64_t connector_monotonic_ns(void) {
+      struct timespec now;
+      clock_gettime(CLOCK_MONOTONIC, &now);
+      return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    }
+    """
+    uint64_t load_acquire "CONNECTOR_LOAD_ACQUIRE" (const uint64_t* p) noexcept nogil
+    uint64_t load_relaxed "CONNECTOR_LOAD_RELAXED" (const uint64_t* p) noexcept nogil
+    void store_relaxed "CONNECTOR_STORE_RELAXED" (uint64_t* p, uint64_t v) noexcept nogil
+    void store_release "CONNECTOR_STORE_RELEASE" (uint64_t* p, uint64_t v) noexcept nogil
+    void fence_release "CONNECTOR_FENCE_RELEASE" () noexcept nogil
+    void fence_acquire "CONNECTOR_FENCE_ACQUIRE" () noexcept nogil
+    void fence_seq_cst "CONNECTOR_FENCE_SEQ_CST" () noexcept nogil
+    void pause "CONNECTOR_PAUSE" () noexcept nogil
+    bint likely "CONNECTOR_LIKELY" (bint x) noexcept nogil
+    bint unlikely "CONNECTOR_UNLIKELY" (bint x) noexcept nogil
+    int64_t monotonic_ns "connector_monotonic_ns" () noexcept nogil

@@ -1,0 +1,1 @@
+"""Shared memory: segments, the attach server and the strategy's side."""

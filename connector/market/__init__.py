@@ -1,0 +1,1 @@
+"""Keeping books true: the venue's numbered rules, subscriptions, resync."""

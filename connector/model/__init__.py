@@ -1,0 +1,1 @@
+"""What everything else talks about: instruments, records, states, counters; no I/O, no clock."""

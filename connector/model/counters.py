@@ -1,0 +1,75 @@
+"""Every counter of the daemon: one id and one sentence each; `top`, the exporter and the tests read this list.
+
+The ids index the counter array of the market segment; ``_speedups`` uses the same numbers (a test compares).
+"""
+
+from enum import Enum
+
+
+class Counter(Enum):
+    FRAMES = 0, "WebSocket data frames received"
+    FRAME_BYTES = 1, "bytes of those frames"
+    FAST = 2, "frames decoded by the compiled codec"
+    FALLBACK = 3, "frames taken by the msgspec decoder"
+    UNDECODABLE = 4, "frames neither decoder could read"
+    UNKNOWN_EVENT = 5, "frames of an event type this version does not know"
+    UNKNOWN_SYMBOL = 6, "events of an instrument that is not configured"
+    COMPRESSED = 7, "frames refused because they were compressed"
+    OVERSIZED = 8, "messages refused because they were larger than the cap"
+    FRAGMENTED = 9, "messages joined from fragments"
+    PINGS = 10, "pings of a venue answered"
+    RECORDS = 11, "records written to the market ring"
+    DELTAS = 12, "depth messages applied"
+    DUPLICATES = 13, "depth messages dropped because a newer one was already applied"
+    GAPS = 14, "gaps found in depth streams"
+    RESYNCS = 15, "books made live again after a gap"
+    SNAPSHOTS = 16, "snapshots received"
+    SNAPSHOTS_LATE = 17, "snapshots dropped: asked under an earlier connection"
+    SNAPSHOTS_OLD = 18, "snapshots dropped: older than the first buffered event"
+    SNAPSHOT_ERRORS = 19, "snapshot requests that failed"
+    BUFFER_OVERFLOWS = 20, "books restarted because their buffer was full"
+    VENUE_RESETS = 21, "update ids that went backwards on a line"
+    CROSSED = 22, "live books seen with best bid at or above best ask"
+    NUMBER_ERRORS = 23, "numbers that do not fit the instrument's scale"
+    BBO_OLD = 24, "best bid/ask updates overtaken by a newer one"
+    CONNECTS = 25, "WebSocket connections opened"
+    DISCONNECTS = 26, "WebSocket connections lost"
+    CONNECT_ERRORS = 27, "WebSocket connection attempts that failed"
+    SILENT = 28, "streams found silent"
+    SUBSCRIBE_ERRORS = 29, "subscriptions the venue refused or never served"
+    HTTP_REQUESTS = 30, "HTTP requests sent"
+    HTTP_ERRORS = 31, "HTTP requests without a usable answer"
+    HTTP_THROTTLED = 32, "HTTP answers 429 or 418"
+    ATTACHES = 33, "strategies that attached"
+    ATTACH_REFUSED = 34, "attach requests refused"
+    SESSIONS_ENDED = 35, "strategy sessions that ended"
+    DOORBELLS = 36, "sleeping strategies woken"
+    CONTROL_ERRORS = 37, "malformed messages on the control socket"
+    INSTRUMENT_CHANGES = 38, "instruments whose rules or status changed"
+    STALLS = 39, "loop callbacks longer than 200 us"
+    BOOKS_REBUILT = 40, "books rebuilt because the tick or the window changed"
+
+    def __new__(cls, index: int, sentence: str) -> "Counter":
+        member = object.__new__(cls)
+        member._value_ = index
+        member.sentence = sentence
+        return member
+
+    sentence: str
+
+
+class Hop(Enum):
+    """Latency histograms of the market segment, by the hop they measure."""
+
+    RECV_TO_PUBLISH = 0, "frame callback to record readable"
+    VENUE_TO_RECV = 1, "venue's event time to frame callback (two clocks)"
+    LOOP_CALLBACK = 2, "longest time the loop was away, by turn"
+    SNAPSHOT = 3, "snapshot asked to book live"
+
+    def __new__(cls, index: int, sentence: str) -> "Hop":
+        member = object.__new__(cls)
+        member._value_ = index
+        member.sentence = sentence
+        return member
+
+    sentence: str

@@ -1,0 +1,65 @@
+"""An instrument as every part of the connector sees it: names, scales, grid and the venue's filters, all exact."""
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+ABSENT = -(2**63)
+"""A number the venue did not give (``CONNECTOR_ABSENT``)."""
+MARK_EXPONENT = 8
+RATE_EXPONENT = 8
+
+
+class Status(IntEnum):
+    """Whether the venue takes orders; every unknown word of a venue is ``UNKNOWN``, not tradable."""
+
+    UNKNOWN = 0
+    TRADING = 1
+    PENDING = 2
+    HALTED = 3
+    SETTLING = 4
+    CLOSED = 5
+
+
+class ContractType(IntEnum):
+    UNKNOWN = 0
+    PERPETUAL = 1
+    DELIVERY = 2
+    SPOT = 3
+
+
+class Instrument(Struct, frozen=True, kw_only=True):
+    """One tradable instrument.
+
+    ``*_e`` are integers in units of 10**-exponent: ``price_exponent`` for prices, ``qty_exponent`` for quantities,
+    eight decimals for notional and multipliers. The exponents are fixed when the instrument is loaded and do not
+    follow a later change of tick.
+    """
+
+    symbol: str
+    exchange: str
+    base: str = ""
+    quote: str = ""
+    margin: str = ""
+    contract: ContractType = ContractType.UNKNOWN
+    status: Status = Status.UNKNOWN
+    price_exponent: int
+    qty_exponent: int
+    price_digits: int
+    """Decimals the venue writes in prices; for showing only."""
+    qty_digits: int
+    tick_e: int
+    step_e: int
+    min_price_e: int = ABSENT
+    max_price_e: int = ABSENT
+    min_qty_e: int = ABSENT
+    max_qty_e: int = ABSENT
+    market_step_e: int = ABSENT
+    market_min_qty_e: int = ABSENT
+    market_max_qty_e: int = ABSENT
+    min_notional_e: int = ABSENT
+    multiplier_up_e: int = ABSENT
+    multiplier_down_e: int = ABSENT
+    contract_size_e: int = 10**8
+    onboard_ns: int = 0
+    delivery_ns: int = 0

@@ -1,0 +1,46 @@
+"""States of feeds and books, and the table of moves between them; the values are the shared memory's."""
+
+from enum import IntEnum
+
+
+class State(IntEnum):
+    """What a reader may believe of a book or a feed."""
+
+    DOWN = 0
+    """No connection serves it."""
+    SYNCING = 1
+    """Connected, no valid base yet."""
+    LIVE = 2
+    """Correct at its update id."""
+    BEHIND = 3
+    """Correct at its update id; one line is missing a message that another may still bring."""
+    STALE = 4
+    """Correct when last heard of, but silent for too long."""
+    GAP = 5
+    """A message is missing: the book is wrong."""
+    RESYNC = 6
+    """Wrong, and a new base is being fetched."""
+
+
+class FeedKind(IntEnum):
+    """Which feed of an instrument a FeedState record speaks of."""
+
+    BOOK = 1
+    BBO = 2
+    TRADE = 3
+    MARK_PRICE = 4
+
+
+VALID = frozenset({State.LIVE, State.BEHIND})
+"""States in which the book equals the venue's at its update id."""
+
+MOVES: dict[State, frozenset[State]] = {
+    State.DOWN: frozenset({State.SYNCING}),
+    State.SYNCING: frozenset({State.LIVE, State.DOWN}),
+    State.LIVE: frozenset({State.BEHIND, State.STALE, State.GAP, State.DOWN}),
+    State.BEHIND: frozenset({State.LIVE, State.STALE, State.GAP, State.DOWN}),
+    State.STALE: frozenset({State.LIVE, State.GAP, State.DOWN}),
+    State.GAP: frozenset({State.RESYNC, State.DOWN}),
+    State.RESYNC: frozenset({State.LIVE, State.GAP, State.DOWN}),
+}
+"""Nothing outside this table changes a state."""

@@ -1,0 +1,1 @@
+"""The simulated venue: serves the venues' own protocols from the same tables."""

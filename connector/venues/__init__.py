@@ -1,0 +1,1 @@
+"""One folder a venue, loaded by name; ``contract`` says what each must provide."""

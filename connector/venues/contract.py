@@ -1,0 +1,300 @@
+"""What a venue must provide: data first, then a handful of pure functions.
+
+The shell (``transport``, ``market``, ``app``) knows a venue only through this page. If it ever needs to ask which
+venue it serves, a field is missing here. ``load("binance_usdm")`` imports the folder and takes its ``VENUE``; there
+is no registry to edit.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, IntEnum
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from connector.errors import ConfigError
+from connector.model.instrument import Instrument
+
+
+class Channel(Enum):
+    """The market data a venue can be asked for, by its neutral name (the one used in configuration)."""
+
+    DEPTH = "depth"
+    BBO = "bbo"
+    TRADE = "trade"
+    AGG_TRADE = "agg_trade"
+    MARK_PRICE = "mark_price"
+
+
+class Security(IntEnum):
+    NONE = 0
+    KEY = 1
+    SIGNED = 2
+
+
+class Retry(Enum):
+    """What may follow when no answer came."""
+
+    SAFE = "safe"
+    """Reading: ask again."""
+    QUERY = "query"
+    """It may have happened: find out before anything else."""
+
+
+class Outcome(Enum):
+    """What an HTTP answer means for whoever asked."""
+
+    OK = "ok"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    THROTTLED = "throttled"
+    BANNED = "banned"
+    NOT_EXECUTED = "not executed"
+    """Certain failure on the venue's side; trying again later is safe."""
+
+
+class Request(Struct, frozen=True):
+    """One HTTP request, ready to be sent; ``weight`` counts against ``pool``."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    weight: int = 1
+    pool: str = ""
+    name: str = ""
+    """The endpoint's name, for counters and logs."""
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+class Answer(Struct, frozen=True):
+    """What an HTTP answer was judged to be."""
+
+    outcome: Outcome
+    code: int = 0
+    """The venue's own code, 0 when it gave none."""
+    message: str = ""
+    retry_after_ns: int = 0
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One row of a venue's REST table; the client, the simulator, the budget and the docs page derive from it."""
+
+    name: str
+    method: str
+    path: str
+    security: Security = Security.NONE
+    weight: Callable[[Mapping[str, Any]], int]
+    params: type[Struct]
+    result: Any
+    pool: str
+    retry: Retry = Retry.SAFE
+
+
+class Pool(Struct, frozen=True):
+    """A rate limit: at most ``limit`` units in each window of ``window_ns``."""
+
+    name: str
+    limit: int
+    window_ns: int
+    header: str = ""
+    """Response header (lower case) that carries the venue's own count, if there is one."""
+
+
+class Heartbeat(Struct, frozen=True):
+    """How a connection is kept alive and when it counts as dead."""
+
+    pong_by_venue_ping: bool = True
+    ping_every_ns: int = 0
+    """Send our own ping this often; 0: never."""
+    silence_ns: int = 60_000_000_000
+    """Drop the connection when nothing at all arrived for this long."""
+    lifetime_ns: int = 0
+    """The venue cuts a connection after this long; it is replaced before. 0: never."""
+
+
+class Limits(Struct, frozen=True):
+    """What one connection may do."""
+
+    streams: int
+    messages: int
+    """Client messages in any window of ``window_ns``, pings and pongs counted."""
+    window_ns: int
+    connects: int
+    """Connection attempts in any window of ``connects_window_ns``, per source address."""
+    connects_window_ns: int
+    streams_per_message: int
+    max_message: int
+    """Bytes of the largest message that is accepted from the venue."""
+
+
+class Route(Struct, frozen=True):
+    """One class of WebSocket URL and the channels it serves."""
+
+    name: str
+    path: str
+    channels: frozenset[Channel]
+
+
+class Subscription(Struct, frozen=True):
+    """One stream of one instrument."""
+
+    instrument: str
+    channel: Channel
+    stream: str
+    """The venue's name of the stream, as sent in the subscribe message and seen in its frames."""
+    quiet_ns: int
+    """LIVE turns STALE when the stream is silent for longer (its normal rate, with a wide margin)."""
+
+
+class Control(Struct, frozen=True):
+    """A frame that answers a control message."""
+
+    request_id: int | None
+    ok: bool
+    fatal: bool = False
+    """The venue closes the connection after this one."""
+    message: str = ""
+    result: Any = None
+
+
+class Depth(Struct, frozen=True, gc=False):
+    """One depth message in scaled integers, flat ``[price_e, qty_e, ...]`` sides; the oracle's form of a BookDelta."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    prev_id: int
+    venue_ns: int
+    transaction_ns: int
+    bids: list[int]
+    asks: list[int]
+
+
+class Snapshot(Struct, frozen=True):
+    """A full book at ``last_id`` in scaled integers, flat sides, best first."""
+
+    last_id: int
+    venue_ns: int
+    bids: list[int]
+    asks: list[int]
+
+
+class Bbo(Struct, frozen=True, gc=False):
+    symbol: str
+    update_id: int
+    venue_ns: int
+    transaction_ns: int
+    bid_price_e: int
+    bid_qty_e: int
+    ask_price_e: int
+    ask_qty_e: int
+
+
+class Trade(Struct, frozen=True, gc=False):
+    symbol: str
+    trade_id: int
+    first_trade_id: int
+    last_trade_id: int
+    venue_ns: int
+    transaction_ns: int
+    price_e: int
+    qty_e: int
+    normal_qty_e: int
+    side: int
+    """The aggressor: 1 buy, 2 sell."""
+    aggregate: bool
+    origin: int
+    """1 market; 2 anything else the venue mixes in (insurance fund and the like): not a market price."""
+
+
+class MarkPrice(Struct, frozen=True, gc=False):
+    symbol: str
+    venue_ns: int
+    mark_e: int
+    index_e: int
+    settle_e: int
+    average_e: int
+    rate_e: int
+    next_funding_ns: int
+
+
+class UnknownEvent(Struct, frozen=True):
+    """A well-formed event this version does not know."""
+
+    kind: str
+
+
+Event = Depth | Bbo | Trade | MarkPrice | Control | UnknownEvent
+
+
+class Scales(Protocol):
+    """Gives the exponents of a symbol; None when the symbol is not configured."""
+
+    def __call__(self, symbol: str) -> Instrument | None: ...
+
+
+class Venue(Struct, frozen=True, kw_only=True):
+    """A venue, market side."""
+
+    folder: str
+    name: str
+    """The exchange name strategies use, e.g. ``BinanceU``."""
+    rest_url: str
+    ws_url: str
+    host_override_note: str = ""
+    routes: tuple[Route, ...]
+    heartbeat: Heartbeat
+    limits: Limits
+    pools: tuple[Pool, ...]
+    endpoints: Mapping[str, Endpoint]
+    lines: int
+    """How many connections may serve the same depth stream at once (1: the ids do not allow more)."""
+    codec: Callable[[Any], Any]
+    """Makes the compiled codec from the market segment's memory (see ``_speedups.codec_<name>``)."""
+
+    instruments_request: Callable[[], Request]
+    instruments: Callable[[bytes], list[Instrument]]
+    """Decode the instruments answer; raises ValueError naming the symbol and field at fault."""
+    pools_of: Callable[[bytes], tuple[Pool, ...]]
+    """The limits the venue states itself in that answer."""
+    subscription: Callable[[Instrument, Channel, Mapping[str, Any]], Subscription]
+    subscribe: Callable[[Sequence[str], int], bytes]
+    unsubscribe: Callable[[Sequence[str], int], bytes]
+    snapshot_request: Callable[[Instrument], Request]
+    snapshot: Callable[[bytes, Instrument], Snapshot]
+    decode: Callable[[bytes, Scales], Event | list[Event]]
+    """The msgspec decoder: total, the oracle of the compiled codec. Raises ValueError on what is not an event."""
+    judge: Callable[[int, Mapping[str, str], bytes], Answer]
+    """Classify an HTTP answer from status, headers (lower-case names) and body."""
+    used: Callable[[Mapping[str, str]], Mapping[str, int]]
+    """The venue's own count of used units by pool, from response headers."""
+
+
+def load(name: str) -> Venue:
+    """The venue called ``name``: its folder or its exchange name, any case."""
+    wanted = name.lower()
+    for folder in folders():
+        venue = _take(folder)
+        if wanted in (folder, venue.name.lower()):
+            return venue
+    known = ", ".join(f"{folder} ({_take(folder).name})" for folder in folders())
+    raise ConfigError(f"no venue {name!r}; there are: {known}")
+
+
+def folders() -> list[str]:
+    """The folders under ``connector/venues``."""
+    import connector.venues
+
+    return sorted(found.name for found in pkgutil.iter_modules(connector.venues.__path__) if found.ispkg)
+
+
+def _take(folder: str) -> Venue:
+    venue = importlib.import_module(f"connector.venues.{folder}").VENUE
+    assert isinstance(venue, Venue)
+    return venue

@@ -1,0 +1,17 @@
+"""Fixtures every test may use: where the recordings are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of the real recordings; tests that need it skip, visibly, where it is absent."""
+    folder = Path(os.environ.get("CONNECTOR_RECORDINGS", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder} (set CONNECTOR_RECORDINGS)")
+    return folder
