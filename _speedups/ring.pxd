@@ -17,6 +17,3 @@ cdef RecordHeader* ring_claim(Ring* ring, uint64_t max_bytes) noexcept nogil
 # Stamps publish_ns and sequence and makes the claimed record visible with its true length (rounded up to 64).
 cdef void ring_commit(Ring* ring, RecordHeader* record, uint64_t length) noexcept nogil
 
-cdef class RingWriter:
-    cdef Ring ring
-    cdef object memory            # keeps the mapping alive
