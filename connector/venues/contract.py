@@ -1,7 +1,9 @@
 """What a venue must provide: data first, then a handful of pure functions.
 
-The shell (``transport``, ``market``, ``app``) knows a venue only through this page. If it ever needs to ask which
-venue it serves, a field is missing here. ``load("binance_usdm")`` imports the folder and takes its ``VENUE``; there
+The shell (``transport``, ``market``, ``app``) knows a venue only through this page. If it ever
+needs to ask which
+venue it serves, a field is missing here. ``load("binance_usdm")`` imports the folder and takes its
+``VENUE``; there
 is no registry to edit.
 """
 
@@ -18,7 +20,8 @@ from connector.model.instrument import Instrument
 
 
 class Channel(Enum):
-    """The market data a venue can be asked for, by its neutral name (the one used in configuration)."""
+    """The market data a venue can be asked for, by its neutral name (the one used in
+    configuration)."""
 
     DEPTH = "depth"
     BBO = "bbo"
@@ -83,7 +86,8 @@ class Answer(Struct, frozen=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One row of a venue's REST table; the client, the simulator, the budget and the docs page derive from it."""
+    """One row of a venue's REST table; the client, the simulator, the budget and the docs page
+    derive from it."""
 
     name: str
     method: str
@@ -103,7 +107,9 @@ class Pool(Struct, frozen=True):
     limit: int
     window_ns: int
     header: str = ""
-    """Response header (lower case) that carries the venue's own count, if there is one."""
+    """Response header (lower case) that carries the venue's own count, if there is one.
+
+    Several pools may share a name (orders per 10 s and per minute): then all of them apply."""
 
 
 class Heartbeat(Struct, frozen=True):
@@ -149,7 +155,19 @@ class Subscription(Struct, frozen=True):
     stream: str
     """The venue's name of the stream, as sent in the subscribe message and seen in its frames."""
     quiet_ns: int
-    """LIVE turns STALE when the stream is silent for longer (its normal rate, with a wide margin)."""
+    """LIVE turns STALE when the stream is silent for longer (its normal rate, with a wide
+    margin)."""
+    period_ns: int = 0
+    """The venue sends at most one message in each period of this length; 0: as they happen."""
+
+
+class Listing(Struct, frozen=True):
+    """The instruments of a venue's answer, and one sentence for each symbol that could not be
+    used."""
+
+    instruments: list[Instrument]
+    faults: list[str]
+    """Each names the symbol and the field, e.g. ``BTCUSDT: PRICE_FILTER.tickSize: missing``."""
 
 
 class Control(Struct, frozen=True):
@@ -164,7 +182,8 @@ class Control(Struct, frozen=True):
 
 
 class Depth(Struct, frozen=True, gc=False):
-    """One depth message in scaled integers, flat ``[price_e, qty_e, ...]`` sides; the oracle's form of a BookDelta."""
+    """One depth message in scaled integers, flat ``[price_e, qty_e, ...]`` sides; the oracle's form
+    of a BookDelta."""
 
     symbol: str
     first_id: int
@@ -210,7 +229,8 @@ class Trade(Struct, frozen=True, gc=False):
     """The aggressor: 1 buy, 2 sell."""
     aggregate: bool
     origin: int
-    """1 market; 2 anything else the venue mixes in (insurance fund and the like): not a market price."""
+    """1 market; 2 anything else the venue mixes in (insurance fund and the like): not a market
+    price."""
 
 
 class MarkPrice(Struct, frozen=True, gc=False):
@@ -230,7 +250,14 @@ class UnknownEvent(Struct, frozen=True):
     kind: str
 
 
-Event = Depth | Bbo | Trade | MarkPrice | Control | UnknownEvent
+class UnknownSymbol(Struct, frozen=True):
+    """A known event of a symbol that is not configured."""
+
+    symbol: str
+    kind: str
+
+
+Event = Depth | Bbo | Trade | MarkPrice | Control | UnknownEvent | UnknownSymbol
 
 
 class Scales(Protocol):
@@ -247,20 +274,27 @@ class Venue(Struct, frozen=True, kw_only=True):
     """The exchange name strategies use, e.g. ``BinanceU``."""
     rest_url: str
     ws_url: str
-    host_override_note: str = ""
+    config: type[Struct]
+    """The venue's own section of the configuration; unknown keys are refused."""
+    configured: "Callable[[Any], Venue]"
+    """The venue as that section wants it: other hosts, other routes."""
     routes: tuple[Route, ...]
     heartbeat: Heartbeat
     limits: Limits
     pools: tuple[Pool, ...]
     endpoints: Mapping[str, Endpoint]
     lines: int
-    """How many connections may serve the same depth stream at once (1: the ids do not allow more)."""
+    """How many connections may serve the same depth stream at once (1: the ids do not allow
+    more)."""
     codec: Callable[[Any], Any]
-    """Makes the compiled codec from the market segment's memory (see ``_speedups.codec_<name>``)."""
+    """Makes the compiled codec from the market segment's memory (see
+    ``_speedups.codec_<name>``)."""
 
     instruments_request: Callable[[], Request]
-    instruments: Callable[[bytes], list[Instrument]]
-    """Decode the instruments answer; raises ValueError naming the symbol and field at fault."""
+    instruments: Callable[[bytes], Listing]
+    """Decode the instruments answer; one bad symbol does not lose the others. Raises ValueError
+    when the whole
+    answer cannot be read."""
     pools_of: Callable[[bytes], tuple[Pool, ...]]
     """The limits the venue states itself in that answer."""
     subscription: Callable[[Instrument, Channel, Mapping[str, Any]], Subscription]
@@ -269,11 +303,23 @@ class Venue(Struct, frozen=True, kw_only=True):
     snapshot_request: Callable[[Instrument], Request]
     snapshot: Callable[[bytes, Instrument], Snapshot]
     decode: Callable[[bytes, Scales], Event | list[Event]]
-    """The msgspec decoder: total, the oracle of the compiled codec. Raises ValueError on what is not an event."""
+    """The msgspec decoder: total, the oracle of the compiled codec. Raises ValueError on what is
+    not an event."""
     judge: Callable[[int, Mapping[str, str], bytes], Answer]
-    """Classify an HTTP answer from status, headers (lower-case names) and body."""
+    """Classify an HTTP answer from status, headers (any case) and body."""
     used: Callable[[Mapping[str, str]], Mapping[str, int]]
-    """The venue's own count of used units by pool, from response headers."""
+    """The venue's own counts by header name (lower case, as in ``Pool.header``); what it did not
+    give is absent."""
+
+    recorded: Callable[[bytes], str]
+    """The endpoint whose answer a recorded line without an URL is, by name; "" when it is a
+    stream's frame."""
+    depth_symbol: Callable[[bytes], str]
+    """The symbol of a frame that changes a book, "" for every other frame; cheap and never
+    raises."""
+    wire_instrument: Callable[[str, bytes], Instrument]
+    """An instrument as a snapshot's own text shows it: decimals as written, the grid that fits its
+    prices."""
 
 
 def load(name: str) -> Venue:
@@ -291,7 +337,9 @@ def folders() -> list[str]:
     """The folders under ``connector/venues``."""
     import connector.venues
 
-    return sorted(found.name for found in pkgutil.iter_modules(connector.venues.__path__) if found.ispkg)
+    return sorted(
+        found.name for found in pkgutil.iter_modules(connector.venues.__path__) if found.ispkg
+    )
 
 
 def _take(folder: str) -> Venue:
