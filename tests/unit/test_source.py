@@ -1,0 +1,194 @@
+"""The laws of the source tree: who may import whom, what that loads, how long a file may be."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.model.counters import Counter, Hop
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "connector"
+KERNELS = ROOT / "_speedups"
+LONGEST = 600
+
+BASE = {"errors", "clock", "model", "_speedups"}
+MAY_IMPORT = {
+    "errors": set(),
+    "clock": set(),
+    "_speedups": set(),
+    "model": {"_speedups", "errors"},
+    "protocol": {"_speedups", "errors", "model"},
+    "venues": {"_speedups", "errors", "model", "protocol"},
+    "market": BASE | {"protocol", "venues"},
+    "ipc": BASE,
+    "transport": BASE | {"protocol", "venues.contract"},
+    "sim": BASE | {"protocol", "transport", "venues"},
+    "config": BASE | {"protocol", "venues.contract"},
+    "daemon": BASE | {"protocol", "config"},
+    "app": BASE | {"protocol", "venues", "market", "ipc", "transport", "config", "daemon"},
+    "testing": BASE | {"protocol", "venues", "market", "ipc", "sim"},
+    "__init__": BASE | {"ipc"},
+    "__main__": {"cli"},
+    "cli": {
+        *BASE,
+        "protocol",
+        "venues",
+        "market",
+        "ipc",
+        "transport",
+        "sim",
+        "config",
+        "daemon",
+        "app",
+    }
+    | {"__init__"},
+}
+"""What each part may import of the others; itself always."""
+
+SHELL = ("transport/", "sim/", "ipc/server", "ipc/client", "app.py", "daemon.py", "cli/")
+"""The parts that may know sockets and event loops."""
+PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")
+LOOPS = {"asyncio", "socket", "selectors", "ssl", "uvloop", "picows", "aiofastnet", "threading"}
+
+
+def python_files() -> list[Path]:
+    """Every Python file of the package, the compiled part's apart."""
+    return [
+        path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if "_speedups" not in path.relative_to(PACKAGE).parts
+    ]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and absolute dotted name of everything a file imports, inside functions too."""
+    package = ["connector", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, f"{module}.{alias.name}"
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_part_imports_only_what_lies_below_it(path: Path) -> None:
+    part = part_of(path)
+    assert part in MAY_IMPORT, f"{part} has no place in the table of parts"
+    allowed = MAY_IMPORT[part] | {part}
+    for line, name in imports(path):
+        if name == "connector" or not name.startswith("connector."):
+            assert name != "connector" or "__init__" in allowed, f"{path}:{line} imports connector"
+            continue
+        target = name.removeprefix("connector.")
+        known = (
+            target.split(".")[0]
+            if (PACKAGE / target.split(".")[0]).exists()
+            or (PACKAGE / f"{target.split('.')[0]}.py").exists()
+            else "__init__"
+        )
+        fits = known in allowed or any(
+            target.startswith(f"{one}.") for one in allowed if "." in one
+        )
+        assert fits, f"{path}:{line}: {part} must not import {name}"
+
+
+@pytest.mark.parametrize("path", python_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_shell_knows_sockets_and_loops(path: Path) -> None:
+    where = str(path.relative_to(PACKAGE))
+    if where.startswith(SHELL) and not where.startswith(PURE_SIM):
+        return
+    for line, name in imports(path):
+        assert name.split(".")[0] not in LOOPS, f"{path}:{line}: {where} must not import {name}"
+
+
+def test_the_kernels_import_nothing_of_the_package() -> None:
+    wrong = [
+        f"{path.name}:{number}: {text.strip()}"
+        for path in sorted(KERNELS.glob("*.p*"))
+        for number, text in enumerate(path.read_text().splitlines(), 1)
+        if re.match(r"\s*(from|import|cimport)\s+connector\b(?!\._speedups)", text)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", ["connector", "connector.cli"])
+def test_importing_loads_no_loop_and_no_socket_library(module: str) -> None:
+    heavy = {"uvloop", "picows", "asyncio", "aiofastnet", "ssl", "rich"}
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_every_kernel_has_a_stub() -> None:
+    missing = [
+        path.name for path in sorted(KERNELS.glob("*.pyx")) if not path.with_suffix(".pyi").exists()
+    ]
+    assert missing == []
+
+
+def test_every_stub_belongs_to_a_kernel() -> None:
+    stray = [
+        path.name for path in sorted(KERNELS.glob("*.pyi")) if not path.with_suffix(".pyx").exists()
+    ]
+    assert stray == []
+
+
+def test_no_code_asks_which_venue_it_serves() -> None:
+    question = re.compile(r"\bvenue(\.name|\.folder)?\s*[!=]=\s*[\"']")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}: {text.strip()}"
+        for path in [*python_files(), *sorted(KERNELS.glob("*.p*"))]
+        for number, text in enumerate(path.read_text().splitlines(), 1)
+        if question.search(text)
+    ]
+    assert wrong == []
+
+
+def test_no_file_is_too_long() -> None:
+    sources = [
+        path
+        for folder in ("connector", "_speedups", "tests", "bench", "examples", "tools")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".py", ".pyx", ".pxd", ".pyi", ".h", ".c"}
+        and "build" not in path.parts
+        and not path.with_suffix(".pyx").exists() | (path.suffix == ".c" and path.parent == KERNELS)
+    ]
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in sources
+        if (count := len(path.read_text().splitlines())) > LONGEST
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("numbers", [Counter, Hop])
+def test_counters_are_dense_and_say_what_they_count(numbers: type[Counter] | type[Hop]) -> None:
+    assert [member.value for member in numbers] == list(range(len(numbers)))
+    assert all(member.sentence for member in numbers)
+    assert len({member.sentence for member in numbers}) == len(numbers)
+
+
+def test_nothing_speaks_of_the_machine_it_was_written_on() -> None:
+    """Paths of one machine in the source would fail on every other."""
+    wrong = [
+        f"{path.relative_to(ROOT)}"
+        for path in [*python_files(), *sorted(KERNELS.glob("*.p*")), *(ROOT / "docs").rglob("*.md")]
+        if re.search(r"/(?:home|root|work)/|/tmp/(?!connector)", path.read_text())
+    ]
+    assert wrong == []
