@@ -1,0 +1,178 @@
+# Readers over a stretch of bytes: a pointer never travels without its end, and none of these reads past it.
+#
+# A decimal is `[-]digits[.digits][(e|E)[+|-]digits]` and becomes an integer scaled by 10**exponent, exactly:
+# zeros beyond the scale are fine, any other digit there is NUMBER_INEXACT, and what does not fit 63 bits is
+# NUMBER_OVERFLOW. INT64_MIN means "absent" in the shared memory, so it counts as overflow, too.
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+from .atomics cimport likely, unlikely
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #define CONNECTOR_CTZ64(x)         __builtin_ctzll(x)
+    #define CONNECTOR_MUL_U64(a, b, r) __builtin_mul_overflow((uint64_t)(a), (uint64_t)(b), (r))
+    /* Of eight bytes already xored with '0': the high bit of each that is no digit. A carry only reaches bytes behind
+       the first such one, and only the first one is looked at. */
+    #define CONNECTOR_NO_DIGIT(x)      ((((x) + 0x7676767676767676ull) | (x)) & 0x8080808080808080ull)
+    #define CONNECTOR_MAX_VALUE        0x7fffffffffffffffull
+    #define CONNECTOR_MAX_WRITTEN      1000000000000ll
+    static const uint64_t connector_pow10[20] = {
+      1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull, 100000000ull, 1000000000ull,
+      10000000000ull, 100000000000ull, 1000000000000ull, 10000000000000ull, 100000000000000ull,
+      1000000000000000ull, 10000000000000000ull, 100000000000000000ull, 1000000000000000000ull,
+      10000000000000000000ull };
+    """
+    int ctz64 "CONNECTOR_CTZ64" (uint64_t x) noexcept nogil
+    bint multiply "CONNECTOR_MUL_U64" (uint64_t a, uint64_t b, uint64_t* product) noexcept nogil  # true: overflow
+    const uint64_t[20] POW10 "connector_pow10"
+    uint64_t no_digit "CONNECTOR_NO_DIGIT" (uint64_t x) noexcept nogil
+    const uint64_t MAX_VALUE "CONNECTOR_MAX_VALUE"
+    const int64_t MAX_WRITTEN "CONNECTOR_MAX_WRITTEN"         # exponents are read no further: the answer is known
+
+cdef enum NumberStatus:
+    NUMBER_OK = 0
+    NUMBER_INEXACT = 1            # a digit other than zero beyond the scale
+    NUMBER_OVERFLOW = 2           # beyond +-(2**63 - 1) at this scale
+    NUMBER_MALFORMED = 3          # not a decimal number
+
+cdef enum:
+    QUICK_DIGITS = 18             # so many digits fit an int64 whatever they are
+
+cdef struct Cursor:
+    const char* p
+    const char* end
+
+# The value of eight bytes 0..9, the first byte most significant.
+cdef inline uint64_t _eight_digits(uint64_t x) noexcept nogil:
+    x = x * 10 + (x >> 8)
+    return ((x & 0x000000FF000000FFULL) * 0x000F424000000064ULL + ((x >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL) >> 32
+
+# Appends the run of digits at the cursor to `value` and returns how many there were. Wraps beyond 19 digits in all:
+# callers count.
+cdef inline int take_digits(Cursor* cursor, uint64_t* value) noexcept nogil:
+    cdef uint64_t x, other
+    cdef int n, count = 0
+    cdef unsigned char digit
+    while likely(cursor.end - cursor.p >= 8):
+        memcpy(&x, cursor.p, 8)
+        x ^= 0x3030303030303030ULL
+        other = no_digit(x)
+        if other == 0:
+            value[0] = value[0] * POW10[8] + _eight_digits(x)
+            cursor.p += 8
+            count += 8
+            if unlikely(count > 32):                          # nobody asks for more; the slow reader counts again
+                return count
+            continue
+        n = ctz64(other) >> 3
+        if n:
+            value[0] = value[0] * POW10[n] + _eight_digits(x << (64 - 8 * n))
+            cursor.p += n
+        return count + n
+    while cursor.p < cursor.end:
+        digit = <unsigned char>cursor.p[0] - 48
+        if digit > 9:
+            break
+        value[0] = value[0] * 10 + digit
+        cursor.p += 1
+        count += 1
+    return count
+
+cdef inline bint _is_digit(char c) noexcept nogil:
+    return c >= 48 and c <= 57
+
+# Every spelling, any length; the cursor stands behind the number unless it is malformed.
+cdef inline int take_any_decimal(Cursor* cursor, int exponent, int64_t* out) noexcept nogil:
+    cdef const char* p = cursor.p
+    cdef const char* end = cursor.end
+    cdef bint negative = False, exponent_negative = False, point = False
+    cdef uint64_t value = 0
+    cdef int64_t shift = exponent, written = 0
+    cdef int64_t significant = 0, zeros = 0                   # zeros: not yet known to be trailing or not
+    cdef unsigned char digit
+    if p < end and p[0] == 45:
+        negative = True
+        p += 1
+    if p >= end or not _is_digit(p[0]):
+        return NUMBER_MALFORMED
+    while p < end:
+        digit = <unsigned char>p[0] - 48
+        if digit <= 9:
+            shift -= point
+            if digit == 0:
+                zeros += significant > 0
+            else:
+                significant += zeros + 1
+                if significant <= 19:
+                    value = value * POW10[zeros + 1] + digit
+                zeros = 0
+        elif p[0] == 46 and not point and p + 1 < end and _is_digit(p[1]):
+            point = True
+        else:
+            break
+        p += 1
+    if p < end and (p[0] == 101 or p[0] == 69):
+        p += 1
+        if p < end and (p[0] == 43 or p[0] == 45):
+            exponent_negative = p[0] == 45
+            p += 1
+        if p >= end or not _is_digit(p[0]):
+            return NUMBER_MALFORMED
+        while p < end and _is_digit(p[0]):
+            if written < MAX_WRITTEN:
+                written = written * 10 + (p[0] - 48)
+            p += 1
+        shift += -written if exponent_negative else written
+    cursor.p = p
+    if significant == 0:
+        out[0] = 0
+        return NUMBER_OK
+    shift += zeros                                            # value has no trailing zero now
+    if shift < 0:
+        return NUMBER_INEXACT
+    if significant > 19 or shift > 18 or multiply(value, POW10[shift], &value) or value > MAX_VALUE:
+        return NUMBER_OVERFLOW
+    out[0] = -<int64_t>value if negative else <int64_t>value
+    return NUMBER_OK
+
+# The same, with a short way for the plain `digits[.digits]` of at most 18 digits.
+cdef inline int take_decimal(Cursor* cursor, int exponent, int64_t* out) noexcept nogil:
+    cdef const char* start = cursor.p
+    cdef uint64_t value = 0
+    cdef int whole = take_digits(cursor, &value)
+    cdef int fraction = 0
+    if whole and cursor.p < cursor.end and cursor.p[0] == 46:
+        cursor.p += 1
+        fraction = take_digits(cursor, &value)
+        if unlikely(fraction == 0):
+            whole = 0
+    if likely(
+        whole != 0 and whole + fraction <= QUICK_DIGITS and fraction <= exponent and exponent - fraction <= QUICK_DIGITS
+        and (cursor.p == cursor.end or (cursor.p[0] | 32) != 101)
+        and not multiply(value, POW10[exponent - fraction], &value) and value <= MAX_VALUE
+    ):
+        out[0] = <int64_t>value
+        return NUMBER_OK
+    cursor.p = start
+    return take_any_decimal(cursor, exponent, out)
+
+# A JSON number without sign, fraction and exponent, below 2**63.
+cdef inline int take_integer(Cursor* cursor, int64_t* out) noexcept nogil:
+    cdef const char* start = cursor.p
+    cdef uint64_t value = 0
+    cdef int n = take_digits(cursor, &value)
+    if unlikely(n == 0 or (start[0] == 48 and n > 1)):        # JSON writes no leading zero
+        return NUMBER_MALFORMED
+    if unlikely(n > 19 or value > MAX_VALUE):
+        return NUMBER_OVERFLOW
+    out[0] = <int64_t>value
+    return NUMBER_OK
+
+# Whether the next bytes are `text`; if so the cursor moves behind them.
+cdef inline bint take(Cursor* cursor, const char* text, Py_ssize_t length) noexcept nogil:
+    if cursor.end - cursor.p < length or memcmp(cursor.p, text, length) != 0:
+        return False
+    cursor.p += length
+    return True
