@@ -76,7 +76,8 @@ cdef extern from "connector_abi.h" nogil:
         int64_t update_id, venue_ns, recv_ns
         uint32_t bids, asks
         int64_t bid_low_e, ask_high_e
-        Level bid[20], ask[20]
+        Level bid[20]
+        Level ask[20]
 
     ctypedef struct TopEntry:
         BboCell bbo
@@ -91,7 +92,11 @@ cdef extern from "connector_abi.h" nogil:
         int64_t tick_e, step_e, min_price_e, max_price_e, min_qty_e, max_qty_e, market_step_e, market_min_qty_e, market_max_qty_e
         int64_t min_notional_e, multiplier_up_e, multiplier_down_e, contract_size_e, onboard_ns, delivery_ns
         uint64_t generation
-        char exchange[16], symbol[64], base[16], quote[16], margin[16]
+        char exchange[16]
+        char symbol[64]
+        char base[16]
+        char quote[16]
+        char margin[16]
 
     ctypedef struct InstrumentStats:
         uint64_t frames, deltas, bbos, trades, marks, gaps, resyncs, duplicates, fallbacks, crossed, snapshots, last_data_ns

@@ -1,9 +1,14 @@
 from libc.stdint cimport uint64_t
 
-from .layout cimport (
-    Budget, Histogram, InstrumentEntry, InstrumentStats, RingControl, SegmentHeader, TopEntry,
-)
+from .layout cimport Budget, Histogram, InstrumentEntry, InstrumentStats, SegmentHeader, TopEntry
 from .ring cimport Ring
+
+
+cdef class Mapping:               # a shared mapping of a file descriptor; unmapped when the object goes
+    cdef char* base
+    cdef readonly size_t size
+    cdef readonly bint writable
+
 
 cdef class Segment:               # the market segment as its one writer maps it
     cdef SegmentHeader* header
@@ -14,4 +19,6 @@ cdef class Segment:               # the market segment as its one writer maps it
     cdef Histogram* histograms
     cdef Budget* budgets
     cdef Ring ring
-    cdef object memory            # the mmap
+    cdef readonly Mapping memory
+    cdef readonly int fd
+    cdef object __weakref__
