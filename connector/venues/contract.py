@@ -1,10 +1,8 @@
 """What a venue must provide: data first, then a handful of pure functions.
 
 The shell (``transport``, ``market``, ``app``) knows a venue only through this page. If it ever
-needs to ask which
-venue it serves, a field is missing here. ``load("binance_usdm")`` imports the folder and takes its
-``VENUE``; there
-is no registry to edit.
+needs to ask which venue it serves, a field is missing here. ``load("binance_usdm")`` imports the
+folder and takes its ``VENUE``; there is no registry to edit.
 """
 
 import importlib
@@ -12,7 +10,9 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
+import msgspec
 from msgspec import Struct
 
 from connector.errors import ConfigError
@@ -20,8 +20,7 @@ from connector.model.instrument import Instrument
 
 
 class Channel(Enum):
-    """The market data a venue can be asked for, by its neutral name (the one used in
-    configuration)."""
+    """The market data a venue can be asked for, by the neutral name used in configuration."""
 
     DEPTH = "depth"
     BBO = "bbo"
@@ -83,6 +82,9 @@ class Answer(Struct, frozen=True):
     """The venue's own code, 0 when it gave none."""
     message: str = ""
     retry_after_ns: int = 0
+    """Send nothing more for this long; set for THROTTLED and BANNED, the venue's word or a guess."""
+    until_ns: int = 0
+    """The same as an instant of the venue's wall clock, where the venue names one; 0: it did not."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -98,6 +100,19 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     result: Any
     pool: str
     retry: Retry = Retry.SAFE
+
+    def request(self, **params: Any) -> Request:
+        """The request for these parameters; raises ValueError naming one that is wrong."""
+        checked = msgspec.to_builtins(msgspec.convert(params, self.params))
+        given = {name: value for name, value in checked.items() if value is not None}
+        return Request(
+            self.method,
+            self.path,
+            query=urlencode(given, quote_via=quote, safe=""),
+            weight=self.weight(given),
+            pool=self.pool,
+            name=self.name,
+        )
 
 
 class Pool(Struct, frozen=True):
@@ -293,8 +308,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     instruments_request: Callable[[], Request]
     instruments: Callable[[bytes], Listing]
     """Decode the instruments answer; one bad symbol does not lose the others. Raises ValueError
-    when the whole
-    answer cannot be read."""
+    when the whole answer cannot be read."""
     pools_of: Callable[[bytes], tuple[Pool, ...]]
     """The limits the venue states itself in that answer."""
     subscription: Callable[[Instrument, Channel, Mapping[str, Any]], Subscription]

@@ -1,0 +1,23 @@
+"""The venue's own section of the configuration, with the reason for each default."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Url = Annotated[str, Meta(pattern=r"^(https?|wss?)://[^\s?#]+$")]
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[venues.binance_usdm]``."""
+
+    rest_url: Url = "https://fapi.binance.com"
+    ws_url: Url = "wss://fstream.binance.com"
+    depth_speed: Literal["0ms", "100ms", "250ms", "500ms"] = "0ms"
+    """How often depth messages come. 0ms is the fastest and no longer documented; 100ms is."""
+    mark_price_speed: Literal["1s", "3s"] = "1s"
+    trade_route: Literal["public", "market"] = "public"
+    """Which URL class serves ``@trade``: the venue documents neither (NOTES.md)."""
+    snapshot_limit: Literal[5, 10, 20, 50, 100, 500, 1000] = 1000
+    """Levels a side in a snapshot; 1000 costs weight 20 and is what the venue's own steps ask."""
+    lines: Annotated[int, Meta(ge=1, le=4)] = 1
+    """Connections that serve the same depth stream at once."""

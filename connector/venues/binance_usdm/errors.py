@@ -1,0 +1,121 @@
+"""What an HTTP answer means: status, the venue's code, and how long to keep quiet."""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from connector.venues.binance_usdm.schemas import MS, ErrorBody, text
+from connector.venues.contract import Answer, Outcome
+
+SECOND_NS = 1_000_000_000
+LONGEST_S = 3 * 86400
+"""The longest ban the venue documents."""
+THROTTLED_S = 60
+"""429 without Retry-After: the weight window is a minute."""
+BANNED_S = 120
+"""418 without a time: the shortest ban."""
+FIREWALL_S = 300
+"""403 of the firewall in front: "back off for minutes"."""
+
+# Codes whose meaning is not simply "refused" (section 12 of the venue's reference, read calls).
+CODES = {
+    -1000: Outcome.UNKNOWN,
+    -1001: Outcome.NOT_EXECUTED,
+    -1003: Outcome.THROTTLED,
+    -1006: Outcome.UNKNOWN,
+    -1007: Outcome.UNKNOWN,
+    -1008: Outcome.NOT_EXECUTED,
+    -1015: Outcome.THROTTLED,
+    -1016: Outcome.NOT_EXECUTED,
+    -1112: Outcome.NOT_EXECUTED,
+    239999: Outcome.NOT_EXECUTED,
+}
+# 503 without a code: the text decides whether anything can have happened.
+CERTAIN_FAILURES = ("service unavailable", "unable to process your request", "throttled by system")
+BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
+
+_BODY = msgspec.json.Decoder(ErrorBody)
+_JSON = msgspec.json.Decoder(msgspec.Raw)
+
+
+def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Classify an HTTP answer; total: never raises, whatever came."""
+    given = {name.lower(): value for name, value in headers.items()}
+    code, message = _error(body)
+    if not message and status != 200:
+        message = _glimpse(body)
+    if status == 418:
+        return _quiet(Outcome.BANNED, BANNED_S, code, message, given)
+    if status == 429:
+        return _quiet(Outcome.THROTTLED, THROTTLED_S, code, message, given)
+    if status == 403 and not code:
+        return _quiet(Outcome.BANNED, FIREWALL_S, 0, f"refused by the firewall: {message}", given)
+    outcome = CODES.get(code)
+    if outcome is Outcome.THROTTLED:
+        if BANNED_UNTIL.search(message):
+            return _quiet(Outcome.BANNED, BANNED_S, code, message, given)
+        return _quiet(Outcome.THROTTLED, THROTTLED_S, code, message, given)
+    if outcome is not None:
+        return Answer(outcome, code, message)
+    if 200 <= status < 300:
+        return _success(code, message, body)
+    if status == 503 and any(words in message.lower() for words in CERTAIN_FAILURES):
+        return Answer(Outcome.NOT_EXECUTED, code, message)
+    if status >= 500 or status == 408 or status < 200:
+        return Answer(Outcome.UNKNOWN, code, f"HTTP {status}: {message}")
+    return Answer(Outcome.REJECTED, code, message if code else f"HTTP {status}: {message}")
+
+
+def _success(code: int, message: str, body: bytes) -> Answer:
+    if code < 0:
+        return Answer(Outcome.REJECTED, code, message)
+    try:
+        _JSON.decode(body)
+    except (ValueError, RecursionError) as error:
+        return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer ({error}): {_glimpse(body)}")
+    return Answer(Outcome.OK, code, message)
+
+
+def _error(body: bytes) -> tuple[int, str]:
+    """Code and text of ``{"code", "msg"}``; (0, "") for everything else."""
+    try:
+        found = _BODY.decode(body)
+        return int(text(found.code) or 0), found.msg
+    except (ValueError, RecursionError):
+        return 0, ""
+
+
+def _quiet(
+    outcome: Outcome, default_s: int, code: int, message: str, headers: Mapping[str, str]
+) -> Answer:
+    """Keep quiet: as long as Retry-After says, until the time in the text, or the default."""
+    until = BANNED_UNTIL.search(message)
+    until_ns = int(until[1]) * MS if until else 0
+    seconds = _retry_after(headers)
+    if seconds is None and until_ns:
+        seconds = _until(until_ns, headers)
+    if seconds is None:
+        seconds = default_s
+    wait_ns = min(max(seconds, 1), LONGEST_S) * SECOND_NS
+    return Answer(outcome, code, message, wait_ns, until_ns)
+
+
+def _retry_after(headers: Mapping[str, str]) -> int | None:
+    value = headers.get("retry-after", "").strip()
+    return int(value[:9]) if value.isascii() and value.isdigit() else None
+
+
+def _until(until_ns: int, headers: Mapping[str, str]) -> int | None:
+    """Seconds from the answer's own Date to the end of the ban."""
+    try:
+        date_s = int(parsedate_to_datetime(headers.get("date", "")).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return -((date_s * SECOND_NS - until_ns) // SECOND_NS)
+
+
+def _glimpse(body: bytes) -> str:
+    """The first words of a body that is not what it should be, on one line."""
+    return " ".join(body[:200].decode("utf-8", "replace").split())[:120] or "empty body"

@@ -1,0 +1,329 @@
+"""Binance USD-M market data: stream names and control messages out, events in.
+
+Pure: bytes in, records out. ``decode`` is total and exact; the compiled codec is tested against it
+and hands it every frame that is not the common case."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from connector.model.instrument import MARK_EXPONENT, RATE_EXPONENT, Instrument
+from connector.venues.binance_usdm import schemas
+from connector.venues.binance_usdm.schemas import (
+    integer,
+    nanoseconds,
+    number,
+    optional,
+    text,
+    truth,
+)
+from connector.venues.contract import (
+    Bbo,
+    Channel,
+    Control,
+    Depth,
+    Event,
+    MarkPrice,
+    Scales,
+    Snapshot,
+    Subscription,
+    Trade,
+    UnknownEvent,
+    UnknownSymbol,
+)
+
+SECOND_NS = 1_000_000_000
+BUY, SELL = 1, 2
+MARKET_TRADE, OTHER_TRADE = 1, 2
+FATAL_CONTROL = 3
+"""Control error 3, "Invalid JSON": the venue closes the connection after it."""
+
+DEPTH_SPEEDS_NS = {
+    "0ms": 0,
+    "100ms": 100_000_000,
+    "250ms": 250_000_000,
+    "500ms": 500_000_000,
+}
+MARK_PRICE_SPEEDS_NS = {"1s": SECOND_NS, "3s": 3 * SECOND_NS}
+QUIET_NS = {
+    Channel.DEPTH: 15 * SECOND_NS,
+    Channel.BBO: 60 * SECOND_NS,
+    Channel.TRADE: 0,  # a market may go without a trade for hours
+    Channel.AGG_TRADE: 0,
+    Channel.MARK_PRICE: 10 * SECOND_NS,
+}
+
+_FRAME = msgspec.json.Decoder(schemas.Frame)
+_LIST = msgspec.json.Decoder(list[Raw])
+_DEPTH = msgspec.json.Decoder(schemas.DepthUpdate)
+_BOOK_TICKER = msgspec.json.Decoder(schemas.BookTicker)
+_TRADE = msgspec.json.Decoder(schemas.TradeEvent)
+_AGG_TRADE = msgspec.json.Decoder(schemas.AggTradeEvent)
+_MARK_PRICE = msgspec.json.Decoder(schemas.MarkPriceUpdate)
+_SNAPSHOT = msgspec.json.Decoder(schemas.DepthSnapshot)
+_ERROR = msgspec.json.Decoder(schemas.ErrorBody)
+_ANY = msgspec.json.Decoder()
+
+
+def subscription(
+    instrument: Instrument, channel: Channel, options: Mapping[str, Any]
+) -> Subscription:
+    """The stream that carries ``channel``.
+
+    Options: ``depth_speed`` and ``mark_price_speed`` as in the venue's section, ``quiet_ms`` after
+    which the stream counts as stale (0: never)."""
+    unknown = set(options) - {"depth_speed", "mark_price_speed", "quiet_ms"}
+    if unknown:
+        raise ValueError(f"{instrument.symbol}: unknown option {sorted(unknown)[0]!r}")
+    period_ns = 0
+    suffix = {Channel.BBO: "bookTicker", Channel.TRADE: "trade", Channel.AGG_TRADE: "aggTrade"}
+    if channel is Channel.DEPTH:
+        speed = options.get("depth_speed", "0ms")
+        period_ns = DEPTH_SPEEDS_NS[speed]
+        # 250 ms is the plain stream's own pace and has no suffix.
+        kind = "depth" if speed == "250ms" else f"depth@{speed}"
+    elif channel is Channel.MARK_PRICE:
+        speed = options.get("mark_price_speed", "1s")
+        period_ns = MARK_PRICE_SPEEDS_NS[speed]
+        kind = "markPrice" if speed == "3s" else f"markPrice@{speed}"
+    else:
+        kind = suffix[channel]
+    quiet_ns = int(options.get("quiet_ms", QUIET_NS[channel] // 1_000_000)) * 1_000_000
+    stream = f"{instrument.symbol.lower()}@{kind}"
+    return Subscription(instrument.symbol, channel, stream, quiet_ns, period_ns)
+
+
+def subscribe(streams: Sequence[str], request_id: int) -> bytes:
+    return _control("SUBSCRIBE", streams, request_id)
+
+
+def unsubscribe(streams: Sequence[str], request_id: int) -> bytes:
+    return _control("UNSUBSCRIBE", streams, request_id)
+
+
+def _control(method: str, streams: Sequence[str], request_id: int) -> bytes:
+    return msgspec.json.encode({"method": method, "params": list(streams), "id": request_id})
+
+
+def snapshot(body: bytes, instrument: Instrument) -> Snapshot:
+    """Decode a depth answer (R3); raises ValueError naming what is wrong."""
+    try:
+        found = _SNAPSHOT.decode(body)
+        return Snapshot(
+            integer(found.lastUpdateId, "lastUpdateId"),
+            nanoseconds(found.E, "E"),
+            _side(found.bids, instrument, "bids"),
+            _side(found.asks, instrument, "asks"),
+        )
+    except RecursionError:
+        raise ValueError(f"{instrument.symbol}: depth answer nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{instrument.symbol}: depth answer: {error}") from None
+
+
+def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
+    """Everything a market connection may bring, as events; raises ValueError on what is none."""
+    try:
+        if frame.lstrip()[:1] == b"[":
+            return _each(Raw(frame), "", scales)
+        outer = _FRAME.decode(frame)
+        if bytes(outer.data):
+            if bytes(outer.data)[:1] == b"[":
+                return _each(outer.data, outer.stream, scales)
+            inner = _FRAME.decode(outer.data)
+            return _event(inner.e, outer.data, outer.stream, scales)
+        if outer.e:
+            return _event(outer.e, Raw(frame), outer.stream, scales)
+        return _answer(outer)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _each(rows: Raw, stream: str, scales: Scales) -> list[Event]:
+    return [_event(_FRAME.decode(row).e, row, stream, scales) for row in _LIST.decode(rows)]
+
+
+def _event(kind: str, payload: Raw, stream: str, scales: Scales) -> Event:
+    decoder = _EVENTS.get(kind)
+    if decoder is None:
+        return UnknownEvent(kind or stream.partition("@")[2] or "?")
+    if kind == "depthUpdate" and other_depth(stream):
+        return UnknownEvent(stream.partition("@")[2])
+    try:
+        return decoder(payload, scales)
+    except ValueError as error:
+        raise ValueError(f"{kind}: {error}") from None
+
+
+def other_depth(stream: str) -> bool:
+    """Whether a stream of depthUpdate events is not the diff stream.
+
+    ``@depth20`` brings a whole top each time and ``@rpiDepth`` other orders: neither may change
+    the book."""
+    name = stream.partition("@")[2]
+    return bool(name) and name != "depth" and not name.startswith("depth@")
+
+
+def _answer(outer: schemas.Frame) -> Control:
+    """A control reply, or an error bare (``{"code","msg"}``) or wrapped (``{"error":{…}}``)."""
+    request = text(outer.id)
+    request_id = int(request) if request.isascii() and request.isdigit() else None
+    code, message = outer.code, outer.msg
+    if bytes(outer.error) not in (b"", b"null"):
+        error = _ERROR.decode(outer.error)
+        code, message = error.code, error.msg
+    if text(code):
+        number_ = integer(code, "code")
+        return Control(request_id, False, number_ == FATAL_CONTROL, f"{number_}: {message}")
+    if not bytes(outer.result):
+        raise ValueError("neither an event nor the answer to a control message")
+    return Control(request_id, True, result=_ANY.decode(outer.result))
+
+
+def _depth(payload: Raw, scales: Scales) -> Event:
+    found = _DEPTH.decode(payload)
+    instrument = scales(found.s)
+    if instrument is None:
+        return UnknownSymbol(found.s, "depthUpdate")
+    return Depth(
+        found.s,
+        integer(found.U, "U"),
+        integer(found.u, "u"),
+        integer(found.pu, "pu"),
+        nanoseconds(found.E, "E"),
+        nanoseconds(found.T, "T"),
+        _side(found.b, instrument, "b"),
+        _side(found.a, instrument, "a"),
+    )
+
+
+def _side(levels: list[list[Raw]], instrument: Instrument, name: str) -> list[int]:
+    flat = []
+    for level in levels:
+        if len(level) < 2:
+            raise ValueError(f"{name}: a level without price or quantity")
+        price_e = number(level[0], instrument.price_exponent, f"{name} price")
+        qty_e = number(level[1], instrument.qty_exponent, f"{name} quantity")
+        if price_e < 0 or qty_e < 0:
+            raise ValueError(f"{name}: a level below zero")
+        flat += (price_e, qty_e)
+    return flat
+
+
+def _book_ticker(payload: Raw, scales: Scales) -> Event:
+    found = _BOOK_TICKER.decode(payload)
+    instrument = scales(found.s)
+    if instrument is None:
+        return UnknownSymbol(found.s, "bookTicker")
+    return Bbo(
+        found.s,
+        integer(found.u, "u"),
+        nanoseconds(found.E, "E"),
+        nanoseconds(found.T, "T"),
+        optional(found.b, instrument.price_exponent, "b"),
+        optional(found.B, instrument.qty_exponent, "B"),
+        optional(found.a, instrument.price_exponent, "a"),
+        optional(found.A, instrument.qty_exponent, "A"),
+    )
+
+
+def _trade(payload: Raw, scales: Scales) -> Event:
+    found = _TRADE.decode(payload)
+    instrument = scales(found.s)
+    if instrument is None:
+        return UnknownSymbol(found.s, "trade")
+    trade_id = integer(found.t, "t")
+    qty_e = number(found.q, instrument.qty_exponent, "q")
+    return Trade(
+        found.s,
+        trade_id,
+        trade_id,
+        trade_id,
+        nanoseconds(found.E, "E"),
+        nanoseconds(found.T, "T"),
+        number(found.p, instrument.price_exponent, "p"),
+        qty_e,
+        qty_e,
+        SELL if truth(found.m, "m") else BUY,  # m: the buyer was the maker
+        False,
+        MARKET_TRADE if found.X == "MARKET" else OTHER_TRADE,
+    )
+
+
+def _agg_trade(payload: Raw, scales: Scales) -> Event:
+    found = _AGG_TRADE.decode(payload)
+    instrument = scales(found.s)
+    if instrument is None:
+        return UnknownSymbol(found.s, "aggTrade")
+    qty_e = number(found.q, instrument.qty_exponent, "q")
+    return Trade(
+        found.s,
+        integer(found.a, "a"),
+        optional(found.f, 0, "f"),
+        optional(found.l, 0, "l"),
+        nanoseconds(found.E, "E"),
+        nanoseconds(found.T, "T"),
+        number(found.p, instrument.price_exponent, "p"),
+        qty_e,
+        # nq came in 2025: quantity without RPI orders.
+        number(found.nq, instrument.qty_exponent, "nq") if text(found.nq) else qty_e,
+        SELL if truth(found.m, "m") else BUY,
+        True,
+        MARKET_TRADE,
+    )
+
+
+def _mark_price(payload: Raw, scales: Scales) -> Event:
+    found = _MARK_PRICE.decode(payload)
+    if scales(found.s) is None:
+        return UnknownSymbol(found.s, "markPriceUpdate")
+    return MarkPrice(
+        found.s,
+        nanoseconds(found.E, "E"),
+        number(found.p, MARK_EXPONENT, "p"),
+        optional(found.i, MARK_EXPONENT, "i"),
+        optional(found.P, MARK_EXPONENT, "P"),
+        optional(found.ap, MARK_EXPONENT, "ap"),
+        optional(found.r, RATE_EXPONENT, "r"),
+        nanoseconds(found.T, "T"),
+    )
+
+
+_EVENTS: dict[str, Callable[[Raw, Scales], Event]] = {
+    "depthUpdate": _depth,
+    "bookTicker": _book_ticker,
+    "trade": _trade,
+    "aggTrade": _agg_trade,
+    "markPriceUpdate": _mark_price,
+}
+
+_STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]*)"')
+_SYMBOL = re.compile(rb'"s"\s*:\s*"([^"\\]*)"')
+_HEAD = 400
+"""Bytes at the start of a message in which its keys before the levels stand."""
+
+
+def depth_symbol(frame: bytes) -> str:
+    """The symbol of a frame of the diff stream, "" for every other frame."""
+    if b"depthUpdate" not in frame:
+        return ""
+    stream = _STREAM.search(frame)
+    if stream is not None and other_depth(stream[1].decode("utf-8", "replace")):
+        return ""
+    symbol = _SYMBOL.search(frame)
+    return symbol[1].decode("utf-8", "replace") if symbol is not None else ""
+
+
+def recorded(payload: bytes) -> str:
+    """Which endpoint's answer a bare recorded line is, "" for a stream's frame."""
+    head = payload[:_HEAD]
+    if head.startswith((b'{"stream"', b'{"e"')) or b'"stream"' in head or b'"e"' in head:
+        return ""
+    if b'"lastUpdateId"' in head:
+        return "depth"
+    if b'"symbols"' in payload and b'"filters"' in payload:
+        return "exchangeInfo"
+    return ""
