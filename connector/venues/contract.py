@@ -82,9 +82,9 @@ class Answer(Struct, frozen=True):
     """The venue's own code, 0 when it gave none."""
     message: str = ""
     retry_after_ns: int = 0
-    """Send nothing more for this long; set for THROTTLED and BANNED, the venue's word or a guess."""
+    """Send nothing for this long; set for THROTTLED and BANNED, the venue's word or a guess."""
     until_ns: int = 0
-    """The same as an instant of the venue's wall clock, where the venue names one; 0: it did not."""
+    """The same as an instant of the venue's wall clock; 0: the venue named none."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Binance USD-M futures: the market side as data and pure functions."""
 
+import importlib
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,8 @@ __all__ = ["VENUE"]
 
 
 def _codec(memory: Any) -> Any:
-    from connector._speedups.codec_binance_usdm import Codec
-
-    return Codec(memory)
+    module = importlib.import_module("connector._speedups.codec_binance_usdm")
+    return module.BinanceUsdmCodec(memory)
 
 
 def _pools_of(body: bytes) -> tuple[Pool, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from connector.venues.binance_usdm import schemas
 from connector.venues.binance_usdm.limits import WEIGHT, depth_weight, premium_index_weight
 from connector.venues.contract import Channel, Endpoint, Route
@@ -14,7 +16,7 @@ def _fixed(weight: int) -> Callable[[Mapping[str, Any]], int]:
 
 def _get(
     name: str,
-    params: type[schemas.Struct],
+    params: type[Struct],
     result: Any,
     weight: int | Callable[[Mapping[str, Any]], int],
 ) -> Endpoint:

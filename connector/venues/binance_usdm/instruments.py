@@ -7,6 +7,7 @@ from math import gcd
 
 import msgspec
 
+from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT, ContractType, Instrument, Status
 from connector.venues.binance_usdm import schemas
 from connector.venues.binance_usdm.schemas import (
@@ -106,8 +107,8 @@ def _instrument(info: SymbolInfo) -> Instrument:
         qty_exponent=lots,
         price_digits=price_digits,
         qty_digits=qty_digits,
-        tick_e=_positive(price.tick_size, prices, "PRICE_FILTER.tickSize"),
-        step_e=_positive(lot.step_size, lots, "LOT_SIZE.stepSize"),
+        tick_e=_grid(price.tick_size, prices, "PRICE_FILTER.tickSize"),
+        step_e=_grid(lot.step_size, lots, "LOT_SIZE.stepSize"),
         min_price_e=_bound(price.min_price, prices, "PRICE_FILTER.minPrice"),
         max_price_e=_bound(price.max_price, prices, "PRICE_FILTER.maxPrice"),
         min_qty_e=_bound(lot.min_qty, lots, "LOT_SIZE.minQty"),
@@ -164,11 +165,12 @@ def _exponent(digits: int, grid: msgspec.Raw, most: msgspec.Raw, kind: str, what
     raise ValueError(f"{name}: {text(most)} with {least} decimals does not fit 64-bit integers")
 
 
-def _positive(raw: msgspec.Raw, exponent: int, name: str) -> int:
+def _grid(raw: msgspec.Raw, exponent: int, name: str) -> int:
+    """A tick or step; 0 disables the rule (settled symbols have it): then any value is on it."""
     value = number(raw, exponent, name)
-    if value <= 0:
-        raise ValueError(f"{name}: must be above 0, got {text(raw)}")
-    return value
+    if value < 0:
+        raise ValueError(f"{name}: must not be below 0, got {text(raw)}")
+    return value or 1
 
 
 def _bound(raw: msgspec.Raw, exponent: int, name: str) -> int:
@@ -193,7 +195,7 @@ def wire_instrument(symbol: str, snapshot: bytes) -> Instrument:
     price_exponent = _wire_exponent(prices, price_digits)
     grid = 10 ** (price_exponent - price_digits)
     if len(prices) >= FEW:
-        grid = gcd(*(schemas.parse(price, price_exponent) for price in prices)) or grid
+        grid = gcd(*(parse(price, price_exponent) for price in prices)) or grid
     qty_exponent = _wire_exponent(sizes, qty_digits)
     return Instrument(
         symbol=symbol,
@@ -210,7 +212,7 @@ def wire_instrument(symbol: str, snapshot: bytes) -> Instrument:
 
 def _wire_exponent(values: list[str], digits: int) -> int:
     """As fine as LEAST_EXPONENT where numbers HEADROOM times as large still fit."""
-    largest = max((schemas.parse(value, digits) for value in values), default=0)
+    largest = max((parse(value, digits) for value in values), default=0)
     exponent = digits
     while exponent < LEAST_EXPONENT:
         if largest * HEADROOM * 10 ** (exponent + 1 - digits) >= LARGEST:

@@ -201,7 +201,7 @@ def _depth(payload: Raw, scales: Scales) -> Event:
 
 
 def _side(levels: list[list[Raw]], instrument: Instrument, name: str) -> list[int]:
-    flat = []
+    flat: list[int] = []
     for level in levels:
         if len(level) < 2:
             raise ValueError(f"{name}: a level without price or quantity")

@@ -155,7 +155,7 @@ class MarkPriceUpdate(Struct):
 class DepthSnapshot(Struct):
     """R3; COIN-M answers carry a symbol, too."""
 
-    lastUpdateId: Raw  # noqa: N815
+    lastUpdateId: Raw
     bids: list[list[Raw]]
     asks: list[list[Raw]]
     E: Raw = NOTHING
