@@ -44,3 +44,40 @@ MOVES: dict[State, frozenset[State]] = {
     State.RESYNC: frozenset({State.LIVE, State.GAP, State.DOWN}),
 }
 """Nothing outside this table changes a state."""
+
+
+class Reason(IntEnum):
+    """Why a feed moved to its state; carried by every FeedState record."""
+
+    NONE = 0
+    FRESH = 1
+    """The first valid base: no difference was published, a reader fetches the full book."""
+    HEALED = 2
+    """Valid again after a gap; the difference was published before."""
+    GAP = 3
+    """The next message does not follow the last one applied."""
+    RESET = 4
+    """The venue's update ids went backwards on a line."""
+    SILENT = 5
+    """Nothing arrived for longer than the stream's quiet time."""
+    DISCONNECTED = 6
+    CONNECTED = 7
+    """A connection serves it again; a base is awaited."""
+    TICK_CHANGED = 8
+    """The venue changed the price grid."""
+    OVERFLOW = 9
+    """The buffer of waiting messages was full."""
+    SNAPSHOT_OLD = 10
+    """The snapshot was older than the first buffered message."""
+    DATA = 11
+    """Data arrived."""
+    NO_MEMORY = 12
+    UNAVAILABLE = 13
+    """The venue does not serve it (refused, delisted)."""
+    SHUTDOWN = 14
+    FAULT = 15
+    """A message could not be applied as it stands (a number out of range, a negative price)."""
+    WAITING = 16
+    """A message is missing on one line; another line may still bring it."""
+    CAUGHT_UP = 17
+    """The missing message came on another line."""
