@@ -1,0 +1,54 @@
+# The numbers of connector/model/counters.py, for C; a test compares the two lists.
+from libc.stdint cimport uint64_t
+
+from .atomics cimport store_relaxed
+
+cdef enum Count:
+    COUNT_FRAMES = 0
+    COUNT_FRAME_BYTES = 1
+    COUNT_FAST = 2
+    COUNT_FALLBACK = 3
+    COUNT_UNDECODABLE = 4
+    COUNT_UNKNOWN_EVENT = 5
+    COUNT_UNKNOWN_SYMBOL = 6
+    COUNT_COMPRESSED = 7
+    COUNT_OVERSIZED = 8
+    COUNT_FRAGMENTED = 9
+    COUNT_PINGS = 10
+    COUNT_RECORDS = 11
+    COUNT_DELTAS = 12
+    COUNT_DUPLICATES = 13
+    COUNT_GAPS = 14
+    COUNT_RESYNCS = 15
+    COUNT_SNAPSHOTS = 16
+    COUNT_SNAPSHOTS_LATE = 17
+    COUNT_SNAPSHOTS_OLD = 18
+    COUNT_SNAPSHOT_ERRORS = 19
+    COUNT_BUFFER_OVERFLOWS = 20
+    COUNT_VENUE_RESETS = 21
+    COUNT_CROSSED = 22
+    COUNT_NUMBER_ERRORS = 23
+    COUNT_BBO_OLD = 24
+    COUNT_CONNECTS = 25
+    COUNT_DISCONNECTS = 26
+    COUNT_CONNECT_ERRORS = 27
+    COUNT_SILENT = 28
+    COUNT_SUBSCRIBE_ERRORS = 29
+    COUNT_HTTP_REQUESTS = 30
+    COUNT_HTTP_ERRORS = 31
+    COUNT_HTTP_THROTTLED = 32
+    COUNT_ATTACHES = 33
+    COUNT_ATTACH_REFUSED = 34
+    COUNT_SESSIONS_ENDED = 35
+    COUNT_DOORBELLS = 36
+    COUNT_CONTROL_ERRORS = 37
+    COUNT_INSTRUMENT_CHANGES = 38
+    COUNT_STALLS = 39
+    COUNT_BOOKS_REBUILT = 40
+
+# One writer: a plain add, stored whole so that readers in other processes never see half a number.
+cdef inline void count(uint64_t* counters, int which) noexcept nogil:
+    store_relaxed(counters + which, counters[which] + 1)
+
+cdef inline void count_by(uint64_t* counters, int which, uint64_t amount) noexcept nogil:
+    store_relaxed(counters + which, counters[which] + amount)
