@@ -1,4 +1,263 @@
-# The bytes of the shared memory; connector_abi.h holds the same as C structs with static asserts.
+# The bytes of the shared memory, drawn once; connector_abi.h holds the same as C structs, connector/model/records.py
+# describes it to Python, and a test compares all three. Little-endian, 64-bit, nothing between the fields.
+# Numbers ending in _e are scaled integers; one that the venue did not give ("absent") is -2^63. `tools/abi-hash`
+# writes the hash of what stands between the two rules into connector_abi.h.
+#
+# ------------------------------------------------------------------------------------------------ drawing
+# ConnectorRecordType: RECORD_PAD 1, RECORD_BOOK_DELTA 2, RECORD_BBO 3, RECORD_TRADE 4, RECORD_MARK_PRICE 5,
+#   RECORD_INDEX 6, RECORD_LIQUIDATION 7, RECORD_TICKER 8, RECORD_KLINE 9, RECORD_INSTRUMENT_CHANGE 10,
+#   RECORD_FEED_STATE 11
+# ConnectorRecordFlag: FLAG_MORE 1, FLAG_LAST 2, FLAG_RESYNC 4
+# ConnectorState: STATE_DOWN 0, STATE_SYNCING 1, STATE_LIVE 2, STATE_BEHIND 3, STATE_STALE 4, STATE_GAP 5,
+#   STATE_RESYNC 6
+# ConnectorFeedKind: FEED_BOOK 1, FEED_BBO 2, FEED_TRADE 3, FEED_MARK_PRICE 4
+# ConnectorSide: SIDE_BUY 1, SIDE_SELL 2
+#
+# Level, 16 bytes: one price of a book side
+#       0  i64       price_e            price, in 10^-price_exponent
+#       8  i64       qty_e              quantity, in 10^-qty_exponent; 0 in a BookDelta deletes the price
+#
+# RecordHeader, 64 bytes: before the body of every record of a ring
+#       0  u64       stamp              absolute position of the record + 1, once it is whole
+#       8  u32       length             bytes from this header to the next one, a multiple of 64
+#      12  u16       type               ConnectorRecordType
+#      14  u16       flags              ConnectorRecordFlag, or-ed
+#      16  u64       sequence           dense, the first record is 1; PAD has none
+#      24  u32       instrument         index into the directory
+#      28  u16       venue              index of the venue in the daemon's configuration
+#      30  u16       line               which of the feed's connections brought it
+#      32  i64       venue_ns           the venue's event time, Unix
+#      40  i64       recv_ns            frame callback entered, CLOCK_MONOTONIC
+#      48  i64       publish_ns         record committed, CLOCK_MONOTONIC
+#      56  i64       update_id          depth and best bid/ask: the venue's last update id; trades: trade id
+#
+# BookDeltaBody, 32 bytes: RECORD_BOOK_DELTA; then Level[bids], Level[asks], absolute quantities
+#       0  i64       first_id           the first update id the message covers
+#       8  i64       prev_id            the update id it follows
+#      16  i64       transaction_ns     the matching engine's time, Unix
+#      24  u32       bids               levels of the bid side
+#      28  u32       asks               levels of the ask side
+#
+# BboBody, 64 bytes: RECORD_BBO
+#       0  i64       bid_price_e        best bid; qty 0 means that the side is empty
+#       8  i64       bid_qty_e          quantity there
+#      16  i64       ask_price_e        best ask
+#      24  i64       ask_qty_e          quantity there
+#      32  i64       transaction_ns     the matching engine's time, Unix
+#      40  u32       source             ConnectorFeedKind the update came from
+#      44  u32       state              ConnectorState of the best bid/ask
+#      48  i64[2]    spare              0
+#
+# TradeBody, 64 bytes: RECORD_TRADE
+#       0  i64       price_e            price
+#       8  i64       qty_e              quantity
+#      16  i64       normal_qty_e       quantity without special order types, or absent
+#      24  i64       first_trade_id     aggregates: the first trade in it
+#      32  i64       last_trade_id      aggregates: the last trade in it
+#      40  i64       transaction_ns     the matching engine's time, Unix
+#      48  u8        side               ConnectorSide of the aggressor
+#      49  u8        aggregate          1: several fills of one order at one price
+#      50  u8        origin             1 market; 2 anything else the venue mixes in, not a market price
+#      51  u8[5]     pad                0
+#      56  i64       spare              0
+#
+# MarkPriceBody, 64 bytes: RECORD_MARK_PRICE
+#       0  i64       mark_e             mark price, in 10^-mark_exponent
+#       8  i64       index_e            index price
+#      16  i64       settle_e           estimated settlement price
+#      24  i64       average_e          moving average of the mark price
+#      32  i64       rate_e             funding rate, in 10^-rate_exponent
+#      40  i64       next_funding_ns    when it is exchanged next, Unix
+#      48  i64[2]    spare              0
+#
+# FeedStateBody, 64 bytes: RECORD_FEED_STATE
+#       0  u8        kind               ConnectorFeedKind this speaks of
+#       1  u8        state              ConnectorState from here on
+#       2  u8        previous           ConnectorState before
+#       3  u8        pad                0
+#       4  u32       reason             why, 0 when there is nothing to say
+#       8  i64       bid_low_e          book: the lowest bid known to be complete, or absent
+#      16  i64       ask_high_e         book: the highest ask known to be complete, or absent
+#      24  u32       bids               book: levels of the bid side
+#      28  u32       asks               book: levels of the ask side
+#      32  i64[4]    spare              0
+#
+# InstrumentChangeBody, 64 bytes: RECORD_INSTRUMENT_CHANGE; the entry itself is in the directory
+#       0  u64       generation         of the directory entry; 1 when it is new
+#       8  u32       status             trading status now
+#      12  u32       previous           trading status before
+#      16  i64[6]    spare              0
+#
+# BboCell, 64 bytes: seqlocked: word = count << 8 | ConnectorState, count odd while it is written
+#       0  u64       word               count and state
+#       8  i64       bid_price_e        best bid
+#      16  i64       bid_qty_e          quantity there
+#      24  i64       ask_price_e        best ask
+#      32  i64       ask_qty_e          quantity there
+#      40  i64       update_id          the venue's update id
+#      48  i64       venue_ns           the venue's event time, Unix
+#      56  i64       recv_ns            frame callback, CLOCK_MONOTONIC
+#
+# TradeCell, 128 bytes: seqlocked: the last trade, the mark price and funding; recv_ns 0: never seen
+#       0  u64       word               count and state
+#       8  i64       price_e            last trade's price
+#      16  i64       qty_e              its quantity
+#      24  i64       trade_id           its id
+#      32  u64       side               ConnectorSide of its aggressor
+#      40  i64       trade_venue_ns     its event time, Unix
+#      48  i64       trade_recv_ns      its frame callback, CLOCK_MONOTONIC
+#      56  i64       mark_e             mark price, in 10^-mark_exponent
+#      64  i64       index_e            index price
+#      72  i64       settle_e           estimated settlement price
+#      80  i64       rate_e             funding rate, in 10^-rate_exponent
+#      88  i64       next_funding_ns    when it is exchanged next, Unix
+#      96  i64       mark_venue_ns      mark price's event time, Unix
+#     104  i64       mark_recv_ns       its frame callback, CLOCK_MONOTONIC
+#     112  i64[2]    spare              0
+#
+# LevelsCell, 704 bytes: seqlocked: the best levels of the book, with the book's own state
+#       0  u64       word               count and state
+#       8  i64       update_id          the venue's update id the book stands at
+#      16  i64       venue_ns           the venue's event time, Unix
+#      24  i64       recv_ns            frame callback, CLOCK_MONOTONIC
+#      32  u32       bids               levels given in bid
+#      36  u32       asks               levels given in ask
+#      40  i64       bid_low_e          the lowest bid known to be complete, or absent
+#      48  i64       ask_high_e         the highest ask known to be complete, or absent
+#      56  i64       spare              0
+#      64  Level[20] bid                best first
+#     384  Level[20] ask                best first
+#
+# TopEntry, 896 bytes: one instrument of the top table
+#       0  BboCell   bbo                best bid and ask
+#      64  TradeCell trade              last trade and mark price
+#     192  LevelsCell levels             best levels
+#
+# InstrumentEntry, 512 bytes: one instrument of the directory; seqlocked as the cells, state = trading status
+#       0  u64       word               count and status
+#       8  u32       id                 its own index
+#      12  u16       venue              index of the venue in the daemon's configuration
+#      14  u16       status             connector.model.instrument.Status
+#      16  u16       contract           connector.model.instrument.ContractType
+#      18  u16       price_digits       decimals the venue writes in prices
+#      20  u16       qty_digits         decimals the venue writes in quantities
+#      22  u16       flags              0
+#      24  i32       price_exponent     prices are integers of 10^-price_exponent
+#      28  i32       qty_exponent       likewise quantities
+#      32  i32       mark_exponent      likewise mark, index and settlement prices
+#      36  i32       rate_exponent      likewise funding rates
+#      40  i64       tick_e             price grid
+#      48  i64       step_e             quantity grid
+#      56  i64       min_price_e        the venue's filter, as are the next; or absent
+#      64  i64       max_price_e        or absent
+#      72  i64       min_qty_e          or absent
+#      80  i64       max_qty_e          or absent
+#      88  i64       market_step_e      for market orders; or absent
+#      96  i64       market_min_qty_e   or absent
+#     104  i64       market_max_qty_e   or absent
+#     112  i64       min_notional_e     in 10^-8 of the quote; or absent
+#     120  i64       multiplier_up_e    price limit over the mark, in 10^-8; or absent
+#     128  i64       multiplier_down_e  price limit under the mark, in 10^-8; or absent
+#     136  i64       contract_size_e    in 10^-8
+#     144  i64       onboard_ns         listed at, Unix
+#     152  i64       delivery_ns        delisted or delivered at, Unix
+#     160  u64       generation         of this entry: 1, then one more with each change
+#     168  char[16]  exchange           exchange name, NUL-terminated UTF-8 as are the next
+#     184  char[64]  symbol             the venue's symbol
+#     248  char[16]  base               base asset
+#     264  char[16]  quote              quote asset
+#     280  char[16]  margin             margin asset
+#     296  u8[216]   reserve            0
+#
+# InstrumentStats, 128 bytes: one instrument's counts since the daemon started
+#       0  u64       frames             messages
+#       8  u64       deltas             depth messages applied
+#      16  u64       bbos               best bid/ask updates
+#      24  u64       trades             trades
+#      32  u64       marks              mark prices
+#      40  u64       gaps               gaps found
+#      48  u64       resyncs            books made live after a gap
+#      56  u64       duplicates         messages dropped, a newer one was applied
+#      64  u64       fallbacks          messages taken by the slow decoder
+#      72  u64       crossed            live books seen with best bid at or above best ask
+#      80  u64       snapshots          snapshots received
+#      88  u64       last_data_ns       last message, CLOCK_MONOTONIC
+#      96  u64[4]    spare              0
+#
+# Histogram, 8256 bytes: one latency histogram; buckets as histogram.pxd says
+#       0  u64       count              durations
+#       8  u64       sum_ns             of all of them
+#      16  u64       max_ns             the largest
+#      24  u64[5]    spare              0
+#      64  u64[1024] bucket             durations by bucket
+#
+# Budget, 64 bytes: one rate budget
+#       0  u64       used               units used in the running window
+#       8  u64       limit              units the venue allows in a window
+#      16  u64       window_ns          length of the window
+#      24  u64       resets_ns          when it ends, CLOCK_MONOTONIC; 0 when it rolls
+#      32  u64[4]    spare              0
+#
+# RingControl, 384 bytes: the ring's words, each group on lines of its own
+#       0  u64       intent             how far the writer may have written, in 64 KiB steps
+#       8  u64[15]   pad0               0
+#     128  u64       rejoin             a recent record start, for readers that were lapped
+#     136  u64[15]   pad1               0
+#     256  u64       written            behind the last record
+#     264  u64       sequence           of the next record
+#     272  u64[14]   pad2               0
+#
+# SegmentHeader, 4096 bytes: head of the market segment; offsets in bytes from here
+#       0  u64       magic              "CNNTMRKT", stored last
+#       8  u64       abi_hash           first 64 bits of the SHA-256 of this drawing
+#      16  u64       epoch              another one with every start of the daemon
+#      24  u64       size               bytes of the segment
+#      32  i64       started_ns         CLOCK_MONOTONIC
+#      40  u64       pid                the daemon's
+#      48  u64       directory_offset   InstrumentEntry[4096]
+#      56  u64       stats_offset       InstrumentStats[4096]
+#      64  u64       table_offset       TopEntry[4096]
+#      72  u64       counters_offset    u64[1024], connector.model.counters.Counter
+#      80  u64       histograms_offset  Histogram[32], connector.model.counters.Hop
+#      88  u64       budgets_offset     Budget[64]
+#      96  u64       control_offset     RingControl
+#     104  u64       ring_offset        the ring's bytes
+#     112  u64       ring_capacity      how many, a power of two
+#     120  u64       instruments        directory entries in use
+#     128  u64[16]   pad0               0
+#     256  i64       heartbeat_ns       CLOCK_MONOTONIC, at least once a second
+#     264  i64[15]   pad1               0
+#     384  char[64]  version            the daemon's, NUL-terminated
+#     448  u8[3648]  reserve            0
+#
+# SessionUp, 4096 bytes: written by the strategy, read by the daemon
+#       0  u64       magic              "CNNTSSUP"
+#       8  u64       session            its number
+#      16  u64[14]   pad0               0
+#     128  u64       market_cursor      the reader's position in the market ring, stored now and then
+#     136  u64       market_sequence    the record it expects next
+#     144  u64[14]   pad1               0
+#     256  u64       report_cursor      reserved for reports
+#     264  u64[15]   pad2               0
+#     384  u64       sleeping           odd: wants the doorbell
+#     392  u64[15]   pad3               0
+#     512  i64       lease_ns           reserved for leases
+#     520  i64[15]   pad4               0
+#     640  u8[3456]  reserve            0
+#
+# SessionDown, 4096 bytes: written by the daemon, read by the strategy
+#       0  u64       magic              "CNNTSSDN"
+#       8  u64       session            its number
+#      16  u64[14]   pad0               0
+#     128  u64       state              1 open, 2 ended
+#     136  u64       reason             why it ended
+#     144  u64[14]   pad1               0
+#     256  u64       command_cursor     reserved for commands
+#     264  u64[15]   pad2               0
+#     384  u64       daemon_sleeping    reserved for commands; odd: wants its doorbell
+#     392  u64[15]   pad3               0
+#     512  u8[3584]  reserve            0
+# ------------------------------------------------------------------------------------------------ end
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef extern from "connector_abi.h" nogil:

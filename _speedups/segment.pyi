@@ -2,6 +2,8 @@ from typing_extensions import Buffer
 
 from connector.model.instrument import Instrument
 
+ABI_HASH: int
+
 class Mapping(Buffer):
     def __init__(
         self,

@@ -30,6 +30,8 @@ cdef extern from "sys/mman.h" nogil:
     int PROT_READ, PROT_WRITE, MAP_SHARED, MAP_POPULATE, MADV_DONTFORK
     void* MAP_FAILED
 
+ABI_HASH = CONNECTOR_ABI_HASH
+
 cdef enum:
     PAGE = 4096
     SEAL_SEAL = 0x01

@@ -1,0 +1,164 @@
+"""The shared memory's layout as Python sees it: record types, flags and, on demand, numpy dtypes.
+
+The drawing at the head of ``_speedups/layout.pxd`` says what each field means and in which unit;
+a test compares the two. numpy is only imported by ``dtype()``.
+"""
+
+from enum import IntEnum, IntFlag
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ALIGN = 64
+"""Records begin at multiples of this many bytes."""
+
+
+class RecordType(IntEnum):
+    """What a record's body holds."""
+
+    PAD = 1
+    BOOK_DELTA = 2
+    BBO = 3
+    TRADE = 4
+    MARK_PRICE = 5
+    INDEX = 6
+    LIQUIDATION = 7
+    TICKER = 8
+    KLINE = 9
+    INSTRUMENT_CHANGE = 10
+    FEED_STATE = 11
+
+
+class Flag(IntFlag):
+    MORE = 1
+    """The message goes on in the next record of this instrument."""
+    LAST = 2
+    """The last part of a split message."""
+    RESYNC = 4
+    """Part of the difference between the book before a gap and the one after it."""
+
+
+class Side(IntEnum):
+    """The side of an aggressor."""
+
+    BUY = 1
+    SELL = 2
+
+
+STRUCTS: dict[str, str] = {
+    "Level": "price_e:i64 qty_e:i64",
+    "RecordHeader": (
+        "stamp:u64 length:u32 type:u16 flags:u16 sequence:u64 instrument:u32 venue:u16 line:u16 "
+        "venue_ns:i64 recv_ns:i64 publish_ns:i64 update_id:i64"
+    ),
+    "BookDeltaBody": "first_id:i64 prev_id:i64 transaction_ns:i64 bids:u32 asks:u32",
+    "BboBody": (
+        "bid_price_e:i64 bid_qty_e:i64 ask_price_e:i64 ask_qty_e:i64 transaction_ns:i64 "
+        "source:u32 state:u32 spare:i64[2]"
+    ),
+    "TradeBody": (
+        "price_e:i64 qty_e:i64 normal_qty_e:i64 first_trade_id:i64 last_trade_id:i64 "
+        "transaction_ns:i64 side:u8 aggregate:u8 origin:u8 pad:u8[5] spare:i64"
+    ),
+    "MarkPriceBody": (
+        "mark_e:i64 index_e:i64 settle_e:i64 average_e:i64 rate_e:i64 next_funding_ns:i64 "
+        "spare:i64[2]"
+    ),
+    "FeedStateBody": (
+        "kind:u8 state:u8 previous:u8 pad:u8 reason:u32 bid_low_e:i64 ask_high_e:i64 bids:u32 "
+        "asks:u32 spare:i64[4]"
+    ),
+    "InstrumentChangeBody": "generation:u64 status:u32 previous:u32 spare:i64[6]",
+    "BboCell": (
+        "word:u64 bid_price_e:i64 bid_qty_e:i64 ask_price_e:i64 ask_qty_e:i64 update_id:i64 "
+        "venue_ns:i64 recv_ns:i64"
+    ),
+    "TradeCell": (
+        "word:u64 price_e:i64 qty_e:i64 trade_id:i64 side:u64 trade_venue_ns:i64 "
+        "trade_recv_ns:i64 mark_e:i64 index_e:i64 settle_e:i64 rate_e:i64 next_funding_ns:i64 "
+        "mark_venue_ns:i64 mark_recv_ns:i64 spare:i64[2]"
+    ),
+    "LevelsCell": (
+        "word:u64 update_id:i64 venue_ns:i64 recv_ns:i64 bids:u32 asks:u32 bid_low_e:i64 "
+        "ask_high_e:i64 spare:i64 bid:Level[20] ask:Level[20]"
+    ),
+    "TopEntry": "bbo:BboCell trade:TradeCell levels:LevelsCell",
+    "InstrumentEntry": (
+        "word:u64 id:u32 venue:u16 status:u16 contract:u16 price_digits:u16 qty_digits:u16 "
+        "flags:u16 price_exponent:i32 qty_exponent:i32 mark_exponent:i32 rate_exponent:i32 "
+        "tick_e:i64 step_e:i64 min_price_e:i64 max_price_e:i64 min_qty_e:i64 max_qty_e:i64 "
+        "market_step_e:i64 market_min_qty_e:i64 market_max_qty_e:i64 min_notional_e:i64 "
+        "multiplier_up_e:i64 multiplier_down_e:i64 contract_size_e:i64 onboard_ns:i64 "
+        "delivery_ns:i64 generation:u64 exchange:char[16] symbol:char[64] base:char[16] "
+        "quote:char[16] margin:char[16] reserve:u8[216]"
+    ),
+    "InstrumentStats": (
+        "frames:u64 deltas:u64 bbos:u64 trades:u64 marks:u64 gaps:u64 resyncs:u64 "
+        "duplicates:u64 fallbacks:u64 crossed:u64 snapshots:u64 last_data_ns:u64 spare:u64[4]"
+    ),
+    "Histogram": "count:u64 sum_ns:u64 max_ns:u64 spare:u64[5] bucket:u64[1024]",
+    "Budget": "used:u64 limit:u64 window_ns:u64 resets_ns:u64 spare:u64[4]",
+    "RingControl": (
+        "intent:u64 pad0:u64[15] rejoin:u64 pad1:u64[15] written:u64 sequence:u64 pad2:u64[14]"
+    ),
+    "SegmentHeader": (
+        "magic:u64 abi_hash:u64 epoch:u64 size:u64 started_ns:i64 pid:u64 directory_offset:u64 "
+        "stats_offset:u64 table_offset:u64 counters_offset:u64 histograms_offset:u64 "
+        "budgets_offset:u64 control_offset:u64 ring_offset:u64 ring_capacity:u64 "
+        "instruments:u64 pad0:u64[16] heartbeat_ns:i64 pad1:i64[15] version:char[64] "
+        "reserve:u8[3648]"
+    ),
+    "SessionUp": (
+        "magic:u64 session:u64 pad0:u64[14] market_cursor:u64 market_sequence:u64 pad1:u64[14] "
+        "report_cursor:u64 pad2:u64[15] sleeping:u64 pad3:u64[15] lease_ns:i64 pad4:i64[15] "
+        "reserve:u8[3456]"
+    ),
+    "SessionDown": (
+        "magic:u64 session:u64 pad0:u64[14] state:u64 reason:u64 pad1:u64[14] "
+        "command_cursor:u64 pad2:u64[15] daemon_sleeping:u64 pad3:u64[15] reserve:u8[3584]"
+    ),
+}
+"""Every struct of the layout as ``name:type[count] ...``; each uses only earlier ones."""
+
+_NUMPY = {
+    "u8": "u1",
+    "u16": "<u2",
+    "u32": "<u4",
+    "u64": "<u8",
+    "i32": "<i4",
+    "i64": "<i8",
+}
+
+
+class Field(NamedTuple):
+    name: str
+    type: str
+    count: int
+    """0: not an array."""
+
+
+def fields(struct: str) -> list[Field]:
+    """The fields of a struct in their order."""
+    found = []
+    for word in STRUCTS[struct].split():
+        name, _, kind = word.partition(":")
+        kind, _, count = kind.partition("[")
+        found.append(Field(name, kind, int(count.rstrip("]") or 0)))
+    return found
+
+
+@cache
+def dtype(struct: str) -> "np.dtype[Any]":
+    """The numpy dtype of a struct, e.g. ``dtype("TopEntry")``; needs numpy."""
+    import numpy as np
+
+    described: list[Any] = []
+    for name, kind, count in fields(struct):
+        if kind == "char":
+            described.append((name, f"S{count}"))
+            continue
+        base = _NUMPY.get(kind) or dtype(kind)
+        described.append((name, base, (count,)) if count else (name, base))
+    return np.dtype(described)
