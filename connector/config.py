@@ -1,0 +1,431 @@
+"""Turn a TOML file into frozen settings, or into one error that names every fault at once.
+
+Unknown keys are refused with their path and the nearest known key, wrong values with their path.
+Secrets are never in the file: it holds references (``credential:``, ``file:``, ``env:``) that are
+read when needed and cannot print what they read."""
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from connector.errors import ConfigError
+from connector.venues.contract import Channel, Venue, folders, load
+
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class LoopMode(Enum):
+    """How the event loop waits (see ``connector.daemon``)."""
+
+    SPIN = "spin"
+    BLOCK = "block"
+    ADAPTIVE = "adaptive"
+    AUTO = "auto"
+
+
+class LogFormat(Enum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
+    """The process: its loop, memory and doors."""
+
+    loop: LoopMode = LoopMode.AUTO
+    """``auto`` spins only on one CPU that is isolated or named in ``cpu``: a spin on a shared CPU
+    starves others."""
+    spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
+    """How long ``adaptive`` keeps looking after the last event; 50 us is above the usual gap inside
+    a burst."""
+    cpu: Annotated[int, Meta(ge=0)] | None = None
+    """The CPU the loop is bound to; none: where the system puts it."""
+    ring_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 34)] = 64 << 20
+    """The market ring; 64 MiB are tens of seconds of a busy venue for a reader that was stopped."""
+    log: LogFormat = LogFormat.TEXT
+    ready_s: Positive = 60.0
+    """Not ready after this long ends the start with exit status 4; a thousand books need most of a
+    minute of weight."""
+    runtime_dir: str = ""
+    """Where the control socket is; empty: the order of ``runtime_directory``."""
+    state_dir: str = ""
+    """What outlives the process; empty: the order of ``state_directory``."""
+    allow_uids: tuple[Annotated[int, Meta(ge=0)], ...] = ()
+    """Users that may attach beside the daemon's own and root."""
+    allow_gids: tuple[Annotated[int, Meta(ge=0)], ...] = ()
+
+
+class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some instruments of a venue and what is wanted of them."""
+
+    instruments: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """Names as the venue writes them, any case; ``*`` is every instrument the venue trades."""
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)] = (
+        Channel.DEPTH,
+        Channel.BBO,
+        Channel.TRADE,
+        Channel.MARK_PRICE,
+    )
+    """The book, the best of it, the trades and the mark: what nearly every strategy reads."""
+    required: bool = True
+    """READY waits for these; the others may come later."""
+
+
+class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[venues.<name>]``: what every venue can be told; the venue's own keys stand beside
+    these."""
+
+    feeds: Annotated[tuple[Feeds, ...], Meta(min_length=1)]
+    ca_file: str = ""
+    """PEM file of the authority that signed the hosts' certificates; empty: the system's."""
+    local_address: str = ""
+    """Source address of every connection; empty: the system's choice."""
+    connect_s: Positive = 10.0
+    """TCP, TLS and handshake together; a host that takes longer is better asked anew."""
+    request_s: Positive = 10.0
+    """One REST answer, from connecting to the last byte."""
+    first_message_s: Positive = 60.0
+    """A stream granted and silent for this long was misspelt or misrouted: venues grant those."""
+    own: Struct | None = None
+    """The venue's own section (``Venue.config``), taken from the same table."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a daemon is told."""
+
+    venues: dict[str, VenueSettings]
+    daemon: Daemon = Daemon()
+
+
+class Secret:
+    """A value that cannot print itself."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """The value itself; give it to nothing that logs."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret is not pickled")
+
+
+class SecretRef(Struct, frozen=True):
+    """Where a secret is kept: ``credential:NAME``, ``file:PATH`` or ``env:NAME``."""
+
+    scheme: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "SecretRef":
+        """Raises ValueError without repeating ``text``: somebody may have pasted the secret
+        itself."""
+        scheme, colon, name = text.partition(":")
+        if not colon or scheme not in ("credential", "file", "env") or not name:
+            raise ValueError("expected credential:NAME, file:PATH or env:NAME")
+        return cls(scheme, name)
+
+    def read(self, environ: Mapping[str, str] | None = None) -> Secret:
+        """The secret; ConfigError says what is wrong with the place, never what is in it."""
+        environ = os.environ if environ is None else environ
+        if self.scheme == "env":
+            value = environ.get(self.name)
+            if not value:
+                raise ConfigError(f"env:{self.name}: the variable is not set")
+            return Secret(value.encode())
+        if self.scheme == "credential":
+            folder = environ.get("CREDENTIALS_DIRECTORY")
+            if not folder:
+                raise ConfigError(
+                    f"credential:{self.name}: no $CREDENTIALS_DIRECTORY (LoadCredential= gives one)"
+                )
+            path = Path(folder) / self.name
+        else:
+            path = Path(self.name)
+        return Secret(_private_bytes(path, f"{self.scheme}:{self.name}", self.scheme == "file"))
+
+
+def _private_bytes(path: Path, label: str, owned: bool) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise ConfigError(f"{label}: {error.strerror}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if owned and found.st_uid != os.geteuid():
+            raise ConfigError(f"{label}: owned by uid {found.st_uid}, not by {os.geteuid()}")
+        if owned and stat.S_IMODE(found.st_mode) & 0o077:
+            mode = stat.S_IMODE(found.st_mode)
+            raise ConfigError(f"{label}: mode {mode:04o} lets others in; chmod 0600 {path}")
+        return file.read().strip()
+
+
+def read(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The configuration in the file at ``path``; ``overrides`` are ``a.b.c=VALUE`` with TOML
+    values.
+
+    Raises ConfigError whose text names every fault, one a line.
+    """
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    for override in overrides:
+        _override(table, override)
+    return settings(table, str(path))
+
+
+def settings(table: Mapping[str, Any], source: str) -> Config:
+    """The configuration in an already parsed table; ``source`` begins every line of the
+    ConfigError."""
+    faults: list[str] = []
+    config = _take(Config, table, "", faults)
+    if isinstance(config, Config):
+        _judge(config, faults)
+    if faults:
+        raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults))
+    assert isinstance(config, Config)
+    return config
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {override}: expected KEY.KEY=VALUE")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a string: shells eat the quotes
+    place: Any = table
+    for index, key in enumerate(keys[:-1]):
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"--set {override}: {'.'.join(keys[: index + 1])} is not a table")
+    place[keys[-1]] = value
+
+
+def _take(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
+    """``value`` as ``kind``; what is wrong goes to ``faults`` and gives None."""
+    if get_origin(kind) is Annotated:
+        inner, *rest = get_args(kind)
+        if get_origin(inner) is not tuple:
+            return _leaf(kind, value, path, faults)
+        least = next((meta.min_length for meta in rest if meta.min_length), 0)
+        if isinstance(value, list) and len(value) < least:
+            faults.append(f"{path}: needs at least {least} {'entry' if least == 1 else 'entries'}")
+            return None
+        return _take(inner, value, path, faults)
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return _table(kind, value, path, faults)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            faults.append(f"{path}: expected a list, got {_word(value)}")
+            return None
+        item = get_args(kind)[0]
+        return tuple(_take(item, one, f"{path}[{i}]", faults) for i, one in enumerate(value))
+    if get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            faults.append(f"{path}: expected a table, got {_word(value)}")
+            return None
+        return {key: _venue(key, one, _join(path, key), faults) for key, one in value.items()}
+    return _leaf(kind, value, path, faults)
+
+
+def _venue(name: str, value: Any, path: str, faults: list[str]) -> Any:
+    """One venue's table: our keys and, beside them, the venue's own."""
+    try:
+        kind = load(name).config
+    except ConfigError:
+        names = folders()
+        near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
+        hint = f"the nearest is {near[0]!r}" if near else f"known: {', '.join(names)}"
+        faults.append(f"{path}: no such venue; {hint}")
+        return None
+    if not isinstance(value, dict):
+        faults.append(f"{path}: expected a table, got {_word(value)}")
+        return None
+    own_keys = [field.name for field in msgspec.structs.fields(kind)]
+    mine = {key: one for key, one in value.items() if key not in own_keys}
+    own = {key: one for key, one in value.items() if key in own_keys}
+    section = _table(kind, own, path, faults)
+    common = _table(VenueSettings, mine, path, faults, own_keys)
+    if section is None or common is None:
+        return None
+    return msgspec.structs.replace(common, own=section)
+
+
+def _table(
+    kind: type[Struct], value: Any, path: str, faults: list[str], beside: Sequence[str] = ()
+) -> Any:
+    """``beside``: keys known at this place that another struct takes."""
+    if not isinstance(value, dict):
+        faults.append(f"{path or 'file'}: expected a table, got {_word(value)}")
+        return None
+    hints = get_type_hints(kind, include_extras=True)
+    hints.pop("own", None)
+    known = [*hints, *beside]
+    before = len(faults)
+    for key in value:
+        if key not in hints:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f"the nearest known key is {near[0]!r}" if near else f"known: {', '.join(known)}"
+            faults.append(f"{_join(path, key)}: unknown key; {hint}")
+    taken: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        where = _join(path, field.name)
+        if field.name not in hints:
+            continue
+        if field.name in value:
+            taken[field.name] = _take(hints[field.name], value[field.name], where, faults)
+        elif field.required:
+            faults.append(f"{where}: missing")
+    return kind(**taken) if len(faults) == before else None
+
+
+def _leaf(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if isinstance(bare, type) and issubclass(bare, Enum):
+        known = [member.value for member in bare]
+        if value in known:
+            return bare(value)
+        near = difflib.get_close_matches(str(value), known, 1, 0.5)
+        hint = f"the nearest is {near[0]!r}; " if near else ""
+        faults.append(f"{path}: {value!r} is none of them; {hint}known: {', '.join(known)}")
+        return None
+    if isinstance(value, bool) and bare is not bool:
+        faults.append(f"{path}: expected {_kind(bare)}, got true or false")
+        return None
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        faults.append(f"{path}: {str(error).replace('`', '')}")
+        return None
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_kind(one) for one in get_args(kind) if one is not type(None))
+    if get_origin(kind) is Annotated:
+        return _kind(get_args(kind)[0])
+    return getattr(kind, "__name__", str(kind))
+
+
+def _word(value: Any) -> str:
+    return {dict: "a table", list: "a list", str: "text", bool: "true or false"}.get(
+        type(value), type(value).__name__
+    )
+
+
+def _join(path: str, key: str) -> str:
+    shown = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else repr(key)
+    return f"{path}.{shown}" if path else shown
+
+
+def _judge(config: Config, faults: list[str]) -> None:
+    """What types cannot say."""
+    daemon = config.daemon
+    if daemon.ring_bytes & (daemon.ring_bytes - 1):
+        faults.append(f"daemon.ring_bytes: {daemon.ring_bytes} is not a power of two")
+    if daemon.cpu is not None and daemon.cpu not in os.sched_getaffinity(0):
+        allowed = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+        faults.append(f"daemon.cpu: {daemon.cpu} is not one this process may use ({allowed})")
+    if not config.venues:
+        faults.append("venues: no venue is configured")
+    seen: dict[str, str] = {}
+    for key, settings in config.venues.items():
+        path = _join("venues", key)
+        folder = load(key).folder
+        if folder in seen:
+            faults.append(f"{path}: the same venue as venues.{seen[folder]}")
+        seen.setdefault(folder, key)
+        _judge_venue(settings, path, faults)
+
+
+def _judge_venue(venue: VenueSettings, path: str, faults: list[str]) -> None:
+    if venue.ca_file and not Path(venue.ca_file).is_file():
+        faults.append(f"{path}.ca_file: no file {venue.ca_file}")
+    wanted: dict[tuple[str, Channel], int] = {}
+    for index, feeds in enumerate(venue.feeds):
+        where = f"{path}.feeds[{index}]"
+        for symbol in feeds.instruments:
+            if not symbol or symbol != symbol.strip():
+                faults.append(f"{where}.instruments: {symbol!r} is not a name")
+        if len(set(feeds.channels)) != len(feeds.channels):
+            faults.append(f"{where}.channels: one is named twice")
+        for symbol in {symbol.upper() for symbol in feeds.instruments}:
+            for channel in dict.fromkeys(feeds.channels):
+                other = wanted.setdefault((symbol, channel), index)
+                if other != index:
+                    faults.append(f"{where}: {symbol} {channel.value} stands in feeds[{other}] too")
+
+
+def configured(name: str, settings: VenueSettings) -> Venue:
+    """The venue called ``name`` as its section wants it."""
+    venue = load(name)
+    return venue.configured(settings.own if settings.own is not None else venue.config())
+
+
+def runtime_directory(option: str = "", environ: Mapping[str, str] | None = None) -> Path:
+    """Where the control socket is: ``option``, ``$CONNECTOR_RUNTIME_DIR``, ``$RUNTIME_DIRECTORY``
+    (systemd), ``$XDG_RUNTIME_DIR/connector``, ``/tmp/connector-$UID``."""
+    environ = os.environ if environ is None else environ
+    if option or environ.get("CONNECTOR_RUNTIME_DIR"):
+        return Path(option or environ["CONNECTOR_RUNTIME_DIR"])
+    if environ.get("RUNTIME_DIRECTORY"):
+        return Path(environ["RUNTIME_DIRECTORY"].split(":")[0])  # systemd joins several with colons
+    if environ.get("XDG_RUNTIME_DIR"):
+        return Path(environ["XDG_RUNTIME_DIR"]) / "connector"
+    return Path(f"/tmp/connector-{os.getuid()}")
+
+
+def state_directory(option: str = "", environ: Mapping[str, str] | None = None) -> Path:
+    """What outlives a run: ``option``, ``$CONNECTOR_STATE_DIR``, ``$STATE_DIRECTORY`` (systemd),
+    ``$XDG_STATE_HOME/connector``, ``~/.local/state/connector``."""
+    environ = os.environ if environ is None else environ
+    if option or environ.get("CONNECTOR_STATE_DIR"):
+        return Path(option or environ["CONNECTOR_STATE_DIR"])
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(":")[0])
+    if environ.get("XDG_STATE_HOME"):
+        return Path(environ["XDG_STATE_HOME"]) / "connector"
+    home = environ.get("HOME")
+    return Path(home) / ".local/state/connector" if home else Path(f"/tmp/connector-{os.getuid()}")
+
+
+def own_directory(path: Path) -> Path:
+    """``path``, made 0700 where missing; ConfigError when it is not ours or anybody may write
+    there."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise ConfigError(f"{path}: not a directory (a link is not followed)")
+    if found.st_uid != os.geteuid():
+        raise ConfigError(f"{path}: owned by uid {found.st_uid}, not by {os.geteuid()}")
+    if found.st_mode & 0o002:
+        raise ConfigError(f"{path}: everybody may write there; chmod o-w {path}")
+    return path

@@ -1,0 +1,191 @@
+"""One WebSocket connection's control dialogue: what was asked, what was granted, what stays silent.
+
+Pure: events and ``now_ns`` in, actions out. A session belongs to one connection and dies with it;
+the next connection starts a new one from the desired set, so nothing is ever replayed from a queue.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from connector.venues.contract import Control, Limits, Subscription
+
+ACK_NS = 10_000_000_000
+"""A venue answers a control message in milliseconds; after ten seconds the connection is not worth
+keeping."""
+RESERVED_MESSAGES = 2
+"""Kept out of the message window for pongs: a venue may count them, and a late pong costs the
+connection."""
+
+
+class Send(Struct, frozen=True):
+    """Put this text message on the wire."""
+
+    message: bytes
+
+
+class Refused(Struct, frozen=True):
+    """The venue will not serve this stream; the others go on without it."""
+
+    subscription: Subscription
+    why: str
+
+
+class Silent(Struct, frozen=True):
+    """Acknowledged but never served within the deadline: misspelt, misrouted or dead at the
+    venue."""
+
+    subscription: Subscription
+
+
+class Drop(Struct, frozen=True):
+    """Close the connection and open another."""
+
+    why: str
+
+
+Action = Send | Refused | Silent | Drop
+
+
+class _Batch(Struct):
+    streams: list[Subscription]
+    sent_ns: int
+
+
+class Session:
+    """Keeps one connection's subscriptions.
+
+    ``subscribe`` and ``unsubscribe`` are the venue's encoders. ``desired`` is the set this
+    connection carries; each stream is asked for once, in batches of ``limits.streams_per_message``,
+    never more messages in any window than ``limits.messages``. A refused batch is asked again one
+    by one, so one bad name costs only itself. A stream that is acknowledged and stays silent is
+    asked for once more, then given up."""
+
+    def __init__(
+        self,
+        desired: Sequence[Subscription],
+        subscribe: Callable[[Sequence[str], int], bytes],
+        unsubscribe: Callable[[Sequence[str], int], bytes],
+        limits: Limits,
+        first_message_ns: int,
+    ) -> None:
+        if len(desired) > limits.streams:
+            raise ValueError(f"{len(desired)} streams on a connection that takes {limits.streams}")
+        self._subscribe, self._unsubscribe = subscribe, unsubscribe
+        self._limits = limits
+        self._first_message_ns = first_message_ns
+        self._queue: deque[tuple[bool, list[Subscription]]] = deque()
+        self._sent: deque[int] = deque()
+        self._pending: dict[int, _Batch] = {}
+        self._request_id = 0
+        self.wanted: dict[str, Subscription] = {one.stream: one for one in desired}
+        self.granted: dict[str, int] = {}
+        """Stream name -> when it was acknowledged."""
+        self.served: set[str] = set()
+        self._retried: set[str] = set()
+        for batch in _batches(list(self.wanted.values()), limits.streams_per_message):
+            self._queue.append((True, batch))
+
+    @property
+    def settled(self) -> bool:
+        """Every control message was sent and answered."""
+        return not self._queue and not self._pending
+
+    def add(self, subscriptions: Iterable[Subscription], now_ns: int) -> list[Action]:
+        """Also carry these."""
+        fresh = [one for one in subscriptions if one.stream not in self.wanted]
+        if len(self.wanted) + len(fresh) > self._limits.streams:
+            raise ValueError("too many streams for one connection")
+        for one in fresh:
+            self.wanted[one.stream] = one
+        for batch in _batches(fresh, self._limits.streams_per_message):
+            self._queue.append((True, batch))
+        return self.on_timer(now_ns, {})
+
+    def on_control(self, control: Control, now_ns: int) -> list[Action]:
+        """A control answer arrived."""
+        if control.fatal:
+            return [Drop(f"venue: {control.message}")]
+        if control.request_id is None:
+            # A bare error does not say which message it means; the acknowledgement that stays away
+            # will.
+            return [] if control.ok else [Drop(f"venue: {control.message}")]
+        batch = self._pending.pop(control.request_id, None)
+        if batch is None:
+            return []
+        if control.ok:
+            for one in batch.streams:
+                self.granted.setdefault(one.stream, now_ns)
+            return self.on_timer(now_ns, {})
+        if len(batch.streams) == 1:
+            return [self._refuse(batch.streams[0], control.message), *self.on_timer(now_ns, {})]
+        self._queue.extend((True, [one]) for one in batch.streams)
+        return self.on_timer(now_ns, {})
+
+    def on_timer(self, now_ns: int, heard: Mapping[str, int]) -> list[Action]:
+        """Time passed; ``heard`` gives, by stream name, when this connection last brought data of
+        it."""
+        for request_id, batch in self._pending.items():
+            if now_ns - batch.sent_ns >= ACK_NS:
+                return [Drop(f"control message {request_id} was never answered")]
+        actions: list[Action] = []
+        for name, granted_ns in list(self.granted.items()):
+            if name in self.served:
+                continue
+            if heard.get(name, 0) > 0:
+                self.served.add(name)
+            elif now_ns - granted_ns >= self._first_message_ns:
+                actions += self._unserved(self.wanted[name])
+        actions += self._release(now_ns)
+        return actions
+
+    def next_ns(self, now_ns: int) -> int:
+        """When ``on_timer`` has something to do at the latest."""
+        due = [batch.sent_ns + ACK_NS for batch in self._pending.values()]
+        due += [
+            granted_ns + self._first_message_ns
+            for name, granted_ns in self.granted.items()
+            if name not in self.served
+        ]
+        if self._queue:
+            due.append(self._sent[0] + self._limits.window_ns + 1 if self._sent else now_ns)
+        return min(due, default=now_ns + ACK_NS)
+
+    def _unserved(self, subscription: Subscription) -> list[Action]:
+        name = subscription.stream
+        del self.granted[name]
+        if name in self._retried:
+            del self.wanted[name]
+            return [Silent(subscription)]
+        self._retried.add(name)
+        self._queue.append((False, [subscription]))
+        self._queue.append((True, [subscription]))
+        return []
+
+    def _refuse(self, subscription: Subscription, why: str) -> Refused:
+        self.wanted.pop(subscription.stream, None)
+        self.granted.pop(subscription.stream, None)
+        return Refused(subscription, why)
+
+    def _release(self, now_ns: int) -> list[Action]:
+        """As many queued messages as the strict rolling window lets through."""
+        actions: list[Action] = []
+        allowed = max(1, self._limits.messages - RESERVED_MESSAGES)
+        while self._sent and now_ns - self._sent[0] > self._limits.window_ns:
+            self._sent.popleft()
+        while self._queue and len(self._sent) < allowed:
+            wanted, batch = self._queue.popleft()
+            names = [one.stream for one in batch]
+            self._request_id += 1
+            if wanted:
+                self._pending[self._request_id] = _Batch(batch, now_ns)
+                actions.append(Send(self._subscribe(names, self._request_id)))
+            else:
+                actions.append(Send(self._unsubscribe(names, self._request_id)))
+            self._sent.append(now_ns)
+        return actions
+
+
+def _batches(streams: list[Subscription], most: int) -> list[list[Subscription]]:
+    return [streams[start : start + most] for start in range(0, len(streams), most)]
