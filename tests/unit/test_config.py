@@ -119,7 +119,7 @@ def test_all_faults_are_named_at_once() -> None:
         ("venues.binance_usdm.feeds[1].channels[0]", "'depth'"),
         ("venues.binance_usdm.feeds[2].instruments", "missing"),
         ("venues.binance_usdm.rest_ulr", "'rest_url'"),
-        ("venues.binance_usdm.ws_url", "pattern"),
+        ("venues.binance_usdm.ws_url", "regex"),
         ("venues.binance_usdm.connect_s", "float"),
     ]:
         lines = [line for line in found if line.startswith(f"{place}: ")]
