@@ -1,0 +1,407 @@
+"""One instrument's life on its streams: connections, events, snapshots and time in; states out.
+
+Pure: every method is handed the time, and what is to be fetched is said in ``snapshot_due_ns``. The
+compiled path applies messages while all is well; everything else comes here, is judged by
+``book_sync`` and applied through the kernel's methods. The order of things is the promise: a book
+is declared invalid before anything else happens to it, and valid only when it is."""
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Protocol
+
+from connector.market.book_sync import MOST_AHEAD, Ahead, Step, Waiting, first, follow, went_back
+from connector.model.counters import Counter
+from connector.model.states import FeedKind, Reason, State
+from connector.venues.contract import (
+    Bbo,
+    Channel,
+    Depth,
+    MarkPrice,
+    Snapshot,
+    Subscription,
+    Trade,
+)
+
+SECOND_NS = 1_000_000_000
+SHORTEST_BACKOFF_NS = SECOND_NS
+LONGEST_BACKOFF_NS = 60 * SECOND_NS
+STEADY_NS = 60 * SECOND_NS
+"""A book that was valid for this long starts again with the shortest backoff."""
+BUFFER_MOST = 4096
+
+KIND = {
+    Channel.DEPTH: FeedKind.BOOK,
+    Channel.BBO: FeedKind.BBO,
+    Channel.TRADE: FeedKind.TRADE,
+    Channel.AGG_TRADE: FeedKind.TRADE,
+    Channel.MARK_PRICE: FeedKind.MARK_PRICE,
+}
+
+
+class Kernel(Protocol):
+    """What of ``_speedups.feed.Feed`` is used here; it publishes and keeps the top table."""
+
+    @property
+    def last_id(self) -> int: ...
+    def state(self, kind: int) -> int: ...
+    def set_state(self, kind: int, state: int, reason: int, recv_ns: int) -> None: ...
+    def line_last_id(self, line: int) -> int: ...
+    def line_venue_ns(self, line: int) -> int: ...
+    def line_seen(self, line: int, last_id: int, venue_ns: int) -> None: ...
+    def apply(self, event: Depth, line: int, recv_ns: int) -> None: ...
+    def stage(self, snapshot: Snapshot) -> None: ...
+    def stage_apply(self, event: Depth) -> None: ...
+    def adopt(self, recv_ns: int) -> None: ...
+    def drop_base(self) -> None: ...
+    def bbo(self, event: Bbo, line: int, recv_ns: int) -> None: ...
+    def trade(self, event: Trade, line: int, recv_ns: int) -> None: ...
+    def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> None: ...
+    def last_recv_ns(self, kind: int) -> int: ...
+
+
+class Held(Waiting, frozen=True):
+    """A depth message that waits: for a base, or for what another line may bring."""
+
+    event: Depth
+    line: int
+    recv_ns: int
+
+
+class InstrumentFeed:
+    """The streams of one instrument.
+
+    ``snapshot_due_ns`` is the earliest time a snapshot should be asked for, None when none is
+    wanted. Who asks says so with ``on_snapshot_asked``, remembers ``epoch`` and brings the answer
+    with it. ``lines`` are connections by number; each serves some of the channels."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        subscriptions: Iterable[Subscription],
+        *,
+        count: Callable[[Counter], None],
+        seed: int = 0,
+        buffer_most: int = BUFFER_MOST,
+        ahead_most: int = MOST_AHEAD,
+        on_applied: Callable[[], None] | None = None,
+    ) -> None:
+        self._kernel = kernel
+        self._subscriptions = {row.channel: row for row in subscriptions}
+        self._count = count
+        self._random = Random(seed)
+        self._buffer_most = buffer_most
+        self._on_applied = on_applied
+        depth = self._subscriptions.get(Channel.DEPTH)
+        self._ahead = Ahead[Held](depth.period_ns if depth else 0, ahead_most)
+        self._lines: dict[int, frozenset[Channel]] = {}
+        self._heard_ns: dict[FeedKind, int] = {}
+        self._buffer: list[Held] = []
+        self._staged: Snapshot | None = None
+        self._chained = False
+        self._had_base = False
+        self._reset_ns = 0
+        self._asked = False
+        self._attempt = 0
+        self._not_before_ns = 0
+        self._live_since_ns = 0
+        self.epoch = 0
+        """Of the connection that a snapshot asked for now belongs to."""
+        self.snapshot_due_ns: int | None = None
+
+    # Connections
+
+    def on_line_up(
+        self,
+        line: int,
+        epoch: int,
+        now_ns: int,
+        channels: frozenset[Channel] = frozenset(Channel),
+    ) -> None:
+        """A connection that serves ``channels`` is open and subscribed; ``epoch`` is its number."""
+        served = self._served()
+        self._lines[line] = channels
+        self._kernel.line_seen(line, 0, 0)
+        if Channel.DEPTH in channels and FeedKind.BOOK not in served:
+            self.epoch = epoch
+            self._asked = False
+        for kind in self._served() - served:
+            self._heard_ns[kind] = now_ns
+            if self._state(kind) is State.DOWN:
+                self._move(kind, State.SYNCING, Reason.CONNECTED, now_ns)
+
+    def on_line_down(self, line: int, now_ns: int) -> None:
+        """A connection is gone; what only it served is DOWN at once."""
+        served = self._served()
+        self._lines.pop(line, None)
+        for kind in served - self._served():
+            self._move(kind, State.DOWN, Reason.DISCONNECTED, now_ns)
+        if FeedKind.BOOK not in self._served():
+            self._buffer.clear()
+            self._ahead.take()
+            self._staged = None
+            self.snapshot_due_ns = None
+        elif self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
+            self._gap(Reason.GAP, now_ns)
+
+    def _served(self) -> set[FeedKind]:
+        """The kinds of feed that are subscribed and have a connection."""
+        return {
+            KIND[channel]
+            for channels in self._lines.values()
+            for channel in channels
+            if channel in self._subscriptions
+        }
+
+    def _line_ids(self) -> list[int]:
+        """The last id each live depth line delivered, 0 before its first message."""
+        return [
+            self._kernel.line_last_id(line)
+            for line, channels in self._lines.items()
+            if Channel.DEPTH in channels
+        ]
+
+    # Events
+
+    def on_event(self, event: Depth | Bbo | Trade | MarkPrice, line: int, recv_ns: int) -> None:
+        """An event the compiled path did not take, decoded by the venue."""
+        if line not in self._lines:
+            return
+        if isinstance(event, Depth):
+            self._on_depth(Held(event.prev_id, event.last_id, event, line, recv_ns))
+            return
+        kind = FeedKind.MARK_PRICE
+        if isinstance(event, Bbo):
+            kind = FeedKind.BBO
+            self._kernel.bbo(event, line, recv_ns)
+        elif isinstance(event, Trade):
+            kind = FeedKind.TRADE
+            self._kernel.trade(event, line, recv_ns)
+        else:
+            self._kernel.mark_price(event, line, recv_ns)
+        self._heard_ns[kind] = recv_ns
+        if self._state(kind) in (State.SYNCING, State.STALE):
+            self._move(kind, State.LIVE, Reason.DATA, recv_ns)
+
+    def _on_depth(self, held: Held) -> None:
+        event = held.event
+        self._heard_ns[FeedKind.BOOK] = held.recv_ns
+        line_id = self._kernel.line_last_id(held.line)
+        line_ns = self._kernel.line_venue_ns(held.line)
+        if went_back(line_id, line_ns, event.last_id, event.venue_ns):
+            self._reset(held)
+            return
+        if event.last_id > line_id:
+            self._kernel.line_seen(held.line, event.last_id, event.venue_ns)
+        if self._chained:
+            self._on_chained(held)
+        else:
+            self._hold(held)
+
+    def _on_chained(self, held: Held) -> None:
+        """The book stands at its id; does the message follow?"""
+        step = follow(self._kernel.last_id, held.prev_id, held.last_id)
+        if step is Step.OLD:
+            self._count(Counter.DUPLICATES)
+            if self._state(FeedKind.BOOK) is State.STALE:
+                self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, held.recv_ns)
+            return
+        if step is Step.AHEAD:
+            self._ahead.add(held, held.recv_ns)
+        else:
+            self._apply(held)
+            while (waiting := self._ahead.next(self._kernel.last_id)) is not None:
+                self._apply(waiting)
+                self._ahead.restart(held.recv_ns)
+        self._settle(held.recv_ns)
+
+    def _apply(self, held: Held) -> None:
+        self._kernel.apply(held.event, held.line, held.recv_ns)
+        if self._on_applied is not None:
+            self._on_applied()
+
+    def _settle(self, now_ns: int) -> None:
+        """Bring the state into line with what waits: GAP, BEHIND or LIVE."""
+        if self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
+            self._gap(Reason.GAP, now_ns)
+            return
+        state = self._state(FeedKind.BOOK)
+        if not len(self._ahead):
+            if state is State.BEHIND:
+                self._move(FeedKind.BOOK, State.LIVE, Reason.CAUGHT_UP, now_ns)
+            elif state in (State.SYNCING, State.STALE):
+                self._live(Reason.DATA, now_ns)
+        elif state in (State.LIVE, State.STALE):
+            if state is State.STALE:
+                self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, now_ns)
+            self._move(FeedKind.BOOK, State.BEHIND, Reason.WAITING, now_ns)
+
+    def _reset(self, held: Held) -> None:
+        """The venue began its ids anew: nothing known so far says anything about what follows."""
+        self._count(Counter.VENUE_RESETS)
+        self._reset_ns = held.event.venue_ns
+        for line in self._lines:
+            self._kernel.line_seen(line, 0, 0)
+        self._kernel.line_seen(held.line, held.last_id, held.event.venue_ns)
+        self._staged = None
+        if self._chained:
+            self._gap(Reason.RESET, held.recv_ns)
+        self._buffer = [held]
+        self._plan(held.recv_ns)
+
+    def resync(self, reason: Reason, now_ns: int) -> None:
+        """Give the book up and fetch a new base: it is crossed, or its grid changed."""
+        if self._chained:
+            self._gap(reason, now_ns)
+
+    def _gap(self, reason: Reason, now_ns: int) -> None:
+        """Invalid first, recovery after."""
+        if self._state(FeedKind.BOOK) in (State.LIVE, State.BEHIND, State.STALE):
+            self._move(FeedKind.BOOK, State.GAP, reason, now_ns)
+            self._move(FeedKind.BOOK, State.RESYNC, reason, now_ns)
+        self._chained = False
+        self._count(Counter.GAPS)
+        self._buffer = self._ahead.take()
+        self._staged = None
+        if now_ns - self._live_since_ns >= STEADY_NS:
+            self._attempt = 0
+        self._plan(now_ns)
+
+    # Base
+
+    def _hold(self, held: Held) -> None:
+        if len(self._buffer) >= self._buffer_most:
+            self._count(Counter.BUFFER_OVERFLOWS)
+            self._buffer.clear()
+            self._staged = None
+        self._buffer.append(held)
+        if self._staged is not None:
+            self._sync(held.recv_ns)
+        else:
+            self._plan(held.recv_ns)
+
+    def _plan(self, now_ns: int) -> None:
+        """Ask for a snapshot when one is wanted: only with a message in the buffer, so that the
+        snapshot cannot be older than everything that follows."""
+        wanted = self._buffer and self._staged is None and not self._asked and not self._chained
+        self.snapshot_due_ns = max(now_ns, self._not_before_ns) if wanted else None
+
+    def on_snapshot_asked(self, now_ns: int) -> None:
+        """A snapshot was asked for; the next one waits longer, 1 to 60 s with jitter."""
+        self._asked = True
+        self.snapshot_due_ns = None
+        delay_ns = min(SHORTEST_BACKOFF_NS << min(self._attempt, 6), LONGEST_BACKOFF_NS)
+        self._attempt += 1
+        self._not_before_ns = now_ns + delay_ns // 2 + self._random.randrange(delay_ns // 2 + 1)
+
+    def on_snapshot_failed(self, epoch: int, now_ns: int, *, retryable: bool = True) -> None:
+        """No snapshot came of it; what cannot help to repeat is repeated once a minute only."""
+        self._count(Counter.SNAPSHOT_ERRORS)
+        if epoch != self.epoch:
+            return
+        self._asked = False
+        if not retryable:
+            self._not_before_ns = now_ns + LONGEST_BACKOFF_NS
+        self._plan(now_ns)
+
+    def on_snapshot(self, snapshot: Snapshot, epoch: int, now_ns: int) -> None:
+        """A snapshot that was asked for under ``epoch``; a late or needless one changes nothing."""
+        self._count(Counter.SNAPSHOTS)
+        if epoch != self.epoch or FeedKind.BOOK not in self._served():
+            self._count(Counter.SNAPSHOTS_LATE)
+            return
+        self._asked = False
+        if self._chained:
+            return
+        self._staged = snapshot
+        self._sync(now_ns)
+
+    def _sync(self, now_ns: int) -> None:
+        """Join snapshot and buffer, if they meet."""
+        assert self._staged is not None
+        base_id = self._staged.last_id
+        held = sorted(
+            (
+                row
+                for row in self._buffer
+                if row.last_id >= base_id and row.event.venue_ns >= self._reset_ns
+            ),
+            key=lambda row: row.last_id,
+        )
+        self._buffer = held
+        if not held:
+            return  # the snapshot is newer than every message: the next one decides
+        steps = (first(base_id, row.prev_id, row.last_id) for row in held)
+        start = next((index for index, step in enumerate(steps) if step is Step.APPLY), None)
+        if start is None:
+            self._count(Counter.SNAPSHOTS_OLD)
+            self._staged = None
+            self._plan(now_ns)
+            return
+        self._join(held[start], held[start + 1 :], now_ns)
+
+    def _join(self, base: Held, later: list[Held], now_ns: int) -> None:
+        """Build the new book beside the old one, and put it in place when it is whole."""
+        assert self._staged is not None
+        chain, waiting = [base], []
+        for row in later:
+            step = follow(chain[-1].last_id, row.prev_id, row.last_id)
+            if step is Step.APPLY:
+                chain.append(row)
+            elif step is Step.AHEAD:
+                waiting.append(row)
+        book_id = chain[-1].last_id
+        waiting = [row for row in waiting if row.last_id > book_id]
+        whole = self._on_applied is None
+        for row in waiting:
+            self._ahead.add(row, now_ns)
+        if whole and self._ahead.lost(book_id, self._line_ids(), now_ns):
+            # The buffer itself has a hole behind this snapshot: only a newer one can pass it.
+            self._count(Counter.GAPS)
+            self._buffer = self._ahead.take()
+            self._staged = None
+            self._plan(now_ns)
+            return
+        self._kernel.stage(self._staged)
+        for row in chain if whole else chain[:1]:
+            self._kernel.stage_apply(row.event)
+        self._kernel.adopt(now_ns)
+        self._staged, self._buffer, self._chained = None, [], True
+        self.snapshot_due_ns = None
+        if self._had_base:
+            self._count(Counter.RESYNCS)
+        self._live(Reason.HEALED if self._had_base else Reason.FRESH, now_ns)
+        self._had_base = True
+        if self._on_applied is not None:
+            # Whoever counts messages sees the book after each of them.
+            self._on_applied()
+            for row in chain[1:]:
+                self._apply(row)
+        self._settle(now_ns)
+
+    def _live(self, reason: Reason, now_ns: int) -> None:
+        self._live_since_ns = now_ns
+        self._move(FeedKind.BOOK, State.LIVE, reason, now_ns)
+
+    # Time
+
+    def on_timer(self, now_ns: int) -> list[FeedKind]:
+        """Look at the clock; returns the feeds found silent since the last time."""
+        if self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
+            self._gap(Reason.GAP, now_ns)
+        silent = []
+        for channel, row in self._subscriptions.items():
+            kind = KIND[channel]
+            if not row.quiet_ns or self._state(kind) not in (State.LIVE, State.BEHIND):
+                continue
+            heard_ns = max(self._heard_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
+            if now_ns - heard_ns > row.quiet_ns:
+                self._count(Counter.SILENT)
+                self._move(kind, State.STALE, Reason.SILENT, now_ns)
+                silent.append(kind)
+        return silent
+
+    def _state(self, kind: FeedKind) -> State:
+        return State(self._kernel.state(kind))
+
+    def _move(self, kind: FeedKind, state: State, reason: Reason, now_ns: int) -> None:
+        self._kernel.set_state(kind, state, reason, now_ns)
