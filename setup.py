@@ -1,8 +1,9 @@
 """Compile every ``_speedups/*.pyx`` into the subpackage ``connector._speedups``.
 
 The tracked link ``connector/_speedups -> ../_speedups`` shows Cython, mypy and pytest the sources
-at the place they are imported from. Three switches, all environment variables set to 1:
-``CONNECTOR_TRACE`` builds for coverage (slow, bounds checked), ``CONNECTOR_ASAN`` with AddressSanitizer and UBSan.
+at the place they are imported from. Two switches, environment variables set to 1:
+``CONNECTOR_TRACE`` builds for coverage (slow, bounds checked), ``CONNECTOR_ASAN`` with
+AddressSanitizer and UBSan.
 """
 
 import os
@@ -14,6 +15,7 @@ from setuptools import Extension, find_packages, setup
 
 TRACE = os.environ.get("CONNECTOR_TRACE") == "1"
 ASAN = os.environ.get("CONNECTOR_ASAN") == "1"
+JOBS = len(os.sched_getaffinity(0))
 SOURCES = sorted(Path("connector/_speedups").glob("*.pyx"))
 if not SOURCES:
     raise SystemExit("connector/_speedups/*.pyx: nothing to compile, is the link missing?")
@@ -49,8 +51,10 @@ setup(
         "connector._speedups": ["*.pxd", "*.pyi", "*.h"],
     },
     include_package_data=False,
+    options={"build_ext": {"parallel": JOBS}},
     ext_modules=cythonize(
         extensions,
+        nthreads=JOBS,
         build_dir=None if TRACE else "build/cython",  # Cython.Coverage wants .c beside .pyx
         compiler_directives={
             "language_level": 3,

@@ -119,6 +119,7 @@ def test_the_kernels_import_nothing_of_the_package() -> None:
     wrong = [
         f"{path.name}:{number}: {text.strip()}"
         for path in sorted(KERNELS.glob("*.p*"))
+        if path.suffix != ".pyi"  # a stub may name the types it takes; nothing is loaded by that
         for number, text in enumerate(path.read_text().splitlines(), 1)
         if re.match(r"\s*(from|import|cimport)\s+connector\b(?!\._speedups)", text)
     ]
