@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from .atomics cimport likely, unlikely
+from .layout cimport Level
 
 cdef extern from *:
     """
@@ -16,6 +17,12 @@ cdef extern from *:
     /* Of eight bytes already xored with '0': the high bit of each that is no digit. A carry only reaches bytes behind
        the first such one, and only the first one is looked at. */
     #define CONNECTOR_NO_DIGIT(x)      ((((x) + 0x7676767676767676ull) | (x)) & 0x8080808080808080ull)
+    #define CONNECTOR_HIGH_BYTES(x)    ((x) & 0x8080808080808080ull)
+    #define CONNECTOR_ZERO_BYTE(x)     (((x) - 0x0101010101010101ull) & ~(x))
+    /* The high bit of each byte that is a quote, a backslash or below a blank; as above, only the first one counts. */
+    #define CONNECTOR_STRING_STOPS(x)  ((CONNECTOR_ZERO_BYTE((x) ^ 0x2222222222222222ull) \
+        | CONNECTOR_ZERO_BYTE((x) ^ 0x5c5c5c5c5c5c5c5cull) \
+        | (((x) - 0x2020202020202020ull) & ~(x))) & 0x8080808080808080ull)
     #define CONNECTOR_MAX_VALUE        0x7fffffffffffffffull
     #define CONNECTOR_MAX_WRITTEN      1000000000000ll
     static const uint64_t connector_pow10[20] = {
@@ -28,8 +35,17 @@ cdef extern from *:
     bint multiply "CONNECTOR_MUL_U64" (uint64_t a, uint64_t b, uint64_t* product) noexcept nogil  # true: overflow
     const uint64_t[20] POW10 "connector_pow10"
     uint64_t no_digit "CONNECTOR_NO_DIGIT" (uint64_t x) noexcept nogil
+    uint64_t high_bytes "CONNECTOR_HIGH_BYTES" (uint64_t x) noexcept nogil
+    uint64_t string_stops "CONNECTOR_STRING_STOPS" (uint64_t x) noexcept nogil
     const uint64_t MAX_VALUE "CONNECTOR_MAX_VALUE"
     const int64_t MAX_WRITTEN "CONNECTOR_MAX_WRITTEN"         # exponents are read no further: the answer is known
+
+cdef extern from "levels.h" nogil:
+    bint quick_levels_supported "connector_levels_supported" ()
+    Py_ssize_t quick_levels "connector_levels" (
+        const char* start, const char* p, const char* end, int price_exponent, int qty_exponent, Level* out,
+        Py_ssize_t most, const char** next,
+    )
 
 cdef enum NumberStatus:
     NUMBER_OK = 0
@@ -176,3 +192,86 @@ cdef inline bint take(Cursor* cursor, const char* text, Py_ssize_t length) noexc
         return False
     cursor.p += length
     return True
+
+# A JSON string without escapes; the cursor moves behind its closing quote. `wide` tells of bytes that are not ASCII,
+# which nobody has checked to be UTF-8.
+cdef inline bint take_text(Cursor* cursor, const char** text, Py_ssize_t* length, bint* wide) noexcept nogil:
+    cdef const char* p = cursor.p + 1
+    cdef uint64_t x, stop
+    cdef unsigned char c
+    wide[0] = False
+    if unlikely(cursor.end - cursor.p < 2 or cursor.p[0] != 34):
+        return False
+    text[0] = p
+    while likely(cursor.end - p >= 8):
+        memcpy(&x, p, 8)
+        wide[0] |= high_bytes(x) != 0
+        stop = string_stops(x)
+        if stop:
+            p += ctz64(stop) >> 3
+            break
+        p += 8
+    while p < cursor.end:
+        c = <unsigned char>p[0]
+        if c == 34:
+            length[0] = p - text[0]
+            cursor.p = p + 1
+            return True
+        if c == 92 or c < 32:
+            return False
+        wide[0] |= c >= 128
+        p += 1
+    return False
+
+# A decimal in quotes.
+cdef inline int take_quoted(Cursor* cursor, int exponent, int64_t* out) noexcept nogil:
+    cdef int status
+    if unlikely(cursor.end - cursor.p < 3 or cursor.p[0] != 34):
+        return NUMBER_MALFORMED
+    cursor.p += 1
+    status = take_decimal(cursor, exponent, out)
+    if unlikely(status != NUMBER_OK):
+        return status
+    if unlikely(cursor.p >= cursor.end or cursor.p[0] != 34):
+        return NUMBER_MALFORMED
+    cursor.p += 1
+    return NUMBER_OK
+
+# The list `[["price","qty"],...]` with its brackets, at most `most` levels; `quick` allows AVX2 (levels.h).
+cdef inline int take_levels(
+    Cursor* cursor, const char* start, int price_exponent, int qty_exponent, Level* out, Py_ssize_t most,
+    Py_ssize_t* count, bint quick,
+) noexcept nogil:
+    cdef Py_ssize_t n = 0
+    cdef int status
+    if unlikely(not take(cursor, b"[", 1)):
+        return NUMBER_MALFORMED
+    if take(cursor, b"]", 1):
+        count[0] = 0
+        return NUMBER_OK
+    while True:
+        if quick:
+            n += quick_levels(
+                start, cursor.p, cursor.end, price_exponent, qty_exponent, out + n, most - n, &cursor.p
+            )
+            if take(cursor, b"]", 1):
+                count[0] = n
+                return NUMBER_OK
+        if unlikely(n == most or not take(cursor, b"[", 1)):
+            return NUMBER_MALFORMED
+        status = take_quoted(cursor, price_exponent, &out[n].price_e)
+        if unlikely(status != NUMBER_OK):
+            return status
+        if unlikely(not take(cursor, b",", 1)):
+            return NUMBER_MALFORMED
+        status = take_quoted(cursor, qty_exponent, &out[n].qty_e)
+        if unlikely(status != NUMBER_OK):
+            return status
+        if unlikely(not take(cursor, b"]", 1) or out[n].price_e < 0 or out[n].qty_e < 0):
+            return NUMBER_MALFORMED
+        n += 1
+        if take(cursor, b"]", 1):
+            count[0] = n
+            return NUMBER_OK
+        if unlikely(not take(cursor, b",", 1)):
+            return NUMBER_MALFORMED
