@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from .book cimport Book
+from .book cimport BookC
 from .layout cimport InstrumentStats, RecordHeader, TopEntry
 from .ring cimport Ring
 
@@ -17,7 +17,7 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     TopEntry* top
     InstrumentStats* stats
     uint64_t* counters
-    Book* book
+    BookC* book
     uint32_t instrument
     uint16_t venue
     int price_exponent, qty_exponent, mark_exponent, rate_exponent

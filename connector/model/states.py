@@ -1,4 +1,4 @@
-"""States of feeds and books, and the table of moves between them; the values are the shared memory's."""
+"""States of feeds and books and the moves between them; the values are the shared memory's."""
 
 from enum import IntEnum
 

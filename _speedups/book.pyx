@@ -1,0 +1,774 @@
+"""Keep the order book of one instrument: levels in, ordered levels and the best twenty out.
+
+The structure is drawn in ``book.pxd``. Everything but the class at the end is C without Python objects.
+"""
+
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memmove, memset
+
+from .atomics cimport likely, unlikely
+from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <sys/mman.h>
+    #define BOOK_LOWEST(word) __builtin_ctzll(word)
+    #define BOOK_HIGHEST(word) (63 - __builtin_clzll(word))
+    #define BOOK_PREFETCH(p) __builtin_prefetch((p), 1)
+    static inline uint64_t book_rotate(uint64_t x, int by) { return by ? (x >> by) | (x << (64 - by)) : x; }
+    /* Anonymous memory: zero, resident only where touched, grown without copying. */
+    static void *book_map(size_t bytes) {
+      void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      return p == MAP_FAILED ? NULL : p;
+    }
+    static void *book_remap(void *old, size_t bytes, size_t more) {
+      void *p = mremap(old, bytes, more, MREMAP_MAYMOVE);
+      return p == MAP_FAILED ? NULL : p;
+    }
+    static void book_unmap(void *p, size_t bytes) { if (p) munmap(p, bytes); }
+    """
+    int lowest "BOOK_LOWEST" (uint64_t word) noexcept nogil
+    int highest "BOOK_HIGHEST" (uint64_t word) noexcept nogil
+    void prefetch "BOOK_PREFETCH" (const void* p) noexcept nogil
+    uint64_t rotate "book_rotate" (uint64_t x, int by) noexcept nogil
+    void* book_map(size_t size) noexcept nogil
+    void* book_remap(void* old, size_t size, size_t more) noexcept nogil
+    void book_unmap(void* p, size_t size) noexcept nogil
+
+cdef enum:
+    FIRST_CAPACITY = 128
+    PAGE_BYTES = 64 * sizeof(int64_t)
+    SIDE_BYTES = WINDOW_PAGES * sizeof(uint32_t) + WINDOW_GROUPS * sizeof(uint64_t)
+    AHEAD = 8                     # levels between the prefetch of a cell and its use
+    EDGE_TICKS = WINDOW_TICKS >> 3
+
+
+# --- grid -----------------------------------------------------------------------------------------------------------
+
+cdef inline uint64_t tick_of(const BookC* book, int64_t price_e) noexcept nogil:
+    """The tick within the window; at or above ``book.ticks`` for a price off the grid or outside.
+
+    Exact division by multiplication: the product with the inverse of tick_e is the quotient if tick_e divides the
+    price, and larger than any quotient in 64 bits if it does not.
+    """
+    return rotate(<uint64_t>price_e * book.inverse, book.shift) - book.first_tick
+
+
+cdef void set_grid(BookC* book, int64_t tick_e) noexcept nogil:
+    cdef uint64_t odd = <uint64_t>tick_e, inverse
+    book.tick_e = tick_e
+    book.shift = lowest(odd)
+    odd >>= book.shift
+    inverse = odd                 # right in 3 bits; each Newton step doubles them
+    for _ in range(5):
+        inverse *= 2 - odd * inverse
+    book.inverse = inverse
+
+
+cdef uint64_t window_start(const BookC* book, int64_t centre_e) noexcept nogil:
+    cdef uint64_t most = <uint64_t>INT64_MAX // <uint64_t>book.tick_e
+    cdef uint64_t centre = <uint64_t>(centre_e if centre_e > 0 else 0) // <uint64_t>book.tick_e
+    cdef uint64_t first = centre - (WINDOW_TICKS >> 1) if centre > (WINDOW_TICKS >> 1) else 0
+    if most < WINDOW_TICKS:
+        first = 0
+    elif first > most - WINDOW_TICKS:
+        first = most - WINDOW_TICKS
+    return first & ~<uint64_t>63
+
+
+cdef void set_window(BookC* book, uint64_t first_tick) noexcept nogil:
+    cdef uint64_t left = <uint64_t>INT64_MAX // <uint64_t>book.tick_e - first_tick
+    book.first_tick = first_tick
+    book.ticks = left if left < WINDOW_TICKS else WINDOW_TICKS
+
+
+# --- life -----------------------------------------------------------------------------------------------------------
+
+cdef void side_reset(Side* side, bint bid) noexcept nogil:
+    side.best = -1 if bid else WINDOW_TICKS
+    side.edge_e = INT64_MIN if bid else INT64_MAX
+    side.touched = True
+    side.count = 0
+    side.far_count = 0
+
+
+cdef BookC* book_new(int64_t tick_e, int64_t centre_e) noexcept nogil:
+    cdef BookC* book = <BookC*>calloc(1, sizeof(BookC))
+    cdef char* directories
+    if book == NULL:
+        return NULL
+    directories = <char*>book_map(2 * SIDE_BYTES)
+    book.bids.directory = <uint32_t*>directories
+    book.quantity = <int64_t*>book_map(FIRST_CAPACITY * PAGE_BYTES)
+    book.occupied = <uint64_t*>malloc(FIRST_CAPACITY * sizeof(uint64_t))
+    book.capacity = FIRST_CAPACITY
+    if directories == NULL or book.quantity == NULL or book.occupied == NULL:
+        book_free(book)
+        return NULL
+    book.bids.summary = <uint64_t*>(directories + WINDOW_PAGES * sizeof(uint32_t))
+    book.asks.directory = <uint32_t*>(directories + SIDE_BYTES)
+    book.asks.summary = <uint64_t*>(directories + SIDE_BYTES + WINDOW_PAGES * sizeof(uint32_t))
+    book.pages = 1
+    book.occupied[0] = 0
+    side_reset(&book.bids, True)
+    side_reset(&book.asks, False)
+    set_grid(book, tick_e)
+    set_window(book, window_start(book, centre_e))
+    return book
+
+
+cdef void book_free(BookC* book) noexcept nogil:
+    if book == NULL:
+        return
+    book_unmap(book.bids.directory, 2 * SIDE_BYTES)
+    book_unmap(book.quantity, <size_t>book.capacity * PAGE_BYTES)
+    free(book.occupied)
+    free(book.bids.far)
+    free(book.asks.far)
+    free(book)
+
+
+cdef void side_clear(BookC* book, Side* side) noexcept nogil:
+    cdef Py_ssize_t group, page
+    cdef uint64_t pages
+    for group in range(WINDOW_GROUPS):
+        pages = side.summary[group]
+        side.summary[group] = 0
+        while pages:
+            page = (group << 6) + lowest(pages)
+            pages &= pages - 1
+            memset(book.quantity + (<size_t>side.directory[page] << 6), 0, PAGE_BYTES)
+            side.directory[page] = 0
+
+
+cdef void book_clear(BookC* book, int64_t centre_e) noexcept nogil:
+    side_clear(book, &book.bids)
+    side_clear(book, &book.asks)
+    book.pages = 1
+    book.free_page = 0
+    book.broken = False
+    side_reset(&book.bids, True)
+    side_reset(&book.asks, False)
+    set_window(book, window_start(book, centre_e))
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+cdef bint more_pages(BookC* book) noexcept nogil:
+    cdef size_t capacity = book.capacity + (book.capacity >> 1)
+    cdef void* quantity
+    cdef uint64_t* occupied = <uint64_t*>realloc(book.occupied, capacity * sizeof(uint64_t))
+    if occupied == NULL:
+        return False
+    book.occupied = occupied
+    quantity = book_remap(book.quantity, <size_t>book.capacity * PAGE_BYTES, capacity * PAGE_BYTES)
+    if quantity == NULL:
+        return False
+    book.quantity = <int64_t*>quantity
+    book.capacity = <uint32_t>capacity
+    return True
+
+
+cdef uint32_t take_page(BookC* book) noexcept nogil:
+    """An empty page, or 0 and ``broken`` when memory ran out."""
+    cdef uint32_t page = book.free_page
+    if page:
+        book.free_page = <uint32_t>book.occupied[page]
+    else:
+        if book.pages == book.capacity and not more_pages(book):
+            book.broken = True
+            return 0
+        page = book.pages
+        book.pages += 1
+    book.occupied[page] = 0
+    return page
+
+
+cdef inline void give_page(BookC* book, uint32_t page) noexcept nogil:
+    book.occupied[page] = book.free_page
+    book.free_page = page
+
+
+cdef inline Py_ssize_t page_below(const Side* side, Py_ssize_t page) noexcept nogil:
+    """The nearest page in use before this one, or -1."""
+    cdef Py_ssize_t group = page >> 6
+    cdef uint64_t pages = side.summary[group] & ((<uint64_t>1 << (page & 63)) - 1)
+    while not pages:
+        group -= 1
+        if group < 0:
+            return -1
+        pages = side.summary[group]
+    return (group << 6) + highest(pages)
+
+
+cdef inline Py_ssize_t page_above(const Side* side, Py_ssize_t page) noexcept nogil:
+    """The nearest page in use after this one, or -1."""
+    cdef Py_ssize_t group = page >> 6
+    cdef uint64_t pages = side.summary[group] & ~((<uint64_t>2 << (page & 63)) - 1)
+    while not pages:
+        group += 1
+        if group == WINDOW_GROUPS:
+            return -1
+        pages = side.summary[group]
+    return (group << 6) + lowest(pages)
+
+
+cdef void find_best(const BookC* book, Side* side, bint bid) noexcept nogil:
+    """The best is gone: the next one of its page, else of the nearest page behind it."""
+    cdef Py_ssize_t page = side.best >> 6
+    cdef uint64_t word = book.occupied[side.directory[page]]
+    if not word:
+        page = page_below(side, page) if bid else page_above(side, page)
+        if page < 0:
+            side.best = -1 if bid else WINDOW_TICKS
+            return
+        word = book.occupied[side.directory[page]]
+    side.best = (page << 6) + (highest(word) if bid else lowest(word))
+
+
+# --- far list -------------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t far_place(const Side* side, int64_t price_e) noexcept nogil:
+    """How many far levels are cheaper."""
+    cdef Py_ssize_t low = 0, high = side.far_count, middle
+    while low < high:
+        middle = (low + high) >> 1
+        if side.far[middle].price_e < price_e:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef void far_put(BookC* book, Side* side, int64_t price_e, int64_t qty_e) noexcept nogil:
+    cdef Py_ssize_t place = far_place(side, price_e), capacity
+    cdef Level* far
+    if place < side.far_count and side.far[place].price_e == price_e:
+        if qty_e:
+            side.far[place].qty_e = qty_e
+            return
+        side.far_count -= 1
+        side.count -= 1
+        memmove(&side.far[place], &side.far[place + 1], (side.far_count - place) * sizeof(Level))
+        return
+    if not qty_e:
+        return
+    if side.far_count == side.far_capacity:
+        capacity = 2 * side.far_capacity if side.far_capacity else 16
+        far = <Level*>realloc(side.far, capacity * sizeof(Level))
+        if far == NULL:
+            book.broken = True
+            return
+        side.far = far
+        side.far_capacity = capacity
+    memmove(&side.far[place + 1], &side.far[place], (side.far_count - place) * sizeof(Level))
+    side.far[place].price_e = price_e
+    side.far[place].qty_e = qty_e
+    side.far_count += 1
+    side.count += 1
+
+
+# --- apply ----------------------------------------------------------------------------------------------------------
+
+cdef inline void touch_cell(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
+    cdef uint64_t tick = tick_of(book, price_e)
+    cdef uint32_t page
+    if likely(tick < book.ticks):
+        page = side.directory[tick >> 6]
+        prefetch(&book.occupied[page])
+        prefetch(&book.quantity[(<size_t>page << 6) + (tick & 63)])
+
+
+cdef inline void change_occupancy(
+    BookC* book, Side* side, bint bid, uint64_t tick, uint32_t page, bint present
+) noexcept nogil:
+    cdef uint64_t word = book.occupied[page] ^ (<uint64_t>1 << (tick & 63))
+    cdef uint64_t bit = <uint64_t>1 << ((tick >> 6) & 63)
+    book.occupied[page] = word
+    if present:
+        side.count += 1
+        side.summary[tick >> 12] |= bit
+        if bid:
+            if <int64_t>tick > side.best:
+                side.best = <int64_t>tick
+        elif <int64_t>tick < side.best:
+            side.best = <int64_t>tick
+        return
+    side.count -= 1
+    if not word:
+        side.summary[tick >> 12] &= ~bit
+        side.directory[tick >> 6] = 0
+        give_page(book, page)
+    if unlikely(<int64_t>tick == side.best):
+        find_best(book, side, bid)
+
+
+cdef inline void apply_level(BookC* book, Side* side, bint bid, int64_t price_e, int64_t qty_e) noexcept nogil:
+    cdef uint64_t tick = tick_of(book, price_e)
+    cdef uint32_t page
+    cdef int64_t* cell
+    cdef int64_t old_e
+    if unlikely(tick >= book.ticks):
+        far_put(book, side, price_e, qty_e)
+        return
+    page = side.directory[tick >> 6]
+    if unlikely(page == 0):
+        if qty_e == 0:
+            return
+        page = take_page(book)
+        if page == 0:
+            return
+        side.directory[tick >> 6] = page
+    cell = book.quantity + (<size_t>page << 6) + (tick & 63)
+    old_e = cell[0]
+    cell[0] = qty_e
+    if (qty_e != 0) != (old_e != 0):
+        change_occupancy(book, side, bid, tick, page, qty_e != 0)
+
+
+cdef inline void apply_side(BookC* book, Side* side, bint bid, const Level* level, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int64_t edge_e = side.edge_e
+    cdef bint touched = side.touched
+    for i in range(count if count < AHEAD else AHEAD):
+        touch_cell(book, side, level[i].price_e)
+    for i in range(count):
+        if i + AHEAD < count:
+            touch_cell(book, side, level[i + AHEAD].price_e)
+        if bid:
+            touched |= level[i].price_e >= edge_e
+        else:
+            touched |= level[i].price_e <= edge_e
+        apply_level(book, side, bid, level[i].price_e, level[i].qty_e)
+    side.touched = touched
+
+
+cdef int book_apply(BookC* book, const Level* levels, Py_ssize_t bids, Py_ssize_t asks) noexcept nogil:
+    cdef int64_t signs = 0
+    cdef Py_ssize_t i
+    for i in range(bids + asks):
+        signs |= levels[i].price_e | levels[i].qty_e
+    if unlikely(signs < 0):
+        return BOOK_NEGATIVE
+    apply_side(book, &book.bids, True, levels, bids)
+    apply_side(book, &book.asks, False, levels + bids, asks)
+    return BOOK_NO_MEMORY if unlikely(book.broken) else BOOK_OK
+
+
+# --- ordered walks --------------------------------------------------------------------------------------------------
+
+cdef struct Walk:                 # one side, best first; the window's levels merged with the far ones
+    const Side* side
+    const BookC* book
+    const int64_t* quantity       # of the page
+    uint64_t word                 # the page's levels that are still to come
+    Py_ssize_t page               # -1: the window is done
+    int64_t page_price_e
+    Py_ssize_t far                # the next far level
+    int64_t far_price_e           # INT64_MIN (bids) or INT64_MAX (asks): none is left
+
+
+cdef inline void walk_page(Walk* walk, Py_ssize_t page) noexcept nogil:
+    cdef uint32_t number
+    walk.page = page
+    if page < 0:
+        walk.word = 0
+        return
+    number = walk.side.directory[page]
+    walk.word = walk.book.occupied[number]
+    walk.quantity = walk.book.quantity + (<size_t>number << 6)
+    walk.page_price_e = <int64_t>(walk.book.first_tick + (<uint64_t>page << 6)) * walk.book.tick_e
+
+
+cdef inline void walk_far(Walk* walk, bint bid) noexcept nogil:
+    if bid:
+        walk.far_price_e = walk.side.far[walk.far].price_e if walk.far >= 0 else INT64_MIN
+    else:
+        walk.far_price_e = walk.side.far[walk.far].price_e if walk.far < walk.side.far_count else INT64_MAX
+
+
+cdef inline void walk_begin(Walk* walk, const BookC* book, const Side* side, bint bid) noexcept nogil:
+    walk.book = book
+    walk.side = side
+    walk.quantity = NULL
+    walk.page_price_e = 0
+    walk.far = side.far_count - 1 if bid else 0
+    walk_far(walk, bid)
+    if side.best >= 0 and side.best < WINDOW_TICKS:
+        walk_page(walk, side.best >> 6)
+    else:
+        walk_page(walk, -1)
+
+
+cdef inline bint walk_next(Walk* walk, bint bid, Level* out) noexcept nogil:
+    cdef int bit
+    cdef int64_t price_e
+    if not walk.word and walk.page >= 0:
+        walk_page(walk, page_below(walk.side, walk.page) if bid else page_above(walk.side, walk.page))
+    if walk.word:
+        bit = highest(walk.word) if bid else lowest(walk.word)
+        price_e = walk.page_price_e + bit * walk.book.tick_e
+        if likely(price_e > walk.far_price_e if bid else price_e < walk.far_price_e):
+            walk.word ^= <uint64_t>1 << bit
+            out.price_e = price_e
+            out.qty_e = walk.quantity[bit]
+            return True
+    elif walk.far < 0 or walk.far >= walk.side.far_count:
+        return False
+    out[0] = walk.side.far[walk.far]
+    walk.far += -1 if bid else 1
+    walk_far(walk, bid)
+    return True
+
+
+cdef inline Py_ssize_t copy_side(const BookC* book, const Side* side, bint bid, Level* out, Py_ssize_t most) noexcept nogil:
+    cdef Walk walk
+    cdef Py_ssize_t count = 0
+    walk_begin(&walk, book, side, bid)
+    while count < most and walk_next(&walk, bid, out + count):
+        count += 1
+    return count
+
+
+cdef Py_ssize_t book_bids(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil:
+    return copy_side(book, &book.bids, True, out, most)
+
+
+cdef Py_ssize_t book_asks(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil:
+    return copy_side(book, &book.asks, False, out, most)
+
+
+cdef Py_ssize_t book_bid_count(const BookC* book) noexcept nogil:
+    return book.bids.count
+
+
+cdef Py_ssize_t book_ask_count(const BookC* book) noexcept nogil:
+    return book.asks.count
+
+
+cdef void book_top(BookC* book, LevelsCell* cell, bint whole) noexcept nogil:
+    cdef Py_ssize_t count
+    if book.bids.touched or whole:
+        count = copy_side(book, &book.bids, True, cell.bid, CONNECTOR_TOP_LEVELS)
+        cell.bids = <uint32_t>count
+        book.bids.edge_e = cell.bid[count - 1].price_e if count == CONNECTOR_TOP_LEVELS else INT64_MIN
+        book.bids.touched = False
+    if book.asks.touched or whole:
+        count = copy_side(book, &book.asks, False, cell.ask, CONNECTOR_TOP_LEVELS)
+        cell.asks = <uint32_t>count
+        book.asks.edge_e = cell.ask[count - 1].price_e if count == CONNECTOR_TOP_LEVELS else INT64_MAX
+        book.asks.touched = False
+
+
+cdef int64_t book_best_price(const BookC* book, bint bid) noexcept nogil:
+    cdef const Side* side = &book.bids if bid else &book.asks
+    cdef int64_t price_e = -1, far_e
+    if 0 <= side.best < WINDOW_TICKS:
+        price_e = <int64_t>(book.first_tick + <uint64_t>side.best) * book.tick_e
+    if side.far_count:
+        far_e = side.far[side.far_count - 1].price_e if bid else side.far[0].price_e
+        if price_e < 0 or (far_e > price_e if bid else far_e < price_e):
+            price_e = far_e
+    return price_e
+
+
+cdef bint book_crossed(const BookC* book) noexcept nogil:
+    cdef int64_t ask_e = book_best_price(book, False)
+    return ask_e >= 0 and book_best_price(book, True) >= ask_e
+
+
+# --- two books ------------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t side_difference(
+    const BookC* old_book, const Side* old_side, const BookC* new_book, const Side* new_side, bint bid, Level* out
+) noexcept nogil:
+    cdef Walk old_walk, new_walk
+    cdef Level old, new
+    cdef bint more_old, more_new
+    cdef Py_ssize_t count = 0
+    walk_begin(&old_walk, old_book, old_side, bid)
+    walk_begin(&new_walk, new_book, new_side, bid)
+    more_old = walk_next(&old_walk, bid, &old)
+    more_new = walk_next(&new_walk, bid, &new)
+    while more_old or more_new:
+        if more_old and more_new and old.price_e == new.price_e:
+            if old.qty_e != new.qty_e:
+                out[count] = new
+                count += 1
+            more_old = walk_next(&old_walk, bid, &old)
+            more_new = walk_next(&new_walk, bid, &new)
+        elif not more_new or (more_old and (old.price_e > new.price_e if bid else old.price_e < new.price_e)):
+            out[count].price_e = old.price_e
+            out[count].qty_e = 0
+            count += 1
+            more_old = walk_next(&old_walk, bid, &old)
+        else:
+            out[count] = new
+            count += 1
+            more_new = walk_next(&new_walk, bid, &new)
+    return count
+
+
+cdef Py_ssize_t book_difference(const BookC* old, const BookC* new, Level* out, Py_ssize_t* asks) noexcept nogil:
+    cdef Py_ssize_t bids = side_difference(old, &old.bids, new, &new.bids, True, out)
+    asks[0] = side_difference(old, &old.asks, new, &new.asks, False, out + bids)
+    return bids
+
+
+# --- moving the window ----------------------------------------------------------------------------------------------
+
+cdef int64_t book_centre(const BookC* book) noexcept nogil:
+    cdef int64_t bid_e = book_best_price(book, True), ask_e = book_best_price(book, False)
+    if bid_e < 0 or ask_e < 0:
+        return bid_e if ask_e < 0 else ask_e
+    return bid_e + (ask_e - bid_e) // 2
+
+
+cdef bint book_edge_near(const BookC* book) noexcept nogil:
+    cdef int64_t centre_e = book_centre(book), tick
+    if centre_e < 0 or window_start(book, centre_e) == book.first_tick:
+        return False
+    tick = centre_e // book.tick_e - <int64_t>book.first_tick
+    return tick < EDGE_TICKS or tick >= WINDOW_TICKS - EDGE_TICKS
+
+
+cdef void evict(BookC* book, Side* side, Py_ssize_t page) noexcept nogil:
+    """Move the levels of a page that leaves the window to the far list and give the page back."""
+    cdef uint32_t number = side.directory[page]
+    cdef uint64_t word
+    cdef int64_t page_price_e = <int64_t>(book.first_tick + (<uint64_t>page << 6)) * book.tick_e
+    cdef int64_t* quantity = book.quantity + (<size_t>number << 6)
+    cdef int bit
+    if number == 0:
+        return
+    word = book.occupied[number]
+    while word:
+        bit = lowest(word)
+        word &= word - 1
+        side.count -= 1           # far_put counts it again
+        far_put(book, side, page_price_e + bit * book.tick_e, quantity[bit])
+        quantity[bit] = 0
+    side.directory[page] = 0
+    give_page(book, number)
+
+
+cdef void side_shift(BookC* book, Side* side, int64_t pages) noexcept nogil:
+    """Move the directory so that the window starts ``pages`` pages higher (lower if negative)."""
+    cdef int64_t leaving = pages if pages > 0 else -pages, kept, page
+    if leaving > WINDOW_PAGES:
+        leaving = WINDOW_PAGES
+    kept = WINDOW_PAGES - leaving
+    if pages > 0:
+        for page in range(leaving):
+            evict(book, side, page)
+        memmove(side.directory, side.directory + leaving, kept * sizeof(uint32_t))
+        memset(side.directory + kept, 0, leaving * sizeof(uint32_t))
+    else:
+        for page in range(kept, WINDOW_PAGES):
+            evict(book, side, page)
+        memmove(side.directory + leaving, side.directory, kept * sizeof(uint32_t))
+        memset(side.directory, 0, leaving * sizeof(uint32_t))
+    memset(side.summary, 0, WINDOW_GROUPS * sizeof(uint64_t))
+    for page in range(WINDOW_PAGES):
+        if side.directory[page]:
+            side.summary[page >> 6] |= <uint64_t>1 << (page & 63)
+
+
+cdef void side_settle(BookC* book, Side* side, bint bid) noexcept nogil:
+    """After a shift: find the best and take in the far levels that now lie in the window."""
+    cdef Py_ssize_t i, kept = 0, count = side.far_count, page
+    cdef Level level
+    cdef uint64_t word
+    page = page_below(side, WINDOW_PAGES - 1) if bid else page_above(side, 0)
+    if side.directory[WINDOW_PAGES - 1 if bid else 0]:
+        page = WINDOW_PAGES - 1 if bid else 0
+    if page < 0:
+        side.best = -1 if bid else WINDOW_TICKS
+    else:
+        word = book.occupied[side.directory[page]]
+        side.best = (page << 6) + (highest(word) if bid else lowest(word))
+    for i in range(count):
+        level = side.far[i]
+        if tick_of(book, level.price_e) < book.ticks:
+            side.count -= 1       # apply_level counts it again
+            apply_level(book, side, bid, level.price_e, level.qty_e)
+        else:
+            side.far[kept] = level
+            kept += 1
+    side.far_count = kept
+
+
+cdef int book_recentre(BookC* book, int64_t centre_e) noexcept nogil:
+    cdef uint64_t first_tick = window_start(book, centre_e)
+    cdef int64_t pages = (<int64_t>first_tick - <int64_t>book.first_tick) >> 6
+    if pages == 0:
+        return BOOK_OK
+    side_shift(book, &book.bids, pages)
+    side_shift(book, &book.asks, pages)
+    set_window(book, first_tick)
+    side_settle(book, &book.bids, True)
+    side_settle(book, &book.asks, False)
+    return BOOK_NO_MEMORY if book.broken else BOOK_OK
+
+
+cdef int book_rebuild(BookC* book, int64_t tick_e) noexcept nogil:
+    cdef int64_t centre_e = book_centre(book)
+    cdef Py_ssize_t bids = book.bids.count, asks = book.asks.count
+    cdef Level* levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
+    cdef int status
+    if levels == NULL:
+        return BOOK_NO_MEMORY
+    book_bids(book, levels, bids)
+    book_asks(book, levels + bids, asks)
+    book_clear(book, centre_e)
+    set_grid(book, tick_e)
+    set_window(book, window_start(book, centre_e))
+    status = book_apply(book, levels, bids, asks)
+    free(levels)
+    return status
+
+
+# --- the Python edge ------------------------------------------------------------------------------------------------
+
+cdef Py_ssize_t append_levels(Level* out, object flat) except -1:
+    """Copy ``[price_e, qty_e, ...]`` and return the number of levels."""
+    cdef Py_ssize_t i, count = len(flat) // 2
+    if len(flat) != 2 * count:
+        raise ValueError("a flat side holds price and quantity in turn: its length is even")
+    for i in range(count):
+        out[i].price_e = flat[2 * i]
+        out[i].qty_e = flat[2 * i + 1]
+    return count
+
+
+cdef list flat_levels(const Level* levels, Py_ssize_t count):
+    cdef Py_ssize_t i
+    cdef list flat = []
+    for i in range(count):
+        flat.append(levels[i].price_e)
+        flat.append(levels[i].qty_e)
+    return flat
+
+
+cdef object raise_status(int status):
+    if status == BOOK_NEGATIVE:
+        raise ValueError("a price or quantity is negative")
+    if status != BOOK_OK:
+        raise MemoryError("the book has no memory for its levels")
+
+
+cdef class Book:
+    def __cinit__(self, int64_t tick_e, int64_t centre_e):
+        if tick_e <= 0:
+            raise ValueError(f"tick_e must be positive, not {tick_e}")
+        self.c = book_new(tick_e, centre_e)
+        if self.c == NULL:
+            raise MemoryError("the book has no memory")
+        memset(&self.cell, 0, sizeof(LevelsCell))
+
+    def __dealloc__(self):
+        book_free(self.c)
+
+    def apply(self, bids, asks):
+        cdef Py_ssize_t bid_count, ask_count
+        cdef int status
+        cdef Level* levels = <Level*>malloc((len(bids) + len(asks) + 1) * sizeof(Level))
+        if levels == NULL:
+            raise MemoryError
+        try:
+            bid_count = append_levels(levels, bids)
+            ask_count = append_levels(levels + bid_count, asks)
+            status = book_apply(self.c, levels, bid_count, ask_count)
+        finally:
+            free(levels)
+        raise_status(status)
+
+    def bids(self, most=None):
+        return self._side(True, self.c.bids.count if most is None else most)
+
+    def asks(self, most=None):
+        return self._side(False, self.c.asks.count if most is None else most)
+
+    cdef list _side(self, bint bid, Py_ssize_t most):
+        cdef Py_ssize_t i, count = self.c.bids.count if bid else self.c.asks.count
+        cdef Level* levels
+        if most < 0:
+            raise ValueError("a number of levels is not negative")
+        most = min(most, count)
+        levels = <Level*>malloc((most + 1) * sizeof(Level))
+        if levels == NULL:
+            raise MemoryError
+        count = book_bids(self.c, levels, most) if bid else book_asks(self.c, levels, most)
+        try:
+            return [(levels[i].price_e, levels[i].qty_e) for i in range(count)]
+        finally:
+            free(levels)
+
+    def top(self):
+        cdef Py_ssize_t i
+        book_top(self.c, &self.cell, False)
+        return (
+            [(self.cell.bid[i].price_e, self.cell.bid[i].qty_e) for i in range(self.cell.bids)],
+            [(self.cell.ask[i].price_e, self.cell.ask[i].qty_e) for i in range(self.cell.asks)],
+        )
+
+    def difference(self, Book new not None):
+        cdef Py_ssize_t bids, asks, most = (
+            self.c.bids.count + self.c.asks.count + new.c.bids.count + new.c.asks.count
+        )
+        cdef Level* levels = <Level*>malloc((most + 1) * sizeof(Level))
+        if levels == NULL:
+            raise MemoryError
+        bids = book_difference(self.c, new.c, levels, &asks)
+        try:
+            return flat_levels(levels, bids), flat_levels(levels + bids, asks)
+        finally:
+            free(levels)
+
+    def clear(self, int64_t centre_e):
+        book_clear(self.c, centre_e)
+
+    def rebuild(self, int64_t tick_e):
+        if tick_e <= 0:
+            raise ValueError(f"tick_e must be positive, not {tick_e}")
+        raise_status(book_rebuild(self.c, tick_e))
+
+    def recentre(self, centre_e=None):
+        raise_status(book_recentre(self.c, book_centre(self.c) if centre_e is None else centre_e))
+
+    @property
+    def counts(self):
+        return self.c.bids.count, self.c.asks.count
+
+    @property
+    def far_counts(self):
+        return self.c.bids.far_count, self.c.asks.far_count
+
+    @property
+    def pages(self):
+        """Pages in use; for tests of what is given back."""
+        cdef uint32_t page = self.c.free_page
+        cdef Py_ssize_t count = self.c.pages - 1
+        while page:
+            count -= 1
+            page = <uint32_t>self.c.occupied[page]
+        return count
+
+    @property
+    def window(self):
+        cdef uint64_t end = self.c.first_tick + self.c.ticks
+        return self.c.first_tick * self.c.tick_e, end * self.c.tick_e
+
+    @property
+    def tick_e(self):
+        return self.c.tick_e
+
+    @property
+    def edge_near(self):
+        return bool(book_edge_near(self.c))
+
+    @property
+    def crossed(self):
+        return bool(book_crossed(self.c))
