@@ -121,7 +121,7 @@ class Flow:
         if moved:
             state.bbo_id = state.update_id
         self._plan(now_ns)
-        return Step(kind, moved, moved and rng.random() < 0.011, trade)
+        return Step(kind, moved, moved and rng.random() < 0.006, trade)
 
     def mark(self, wall_ms: int) -> Mark:
         """The symbol's mark price, index and funding at this time."""
