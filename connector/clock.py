@@ -4,7 +4,7 @@ import time
 
 
 def monotonic_ns() -> int:
-    """CLOCK_MONOTONIC in nanoseconds: the clock of ``recv_ns``, ``publish_ns`` and deadlines."""
+    """CLOCK_MONOTONIC in nanoseconds: the clock of ``recv_ns``, ``publish_ns`` and every deadline."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 

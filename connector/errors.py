@@ -43,11 +43,3 @@ class AttachError(ConnectorError):
 
 class EpochChanged(ConnectorError):
     """The daemon was restarted: attach again."""
-
-
-class Stalled(ConnectorError):
-    """The daemon is there but stopped writing half-way (stopped or hung): do not trust the market."""
-
-
-class AlreadyRunning(ConnectorError):
-    """Another daemon holds the runtime directory."""

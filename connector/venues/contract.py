@@ -325,6 +325,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     """The venue's own counts by header name (lower case, as in ``Pool.header``); what it did not
     give is absent."""
 
+    instruments_endpoint: str
+    snapshot_endpoint: str
+    """The names of those two in ``endpoints``; recordings are searched for their answers."""
     recorded: Callable[[bytes], str]
     """The endpoint whose answer a recorded line without an URL is, by name; "" when it is a
     stream's frame."""

@@ -61,6 +61,8 @@ def configured(config: Config) -> Venue:
         decode=market.decode,
         judge=errors.judge,
         used=limits.used,
+        instruments_endpoint="exchangeInfo",
+        snapshot_endpoint="depth",
         recorded=market.recorded,
         depth_symbol=market.depth_symbol,
         wire_instrument=instruments.wire_instrument,

@@ -1,0 +1,293 @@
+"""Recorded messages through codec, sequencer and book, without sockets; checkpoints come out.
+
+The same compiled codec, the same rules and the same book as in the daemon, driven by the stamps of
+the recording. Snapshots are taken where the recording has them: nothing is asked for."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from connector._speedups.decimal import format as decimal_text
+from connector._speedups.segment import Segment
+from connector.market.feed import InstrumentFeed
+from connector.model.counters import Counter
+from connector.model.instrument import Instrument
+from connector.model.states import FeedKind, State
+from connector.protocol.recording import Item, Kind
+from connector.venues.contract import (
+    Channel,
+    Depth,
+    Subscription,
+    UnknownEvent,
+    UnknownSymbol,
+    Venue,
+)
+
+RING_BYTES = 8 * 1024 * 1024
+WAITING_MOST = 200_000
+"""Depth messages kept from before the first snapshot; a snapshot that follows needs the newest."""
+TOP = 20
+LINE = 0
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A book after ``applied`` depth messages; the hashes are the oracles' canonical ones."""
+
+    applied: int
+    u: int
+    bid: tuple[str, str] | None
+    ask: tuple[str, str] | None
+    nb: int
+    na: int
+    top20: str
+    full: str
+
+
+def digest(
+    applied: int,
+    update_id: int,
+    bids: list[tuple[int, int]],
+    asks: list[tuple[int, int]],
+    instrument: Instrument,
+) -> Checkpoint:
+    """The checkpoint of a book given as scaled levels, best first.
+
+    ``full`` is the SHA-256 over the lines ``b,price,qty`` (bids) and then ``a,price,qty`` (asks),
+    ``top20`` that of ``price:qty,…|price:qty,…``."""
+    price, qty = instrument.price_exponent, instrument.qty_exponent
+    price_digits, qty_digits = instrument.price_digits, instrument.qty_digits
+
+    def texts(side: list[tuple[int, int]]) -> list[tuple[str, str]]:
+        return [
+            (decimal_text(price_e, price, price_digits), decimal_text(qty_e, qty, qty_digits))
+            for price_e, qty_e in side
+        ]
+
+    b, a = texts(bids), texts(asks)
+    full = "".join([*(f"b,{p},{q}\n" for p, q in b), *(f"a,{p},{q}\n" for p, q in a)])
+    top = "|".join(",".join(f"{p}:{q}" for p, q in side[:TOP]) for side in (b, a))
+    return Checkpoint(
+        applied,
+        update_id,
+        b[0] if b else None,
+        a[0] if a else None,
+        len(b),
+        len(a),
+        hashlib.sha256(top.encode()).hexdigest(),
+        hashlib.sha256(full.encode()).hexdigest(),
+    )
+
+
+class Replay:
+    """One symbol of a recording.
+
+    ``on_checkpoint`` is called every ``every`` applied depth messages (0: never) and by ``finish``,
+    never twice for one count and only while the book is LIVE; ``warn`` with a sentence for a
+    person. ``symbols`` collects every symbol whose book the recording touches."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        symbol: str = "",
+        every: int = 0,
+        on_checkpoint: Callable[[Checkpoint], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._venue = venue
+        self._wanted = symbol
+        self._every = every
+        self._on_checkpoint = on_checkpoint
+        self._warn = warn
+        self._listing = b""
+        self._waiting: deque[Item] = deque(maxlen=WAITING_MOST)
+        self._segment: Segment | None = None
+        self._codec: Any = None
+        self._kernel: Any = None
+        self._feed: InstrumentFeed | None = None
+        self._seen_id = 0
+        self._said = 0
+        self._shown: State | None = None
+        self.instrument: Instrument | None = None
+        self.symbols: dict[str, int] = {}
+        """Depth messages by symbol."""
+        self.counts: dict[str, int] = {}
+        self.applied = 0
+        self.first_ns = 0
+        self.last_ns = 0
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that is replayed; "" before it is known."""
+        return self._wanted or next(iter(self.symbols), "")
+
+    @property
+    def live(self) -> bool:
+        return self._kernel is not None and self._state() is State.LIVE
+
+    def take(self, item: Item) -> None:
+        """One line of the recording."""
+        self.first_ns = self.first_ns or item.time_ns
+        self.last_ns = item.time_ns
+        if item.kind is Kind.FRAME:
+            name = self._venue.recorded(item.payload)
+            if not name:
+                self._take_frame(item)
+            else:
+                self._take_answer(name, "", item)
+        elif item.kind is Kind.HTTP:
+            url = urlsplit(item.url)
+            symbol = parse_qs(url.query).get("symbol", [""])[0].upper()
+            self._take_answer(url.path.rpartition("/")[2], symbol, item)
+
+    def finish(self) -> bool:
+        """The recording is over: the last checkpoint, if one is due; whether the book is LIVE."""
+        if not self.live:
+            return False
+        if self.applied != self._said:
+            self._checkpoint()
+        return True
+
+    # Lines
+
+    def _take_frame(self, item: Item) -> None:
+        symbol = self._venue.depth_symbol(item.payload)
+        if symbol:
+            self.symbols[symbol] = self.symbols.get(symbol, 0) + 1
+        if self._feed is not None:
+            if not symbol or symbol == self.symbol:
+                self._decode(item)
+        elif symbol and symbol == self.symbol:
+            self._waiting.append(item)
+
+    def _take_answer(self, name: str, symbol: str, item: Item) -> None:
+        if name == self._venue.instruments_endpoint:
+            self._listing = item.payload
+        elif name == self._venue.snapshot_endpoint:
+            if symbol:
+                self.symbols.setdefault(symbol, 0)
+            elif len(self.symbols) > 1:
+                self._warn("a snapshot that names no symbol, in a recording of several: not used")
+                return
+            if not symbol or symbol == self.symbol:
+                self._take_snapshot(item)
+
+    def _take_snapshot(self, item: Item) -> None:
+        self._count("snapshots")
+        try:
+            if self._feed is None:
+                self._begin(item)
+            assert self._feed is not None
+            assert self.instrument is not None
+            snapshot = self._venue.snapshot(item.payload, self.instrument)
+        except ValueError as error:
+            self._warn(f"a snapshot that cannot be used: {error}")
+            return
+        self._feed.on_snapshot(snapshot, self._feed.epoch, item.time_ns)
+        self._look()
+
+    # The book
+
+    def _begin(self, item: Item) -> None:
+        """The first snapshot: now the scale is known, and what came before can be decoded."""
+        instrument = self._scale(item.payload)
+        segment = Segment.create(RING_BYTES)
+        index = segment.add_instrument(instrument)
+        codec = self._venue.codec(segment.memory)
+        kernel = codec.add(instrument, index)
+        channels = (Channel.DEPTH, Channel.BBO, Channel.TRADE, Channel.MARK_PRICE)
+        feed = InstrumentFeed(
+            kernel,
+            [Subscription(instrument.symbol, channel, "", 0) for channel in channels],
+            count=self._counted,
+            buffer_most=WAITING_MOST,
+            on_applied=self._on_applied,
+        )
+        feed.on_line_up(LINE, 1, item.time_ns)
+        self.instrument, self._segment = instrument, segment
+        self._codec, self._kernel, self._feed = codec, kernel, feed
+        while self._waiting:
+            self._decode(self._waiting.popleft())
+
+    def _scale(self, snapshot: bytes) -> Instrument:
+        """The recording's own exchangeInfo where it fits what is written, else the wire."""
+        wire = self._venue.wire_instrument(self.symbol, snapshot)
+        if not self._listing:
+            return wire
+        try:
+            listing = self._venue.instruments(self._listing)
+        except ValueError as error:
+            self._warn(f"{error}; the scale is taken from the wire")
+            return wire
+        known = {row.symbol: row for row in listing.instruments}.get(self.symbol)
+        if known is None:
+            return wire
+        if known.price_exponent < wire.price_digits or known.qty_exponent < wire.qty_digits:
+            self._warn(f"{self.symbol}: finer on the wire than in exchangeInfo")
+            return wire
+        return msgspec.structs.replace(
+            known, price_digits=wire.price_digits, qty_digits=wire.qty_digits
+        )
+
+    def _decode(self, item: Item) -> None:
+        """A frame: the compiled codec takes it, or the venue's decoder and the sequencer do."""
+        self._count("frames")
+        if self._codec.take(item.payload, item.time_ns, LINE):
+            if self._kernel.last_id != self._seen_id:
+                self._on_applied()
+            return
+        self._count("rare")
+        try:
+            events = self._venue.decode(item.payload, self._scales)
+        except ValueError as error:
+            self._count("undecodable")
+            self._warn(f"a message that cannot be read: {error}")
+            return
+        assert self._feed is not None
+        for event in events if isinstance(events, list) else [events]:
+            if isinstance(event, UnknownEvent | UnknownSymbol):
+                continue
+            if isinstance(event, Depth):
+                self._feed.on_event(event, LINE, item.time_ns)
+                self._look()
+
+    def _scales(self, symbol: str) -> Instrument | None:
+        return self.instrument if symbol == self.symbol else None
+
+    def _on_applied(self) -> None:
+        self._seen_id = self._kernel.last_id
+        self.applied += 1
+        if self._every and self.applied % self._every == 0 and self.live:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        assert self.instrument is not None
+        self._said = self.applied
+        book = self._kernel.book
+        self._on_checkpoint(
+            digest(self.applied, self._kernel.last_id, book.bids(), book.asks(), self.instrument)
+        )
+
+    def _look(self) -> None:
+        """Say it when the book is lost."""
+        state = self._state()
+        if state is not self._shown:
+            if state is State.RESYNC:
+                self._warn(
+                    f"{self.symbol}: gap after update {self._kernel.last_id}, {self.applied}"
+                    " messages applied; the book waits for a snapshot"
+                )
+            self._shown = state
+
+    def _state(self) -> State:
+        return State(self._kernel.state(FeedKind.BOOK))
+
+    def _counted(self, counter: Counter) -> None:
+        self._count(counter.name.lower())
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
