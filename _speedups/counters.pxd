@@ -45,6 +45,8 @@ cdef enum Count:
     COUNT_INSTRUMENT_CHANGES = 38
     COUNT_STALLS = 39
     COUNT_BOOKS_REBUILT = 40
+    COUNT_UNEXPECTED_FRAMES = 41
+    COUNT_RARE_ERRORS = 42
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -48,6 +48,8 @@ class Counter(Enum):
     INSTRUMENT_CHANGES = 38, "instruments whose rules or status changed"
     STALLS = 39, "loop callbacks longer than 200 us"
     BOOKS_REBUILT = 40, "books rebuilt because the tick or the window changed"
+    UNEXPECTED_FRAMES = 41, "binary frames and broken fragment sequences; the connection is dropped"
+    RARE_ERRORS = 42, "frames whose handling in Python raised an error"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)
