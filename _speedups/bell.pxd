@@ -1,5 +1,7 @@
 from libc.stdint cimport uint64_t
 
+from .segment cimport Segment
+
 
 cdef struct Rope:                 # one session that may be asleep
     const uint64_t* sleeping      # in its `up` segment: odd when it wants to be woken
@@ -11,6 +13,7 @@ cdef class Bell:                  # wakes sleeping sessions, once per loop turn
     cdef Rope* ropes
     cdef object call_soon         # loop.call_soon, or None while the loop spins and calls ring() itself each turn
     cdef object ring_method
+    cdef Segment segment          # counts the doorbells; may be None
     cdef dict memory              # eventfd -> the `up` mapping, kept alive
     cdef bint pending
     cdef Py_ssize_t sessions

@@ -9,8 +9,9 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from .atomics cimport fence_seq_cst, load_relaxed
+from .counters cimport COUNT_DOORBELLS, count_by
 from .layout cimport CONNECTOR_MAGIC_UP, SessionUp
-from .segment cimport Mapping
+from .segment cimport Mapping, Segment
 
 cdef extern from "unistd.h" nogil:
     ssize_t write(int fd, const void* data, size_t size)
@@ -20,11 +21,12 @@ cdef class Bell:
     """Wakes sleeping sessions.
 
     ``call_soon`` is the loop's; with it ``touched()`` schedules one ``ring()`` for the end of the turn. Without it
-    (a loop that spins) somebody calls ``ring()`` each turn.
+    (a loop that spins) somebody calls ``ring()`` each turn. With ``segment`` its counter DOORBELLS counts them.
     """
 
-    def __init__(self, call_soon=None):
+    def __init__(self, call_soon=None, Segment segment=None):
         self.call_soon = call_soon
+        self.segment = segment
         self.ring_method = self.ring
         self.memory = {}
 
@@ -88,4 +90,6 @@ cdef class Bell:
                 write(rope.fd, &one, 8)  # the eventfd does not block: full means that it was rung anyway
                 woken += 1
         self.rung += woken
+        if woken and self.segment is not None:
+            count_by(self.segment.counters, COUNT_DOORBELLS, woken)
         return woken

@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0xe1f0b5fe970b3d08ull
+#define CONNECTOR_ABI_HASH 0x20a14c14c37af15eull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
+#define CONNECTOR_MAGIC_BOOK 0x4b4f4f42544e4e43ull   /* "CNNTBOOK" */
 #define CONNECTOR_ABSENT INT64_MIN
 #define CONNECTOR_MAX_INSTRUMENTS 4096
 #define CONNECTOR_MAX_COUNTERS 1024
@@ -115,6 +116,12 @@ typedef struct {
   uint8_t reserve[3584];
 } SessionDown;
 
+/* The answer to a `book` request; Level[bids], then Level[asks] follow, best first. */
+typedef struct {
+  uint64_t magic, abi_hash; uint32_t instrument, state; int64_t update_id, venue_ns;
+  uint64_t sequence; uint32_t bids, asks; uint64_t spare;
+} BookHeader;
+
 #define CONNECTOR_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " must be " #bytes " bytes")
 CONNECTOR_SIZE(Level, 16);
 CONNECTOR_SIZE(RecordHeader, 64);
@@ -136,5 +143,6 @@ CONNECTOR_SIZE(RingControl, 384);
 CONNECTOR_SIZE(SegmentHeader, 4096);
 CONNECTOR_SIZE(SessionUp, 4096);
 CONNECTOR_SIZE(SessionDown, 4096);
+CONNECTOR_SIZE(BookHeader, 64);
 
 #endif

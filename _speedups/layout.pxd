@@ -257,6 +257,18 @@
 #     384  u64       daemon_sleeping    reserved for commands; odd: wants its doorbell
 #     392  u64[15]   pad3               0
 #     512  u8[3584]  reserve            0
+#
+# BookHeader, 64 bytes: head of the memfd that answers a `book` request; then Level[bids], Level[asks], best first
+#       0  u64       magic              "CNNTBOOK"
+#       8  u64       abi_hash           as in SegmentHeader
+#      16  u32       instrument         index into the directory
+#      20  u32       state              ConnectorState of the book
+#      24  i64       update_id          the venue's update id the book stands at
+#      32  i64       venue_ns           that message's event time, Unix
+#      40  u64       sequence           records from this one on are not in it yet
+#      48  u32       bids               levels of the bid side
+#      52  u32       asks               levels of the ask side
+#      56  u64       spare              0
 # ------------------------------------------------------------------------------------------------ end
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -264,7 +276,8 @@ cdef extern from "connector_abi.h" nogil:
     cdef enum:
         CONNECTOR_MAX_INSTRUMENTS, CONNECTOR_MAX_COUNTERS, CONNECTOR_MAX_HISTOGRAMS, CONNECTOR_HISTOGRAM_BUCKETS
         CONNECTOR_MAX_BUDGETS, CONNECTOR_TOP_LEVELS
-    const uint64_t CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, CONNECTOR_MAGIC_UP, CONNECTOR_MAGIC_DOWN, CONNECTOR_INTENT_BLOCK
+    const uint64_t CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, CONNECTOR_MAGIC_UP, CONNECTOR_MAGIC_DOWN
+    const uint64_t CONNECTOR_MAGIC_BOOK, CONNECTOR_INTENT_BLOCK
     const int64_t CONNECTOR_ABSENT
 
     cdef enum ConnectorRecordType:
@@ -393,3 +406,10 @@ cdef extern from "connector_abi.h" nogil:
         uint64_t state, reason
         uint64_t command_cursor
         uint64_t daemon_sleeping
+
+    ctypedef struct BookHeader:
+        uint64_t magic, abi_hash
+        uint32_t instrument, state
+        int64_t update_id, venue_ns
+        uint64_t sequence
+        uint32_t bids, asks

@@ -81,11 +81,10 @@ cdef class Mapping:
 
 def create_memfd(str name, size_t size):
     """A memfd of ``size`` bytes that are all paid for; MemoryError names the bytes when they cannot be had."""
-    available = available_bytes()
-    if size > available:
-        raise MemoryError(
-            f"shared memory {name!r} needs {size:,} bytes, only {available:,} are available on this machine"
-        )
+    if size > 1 << 20:  # the books handed out on request need not look at /proc each time
+        available = available_bytes()
+        if size > available:
+            raise MemoryError(f"shared memory {name!r} needs {size:,} bytes, only {available:,} are available")
     fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(fd, size)
@@ -212,6 +211,11 @@ cdef class Segment:
     def instruments(self):
         """Entries of the directory in use."""
         return self.header.instruments
+
+    @property
+    def ring_capacity(self):
+        """Bytes of the ring."""
+        return self.ring.capacity
 
     @property
     def written(self):

@@ -4,7 +4,7 @@ import time
 
 
 def monotonic_ns() -> int:
-    """CLOCK_MONOTONIC in nanoseconds: the clock of ``recv_ns``, ``publish_ns`` and every deadline."""
+    """CLOCK_MONOTONIC in nanoseconds: the clock of ``recv_ns``, ``publish_ns`` and deadlines."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from connector.errors import ConfigError
+from connector.model.paths import runtime_directory as runtime_directory
 from connector.venues.contract import Channel, Venue, folders, load
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -385,19 +386,6 @@ def configured(name: str, settings: VenueSettings) -> Venue:
     """The venue called ``name`` as its section wants it."""
     venue = load(name)
     return venue.configured(settings.own if settings.own is not None else venue.config())
-
-
-def runtime_directory(option: str = "", environ: Mapping[str, str] | None = None) -> Path:
-    """Where the control socket is: ``option``, ``$CONNECTOR_RUNTIME_DIR``, ``$RUNTIME_DIRECTORY``
-    (systemd), ``$XDG_RUNTIME_DIR/connector``, ``/tmp/connector-$UID``."""
-    environ = os.environ if environ is None else environ
-    if option or environ.get("CONNECTOR_RUNTIME_DIR"):
-        return Path(option or environ["CONNECTOR_RUNTIME_DIR"])
-    if environ.get("RUNTIME_DIRECTORY"):
-        return Path(environ["RUNTIME_DIRECTORY"].split(":")[0])  # systemd joins several with colons
-    if environ.get("XDG_RUNTIME_DIR"):
-        return Path(environ["XDG_RUNTIME_DIR"]) / "connector"
-    return Path(f"/tmp/connector-{os.getuid()}")
 
 
 def state_directory(option: str = "", environ: Mapping[str, str] | None = None) -> Path:

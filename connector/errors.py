@@ -43,3 +43,11 @@ class AttachError(ConnectorError):
 
 class EpochChanged(ConnectorError):
     """The daemon was restarted: attach again."""
+
+
+class Stalled(ConnectorError):
+    """The daemon is there but stopped writing half-way (stopped or hung): do not trust the market."""
+
+
+class AlreadyRunning(ConnectorError):
+    """Another daemon holds the runtime directory."""

@@ -1,6 +1,7 @@
-"""Every counter of the daemon: one id and one sentence each; `top`, the exporter and the tests read this list.
+"""Every counter of the daemon: one id and one sentence each; `top`, exporter and tests read it.
 
-The ids index the counter array of the market segment; ``_speedups`` uses the same numbers (a test compares).
+The ids index the counter array of the market segment; ``_speedups`` uses the same numbers (a test
+compares).
 """
 
 from enum import Enum

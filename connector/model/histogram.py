@@ -1,7 +1,7 @@
 """Read log-linear latency histograms back: buckets in, percentiles out.
 
-``_speedups/histogram.pxd`` fills them: a value below 32 has a bucket of its own; above, every power of
-two has 32 buckets, so a bucket is at most 1/32 of its value wide.
+``_speedups/histogram.pxd`` fills them: a value below 32 has a bucket of its own; above, every power
+of two has 32 buckets, so a bucket is at most 1/32 of its value wide.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def lower_ns(index: int) -> int:
 
 
 class Percentiles(Struct, frozen=True):
-    """What one histogram says, in ns; a percentile is its bucket's middle, never above ``max_ns``."""
+    """A histogram in ns; a percentile is its bucket's middle, never above ``max_ns``."""
 
     count: int
     mean: float

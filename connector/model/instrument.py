@@ -1,4 +1,4 @@
-"""An instrument as every part of the connector sees it: names, scales, grid and the venue's filters, all exact."""
+"""An instrument as every part sees it: names, scales, grid and the venue's filters, all exact."""
 
 from enum import IntEnum
 
@@ -11,7 +11,7 @@ RATE_EXPONENT = 8
 
 
 class Status(IntEnum):
-    """Whether the venue takes orders; every unknown word of a venue is ``UNKNOWN``, not tradable."""
+    """Whether the venue takes orders; a word we do not know is ``UNKNOWN``, not tradable."""
 
     UNKNOWN = 0
     TRADING = 1
@@ -31,9 +31,9 @@ class ContractType(IntEnum):
 class Instrument(Struct, frozen=True, kw_only=True):
     """One tradable instrument.
 
-    ``*_e`` are integers in units of 10**-exponent: ``price_exponent`` for prices, ``qty_exponent`` for quantities,
-    eight decimals for notional and multipliers. The exponents are fixed when the instrument is loaded and do not
-    follow a later change of tick.
+    ``*_e`` are integers in units of 10**-exponent: ``price_exponent`` for prices, ``qty_exponent``
+    for quantities, eight decimals for notional and multipliers. The exponents are fixed when the
+    instrument is loaded and do not follow a later change of tick.
     """
 
     symbol: str

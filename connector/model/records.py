@@ -119,6 +119,10 @@ STRUCTS: dict[str, str] = {
         "magic:u64 session:u64 pad0:u64[14] state:u64 reason:u64 pad1:u64[14] "
         "command_cursor:u64 pad2:u64[15] daemon_sleeping:u64 pad3:u64[15] reserve:u8[3584]"
     ),
+    "BookHeader": (
+        "magic:u64 abi_hash:u64 instrument:u32 state:u32 update_id:i64 venue_ns:i64 "
+        "sequence:u64 bids:u32 asks:u32 spare:u64"
+    ),
 }
 """Every struct of the layout as ``name:type[count] ...``; each uses only earlier ones."""
 
@@ -135,7 +139,7 @@ _NUMPY = {
 class Field(NamedTuple):
     name: str
     type: str
-    count: int
+    length: int
     """0: not an array."""
 
 

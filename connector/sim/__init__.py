@@ -1,1 +1,1 @@
-"""The simulated venue: serves the venues' own protocols from the same tables."""
+"""The simulated venue: its own protocols, synthetic flow or recordings, faults on command."""

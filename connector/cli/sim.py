@@ -1,0 +1,195 @@
+"""Run a simulated venue: synthetic or replayed market data over the venue's own protocols.
+
+When it listens it prints one JSON line: ``{"rest": URL, "ws": URL, "ca": FILE or null, "pid": N}``.
+``connector sim fault KIND [key=value ...] --url URL`` makes a running one misbehave.
+"""
+
+import argparse
+import asyncio
+import signal
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connector.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="fault KIND key=value",
+        help="order a fault from a running simulator instead (connector.sim.faults lists the kinds;"
+        " 'fault clear' takes all out of force, 'fault list' shows them)",
+    )
+    parser.add_argument("--url", help="for fault: the REST URL the simulator printed")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 (default) takes a free one")
+    parser.add_argument("--tls", metavar="FOLDER", help="speak TLS; writes a new ca.pem there")
+    parser.add_argument(
+        "--symbols", default="4", help="how many symbols, or their names with commas (default 4)"
+    )
+    parser.add_argument("--exchange-info", metavar="FILE", help="list what this answer lists")
+    parser.add_argument(
+        "--rate", type=float, default=100.0, help="messages a second and symbol (default 100)"
+    )
+    parser.add_argument("--levels", type=int, default=2000, help="levels a side (at least 1000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the synthetic flow")
+    parser.add_argument("--no-bursts", action="store_true", help="an even flow")
+    parser.add_argument("--scenario", metavar="FILE", help='faults by time: [{"at_s":1,"kind":..}]')
+    parser.add_argument("--ping", type=float, default=180.0, metavar="S", help="between pings")
+    parser.add_argument("--pong", type=float, default=600.0, metavar="S", help="pong deadline")
+    parser.add_argument("--lifetime", type=float, default=86400.0, metavar="S", help="of a socket")
+    parser.add_argument("--weight-limit", type=int, default=2400, help="REST weight a minute")
+    parser.add_argument("--connects", type=int, default=300, help="sockets in 5 min and address")
+    parser.add_argument("--backlog", type=int, default=64, metavar="MIB", help="cut off beyond")
+    parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.words:
+        return _order(args)
+    import uvloop
+
+    context = ca = None
+    if args.tls:
+        from connector.sim.tls import server_context
+
+        context = server_context(Path(args.tls), list(dict.fromkeys([args.host, "localhost"])))
+        ca = str(Path(args.tls).resolve() / "ca.pem")
+    return uvloop.run(_serve(args, context, ca))
+
+
+async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: str | None) -> int:
+    from connector.sim.server import Options, Server, ready_line
+
+    options = Options(
+        ping_s=args.ping,
+        pong_s=args.pong,
+        lifetime_s=args.lifetime,
+        connects=args.connects,
+        backlog_bytes=args.backlog * 1024 * 1024,
+        weight_limit=args.weight_limit,
+        bare_errors=args.bare_errors,
+    )
+    market = _market(args)
+    scenario = _scenario(args.scenario)
+    server = Server(market, options)
+    try:
+        await server.start(args.host, args.port, context)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {args.host}:{args.port}: {error}") from None
+    print(orjson.dumps(ready_line(server, args.host, ca)).decode(), flush=True)
+    loop = asyncio.get_running_loop()
+    for at_s, command in scenario:
+        loop.call_later(at_s, server.command, command)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    serving = asyncio.ensure_future(server.serve())
+    waiting = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            await serving
+    finally:
+        waiting.cancel()
+        await server.stop()
+    return 0
+
+
+def _market(args: argparse.Namespace) -> Any:
+    from connector.sim.listings import contracts
+    from connector.sim.server import wall_ms
+    from connector.sim.synthetic import SyntheticMarket
+    from connector.venues.binance_usdm import sim_rest as rest
+
+    names = None if args.symbols.isdecimal() else args.symbols.upper().split(",")
+    if args.exchange_info:
+        try:
+            rows = rest.contracts(Path(args.exchange_info).read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--exchange-info {args.exchange_info}: {error}") from None
+        if names is not None:
+            listed = {row.symbol: row for row in rows}
+            missing = [name for name in names if name not in listed]
+            if missing:
+                raise ConfigError(f"--exchange-info does not list {', '.join(missing)}")
+            rows = [listed[name] for name in names]
+    else:
+        rows = contracts(int(args.symbols) if names is None else names, args.seed)
+    if not rows:
+        raise ConfigError("--symbols: at least one is needed")
+    if args.rate <= 0:
+        raise ConfigError("--rate must be above 0")
+    return SyntheticMarket(
+        rows,
+        rate=args.rate,
+        levels=args.levels,
+        seed=args.seed,
+        bursts=not args.no_bursts,
+        wall_ms=wall_ms,
+    )
+
+
+def _scenario(path: str | None) -> list[tuple[float, bytes]]:
+    """The commands of a scenario file, each with its time; ConfigError names what is wrong."""
+    if path is None:
+        return []
+    from connector.sim.faults import Faults
+
+    try:
+        steps = []
+        for row in orjson.loads(Path(path).read_bytes()):
+            at_s = float(row.pop("at_s"))
+            Faults().add(row)
+            steps.append((at_s, orjson.dumps(row)))
+        return steps
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"--scenario {path}: {error!r}") from None
+
+
+def _order(args: argparse.Namespace) -> int:
+    """``connector sim fault ...``: send one command to a running simulator and print its answer."""
+    import urllib.error
+    import urllib.request
+
+    if args.words[0] != "fault" or len(args.words) < 2 or not args.url:
+        raise ConfigError("usage: connector sim fault KIND [key=value ...] --url URL")
+    kind, *pairs = args.words[1:]
+    method, body = "POST", None
+    if kind == "clear":
+        method = "DELETE"
+    elif kind == "list":
+        method = "GET"
+    else:
+        body = orjson.dumps({"kind": kind} | dict(_pair(each) for each in pairs))
+    request = urllib.request.Request(f"{args.url.rstrip('/')}/_sim/faults", body, method=method)
+    context = None
+    if args.url.startswith("https:"):
+        # The simulator's authority is made anew at each start: there is nothing to trust it by.
+        context = ssl._create_unverified_context()
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+            print(answer.read().decode())
+            return 0
+    except urllib.error.HTTPError as error:
+        with error:
+            print(f"connector sim: {error.read().decode()}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"connector sim: no simulator at {args.url}: {error}", file=sys.stderr)
+        return 1
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"fault: expected key=value, not {text!r}")
+    try:
+        return key, orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return key, value

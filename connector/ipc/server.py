@@ -1,0 +1,456 @@
+"""The daemon's control socket: who attaches gets the descriptors, who leaves is noticed.
+
+One ``AF_UNIX SOCK_SEQPACKET`` socket; every message is one JSON object. The first one is a hello;
+its answer carries the descriptors of the market segment, ``up``, ``down`` and the eventfd. A
+malformed message is counted and answered with an error; nothing a peer sends ends the daemon.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import socket
+import stat
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import Struct
+
+from connector._speedups.bell import Bell
+from connector._speedups.segment import ABI_HASH, Segment
+from connector.clock import monotonic_ns
+from connector.errors import AlreadyRunning, ConnectorError
+from connector.ipc.segments import BookImage, SessionMemory, book_memfd
+from connector.model.counters import Counter
+from connector.model.paths import control_socket
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE = 65536
+HELLO_S = 5.0
+"""A peer that says nothing for this long is sent away."""
+_SO_PEERPIDFD = 77  # Linux 6.5; Python has no name for it yet
+_SO_PEERGROUPS = 59
+
+
+class Peer(Struct, frozen=True):
+    """Who is on the other end of a connection, as the kernel says."""
+
+    pid: int
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+class Hello(Struct, frozen=True):
+    """The first message of a peer."""
+
+    abi_hash: str
+    strategy: str
+    version: str = ""
+    resume: int = 0
+    """The report sequence to go on from; 0: from now on."""
+    kind: str = "market"
+    """``market``: only reads; any number of sessions may use one name."""
+
+
+class Request(Struct, frozen=True):
+    """Every message after the hello."""
+
+    request: str
+    id: int = 0
+    instrument: int = -1
+
+
+class SessionInfo(Struct, frozen=True):
+    """One session, as ``top`` shows it."""
+
+    session: int
+    strategy: str
+    kind: str
+    version: str
+    pid: int
+    uid: int
+    attached_ns: int
+    """CLOCK_MONOTONIC."""
+    lag_bytes: int | None
+    """Market ring bytes written that it has not read; None: it stored a position that cannot be."""
+    lapped: bool
+    """It is further behind than the ring is long."""
+
+
+class Refused(ConnectorError):
+    """Answered with the message; the session, if there is one, goes on."""
+
+
+Allow = Callable[[Peer, str], bool]
+
+
+def allow(uids: frozenset[int] | None = None, gids: frozenset[int] | None = None) -> Allow:
+    """Whom to serve: the given users and groups; with neither, the daemon's own user and root."""
+
+    def allowed(peer: Peer, strategy: str) -> bool:
+        if uids is None and gids is None:
+            return peer.uid in (0, os.geteuid())
+        mine = {peer.gid, *peer.groups}
+        return peer.uid in (uids or ()) or not mine.isdisjoint(gids or ())
+
+    return allowed
+
+
+class AttachServer:
+    """Serves the control socket of ``runtime_dir`` for the life of the daemon.
+
+    ``book(index)`` gives the full book of an instrument, or None when it has none that is valid.
+    ``state()`` is what the request ``state`` answers (anything JSON can say). ``start()`` and
+    ``close()`` belong to one running loop.
+    """
+
+    def __init__(
+        self,
+        segment: Segment,
+        bell: Bell,
+        runtime_dir: Path,
+        *,
+        version: str = "",
+        book: Callable[[int], BookImage | None] | None = None,
+        state: Callable[[], Mapping[str, Any]] | None = None,
+        allow: Allow = allow(),  # noqa: B008  (a pure function made once)
+        max_sessions: int = 1000,
+    ) -> None:
+        self._segment = segment
+        self._bell = bell
+        self._runtime_dir = runtime_dir
+        self._version = version
+        self._book = book
+        self._state = state
+        self._allow = allow
+        self._max_sessions = max_sessions
+        self._sessions: dict[int, _Session] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._next = 1
+        self._lock = -1
+        self._socket: socket.socket | None = None
+        self._hello = msgspec.json.Decoder(Hello)
+        self._request = msgspec.json.Decoder(Request)
+
+    # -- life
+
+    async def start(self) -> None:
+        """Take the runtime directory, bind the socket, begin to accept.
+
+        Raises AlreadyRunning when another daemon holds the directory; a socket left by a dead one
+        is replaced.
+        """
+        self._lock = take_lock(self._runtime_dir)
+        try:
+            self._socket = _listen(control_socket(self._runtime_dir))
+        except BaseException:
+            self._unlock()
+            raise
+        self._spawn(self._accept(self._socket), "ipc/accept")
+
+    async def close(self) -> None:
+        """End every session, remove the socket, give the directory back."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            with contextlib.suppress(FileNotFoundError):
+                control_socket(self._runtime_dir).unlink()
+        self._unlock()
+
+    def sessions(self) -> list[SessionInfo]:
+        """The sessions of now, oldest first, with how far each reader lags."""
+        written, capacity = self._segment.written, self._segment.ring_capacity
+        return [session.info(written, capacity) for session in self._sessions.values()]
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _spawn(self, work: Any, name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("control socket: %s", task.get_name(), exc_info=error)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                peer, _ = await loop.sock_accept(listener)
+            except OSError as error:  # out of descriptors: those inside go on
+                self._count(Counter.CONTROL_ERRORS)
+                log.error("control socket: cannot accept: %s", error)
+                await asyncio.sleep(0.1)
+                continue
+            peer.setblocking(False)
+            self._spawn(self._serve(peer), "ipc/session")
+
+    # -- one connection
+
+    async def _serve(self, peer: socket.socket) -> None:
+        session: _Session | None = None
+        reason = "the connection was closed"
+        try:
+            session = await self._attach(peer)
+            if session is not None:
+                await self._requests(session)
+        except asyncio.CancelledError:
+            if session is None or not session.died:
+                reason = "the daemon stops"
+                raise
+            reason = "its process ended"
+        except (OSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+        finally:
+            if session is not None:
+                self._end(session, reason)
+            peer.close()
+
+    async def _attach(self, peer: socket.socket) -> "_Session | None":
+        """Answer the hello; None when the peer was refused."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(HELLO_S):
+            data = await loop.sock_recv(peer, MAX_MESSAGE)
+        if not data:
+            return None
+        try:
+            hello = self._judge(data, who := credentials(peer))
+        except Refused as error:
+            self._count(Counter.ATTACH_REFUSED)
+            log.warning("attach refused: %s", error)
+            _send(peer, {"ok": False, "error": str(error)})
+            return None
+        memory = SessionMemory(self._next)
+        session = _Session(self._next, hello, who, peer, memory)
+        self._next += 1
+        try:
+            answer = {
+                "ok": True,
+                "session": session.number,
+                "epoch": self._segment.epoch,
+                "version": self._version,
+                "segment_bytes": self._segment.size,
+                "pid": os.getpid(),
+            }
+            _send(peer, answer, (self._segment.fd, *memory.fds))
+            session.watch(loop, asyncio.current_task())
+            self._bell.add_session(memory.up, memory.eventfd)
+        except BaseException:
+            session.close(loop)
+            raise
+        self._sessions[session.number] = session
+        self._count(Counter.ATTACHES)
+        log.info("session %d: %s attached, pid %d", session.number, hello.strategy, who.pid)
+        return session
+
+    def _judge(self, data: bytes, peer: Peer) -> Hello:
+        try:
+            hello = self._hello.decode(data)
+        except msgspec.MsgspecError as error:
+            self._count(Counter.CONTROL_ERRORS)
+            raise Refused(f"not a hello: {error}") from None
+        if hello.abi_hash != f"{ABI_HASH:016x}":
+            raise Refused(
+                f"layout {hello.abi_hash} is not the daemon's {ABI_HASH:016x}: "
+                "install the same version of connector on both sides"
+            )
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", hello.strategy):
+            raise Refused("a strategy's name is 1 to 64 of A-Z a-z 0-9 . _ -")
+        if not self._allow(peer, hello.strategy):
+            raise Refused(f"uid {peer.uid} may not attach as {hello.strategy!r}")
+        if hello.kind != "market":
+            raise Refused(f"this daemon has no sessions of kind {hello.kind!r}, only 'market'")
+        if len(self._sessions) >= self._max_sessions:
+            raise Refused(f"{self._max_sessions} sessions are attached already")
+        return hello
+
+    async def _requests(self, session: "_Session") -> None:
+        loop = asyncio.get_running_loop()
+        while data := await loop.sock_recv(session.peer, MAX_MESSAGE):
+            number = 0
+            try:
+                request = self._request.decode(data)
+                number = request.id
+                answer, fds = self._answer(request)
+            except msgspec.MsgspecError as error:
+                self._count(Counter.CONTROL_ERRORS)
+                answer, fds = {"ok": False, "error": f"not a request: {error}"}, ()
+            except Refused as error:
+                answer, fds = {"ok": False, "error": str(error)}, ()
+            try:
+                _send(session.peer, {**answer, "id": number}, fds)
+            finally:
+                for fd in fds:
+                    os.close(fd)
+            await asyncio.sleep(0)  # a peer that floods gets one request a turn
+
+    def _answer(self, request: Request) -> tuple[dict[str, Any], tuple[int, ...]]:
+        if request.request == "ping":
+            return {"ok": True, "now_ns": monotonic_ns()}, ()
+        if request.request == "sessions":
+            return {
+                "ok": True,
+                "sessions": [msgspec.structs.asdict(s) for s in self.sessions()],
+            }, ()
+        if request.request == "state":
+            return {"ok": True, "state": dict(self._state()) if self._state else {}}, ()
+        if request.request == "book":
+            if not 0 <= request.instrument < self._segment.instruments:
+                raise Refused(f"no instrument {request.instrument}")
+            image = self._book(request.instrument) if self._book else None
+            if image is None:
+                raise Refused(f"instrument {request.instrument} has no valid book now")
+            fd = book_memfd(request.instrument, self._segment.sequence, image)
+            return {"ok": True}, (fd,)
+        self._count(Counter.CONTROL_ERRORS)
+        raise Refused(f"no request {request.request!r}: ping, sessions, state, book")
+
+    def _end(self, session: "_Session", reason: str) -> None:
+        del self._sessions[session.number]
+        self._bell.remove(session.memory.eventfd)
+        session.memory.end()
+        session.close(asyncio.get_running_loop())
+        self._count(Counter.SESSIONS_ENDED)
+        log.info("session %d: %s ended: %s", session.number, session.hello.strategy, reason)
+
+    def _count(self, counter: Counter) -> None:
+        self._segment.count(counter.value)
+
+
+class _Session:
+    """One attached peer and what the daemon holds for it."""
+
+    def __init__(
+        self, number: int, hello: Hello, who: Peer, peer: socket.socket, memory: SessionMemory
+    ) -> None:
+        self.number = number
+        self.hello = hello
+        self.who = who
+        self.peer = peer
+        self.memory = memory
+        self.attached_ns = monotonic_ns()
+        self.died = False
+        self._pidfd = -1
+
+    def watch(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any] | None") -> None:
+        """End the session when its process does, even while a child of it holds the socket open."""
+        self._pidfd = peer_pidfd(self.peer, self.who.pid)
+        if self._pidfd >= 0:
+            loop.add_reader(self._pidfd, self._ended, loop, task)
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any] | None") -> None:
+        loop.remove_reader(self._pidfd)
+        self.died = True
+        if task is not None:
+            task.cancel()
+
+    def info(self, written: int, capacity: int) -> SessionInfo:
+        cursor = self.memory.market_cursor()
+        lag = written - cursor if cursor <= written else None
+        return SessionInfo(
+            self.number,
+            self.hello.strategy,
+            self.hello.kind,
+            self.hello.version,
+            self.who.pid,
+            self.who.uid,
+            self.attached_ns,
+            lag,
+            lag is not None and lag > capacity,
+        )
+
+    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._pidfd >= 0:
+            loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+        self.memory.close()
+
+
+def take_lock(runtime_dir: Path) -> int:
+    """Hold a runtime directory until the descriptor is closed; AlreadyRunning names the holder."""
+    path = runtime_dir / "lock"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(fd)
+        raise AlreadyRunning(
+            f"{runtime_dir} is held by another daemon (pid {holder}); "
+            "stop it, or choose another --runtime-dir"
+        ) from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def credentials(peer: socket.socket) -> Peer:
+    """The process at the other end when it connected."""
+    pid, uid, gid = struct.unpack(
+        "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
+    groups: tuple[int, ...] = ()
+    with contextlib.suppress(OSError):  # more than 256 groups: the primary one counts
+        raw = peer.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)
+        groups = struct.unpack(f"{len(raw) // 4}I", raw)
+    return Peer(pid, uid, gid, groups)
+
+
+def peer_pidfd(peer: socket.socket, pid: int) -> int:
+    """A descriptor that turns readable when the peer's process ends; -1 when there is none."""
+    try:
+        return peer.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD)
+    except OSError:
+        pass
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+def _listen(path: Path) -> socket.socket:
+    if len(os.fsencode(path)) > 107:
+        raise ConnectorError(
+            f"{path} is too long for a Unix socket: choose a shorter --runtime-dir"
+        )
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ConnectorError(f"{path} is in the way: it is not a socket")
+        path.unlink()  # we hold the lock: whoever made it is gone
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    try:
+        listener.setblocking(False)
+        before = os.umask(0o117)
+        try:
+            listener.bind(os.fspath(path))
+        finally:
+            os.umask(before)
+        path.chmod(0o660)
+        listener.listen(128)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _send(peer: socket.socket, answer: Mapping[str, Any], fds: tuple[int, ...] = ()) -> None:
+    """Send without ever waiting; a peer that does not read its answers gets OSError, so its end."""
+    socket.send_fds(peer, [orjson.dumps(answer)], fds)

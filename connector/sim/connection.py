@@ -1,0 +1,199 @@
+"""One WebSocket connection of the simulated venue: its control messages, its pings, its limits."""
+
+import socket
+import struct
+from collections import deque
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from connector.clock import monotonic_ns, wall_ns
+from connector.sim.hub import CLOSE, PING, PONG, frame
+from connector.venues.binance_usdm import sim as venue
+
+if TYPE_CHECKING:
+    from connector.sim.server import Server
+
+SECOND_NS = 1_000_000_000
+LARGEST_MESSAGE = 64 * 1024
+
+
+def reset(transport: Any) -> None:
+    """Close with a TCP reset, as a crashed peer or a firewall does."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class Connection(WSListener):
+    """A client's WebSocket."""
+
+    def __init__(self, server: "Server", number: int, session: venue.Session, address: str) -> None:
+        self.server = server
+        self.number = number
+        self.session = session
+        self.address = address
+        self.heard: set[str] = set()
+        self.silent = False
+        """Half open: nothing is sent any more."""
+        self.paused = False
+        self.opened_ns = monotonic_ns()
+        self.transport: Any = None
+        self._tcp: Any = None
+        self._out: list[bytes] = []
+        self._closing = ""
+        self._joined = b""
+        self._times: deque[int] = deque()
+        self._next_ping_ns = self.opened_ns + int(server.options.ping_s * SECOND_NS)
+        self._ping: bytes | None = None
+        self._ping_ns = 0
+        self.sent_bytes = 0
+
+    @property
+    def combined(self) -> bool:
+        return self.session.combined
+
+    def hears(self, pattern: str) -> bool:
+        """Whether one of its streams matches; ``*`` is every connection."""
+        return pattern == "*" or any(fnmatchcase(name, pattern) for name in self.heard)
+
+    def status(self) -> dict[str, object]:
+        return {
+            "id": self.number,
+            "address": self.address,
+            "route": self.session.route or "legacy",
+            "streams": list(self.session.streams),
+            "backlog": self._tcp.get_write_buffer_size() if self._tcp is not None else 0,
+            "bytes_sent": self.sent_bytes,
+            "half_open": self.silent,
+        }
+
+    # What the hub calls.
+
+    def write(self, data: bytes) -> None:
+        if not self.silent and not self._closing:
+            self._out.append(data)
+
+    def flush(self) -> None:
+        if not self._out:
+            return
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out = []
+        if self._tcp.is_closing():
+            return
+        self.sent_bytes += len(data)
+        self._tcp.write(data)
+        if self.paused and self._tcp.get_write_buffer_size() > self.server.options.backlog_bytes:
+            self.cut(abrupt=True, why="too slow")
+
+    # Ends.
+
+    def close(self, code: int, reason: str, why: str = "") -> None:
+        """Say goodbye and hang up; the peer has a second to answer."""
+        if self._closing or self._tcp is None:
+            return
+        self.write(frame(struct.pack("!H", code) + reason.encode()[:120], CLOSE))
+        self.flush()
+        self._closing = why or reason
+        self.server.hub.forget(self)
+        self.server.later(1.0, self._tcp.close)
+
+    def cut(self, *, abrupt: bool, why: str = "fault") -> None:
+        """Drop the TCP connection without a word: a reset, or an orderly end of stream."""
+        self._closing = self._closing or why
+        self._out = []
+        self.server.hub.forget(self)
+        if abrupt:
+            reset(self._tcp)
+        else:
+            self._tcp.close()
+
+    def abort(self) -> None:
+        if self._tcp is not None:
+            self._tcp.abort()
+
+    def on_timer(self, now_ns: int) -> None:
+        """Pings, the pong deadline and the end of the connection's life."""
+        options = self.server.options
+        if self._closing:
+            return
+        if now_ns - self.opened_ns > options.lifetime_s * SECOND_NS:
+            self.close(1001, "connection lifetime over", "lifetime")
+        elif self._ping is not None and now_ns - self._ping_ns > options.pong_s * SECOND_NS:
+            self.close(1008, "Pong timeout", "no pong")
+        elif now_ns >= self._next_ping_ns:
+            self._next_ping_ns = now_ns + int(options.ping_s * SECOND_NS)
+            payload = str(wall_ns() // 1_000_000).encode()
+            if self._ping is None:
+                self._ping, self._ping_ns = payload, now_ns
+            else:
+                payload = self._ping
+            self.write(frame(payload, PING))
+            self.flush()
+
+    # picows calls these.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+        self._tcp = transport.underlying_transport
+        self._tcp.set_write_buffer_limits(high=1024 * 1024)
+        self.server.connections[self.number] = self
+        self.server.subscribe(self, tuple(self.session.streams))
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.server.gone(self, self._closing or "client")
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+
+    def on_ws_frame(self, transport: WSTransport, received: WSFrame) -> None:
+        if received.msg_type == WSMsgType.CLOSE:
+            if not self._closing:
+                self.write(frame(received.get_payload_as_bytes()[:2], CLOSE))
+                self.flush()
+            self._tcp.close()
+            return
+        if self._closing:
+            return
+        payload = received.get_payload_as_bytes()
+        if received.fin and not self._allowed():
+            self.close(1008, "Too many requests", "too many messages")
+        elif received.msg_type == WSMsgType.PING:
+            self.write(frame(payload, PONG))
+            self.flush()
+        elif received.msg_type == WSMsgType.PONG:
+            # Only the echo of the last ping counts, an unsolicited pong keeps nothing alive.
+            if payload == self._ping:
+                self._ping = None
+        else:
+            self._joined += payload
+            if len(self._joined) > LARGEST_MESSAGE:
+                self.close(1009, "message too big")
+            elif received.fin:
+                message, self._joined = self._joined, b""
+                self._control(message)
+
+    def _allowed(self) -> bool:
+        """Count a message of the client: ten in any second, pings and pongs included."""
+        now_ns = monotonic_ns()
+        times = self._times
+        while times and now_ns - times[0] >= SECOND_NS:
+            times.popleft()
+        times.append(now_ns)
+        return len(times) <= self.server.options.messages_per_s
+
+    def _control(self, message: bytes) -> None:
+        reply = self.session.receive(message)
+        if reply.removed:
+            self.server.unsubscribe(self, reply.removed)
+        self.write(frame(reply.message))
+        self.flush()
+        if reply.close:
+            self.close(reply.close, "Invalid request", "invalid request")
+        elif reply.added:
+            self.server.subscribe(self, reply.added)

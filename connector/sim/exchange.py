@@ -1,0 +1,240 @@
+"""The state of a simulated venue: one book a symbol, its update ids, and the cuts of its streams.
+
+Pure: no clock, no I/O. Prices are whole ticks and quantities whole lots; a ladder's key is the tick
+for asks and minus the tick for bids, so that on both sides the best level comes first.
+"""
+
+from bisect import bisect_left
+from collections import deque
+
+from msgspec import Struct
+
+BID, ASK = 0, 1
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """What is listed: how a symbol's prices and quantities are written, and where it trades."""
+
+    symbol: str
+    price_digits: int
+    """Decimals of a price on the wire."""
+    tick: int
+    """Smallest price step, in units of 10**-price_digits."""
+    qty_digits: int
+    step: int
+    """Smallest quantity step, in units of 10**-qty_digits."""
+    start_tick: int
+    """Where the synthetic market starts, in ticks."""
+    lot_notional: int = 200
+    """Typical size of a level, in lots."""
+
+
+class Trade(Struct, frozen=True, gc=False):
+    trade_id: int
+    tick: int
+    lots: int
+    buyer_is_maker: bool
+    time_ms: int
+
+
+class AggTrade(Struct, frozen=True, gc=False):
+    agg_id: int
+    tick: int
+    lots: int
+    first_id: int
+    last_id: int
+    buyer_is_maker: bool
+    time_ms: int
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """Prices of the mark price stream, in units of 1e-8."""
+
+    mark_e: int
+    index_e: int
+    settle_e: int
+    average_e: int
+    rate_e: int
+    next_funding_ms: int
+
+
+class Ladder:
+    """One side of a book: keys in order, best first, and the lots at each."""
+
+    __slots__ = ("keys", "lots")
+
+    def __init__(self) -> None:
+        self.keys: list[int] = []
+        self.lots: dict[int, int] = {}
+
+    def put(self, key: int, lots: int) -> None:
+        """Set the absolute quantity at ``key``; 0 removes the level, also one that is not there."""
+        present = key in self.lots
+        if lots:
+            self.lots[key] = lots
+            if not present:
+                self.keys.insert(bisect_left(self.keys, key), key)
+        elif present:
+            del self.lots[key]
+            del self.keys[bisect_left(self.keys, key)]
+
+    @property
+    def best(self) -> int:
+        """The best key; IndexError on an empty side."""
+        return self.keys[0]
+
+
+class Cut(Struct, frozen=True, gc=False):
+    """One message of a diff stream: final quantities of every level touched in (prev_id, last_id].
+
+    ``bids`` and ``asks`` are (tick, lots) in ascending tick order, lots 0 for a level that is gone.
+    """
+
+    first_id: int
+    last_id: int
+    prev_id: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class Window:
+    """What a diff stream has not sent yet. Every speed of a symbol has its own chain of ids."""
+
+    __slots__ = ("first_id", "prev_id", "touched")
+
+    def __init__(self, prev_id: int) -> None:
+        self.prev_id = prev_id
+        self.first_id = 0
+        self.touched: tuple[set[int], set[int]] = (set(), set())
+
+
+class SymbolState:
+    """A symbol's book, ids, trades and the windows of the streams somebody listens to."""
+
+    def __init__(self, listing: Listing, venue: "Exchange") -> None:
+        self.listing = listing
+        self.venue = venue
+        self.sides = (Ladder(), Ladder())
+        self.update_id = 0
+        self.time_ms = 0
+        self.bbo_id = 0
+        self.windows: dict[int, Window] = {}
+        self.trades: deque[Trade] = deque(maxlen=1000)
+        self.agg_trades: deque[AggTrade] = deque(maxlen=1000)
+        self.pending_trades: list[Trade] = []
+        self.trade_id = 0
+        self.agg_id = 0
+        self.mark: Mark | None = None
+
+    @property
+    def bid_tick(self) -> int:
+        return -self.sides[BID].keys[0]
+
+    @property
+    def ask_tick(self) -> int:
+        return self.sides[ASK].keys[0]
+
+    def put(self, side: int, key: int, lots: int) -> None:
+        """Change one level under the next update id of the venue and note it in every window."""
+        self.sides[side].put(key, lots)
+        self.update_id = update_id = self.venue.next_id()
+        for window in self.windows.values():
+            if not window.first_id:
+                window.first_id = update_id
+            window.touched[side].add(key)
+
+    def touch(self, side: int, key: int) -> None:
+        """A level came and went between two cuts: streams name it, the book does not change."""
+        self.put(side, key, self.sides[side].lots.get(key, 0))
+
+    def window(self, period_ms: int) -> Window:
+        """The window of the diff stream of that speed; opened on first use."""
+        found = self.windows.get(period_ms)
+        if found is None:
+            found = self.windows[period_ms] = Window(self.update_id)
+        return found
+
+    def cut(self, period_ms: int) -> Cut | None:
+        """Close the stream's window and give its message; None if nothing was touched."""
+        window = self.windows[period_ms]
+        if not window.first_id:
+            return None
+        bids, asks = window.touched
+        bid_lots, ask_lots = self.sides[BID].lots, self.sides[ASK].lots
+        message = Cut(
+            window.first_id,
+            self.update_id,
+            window.prev_id,
+            [(-key, bid_lots.get(key, 0)) for key in sorted(bids, reverse=True)],
+            [(key, ask_lots.get(key, 0)) for key in sorted(asks)],
+        )
+        window.prev_id = self.update_id
+        window.first_id = 0
+        window.touched = (set(), set())
+        return message
+
+    def top(self, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """The best levels of both sides as (tick, lots), best first."""
+        bids, asks = self.sides
+        return (
+            [(-key, bids.lots[key]) for key in bids.keys[:levels]],
+            [(key, asks.lots[key]) for key in asks.keys[:levels]],
+        )
+
+    def trade(self, tick: int, lots: int, buyer_is_maker: bool, time_ms: int) -> Trade:
+        """Record an execution; what it does to the book is the caller's business."""
+        self.trade_id += 1
+        done = Trade(self.trade_id, tick, lots, buyer_is_maker, time_ms)
+        self.trades.append(done)
+        self.pending_trades.append(done)
+        return done
+
+    def aggregate(self) -> list[AggTrade]:
+        """Trades since the last call, those of one price and side in a row made one."""
+        made: list[AggTrade] = []
+        run: list[Trade] = []
+        for trade in [*self.pending_trades, None]:
+            if run and (
+                trade is None
+                or (trade.tick, trade.buyer_is_maker) != (run[0].tick, run[0].buyer_is_maker)
+            ):
+                self.agg_id += 1
+                first, last = run[0], run[-1]
+                lots = sum(each.lots for each in run)
+                made.append(
+                    AggTrade(
+                        self.agg_id,
+                        first.tick,
+                        lots,
+                        first.trade_id,
+                        last.trade_id,
+                        first.buyer_is_maker,
+                        first.time_ms,
+                    )
+                )
+                run = []
+            if trade is not None:
+                run.append(trade)
+        self.pending_trades = []
+        self.agg_trades.extend(made)
+        return made
+
+
+class Exchange:
+    """All symbols of the venue; update ids come from one counter, so a symbol's own ids jump."""
+
+    def __init__(self, listings: list[Listing], first_id: int = 1) -> None:
+        self.listings = {listing.symbol: listing for listing in listings}
+        self._id = first_id
+
+    def next_id(self) -> int:
+        self._id += 1
+        return self._id
+
+    def skip(self, ids: int) -> None:
+        """Ids that went to symbols nobody simulates."""
+        self._id += ids
+
+    def restart_ids(self, first_id: int = 1) -> None:
+        """The venue starts counting anew: every later id is lower than every earlier one."""
+        self._id = first_id

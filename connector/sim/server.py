@@ -1,0 +1,465 @@
+"""The simulated venue's shell: one port that speaks REST and WebSocket, plain or TLS.
+
+A connection starts as HTTP; a WebSocket upgrade hands its transport over to picows. The pump lets
+the market do what is due and writes what it published.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import aiofastnet
+import orjson
+from msgspec import Struct
+from picows import WSAutoPingStrategy, WSUpgradeRequest
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in picows' stub
+
+from connector.clock import monotonic_ns, wall_ns
+from connector.protocol import http1
+from connector.sim.connection import Connection, reset
+from connector.sim.faults import Faults, Rule
+from connector.sim.hub import Hub
+from connector.venues.binance_usdm import sim as venue
+from connector.venues.binance_usdm import sim_rest as rest
+
+log = logging.getLogger("connector.sim")
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """The venue's rules; the defaults are the real venue's."""
+
+    ping_s: float = 180.0
+    pong_s: float = 600.0
+    """A connection whose last ping was not answered for so long is closed."""
+    lifetime_s: float = 24 * 3600.0
+    messages_per_s: int = 10
+    """Client messages in any one second; one more and the connection is closed."""
+    connects: int = 300
+    """WebSocket connections of one address in any five minutes."""
+    backlog_bytes: int = 64 * 1024 * 1024
+    """A client this far behind is cut off."""
+    weight_limit: int = rest.WEIGHT_LIMIT
+    idle_s: float = 75.0
+    """A REST connection that asked nothing for so long is closed."""
+    bare_errors: bool = False
+    """Control errors as ``{"code","msg"}`` instead of ``{"error":{...}}``; the venue does both."""
+
+
+class Market(rest.MarketView, Protocol):
+    """A market the server can run: synthetic or a replay."""
+
+    hub: Hub | None
+
+    def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
+    def subscribed(self, stream: venue.Stream) -> None: ...
+    def unsubscribed(self, stream: venue.Stream) -> None: ...
+    def reset(self, symbol: str) -> None: ...
+    def next_ns(self) -> int | None: ...
+    def run_until(self, now_ns: int, most: int) -> bool: ...
+    def status(self) -> dict[str, object]: ...
+
+
+def wall_ms() -> int:
+    return wall_ns() // 1_000_000
+
+
+class Server:
+    """The venue: its connections, its market, its faults."""
+
+    def __init__(self, market: Market, options: Options | None = None) -> None:
+        self.market = market
+        self.options = options or Options()
+        self.faults = Faults()
+        self.weights = rest.Weights(self.options.weight_limit)
+        self.connections: dict[int, Connection] = {}
+        self.http: set[HttpConnection] = set()
+        self.requests: dict[str, int] = {}
+        self.accepted = 0
+        self.closed_for: dict[str, int] = {}
+        self.port = 0
+        self._connects: dict[str, deque[int]] = {}
+        self._number = 0
+        self._server: Any = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        """Listen; ``port`` 0 takes a free one, told in ``self.port``."""
+        loop = asyncio.get_running_loop()
+        self.hub = self.market.hub = Hub(self.faults, venue.wrapped, loop.call_later)
+        self._server = await aiofastnet.create_server(
+            loop, lambda: HttpConnection(self), host=host, port=port, ssl=context, backlog=512
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._tasks = [
+            loop.create_task(self._pump(), name="sim/pump"),
+            loop.create_task(self._sweep(), name="sim/sweep"),
+        ]
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, action)
+
+    async def serve(self) -> None:
+        """Run until cancelled or until a task of the server fails."""
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for connection in [*self.connections.values()]:
+            connection.close(1001, "going away")
+        for http in [*self.http]:
+            http.transport.close()
+        await asyncio.sleep(0.05)
+        for connection in [*self.connections.values()]:
+            connection.abort()
+
+    def status(self) -> dict[str, object]:
+        """What ``GET /_sim/status`` answers."""
+        return {
+            "market": self.market.status(),
+            "connections": [each.status() for each in self.connections.values()],
+            "accepted": self.accepted,
+            "closed_for": self.closed_for,
+            "frames_sent": self.hub.messages,
+            "bytes_sent": self.hub.sent_bytes,
+            "streams": sorted(self.hub.streams),
+            "requests": self.requests,
+            "throttled": self.weights.throttled,
+            "banned": self.weights.banned,
+            "faults": dict(self.faults.counts),
+            "rules": [rule_row(rule) for rule in self.faults.rules()],
+        }
+
+    def command(self, body: bytes) -> list[dict[str, object]]:
+        """Put faults in force: one command or a list; ValueError if any of them is wrong."""
+        try:
+            commands = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        if not isinstance(commands, list):
+            commands = [commands]
+        for each in commands:
+            if not isinstance(each, dict):
+                raise ValueError(f"a fault is an object, not {each!r}")
+            Faults().add(each)
+        rules = [self.faults.add(each) for each in commands]
+        for rule in rules:
+            self._act(rule)
+        return [rule_row(rule) for rule in rules]
+
+    def admit(self, address: str) -> bool:
+        """Count a WebSocket connection attempt against its address."""
+        times = self._connects.setdefault(address, deque())
+        now_ns = monotonic_ns()
+        while times and now_ns - times[0] > 300_000_000_000:
+            times.popleft()
+        if len(times) >= self.options.connects:
+            return False
+        times.append(now_ns)
+        return True
+
+    def open(self, opened: venue.Opening, address: str) -> Connection:
+        """A connection whose handshake is being answered."""
+        self._number += 1
+        self.accepted += 1
+        session = venue.Session(opened, bare_errors=self.options.bare_errors)
+        return Connection(self, self._number, session, address)
+
+    def subscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
+        """Let the connection hear these streams, as far as they exist and its URL carries them."""
+        for name in names:
+            stream = venue.stream(name, self.market.symbols)
+            if stream is not None and connection.session.route in stream.routes:
+                if self.hub.add(name, connection):
+                    self.market.subscribed(stream)
+                connection.heard.add(name)
+
+    def unsubscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
+        for name in names:
+            if name in connection.heard:
+                connection.heard.discard(name)
+                self._left(name, connection)
+
+    def gone(self, connection: Connection, why: str) -> None:
+        """The connection is closed."""
+        self.connections.pop(connection.number, None)
+        for name in [*connection.heard]:
+            self._left(name, connection)
+        self.hub.forget(connection)
+        self.closed_for[why] = self.closed_for.get(why, 0) + 1
+
+    def _left(self, name: str, connection: Connection) -> None:
+        if self.hub.remove(name, connection):
+            stream = venue.stream(name, self.market.symbols)
+            assert stream is not None
+            self.market.unsubscribed(stream)
+
+    def _act(self, rule: Rule) -> None:
+        if rule.group == "venue":
+            self.faults.count(rule.kind)
+            self.market.reset(rule["symbol"])
+        if rule.group != "connection":
+            return
+        for connection in [*self.connections.values()]:
+            if rule["connection"] not in (0, connection.number):
+                continue
+            if not connection.hears(rule["stream"]):
+                continue
+            self.faults.count(rule.kind)
+            if rule.kind == "half_open":
+                connection.silent = True
+            elif rule["how"] == "clean":
+                connection.close(1001, "fault", "fault")
+            else:
+                connection.cut(abrupt=rule["how"] == "abrupt")
+
+    async def _pump(self) -> None:
+        while True:
+            now_ns = monotonic_ns()
+            more = self.market.run_until(now_ns, 64)
+            self.hub.flush()
+            if more:
+                await asyncio.sleep(0)
+                continue
+            due_ns = self.market.next_ns()
+            wait_s = 0.02 if due_ns is None else (due_ns - now_ns) / 1e9
+            await asyncio.sleep(min(0.02, max(0.0005, wait_s)))
+
+    async def _sweep(self) -> None:
+        """Pings, pong deadlines, lifetimes, idle REST connections."""
+        while True:
+            await asyncio.sleep(min(0.25, self.options.ping_s / 4, self.options.pong_s / 4))
+            now_ns = monotonic_ns()
+            for connection in [*self.connections.values()]:
+                connection.on_timer(now_ns)
+            for http in [*self.http]:
+                if now_ns - http.heard_ns > self.options.idle_s * 1e9:
+                    http.transport.close()
+
+
+def rule_row(rule: Rule) -> dict[str, object]:
+    return {"id": rule.rule_id, "kind": rule.kind, "done": rule.done, "left": rule.left} | (
+        rule.options
+    )
+
+
+class HttpConnection(asyncio.Protocol):
+    """A connection that has not become a WebSocket: answers requests in order."""
+
+    transport: Any
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.heard_ns = monotonic_ns()
+        self._http = http1.ServerConnection()
+        self._waiting: deque[http1.Event] = deque()
+        self._busy = False
+        self.address = ""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if peer else ""
+        sock = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.server.http.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.server.http.discard(self)
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_ns = monotonic_ns()
+        self._waiting.extend(self._http.receive(bytes(data)))
+        self._work()
+
+    def _work(self) -> None:
+        while self._waiting and not self._busy:
+            event = self._waiting.popleft()
+            if isinstance(event, http1.Request):
+                self._request(event)
+            elif isinstance(event, http1.Upgrade):
+                self._upgrade(event)
+            elif isinstance(event, http1.Continue):
+                self.transport.write(http1.CONTINUE)
+            else:
+                self._send(http1.response(event.status, keep_alive=False), close=True)
+
+    def _send(self, data: bytes, *, close: bool = False) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
+            if close:
+                self.transport.close()
+
+    def _request(self, request: http1.Request) -> None:
+        server = self.server
+        if request.path.startswith("/_sim/"):
+            status, body = self._control(request)
+            self._answer(request, status, body, {})
+            return
+        server.requests[request.path] = server.requests.get(request.path, 0) + 1
+        symbol = _symbol_of(request)
+        rule = server.faults.answer(request.path, symbol)
+        if rule is None:
+            self._answer(request, *respond(server, request, self.address))
+            return
+        status, body, headers = respond(server, request, self.address)
+        match rule.kind:
+            case "status":
+                if rule["retry_after"] >= 0:
+                    headers["Retry-After"] = str(rule["retry_after"])
+                text = rule["body"].encode()
+                html = "text/html" if text.startswith(b"<") else "application/json;charset=UTF-8"
+                kind = rule["content_type"] or html
+                self._answer(request, rule["status"], text, headers, kind)
+            case "empty":
+                self._answer(request, rule["status"], b"", headers)
+            case "truncate":
+                whole = http1.response(status, body, headers.items(), keep_alive=False)
+                self._send(whole[: len(whole) - (len(body) + 1) // 2], close=True)
+            case "slow":
+                self._busy = True
+                loop = asyncio.get_running_loop()
+                loop.call_later(rule["ms"] / 1000, self._late, request, status, body, headers)
+            case "old_snapshot":
+                if status == 200:
+                    body = server.market.old_depth(symbol, 1000, wall_ms())
+                self._answer(request, status, body, headers)
+            case "lost":
+                self._busy = True
+            case _:
+                reset(self.transport)
+
+    def _late(
+        self, request: http1.Request, status: int, body: bytes, headers: Mapping[str, str]
+    ) -> None:
+        self._busy = False
+        self._answer(request, status, body, headers)
+        self._work()
+
+    def _answer(
+        self,
+        request: http1.Request,
+        status: int,
+        body: bytes,
+        headers: Mapping[str, str],
+        content_type: str = "application/json;charset=UTF-8",
+    ) -> None:
+        data = http1.response(
+            status,
+            body,
+            headers.items(),
+            content_type=content_type,
+            keep_alive=request.keep_alive,
+            method=request.method,
+        )
+        self._send(data, close=not request.keep_alive)
+
+    def _control(self, request: http1.Request) -> tuple[int, bytes]:
+        server = self.server
+        what = (request.method, request.path)
+        if what == ("GET", "/_sim/status"):
+            return 200, orjson.dumps(server.status())
+        if what == ("POST", "/_sim/faults"):
+            try:
+                return 200, orjson.dumps(server.command(request.body))
+            except ValueError as error:
+                return 400, orjson.dumps({"error": str(error)})
+        if what == ("GET", "/_sim/faults"):
+            return 200, orjson.dumps([rule_row(rule) for rule in server.faults.rules()])
+        if what == ("DELETE", "/_sim/faults"):
+            return 200, orjson.dumps({"cleared": server.faults.clear()})
+        return 404, orjson.dumps({"error": f"no {request.method} {request.path}"})
+
+    def _upgrade(self, event: http1.Upgrade) -> None:
+        server = self.server
+        try:
+            opened = venue.opening(event.request.target)
+            if not server.admit(self.address):
+                raise venue.Refused(429, "too many connections")
+        except venue.Refused as refused:
+            body = rest.error_body(-1, str(refused))
+            self._send(http1.response(refused.status, body, keep_alive=False), close=True)
+            return
+        server.http.discard(self)
+
+        def listener(request: WSUpgradeRequest) -> Connection:
+            return server.open(opened, self.address)
+
+        protocol = WSProtocol(
+            None, None, False, listener, log.getChild("ws"), True, 5.0,
+            False, 10.0, 10.0, WSAutoPingStrategy.PING_WHEN_IDLE, False,
+            64 * 1024, None, 16 * 1024,
+        )  # fmt: skip
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        data = event.head + event.rest
+        while data:
+            buffer = protocol.get_buffer(len(data))
+            size = min(len(buffer), len(data))
+            buffer[:size] = data[:size]
+            protocol.buffer_updated(size)
+            data = data[size:]
+
+
+def _symbol_of(request: http1.Request) -> str:
+    for part in request.query.split("&"):
+        if part.startswith("symbol="):
+            return part[7:]
+    return ""
+
+
+def respond(
+    server: Server, request: http1.Request, address: str
+) -> tuple[int, bytes, dict[str, str]]:
+    """Serve one REST request under the venue's limits: status, body and headers."""
+    now_ms = wall_ms()
+    route = rest.ROUTES.get(request.path)
+    headers: dict[str, str] = {}
+    weight, params, fault = 1, None, None
+    try:
+        params = rest.Params(request.query)
+        weight = route.weight(params) if route is not None else 1
+    except rest.Fault as refused:
+        fault = refused
+    verdict = server.weights.take(address, weight, now_ms)
+    headers["x-mbx-used-weight-1m"] = str(verdict.used)
+    if verdict.status != 200:
+        headers["Retry-After"] = str(verdict.retry_after_s)
+        return verdict.status, verdict.body, headers
+    if route is None:
+        return 404, rest.error_body(-1099, "Not found, unauthenticated, or unauthorized."), headers
+    if request.method not in ("GET", "HEAD"):
+        headers["Allow"] = "GET"
+        text = f"Request method '{request.method}' not supported"
+        return 405, rest.error_body(-1020, text), headers
+    if fault is not None or params is None:
+        assert fault is not None
+        return fault.status, fault.body, headers
+    try:
+        return 200, route.answer(params, server.market, now_ms), headers
+    except rest.Fault as refused:
+        return refused.status, refused.body, headers
+
+
+def ready_line(server: Server, host: str, ca: str | None) -> dict[str, object]:
+    """What the process prints when it listens."""
+    shown = f"[{host}]" if ":" in host else host
+    secure = "s" if ca else ""
+    return {
+        "rest": f"http{secure}://{shown}:{server.port}",
+        "ws": f"ws{secure}://{shown}:{server.port}",
+        "ca": ca,
+        "pid": os.getpid(),
+    }

@@ -1,0 +1,321 @@
+"""The synthetic market: flows of many symbols in time order, turned into the venue's messages.
+
+No I/O and no clock of its own: ``run_until`` does what is due and ``next_ns`` says when to come
+back. A symbol starts to trade when it is first asked for and goes on from then.
+"""
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from zlib import crc32
+
+from connector.clock import monotonic_ns
+from connector.sim.exchange import ASK, BID, Cut, Exchange, SymbolState
+from connector.sim.flow import Flow, Kind, Step
+from connector.sim.hub import Hub
+from connector.sim.listings import listing
+from connector.venues.binance_usdm import sim as venue
+from connector.venues.binance_usdm import sim_rest as rest
+
+BEHIND_NS = 500_000_000
+"""A flow later than this skips what it missed: the machine is too slow for the rate asked."""
+FIRST_ID = 9_000_000_000_000
+
+
+Action = Callable[[int, int], int | None]
+"""Called with the time and the time it was due; returns when it is due again, None: never."""
+
+
+class Running:
+    """One symbol that trades: its state, its flow and the names and texts of its streams."""
+
+    def __init__(self, state: SymbolState, flow: Flow) -> None:
+        self.state, self.flow = state, flow
+        row = state.listing
+        self.texts = venue.Texts(row.price_digits, row.tick, row.qty_digits, row.step)
+        lower = row.symbol.lower()
+        self.fastest = f"{lower}@depth@0ms"
+        self.bbo = f"{lower}@bookTicker"
+        self.trades = f"{lower}@trade"
+        self.agg_trades = f"{lower}@aggTrade"
+        self.late_bbo: list[bytes] = []
+        self.partial_ids: dict[str, int] = {}
+        # The oldest book anybody can be told of: before everything that was streamed.
+        self.first_snapshot = self.snapshot(1000, state.time_ms)
+
+    def cut(self, message: Cut, event_ms: int) -> bytes:
+        state, texts = self.state, self.texts
+        ids = (message.first_id, message.last_id, message.prev_id)
+        return venue.depth_update(
+            state.listing.symbol, event_ms, state.time_ms, ids,
+            texts.levels(message.bids), texts.levels(message.asks),
+        )  # fmt: skip
+
+    def snapshot(self, limit: int, now_ms: int) -> bytes:
+        state = self.state
+        bids, asks = state.top(limit)
+        return rest.depth_body(
+            state.update_id, now_ms, state.time_ms, self.texts.levels(bids), self.texts.levels(asks)
+        )
+
+    def best(self) -> tuple[str, str, str, str]:
+        state, texts = self.state, self.texts
+        bid, ask = state.sides[BID].keys[0], state.sides[ASK].keys[0]
+        return (
+            texts.price(-bid),
+            texts.qty(state.sides[BID].lots[bid]),
+            texts.price(ask),
+            texts.qty(state.sides[ASK].lots[ask]),
+        )
+
+
+class SyntheticMarket:
+    """A market that makes itself up; also the `MarketView` of the REST side."""
+
+    def __init__(
+        self,
+        contracts: list[rest.Contract],
+        *,
+        rate: float,
+        levels: int,
+        seed: int,
+        bursts: bool,
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self._contracts = {row.symbol: row for row in contracts}
+        self.exchange = Exchange([listing(row) for row in contracts], FIRST_ID)
+        self._rate, self._levels, self._seed, self._bursts = rate, levels, seed, bursts
+        self._wall_ms = wall_ms
+        self._running: dict[str, Running] = {}
+        self._due: list[tuple[int, int, Action]] = []
+        self._tie = 0
+        self._timed: set[str] = set()
+        self.skipped_ns = 0
+        self.hub: Hub | None = None
+
+    # What the REST side asks.
+
+    @property
+    def symbols(self) -> Mapping[str, rest.Contract]:
+        return self._contracts
+
+    def exchange_info(self, now_ms: int) -> bytes:
+        return rest.exchange_info(self._contracts.values(), now_ms)
+
+    def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
+        return self._start(symbol).snapshot(limit, now_ms)
+
+    def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
+        return self._start(symbol).first_snapshot
+
+    def trades(self, symbol: str) -> Sequence[rest.TradeRow]:
+        running = self._start(symbol)
+        row, texts = running.state.listing, running.texts
+        digits = row.price_digits + row.qty_digits
+        return [
+            rest.TradeRow(
+                t.trade_id,
+                texts.price(t.tick),
+                texts.qty(t.lots),
+                venue.decimal(t.tick * row.tick * t.lots * row.step, digits),
+                t.time_ms,
+                t.buyer_is_maker,
+            )
+            for t in running.state.trades
+        ]
+
+    def agg_trades(self, symbol: str) -> Sequence[rest.AggRow]:
+        running = self._start(symbol)
+        texts = running.texts
+        return [
+            rest.AggRow(
+                t.agg_id, texts.price(t.tick), texts.qty(t.lots), t.first_id, t.last_id, t.time_ms,
+                t.buyer_is_maker,
+            )
+            for t in running.state.agg_trades
+        ]  # fmt: skip
+
+    def mark(self, symbol: str, now_ms: int) -> venue.MarkTexts | None:
+        return self._mark(self._start(symbol), now_ms)
+
+    def ticker(self, symbol: str) -> rest.TickerRow | None:
+        running = self._start(symbol)
+        state = running.state
+        return rest.TickerRow(*running.best(), time_ms=state.time_ms, update_id=state.bbo_id)
+
+    # What the server tells.
+
+    def subscribed(self, stream: venue.Stream) -> None:
+        """The stream has its first subscriber."""
+        running = self._start(stream.symbol)
+        if stream.kind == "depth":
+            running.state.window(stream.period_ms)
+        period_ms = 10 if stream.kind == "partial" and not stream.period_ms else stream.period_ms
+        if period_ms and stream.name not in self._timed:
+            self._timed.add(stream.name)
+            period_ns = period_ms * 1_000_000
+            # The venue cuts on its own clock, each symbol at another offset.
+            offset_ns = crc32(stream.symbol.encode()) % period_ns
+            first_ns = monotonic_ns() // period_ns * period_ns + offset_ns
+
+            def tick(now_ns: int, due_ns: int) -> int | None:
+                if not self._tick(stream, running):
+                    return None
+                return due_ns + ((now_ns - due_ns) // period_ns + 1) * period_ns
+
+            self._plan(first_ns, tick)
+
+    def unsubscribed(self, stream: venue.Stream) -> None:
+        """Nobody listens to the stream any more."""
+        running = self._running.get(stream.symbol)
+        if running is not None and stream.kind == "depth":
+            running.state.windows.pop(stream.period_ms, None)
+
+    def reset(self, symbol: str) -> None:
+        """The venue counts its update ids anew."""
+        self.exchange.restart_ids()
+
+    def next_ns(self) -> int | None:
+        """When something is due next, on the clock of `clock.monotonic_ns`."""
+        return self._due[0][0] if self._due else None
+
+    def run_until(self, now_ns: int, most: int) -> bool:
+        """Do at most so many things that are due; True if more of them wait."""
+        due = self._due
+        for _ in range(most):
+            if not due or due[0][0] > now_ns:
+                return False
+            due_ns, tie, action = heapq.heappop(due)
+            again_ns = action(now_ns, due_ns)
+            if again_ns is not None:
+                heapq.heappush(due, (again_ns, tie, action))
+        return bool(due) and due[0][0] <= now_ns
+
+    def status(self) -> dict[str, object]:
+        """What ``/_sim/status`` says of this market."""
+        return {
+            "mode": "synthetic",
+            "symbols": len(self._contracts),
+            "last_update_id": {name: each.state.update_id for name, each in self._running.items()},
+            "skipped_ms": self.skipped_ns // 1_000_000,
+        }
+
+    def _plan(self, when_ns: int, action: Action) -> None:
+        self._tie += 1
+        heapq.heappush(self._due, (when_ns, self._tie, action))
+
+    def _start(self, symbol: str) -> Running:
+        running = self._running.get(symbol)
+        if running is None:
+            state = SymbolState(self.exchange.listings[symbol], self.exchange)
+            state.time_ms = self._wall_ms()
+            flow = Flow(
+                state,
+                seed=self._seed,
+                rate=self._rate,
+                levels=self._levels,
+                now_ns=monotonic_ns(),
+                bursts=self._bursts,
+            )
+            running = self._running[symbol] = Running(state, flow)
+            for _ in range(50):
+                flow.step(flow.next_ns, state.time_ms)
+            flow.next_ns = monotonic_ns()
+            self._plan(flow.next_ns, lambda now_ns, due_ns: self._step(running, now_ns))
+        return running
+
+    def _step(self, running: Running, now_ns: int) -> int:
+        flow = running.flow
+        if now_ns - flow.next_ns > BEHIND_NS:
+            self.skipped_ns += now_ns - flow.next_ns
+            flow.next_ns = now_ns
+        wall_ms = self._wall_ms()
+        self._publish(running, flow.step(now_ns, wall_ms), wall_ms)
+        self._aggregate(running, wall_ms)
+        return flow.next_ns
+
+    def _publish(self, running: Running, step: Step, wall_ms: int) -> None:
+        hub, state = self.hub, running.state
+        assert hub is not None
+        symbol = state.listing.symbol
+        if step.trade is not None and hub.has(running.trades):
+            trade, texts = step.trade, running.texts
+            price, qty = texts.price(trade.tick), texts.qty(trade.lots)
+            payload = venue.trade(
+                symbol, wall_ms, trade.time_ms, trade.trade_id, price, qty, trade.buyer_is_maker
+            )
+            hub.publish(running.trades, payload)
+        if step.touch_moved and hub.has(running.bbo):
+            payload = venue.book_ticker(
+                symbol, wall_ms, state.time_ms, state.update_id, running.best()
+            )
+            if step.late_touch or running.late_bbo:
+                running.late_bbo.append(payload)
+            else:
+                hub.publish(running.bbo, payload)
+        if step.kind is not Kind.DEPTH:
+            return
+        if hub.has(running.fastest) and (message := state.cut(0)) is not None:
+            hub.publish(running.fastest, running.cut(message, wall_ms))
+        for payload in running.late_bbo:
+            hub.publish(running.bbo, payload)
+        running.late_bbo = []
+
+    def _tick(self, stream: venue.Stream, running: Running) -> bool:
+        """Send what a timed stream sends; False when nobody listens any more."""
+        hub, state = self.hub, running.state
+        assert hub is not None
+        if not hub.has(stream.name):
+            self._timed.discard(stream.name)
+            return False
+        wall_ms = self._wall_ms()
+        if stream.kind == "depth":
+            message = state.cut(stream.period_ms)
+            if message is not None:
+                hub.publish(stream.name, running.cut(message, wall_ms))
+        elif stream.kind == "partial":
+            self._partial(stream, running, wall_ms)
+        else:
+            mark = self._mark(running, wall_ms)
+            hub.publish(stream.name, venue.mark_price(state.listing.symbol, wall_ms, mark))
+        return True
+
+    def _aggregate(self, running: Running, wall_ms: int) -> None:
+        """Trades of a tenth of a second become aggregates, whether anybody listens or not."""
+        pending = running.state.pending_trades
+        if not pending or wall_ms - pending[0].time_ms < 100:
+            return
+        hub, texts = self.hub, running.texts
+        assert hub is not None
+        for trade in running.state.aggregate():
+            ids = (trade.agg_id, trade.first_id, trade.last_id)
+            price, qty = texts.price(trade.tick), texts.qty(trade.lots)
+            symbol = running.state.listing.symbol
+            payload = venue.agg_trade(
+                symbol, wall_ms, trade.time_ms, ids, price, qty, trade.buyer_is_maker
+            )
+            hub.publish(running.agg_trades, payload)
+
+    def _partial(self, stream: venue.Stream, running: Running, wall_ms: int) -> None:
+        """The top levels; the venue sends them whether they changed or not, with the diff's ids."""
+        hub, state = self.hub, running.state
+        assert hub is not None
+        bids, asks = state.top(stream.levels)
+        last = running.partial_ids.get(stream.name, state.update_id)
+        running.partial_ids[stream.name] = state.update_id
+        payload = venue.depth_update(
+            state.listing.symbol, wall_ms, state.time_ms,
+            (min(last + 1, state.update_id), state.update_id, last),
+            running.texts.levels(bids), running.texts.levels(asks),
+        )  # fmt: skip
+        hub.publish(stream.name, payload)
+
+    def _mark(self, running: Running, wall_ms: int) -> venue.MarkTexts:
+        mark = running.flow.mark(wall_ms)
+        return venue.MarkTexts(
+            venue.decimal(mark.mark_e, 8),
+            venue.decimal(mark.index_e, 8),
+            venue.decimal(mark.settle_e, 8),
+            venue.decimal(mark.average_e, 8),
+            venue.decimal(mark.rate_e, 8),
+            mark.next_funding_ms,
+        )

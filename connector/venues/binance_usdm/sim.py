@@ -1,0 +1,368 @@
+"""Binance USD-M as the venue sees it: its WebSocket URLs, control messages and frames.
+
+The mirror image of ``market.py`` and written from the venue's reference alone, so that the two do
+not share a mistake. Pure: texts and numbers in, bytes out; who is connected, what time it is and
+what the market does is the caller's business. The REST side is in ``sim_rest.py``.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+from msgspec import Struct
+
+PUBLIC, MARKET, PRIVATE, LEGACY = "public", "market", "private", ""
+SPEEDS = {"": 250, "@500ms": 500, "@100ms": 100, "@0ms": 0}
+MAX_STREAMS = 1024
+
+
+# Numbers
+
+
+class Texts:
+    """Writes one symbol's ticks and lots as the venue does: fixed decimals, trailing zeros kept."""
+
+    __slots__ = ("_heads", "_price_digits", "_qty_digits", "_step", "_tails", "_tick")
+
+    CACHED = 200_000
+
+    def __init__(self, price_digits: int, tick: int, qty_digits: int, step: int) -> None:
+        self._price_digits, self._tick = price_digits, tick
+        self._qty_digits, self._step = qty_digits, step
+        self._heads: dict[int, str] = {}
+        self._tails: dict[int, str] = {}
+
+    def price(self, tick: int) -> str:
+        return decimal(tick * self._tick, self._price_digits)
+
+    def qty(self, lots: int) -> str:
+        return decimal(lots * self._step, self._qty_digits)
+
+    def levels(self, levels: Iterable[tuple[int, int]]) -> str:
+        """``["28145.10","3.868"],...`` of (tick, lots) pairs."""
+        heads, tails = self._heads, self._tails
+        parts = []
+        for tick, lots in levels:
+            head = heads.get(tick)
+            if head is None:
+                if len(heads) > self.CACHED:
+                    heads.clear()
+                head = heads[tick] = f'["{self.price(tick)}","'
+            tail = tails.get(lots)
+            if tail is None:
+                if len(tails) > self.CACHED:
+                    tails.clear()
+                tail = tails[lots] = f'{self.qty(lots)}"]'
+            parts.append(head + tail)
+        return ",".join(parts)
+
+
+def decimal(units: int, digits: int) -> str:
+    """``units`` of 10**-digits as decimal text."""
+    if not digits:
+        return str(units)
+    sign = "-" if units < 0 else ""
+    text = str(abs(units)).rjust(digits + 1, "0")
+    return f"{sign}{text[:-digits]}.{text[-digits:]}"
+
+
+# Frames
+
+
+def depth_update(
+    symbol: str, event_ms: int, time_ms: int, ids: tuple[int, int, int], bids: str, asks: str
+) -> bytes:
+    """``ids`` are U, u and pu; the sides come from `Texts.levels`."""
+    first, last, prev = ids
+    return (
+        f'{{"e":"depthUpdate","E":{event_ms},"T":{time_ms},"s":"{symbol}","ps":"{symbol}",'
+        f'"U":{first},"u":{last},"pu":{prev},"b":[{bids}],"a":[{asks}],"st":1}}'
+    ).encode()
+
+
+def book_ticker(
+    symbol: str, event_ms: int, time_ms: int, update_id: int, texts: tuple[str, str, str, str]
+) -> bytes:
+    """``texts`` are bid price and quantity, ask price and quantity."""
+    bid, bid_qty, ask, ask_qty = texts
+    return (
+        f'{{"e":"bookTicker","u":{update_id},"s":"{symbol}","ps":"{symbol}","b":"{bid}",'
+        f'"B":"{bid_qty}","a":"{ask}","A":"{ask_qty}","T":{time_ms},"E":{event_ms},"st":1}}'
+    ).encode()
+
+
+def trade(
+    symbol: str, event_ms: int, time_ms: int, trade_id: int, price: str, qty: str, maker: bool
+) -> bytes:
+    """``maker``: the buyer is the maker, so the aggressor sold."""
+    return (
+        f'{{"e":"trade","E":{event_ms},"T":{time_ms},"s":"{symbol}","t":{trade_id},"p":"{price}",'
+        f'"q":"{qty}","X":"MARKET","m":{_bool(maker)}}}'
+    ).encode()
+
+
+def agg_trade(
+    symbol: str, event_ms: int, time_ms: int, ids: tuple[int, int, int], price: str, qty: str,
+    maker: bool,
+) -> bytes:  # fmt: skip
+    """``ids`` are the aggregate's id and the first and last trade id in it."""
+    agg, first, last = ids
+    return (
+        f'{{"e":"aggTrade","E":{event_ms},"a":{agg},"s":"{symbol}","p":"{price}","q":"{qty}",'
+        f'"nq":"{qty}","f":{first},"l":{last},"T":{time_ms},"m":{_bool(maker)},"st":1}}'
+    ).encode()
+
+
+class MarkTexts(Struct, frozen=True):
+    """The mark price of a symbol as decimal texts."""
+
+    mark: str
+    index: str
+    settle: str
+    average: str
+    rate: str
+    next_funding_ms: int
+
+
+def mark_price(symbol: str, event_ms: int, mark: MarkTexts) -> bytes:
+    return (
+        f'{{"e":"markPriceUpdate","E":{event_ms},"s":"{symbol}","p":"{mark.mark}",'
+        f'"ap":"{mark.average}","P":"{mark.settle}","i":"{mark.index}","r":"{mark.rate}",'
+        f'"T":{mark.next_funding_ms},"st":1}}'
+    ).encode()
+
+
+def wrapped(stream: str, payload: bytes) -> bytes:
+    """The combined form of a payload."""
+    return b'{"stream":"%b","data":%b}' % (stream.encode(), payload)
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"
+
+
+# Streams and URLs
+
+
+class Stream(Struct, frozen=True):
+    """A stream that exists; ``kind``: depth, partial, bookTicker, trade, aggTrade or markPrice."""
+
+    name: str
+    symbol: str
+    kind: str
+    period_ms: int = 0
+    levels: int = 0
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Classes of URL that deliver it; un-routed URLs give only what is public.
+
+        The class of ``@trade`` is not documented and sources disagree: both carry it here.
+        """
+        if self.kind == "trade":
+            return (PUBLIC, MARKET, LEGACY)
+        return (MARKET,) if self.kind in ("aggTrade", "markPrice") else (PUBLIC, LEGACY)
+
+
+_STREAM = re.compile(
+    r"(?P<symbol>[^@]+)@(?:depth(?P<levels>5|10|20)?(?P<speed>@500ms|@100ms|@0ms)?"
+    r"|(?P<kind>bookTicker|trade|aggTrade)|markPrice(?P<second>@1s)?)"
+)
+
+
+def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
+    """The stream of that name; None when there is none: the venue then says nothing, ever."""
+    match = _STREAM.fullmatch(name)
+    if match is None:
+        return None
+    lower = match["symbol"]
+    symbol = lower.upper()
+    if lower != lower.lower() or symbol not in symbols:
+        return None
+    if match["kind"]:
+        return Stream(name, symbol, match["kind"])
+    if "@markPrice" in name:
+        return Stream(name, symbol, "markPrice", 1000 if match["second"] else 3000)
+    period_ms = SPEEDS[match["speed"] or ""]
+    if match["levels"]:
+        return Stream(name, symbol, "partial", period_ms, int(match["levels"]))
+    return Stream(name, symbol, "depth", period_ms)
+
+
+class Opening(Struct, frozen=True):
+    """What a WebSocket URL asks for."""
+
+    route: str
+    combined: bool
+    streams: tuple[str, ...]
+
+
+class Refused(Exception):
+    """The URL is not served; ``status`` is the answer to the handshake."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+_LISTEN_KEYS = {"listenKey", "events"}
+
+
+def opening(target: str) -> Opening:
+    """Understand the target of a handshake; raises `Refused`.
+
+    A trailing slash, ``/ws?<stream>`` and unknown path parts are refused, as the venue does since
+    2023.
+    """
+    path, _, query = target.partition("?")
+    parts = [unquote(part) for part in path.split("/")[1:]]
+    route = LEGACY
+    if parts and parts[0] in (PUBLIC, MARKET, PRIVATE):
+        route = parts.pop(0)
+    if not parts or parts[0] not in ("ws", "stream"):
+        raise Refused(404, f"no such path: {path}")
+    form, *names = parts
+    if any(not name for name in names):
+        raise Refused(400, f"empty stream name in {path}")
+    options = parse_qsl(query, keep_blank_values=True)
+    keys = {key for key, _ in options}
+    if route == PRIVATE and keys <= _LISTEN_KEYS:
+        return Opening(route, form == "stream", tuple(names))
+    if form == "ws":
+        if query:
+            raise Refused(400, f"/ws takes no query: {query}")
+        return Opening(route, False, _limited(names))
+    if names:
+        raise Refused(404, f"no such path: {path}")
+    if not query:
+        return Opening(route, True, ())
+    if keys != {"streams"} or len(options) != 1 or not options[0][1]:
+        raise Refused(400, "/stream takes exactly streams=<name>/<name>")
+    return Opening(route, True, _limited(name for name in options[0][1].split("/") if name))
+
+
+def _limited(names: Iterable[str]) -> tuple[str, ...]:
+    unique = tuple(dict.fromkeys(names))
+    if len(unique) > MAX_STREAMS:
+        raise Refused(400, f"more than {MAX_STREAMS} streams")
+    return unique
+
+
+# Control messages
+
+
+class Reply(Struct):
+    """What a control message leads to."""
+
+    message: bytes
+    close: int = 0
+    """WebSocket close code to hang up with; 0 to stay."""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+
+
+class Session:
+    """The control side of one connection: its streams and its ``combined`` property."""
+
+    def __init__(self, opened: Opening, *, bare_errors: bool = False) -> None:
+        self.route = opened.route
+        self.combined = opened.combined
+        self.streams: dict[str, None] = dict.fromkeys(opened.streams)
+        self._bare = bare_errors
+
+    def receive(self, text: bytes) -> Reply:
+        """Answer one text message of the client."""
+        try:
+            message = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            where = f"line {error.lineno} column {error.colno}"
+            return self._error(3, f"Invalid JSON: expected value at {where}", close=1008)
+        if not isinstance(message, dict):
+            return self._invalid("invalid type: expected struct Request")
+        if "method" not in message:
+            return self._invalid("missing field `method` at line 1 column " + str(len(text)))
+        method = message["method"]
+        if method not in _METHODS:
+            known = ", ".join(f"`{name}`" for name in _METHODS)
+            return self._invalid(f"unknown variant `{method}`, expected one of {known}")
+        request_id = message.get("id")
+        # The page asks for an unsigned integer; the venue's own SDK sends texts and is served.
+        if not _is_unsigned(request_id) and not (isinstance(request_id, str) and request_id):
+            return self._invalid("request ID must be an unsigned integer")
+        if message.keys() - {"method", "params", "id"}:
+            return self._invalid("too many parameters")
+        return self._do(method, message.get("params"), request_id)
+
+    def _do(self, method: str, params: Any, request_id: Any) -> Reply:
+        if method == "LIST_SUBSCRIPTIONS":
+            if params:
+                return self._invalid("too many parameters")
+            return self._result(list(self.streams), request_id)
+        if not isinstance(params, list):
+            return self._invalid("missing field `params`" if params is None else _SEQUENCE)
+        if method == "SET_PROPERTY":
+            return self._set_property(params, request_id)
+        if method == "GET_PROPERTY":
+            return self._get_property(params, request_id)
+        if not all(isinstance(name, str) for name in params):
+            return self._invalid("invalid type: expected a string")
+        if method == "UNSUBSCRIBE":
+            removed = tuple(name for name in dict.fromkeys(params) if name in self.streams)
+            for name in removed:
+                del self.streams[name]
+            return self._result(None, request_id, removed=removed)
+        added = tuple(name for name in dict.fromkeys(params) if name not in self.streams)
+        if len(self.streams) + len(added) > MAX_STREAMS:
+            return self._error(2, f"Invalid request: more than {MAX_STREAMS} streams", close=1008)
+        self.streams.update(dict.fromkeys(added))
+        return self._result(None, request_id, added=added)
+
+    def _set_property(self, params: list[Any], request_id: Any) -> Reply:
+        if not params or not isinstance(params[0], str):
+            return self._invalid("property name must be a string")
+        if len(params) > 2:
+            return self._invalid("too many parameters")
+        if params[0] != "combined":
+            return self._error(0, "Unknown property")
+        if len(params) < 2 or not isinstance(params[1], bool):
+            return self._error(1, "Invalid value type: expected Boolean")
+        self.combined = params[1]
+        return self._result(None, request_id)
+
+    def _get_property(self, params: list[Any], request_id: Any) -> Reply:
+        if not params or not isinstance(params[0], str):
+            return self._invalid("property name must be a string")
+        if len(params) > 1:
+            return self._invalid("too many parameters")
+        if params[0] != "combined":
+            return self._error(0, "Unknown property")
+        return self._result(self.combined, request_id)
+
+    def _result(
+        self,
+        result: Any,
+        request_id: Any,
+        added: tuple[str, ...] = (),
+        removed: tuple[str, ...] = (),
+    ) -> Reply:
+        message = orjson.dumps({"result": result, "id": request_id})
+        return Reply(message, added=added, removed=removed)
+
+    def _invalid(self, why: str) -> Reply:
+        return self._error(2, f"Invalid request: {why}")
+
+    def _error(self, code: int, text: str, close: int = 0) -> Reply:
+        error = {"code": code, "msg": text}
+        return Reply(orjson.dumps(error if self._bare else {"error": error}), close)
+
+
+_SEQUENCE = "invalid type: expected a sequence"
+
+
+def _is_unsigned(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64

@@ -1,0 +1,476 @@
+"""Binance USD-M's public REST side as the venue sees it: routes, weights, checks and answers.
+
+Written from the venue's reference alone (see ``sim.py``). Pure: a query and a view of the market
+in, bytes out; a refused request raises `Fault` with the venue's code and text.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import orjson
+from msgspec import Struct
+
+from connector.venues.binance_usdm.sim import MarkTexts
+
+WEIGHT_LIMIT = 2400
+MINUTE_MS = 60_000
+
+
+class TradeRow(Struct, frozen=True):
+    trade_id: int
+    price: str
+    qty: str
+    quote_qty: str
+    time_ms: int
+    buyer_is_maker: bool
+
+
+class AggRow(Struct, frozen=True):
+    agg_id: int
+    price: str
+    qty: str
+    first_id: int
+    last_id: int
+    time_ms: int
+    buyer_is_maker: bool
+
+
+class TickerRow(Struct, frozen=True):
+    bid: str
+    bid_qty: str
+    ask: str
+    ask_qty: str
+    time_ms: int
+    update_id: int
+
+
+class MarketView(Protocol):
+    """What the REST side must know of the market."""
+
+    @property
+    def symbols(self) -> Mapping[str, Any]: ...
+    def exchange_info(self, now_ms: int) -> bytes: ...
+    def depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
+    def trades(self, symbol: str) -> Sequence[TradeRow]: ...
+    def agg_trades(self, symbol: str) -> Sequence[AggRow]: ...
+    def mark(self, symbol: str, now_ms: int) -> MarkTexts | None: ...
+    def ticker(self, symbol: str) -> TickerRow | None: ...
+
+
+class Params:
+    """The query of a request; every accessor raises `Fault` as the venue does."""
+
+    def __init__(self, query: str) -> None:
+        self._values: dict[str, str] = {}
+        for key, value in parse_qsl(query, keep_blank_values=True):
+            if key in self._values:
+                raise Fault(-1101, f"Duplicate values for parameter '{key}' detected.")
+            self._values[key] = value
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def symbol(self, market: MarketView, *, required: bool = True) -> str | None:
+        value = self._values.get("symbol")
+        if not value:
+            if value is None and not required:
+                return None
+            raise _malformed("symbol")
+        if value not in market.symbols:
+            raise Fault(-1121, "Invalid symbol.")
+        return value
+
+    def integer(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        text = self._values.get(name)
+        if text is None:
+            return default
+        if not re.fullmatch(r"-?[0-9]{1,19}", text):
+            raise _malformed(name)
+        if not low <= int(text) <= high:
+            raise Fault(-1130, f"Data sent for parameter '{name}' is not valid.")
+        return int(text)
+
+
+class Fault(Exception):
+    """An error answer ``{"code","msg"}``."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
+
+    @property
+    def body(self) -> bytes:
+        return error_body(self.code, str(self))
+
+
+def _malformed(name: str) -> Fault:
+    return Fault(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def error_body(code: int, message: str) -> bytes:
+    return orjson.dumps({"code": code, "msg": message})
+
+
+class Route(Struct, frozen=True):
+    """One endpoint: the weight of a request and its answer."""
+
+    weight: Callable[[Params], int]
+    answer: Callable[[Params, MarketView, int], bytes]
+
+
+def depth_body(
+    last_id: int, event_ms: int, time_ms: int, bids: str, asks: str
+) -> bytes:  # fmt: skip
+    return (
+        f'{{"lastUpdateId":{last_id},"E":{event_ms},"T":{time_ms},"bids":[{bids}],"asks":[{asks}]}}'
+    ).encode()
+
+
+_DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
+_MAX_ID = 2**63 - 1
+
+
+def _depth_weight(params: Params) -> int:
+    return _DEPTH_WEIGHTS.get(params.integer("limit", 500, -_MAX_ID, _MAX_ID) or 0, 20)
+
+
+def _depth(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = params.symbol(market)
+    limit = params.integer("limit", 500, -_MAX_ID, _MAX_ID)
+    assert symbol is not None
+    if limit not in _DEPTH_WEIGHTS:
+        raise Fault(-4021, f"{limit} is not valid depth limit.")
+    return market.depth(symbol, limit, now_ms)
+
+
+def _trades(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = params.symbol(market)
+    limit = params.integer("limit", 500, 1, 1000)
+    assert symbol is not None
+    assert limit is not None
+    rows = [
+        {
+            "id": row.trade_id,
+            "price": row.price,
+            "qty": row.qty,
+            "quoteQty": row.quote_qty,
+            "time": row.time_ms,
+            "isBuyerMaker": row.buyer_is_maker,
+            "isRPITrade": False,
+        }
+        for row in list(market.trades(symbol))[-limit:]
+    ]
+    return orjson.dumps(rows)
+
+
+def _agg_trades(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = params.symbol(market)
+    limit = params.integer("limit", 500, 1, 1000)
+    from_id = params.integer("fromId", None, 0, _MAX_ID)
+    start_ms = params.integer("startTime", None, 0, _MAX_ID)
+    end_ms = params.integer("endTime", None, 0, _MAX_ID)
+    assert symbol is not None
+    assert limit is not None
+    if from_id is not None and (start_ms is not None or end_ms is not None):
+        raise Fault(-1128, "Combination of optional parameters invalid.")
+    if start_ms is not None and end_ms is not None:
+        if start_ms > end_ms:
+            raise Fault(-1023, "Start time is greater than end time.")
+        if end_ms - start_ms > 3600_000:
+            raise Fault(-4165, "Invalid time interval.")
+    rows = [
+        row
+        for row in market.agg_trades(symbol)
+        if (from_id is None or row.agg_id >= from_id)
+        and (start_ms is None or row.time_ms >= start_ms)
+        and (end_ms is None or row.time_ms <= end_ms)
+    ]
+    rows = rows[:limit] if from_id is not None or start_ms is not None else rows[-limit:]
+    keys = ("a", "p", "q", "nq", "f", "l", "T", "m")
+    return orjson.dumps(
+        [
+            dict(
+                zip(
+                    keys,
+                    (r.agg_id, r.price, r.qty, r.qty, r.first_id, r.last_id, r.time_ms,
+                     r.buyer_is_maker),
+                    strict=True,
+                )
+            )
+            for r in rows
+        ]
+    )  # fmt: skip
+
+
+def _premium_index(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = params.symbol(market, required=False)
+
+    def row(name: str) -> dict[str, Any] | None:
+        mark = market.mark(name, now_ms)
+        if mark is None:
+            return None
+        return {
+            "symbol": name,
+            "markPrice": mark.mark,
+            "indexPrice": mark.index,
+            "estimatedSettlePrice": mark.settle,
+            "lastFundingRate": mark.rate,
+            "interestRate": "0.00010000",
+            "nextFundingTime": mark.next_funding_ms,
+            "time": now_ms,
+        }
+
+    if symbol is not None:
+        found = row(symbol)
+        if found is None:
+            raise Fault(-1121, "Invalid symbol.")
+        return orjson.dumps(found)
+    return orjson.dumps([found for name in market.symbols if (found := row(name))])
+
+
+def _book_ticker(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = params.symbol(market, required=False)
+
+    def row(name: str) -> dict[str, Any] | None:
+        ticker = market.ticker(name)
+        if ticker is None:
+            return None
+        return {
+            "symbol": name,
+            "bidPrice": ticker.bid,
+            "bidQty": ticker.bid_qty,
+            "askPrice": ticker.ask,
+            "askQty": ticker.ask_qty,
+            "time": ticker.time_ms,
+            "lastUpdateId": ticker.update_id,
+        }
+
+    if symbol is not None:
+        return orjson.dumps(row(symbol) or {})
+    return orjson.dumps([found for name in market.symbols if (found := row(name))])
+
+
+ROUTES: dict[str, Route] = {
+    "/fapi/v1/ping": Route(lambda p: 1, lambda p, m, now: b"{}"),
+    "/fapi/v1/time": Route(lambda p: 1, lambda p, m, now: b'{"serverTime":%d}' % now),
+    "/fapi/v1/exchangeInfo": Route(lambda p: 1, lambda p, m, now: m.exchange_info(now)),
+    "/fapi/v1/depth": Route(_depth_weight, _depth),
+    "/fapi/v1/trades": Route(lambda p: 5, _trades),
+    "/fapi/v1/aggTrades": Route(lambda p: 20, _agg_trades),
+    "/fapi/v1/premiumIndex": Route(lambda p: 1 if "symbol" in p else 10, _premium_index),
+    "/fapi/v1/ticker/bookTicker": Route(lambda p: 2 if "symbol" in p else 5, _book_ticker),
+}
+
+
+# Limits
+
+
+class Verdict(Struct, frozen=True):
+    """Whether a request is served; ``used`` is the weight of its address in this minute."""
+
+    used: int
+    status: int = 200
+    retry_after_s: int = 0
+    body: bytes = b""
+
+
+class Weights:
+    """Counts request weight per address in fixed minutes, throttles, and bans who goes on.
+
+    Beyond ``limit`` the answer is 429 until the minute is over; after ``patience`` such answers in
+    a row the address is banned (418) for ``ban_s``, twice as long each time, at most three days.
+    """
+
+    def __init__(self, limit: int = WEIGHT_LIMIT, *, patience: int = 10, ban_s: int = 120) -> None:
+        self.limit, self._patience, self._ban_s = limit, patience, ban_s
+        self._minute: dict[str, tuple[int, int]] = {}
+        self._refused: dict[str, int] = {}
+        self._banned_until_ms: dict[str, int] = {}
+        self._bans: dict[str, int] = {}
+        self.throttled = 0
+        self.banned = 0
+
+    def take(self, address: str, weight: int, now_ms: int) -> Verdict:
+        """Count a request of ``weight`` and decide."""
+        until_ms = self._banned_until_ms.get(address, 0)
+        minute, used = self._minute.get(address, (0, 0))
+        if minute != now_ms // MINUTE_MS:
+            minute, used = now_ms // MINUTE_MS, 0
+            if now_ms >= until_ms:
+                self._refused.pop(address, None)
+        if now_ms < until_ms:
+            self.banned += 1
+            return self._ban(address, used, until_ms, now_ms)
+        if used + weight > self.limit:
+            self.throttled += 1
+            refused = self._refused[address] = self._refused.get(address, 0) + 1
+            if refused > self._patience:
+                bans = self._bans[address] = self._bans.get(address, 0) + 1
+                seconds = min(3 * 86400, self._ban_s * 2 ** (bans - 1))
+                until_ms = self._banned_until_ms[address] = now_ms + seconds * 1000
+                return self._ban(address, used, until_ms, now_ms)
+            wait_s = math.ceil((MINUTE_MS - now_ms % MINUTE_MS) / 1000)
+            text = (
+                f"Too many requests; current limit of IP({address}) is {self.limit} requests per "
+                "minute. Please use the websocket for live updates to avoid polling the API."
+            )
+            return Verdict(used, 429, wait_s, error_body(-1003, text))
+        self._minute[address] = (minute, used + weight)
+        return Verdict(used + weight)
+
+    def _ban(self, address: str, used: int, until_ms: int, now_ms: int) -> Verdict:
+        text = (
+            f"Way too many requests; IP({address}) banned until {until_ms}. Please use the "
+            "websocket for live updates to avoid bans."
+        )
+        wait_s = math.ceil((until_ms - now_ms) / 1000)
+        return Verdict(used, 418, wait_s, error_body(-1003, text))
+
+
+# exchangeInfo
+
+
+class Contract(Struct, frozen=True, kw_only=True):
+    """What exchangeInfo says of a symbol, as far as a market needs it; prices as on the wire."""
+
+    symbol: str
+    base: str = ""
+    quote: str = "USDT"
+    price_digits: int
+    tick: str
+    qty_digits: int
+    step: str
+    price: str
+    """Where it trades, roughly."""
+
+
+def contracts(info: bytes) -> list[Contract]:
+    """The trading symbols of an exchangeInfo answer; raises ValueError naming the fault."""
+    try:
+        rows = orjson.loads(info)["symbols"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"not an exchangeInfo answer: {error!r}") from None
+    found = []
+    for row in rows:
+        if row.get("status") != "TRADING":
+            continue
+        try:
+            filters = {each["filterType"]: each for each in row["filters"]}
+            tick = Decimal(filters["PRICE_FILTER"]["tickSize"])
+            top = Decimal(filters["PRICE_FILTER"]["maxPrice"])
+            step = Decimal(filters["LOT_SIZE"]["stepSize"])
+            price_digits = max(int(row["pricePrecision"]), _digits(tick))
+            found.append(
+                Contract(
+                    symbol=row["symbol"],
+                    base=row.get("baseAsset", ""),
+                    quote=row.get("quoteAsset", ""),
+                    price_digits=price_digits,
+                    tick=str(tick),
+                    qty_digits=max(int(row["quantityPrecision"]), _digits(step)),
+                    step=str(step),
+                    # Binance lists a maximum price of a few times the market's.
+                    price=str((top / 7).quantize(Decimal(1).scaleb(-price_digits))),
+                )
+            )
+        except (KeyError, ArithmeticError, ValueError) as error:
+            raise ValueError(f"exchangeInfo, symbol {row.get('symbol')}: {error!r}") from None
+    return found
+
+
+def _digits(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def exchange_info(rows: Iterable[Contract], now_ms: int, weight_limit: int = WEIGHT_LIMIT) -> bytes:
+    """An exchangeInfo answer that lists these contracts."""
+    return orjson.dumps(
+        {
+            "timezone": "UTC",
+            "serverTime": now_ms,
+            "futuresType": "U_MARGINED",
+            "rateLimits": [
+                _limit("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
+                _limit("ORDERS", "MINUTE", 1, 1200),
+                _limit("ORDERS", "SECOND", 10, 300),
+            ],
+            "exchangeFilters": [],
+            "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
+            "symbols": [_symbol(row) for row in rows],
+        }
+    )
+
+
+def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
+    return {
+        "rateLimitType": kind,
+        "interval": interval,
+        "intervalNum": number,
+        "limit": limit,
+    }
+
+
+def _symbol(row: Contract) -> dict[str, Any]:
+    tick, step, price = Decimal(row.tick), Decimal(row.step), Decimal(row.price)
+    lowest = max(tick, (price / 100 // tick) * tick)
+    highest = (price * 7 // tick) * tick
+    lot = {"minQty": row.step, "maxQty": f"{step * 10**6:f}", "stepSize": row.step}
+    market_lot = lot | {"maxQty": f"{step * 10**5:f}"}
+    return {
+        "symbol": row.symbol,
+        "pair": row.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": row.base,
+        "quoteAsset": row.quote,
+        "marginAsset": row.quote,
+        "pricePrecision": row.price_digits,
+        "quantityPrecision": row.qty_digits,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "maxMoveOrderLimit": 10000,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": f"{lowest:f}",
+                "maxPrice": f"{highest:f}",
+                "tickSize": row.tick,
+            },
+            {"filterType": "LOT_SIZE"} | lot,
+            {"filterType": "MARKET_LOT_SIZE"} | market_lot,
+            {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+            {"filterType": "MIN_NOTIONAL", "notional": "5"},
+            {
+                "filterType": "PERCENT_PRICE",
+                "multiplierUp": "1.0500",
+                "multiplierDown": "0.9500",
+                "multiplierDecimal": "4",
+            },
+            {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},
+        ],
+        "orderTypes": [
+            "LIMIT",
+            "MARKET",
+            "STOP",
+            "STOP_MARKET",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_MARKET",
+            "TRAILING_STOP_MARKET",
+        ],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+        "permissionSets": ["GRID", "COPY"],
+    }

@@ -1,0 +1,134 @@
+"""A daemon's shared memory without a venue: segment, doorbell, control socket and a command loop.
+
+Run as a process: ``python -m tests.reference.market_daemon RUNTIME_DIR [RING_BYTES] [--loop
+uvloop]``. It says ``ready`` and then obeys one JSON command a line on stdin, each answered by one
+JSON line on stdout.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from connector._speedups.bell import Bell
+from connector._speedups.segment import Segment
+from connector.clock import monotonic_ns
+from connector.ipc.segments import LEVEL, BookImage
+from connector.ipc.server import AttachServer
+from connector.model.instrument import Instrument, Status
+from connector.model.records import RecordType
+from connector.model.states import State
+
+
+def instrument(symbol: str = "BTCUSDT", exchange: str = "BinanceU") -> Instrument:
+    return Instrument(
+        symbol=symbol,
+        exchange=exchange,
+        base=symbol[:-4],
+        quote="USDT",
+        margin="USDT",
+        status=Status.TRADING,
+        price_exponent=8,
+        qty_exponent=8,
+        price_digits=2,
+        qty_digits=3,
+        tick_e=10_000_000,
+        step_e=100_000,
+    )
+
+
+def levels(*pairs: tuple[int, int]) -> bytes:
+    """``Level`` structs of (price_e, qty_e) pairs."""
+    return b"".join(LEVEL.pack(*pair) for pair in pairs)
+
+
+def book_image() -> BookImage:
+    return BookImage(
+        int(State.LIVE), 7, 1, levels((100, 1), (99, 2)), levels((101, 3), (102, 4), (103, 5))
+    )
+
+
+class MarketDaemon:
+    """Segment, bell and server on the running loop; the caller writes the records."""
+
+    def __init__(self, runtime_dir: Path, ring_bytes: int = 1 << 20, **server: Any) -> None:
+        self.segment = Segment.create(ring_bytes, "test")
+        self.bell = Bell(asyncio.get_running_loop().call_soon, self.segment)
+        self.book: BookImage | None = book_image()
+        server.setdefault("book", lambda index: self.book)
+        server.setdefault("state", lambda: {"ready": True})
+        self.server = AttachServer(self.segment, self.bell, runtime_dir, version="test", **server)
+
+    def trade(self, price_e: int, qty_e: int = 1, instrument: int = 0) -> int:
+        """Publish one trade and make sure that sleepers hear of it."""
+        body = price_e.to_bytes(8, "little") + qty_e.to_bytes(8, "little") + bytes(48)
+        now = monotonic_ns()
+        number = self.segment.publish(
+            RecordType.TRADE, instrument, body, recv_ns=now, venue_ns=now, update_id=price_e
+        )
+        self.bell.touch()
+        return number
+
+    async def beat(self) -> None:
+        """The heartbeat, until cancelled."""
+        while True:
+            self.segment.heartbeat(monotonic_ns())
+            await asyncio.sleep(0.05)
+
+
+async def _obey(daemon: MarketDaemon, command: dict[str, Any]) -> Any:
+    what = command.pop("do")
+    if what == "trades":
+        return [daemon.trade(command["price_e"] + i) for i in range(command["count"])][-1]
+    if what == "add":
+        return daemon.segment.add_instrument(instrument(command["symbol"]))
+    if what == "counter":
+        return daemon.segment.counter(command["counter"])
+    if what == "fds":
+        return len(os.listdir("/proc/self/fd"))
+    if what == "sessions":
+        return [session.strategy for session in daemon.server.sessions()]
+    raise ValueError(what)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def _run(runtime_dir: Path, ring_bytes: int) -> None:
+    daemon = MarketDaemon(runtime_dir, ring_bytes)
+    daemon.segment.add_instrument(instrument())
+    await daemon.server.start()
+    beat = asyncio.create_task(daemon.beat())
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    _say("ready")
+    while line := await reader.readline():
+        _say(json.dumps(await _obey(daemon, json.loads(line))))
+    beat.cancel()
+    await daemon.server.close()
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("runtime_dir", type=Path)
+    parser.add_argument("--ring", type=int, default=1 << 20)
+    parser.add_argument("--uvloop", action="store_true")
+    options = parser.parse_args()
+    if options.uvloop:
+        import uvloop
+
+        uvloop.run(_run(options.runtime_dir, options.ring))
+    else:
+        asyncio.run(_run(options.runtime_dir, options.ring))
+
+
+if __name__ == "__main__":
+    main()
