@@ -1,0 +1,316 @@
+"""What `connector top` shows: two samples of a daemon in, a rich renderable or JSON data out.
+
+Pure: no clock, no memory, no terminal. Rates are between the two samples; latencies are those of
+the records between them, or of the whole run when there is only one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from connector._speedups import decimal
+from connector.model.counters import Counter, Hop
+from connector.model.histogram import Percentiles, summarize
+from connector.model.states import VALID, State
+
+HEARTBEAT_LATE_NS = 3_000_000_000
+"""The daemon writes its heartbeat at least once a second."""
+
+COLOURS = {
+    State.LIVE: "green",
+    State.BEHIND: "cyan",
+    State.SYNCING: "yellow",
+    State.RESYNC: "yellow",
+    State.STALE: "red",
+    State.GAP: "red",
+    State.DOWN: "red",
+}
+
+FAULTS = (
+    Counter.GAPS, Counter.RESYNCS, Counter.CROSSED, Counter.DUPLICATES, Counter.FALLBACK,
+    Counter.UNDECODABLE, Counter.UNKNOWN_EVENT, Counter.UNKNOWN_SYMBOL, Counter.OVERSIZED,
+    Counter.COMPRESSED, Counter.SNAPSHOT_ERRORS, Counter.SNAPSHOTS_OLD, Counter.BUFFER_OVERFLOWS,
+    Counter.VENUE_RESETS, Counter.NUMBER_ERRORS, Counter.DISCONNECTS, Counter.CONNECT_ERRORS,
+    Counter.SILENT, Counter.SUBSCRIBE_ERRORS, Counter.HTTP_ERRORS, Counter.HTTP_THROTTLED,
+    Counter.ATTACH_REFUSED, Counter.CONTROL_ERRORS, Counter.STALLS,
+)  # fmt: skip
+"""Counters that say something happened; shown when they are not zero."""
+
+
+class Book(Struct, frozen=True, kw_only=True):
+    """One instrument: its table cells and counts at one time."""
+
+    index: int
+    """Its place in the directory, for the life of the daemon; ``Sample.books`` is in this order."""
+    exchange: str
+    symbol: str
+    state: State
+    bbo_state: State
+    bid_e: int
+    bid_qty_e: int
+    ask_e: int
+    ask_qty_e: int
+    price_exponent: int
+    qty_exponent: int
+    price_digits: int
+    qty_digits: int
+    tick_e: int
+    last_data_ns: int
+    """CLOCK_MONOTONIC of the last message; 0: none yet."""
+    deltas: int
+    bbos: int
+    trades: int
+    marks: int
+    gaps: int
+    resyncs: int
+    crossed: int
+
+    def price(self, value_e: int) -> str:
+        return decimal.format(value_e, self.price_exponent, self.price_digits)
+
+    def qty(self, value_e: int) -> str:
+        return decimal.format(value_e, self.qty_exponent, self.qty_digits)
+
+
+class Buckets(Struct, frozen=True):
+    """A latency histogram at one time."""
+
+    counts: Sequence[int]
+    sum_ns: int
+    max_ns: int
+
+    def since(self, before: "Buckets | None") -> Percentiles:
+        """Percentiles of what came after ``before``; its maximum is that of the whole run."""
+        if before is None:
+            return summarize(self.counts, self.sum_ns, self.max_ns)
+        counts = [now - then for now, then in zip(self.counts, before.counts, strict=True)]
+        return summarize(counts, self.sum_ns - before.sum_ns, self.max_ns)
+
+
+class Reader(Struct, frozen=True):
+    """A strategy process that is attached."""
+
+    strategy: str
+    pid: int
+    attached_ns: int
+    lag_bytes: int | None
+    lapped: bool
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """Everything `top` knows of a daemon at ``now_ns`` (CLOCK_MONOTONIC)."""
+
+    now_ns: int
+    epoch: int
+    version: str
+    pid: int
+    started_ns: int
+    heartbeat_ns: int
+    ring_written: int
+    ring_capacity: int
+    sequence: int
+    books: Sequence[Book]
+    counters: Mapping[Counter, int]
+    hops: Mapping[Hop, Buckets]
+    readers: Sequence[Reader]
+
+
+def frame(sample: Sample, before: Sample | None, rows: int = 40) -> RenderableType:
+    """The whole view; ``rows``: how many instruments fit."""
+    low = Table.grid(padding=(0, 3))
+    low.add_row(_latencies(sample, before), _readers(sample))
+    return Group(_head(sample, before), "", _books(sample, before, rows), "", low, _faults(sample))
+
+
+def numbers(sample: Sample, before: Sample | None) -> dict[str, Any]:
+    """The same as JSON data; prices are text, exact."""
+    return {
+        "version": sample.version,
+        "pid": sample.pid,
+        "epoch": f"{sample.epoch:016x}",
+        "uptime_s": round((sample.now_ns - sample.started_ns) / 1e9, 3),
+        "heartbeat_age_ms": round((sample.now_ns - sample.heartbeat_ns) / 1e6, 1),
+        "records": sample.sequence,
+        "ring_written": sample.ring_written,
+        "ring_capacity": sample.ring_capacity,
+        "books": [
+            {
+                "exchange": book.exchange,
+                "symbol": book.symbol,
+                "state": book.state.name,
+                "bbo_state": book.bbo_state.name,
+                "bid": book.price(book.bid_e) if book.bid_qty_e else None,
+                "bid_qty": book.qty(book.bid_qty_e),
+                "ask": book.price(book.ask_e) if book.ask_qty_e else None,
+                "ask_qty": book.qty(book.ask_qty_e),
+                "gaps": book.gaps,
+                "resyncs": book.resyncs,
+                "crossed": book.crossed,
+                "rates": dict(
+                    zip(
+                        ("depth", "bbo", "trade", "mark"), _rates(book, sample, before), strict=True
+                    )
+                ),
+            }
+            for book in sample.books
+        ],
+        "latency_ns": {
+            hop.name.lower(): {
+                "count": percentiles.count,
+                "p50": percentiles.p50,
+                "p99": percentiles.p99,
+                "p999": percentiles.p999,
+                "max": percentiles.max_ns,
+            }
+            for hop, percentiles in _hops(sample, before)
+        },
+        "counters": {counter.name.lower(): value for counter, value in sample.counters.items()},
+        "readers": [
+            {
+                "strategy": reader.strategy,
+                "pid": reader.pid,
+                "attached_s": round((sample.now_ns - reader.attached_ns) / 1e9, 3),
+                "lag_bytes": reader.lag_bytes,
+                "lapped": reader.lapped,
+            }
+            for reader in sample.readers
+        ],
+    }
+
+
+def nanoseconds(value_ns: float) -> str:
+    """A duration with three digits and its unit."""
+    for unit, size in (("ns", 1), ("µs", 10**3), ("ms", 10**6)):
+        if value_ns < 1000 * size:
+            scaled = value_ns / size
+            return f"{scaled:.0f} {unit}" if size == 1 or scaled >= 100 else f"{scaled:.3g} {unit}"
+    return f"{value_ns / 1e9:.3g} s"
+
+
+def _head(sample: Sample, before: Sample | None) -> Text:
+    live = sum(book.state in VALID for book in sample.books)
+    late_ns = sample.now_ns - sample.heartbeat_ns
+    text = Text()
+    text.append("connector", "bold")
+    text.append(
+        f" {sample.version}  pid {sample.pid}  up {_clock(sample.now_ns - sample.started_ns)}"
+    )
+    text.append(f"  epoch {sample.epoch:016x}  ")
+    if late_ns > HEARTBEAT_LATE_NS:
+        text.append(f"no heartbeat for {nanoseconds(late_ns)}", "bold red")
+    else:
+        text.append("alive", "green")
+    text.append("\n")
+    text.append(
+        f"{live} of {len(sample.books)} books live", "green" if live == len(sample.books) else "red"
+    )
+    text.append(f"  {sample.sequence:,} records")
+    if before is not None and (seconds := (sample.now_ns - before.now_ns) / 1e9) > 0:
+        records = (sample.sequence - before.sequence) / seconds
+        size = (sample.ring_written - before.ring_written) / seconds
+        frames = _counted(sample, before, Counter.FRAMES) / seconds
+        text.append(f"  {frames:,.0f} frames/s  {records:,.0f} records/s  {size / 1e6:.2f} MB/s")
+    return text
+
+
+def _books(sample: Sample, before: Sample | None, rows: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for name in ("instrument", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in (
+        "bid qty",
+        "bid",
+        "ask",
+        "ask qty",
+        "spread",
+        "depth/s",
+        "bbo/s",
+        "trades/s",
+        "gaps",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for book in sample.books[:rows]:
+        both = book.bid_qty_e and book.ask_qty_e
+        ticks = (book.ask_e - book.bid_e) // book.tick_e if both and book.tick_e > 0 else None
+        rates = _rates(book, sample, before)
+        table.add_row(
+            f"{book.symbol} [dim]{book.exchange}[/]",
+            Text(book.state.name, COLOURS[book.state]),
+            book.qty(book.bid_qty_e) if book.bid_qty_e else "",
+            Text(book.price(book.bid_e) if book.bid_qty_e else "", "green"),
+            Text(book.price(book.ask_e) if book.ask_qty_e else "", "red"),
+            book.qty(book.ask_qty_e) if book.ask_qty_e else "",
+            "" if ticks is None else f"{ticks:,} t",
+            *("" if rate is None else f"{rate:,.0f}" for rate in rates[:3]),
+            str(book.gaps) if book.gaps else "",
+        )
+    if len(sample.books) > rows:
+        table.add_row(Text(f"and {len(sample.books) - rows} more", "dim"))
+    return table
+
+
+def _latencies(sample: Sample, before: Sample | None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("latency", no_wrap=True)
+    for name in ("p50", "p99", "p99.9", "worst"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for hop, found in _hops(sample, before):
+        shown = (found.p50, found.p99, found.p999, found.max_ns) if found.count else ()
+        table.add_row(hop.sentence, *(nanoseconds(value) for value in shown))
+    return table
+
+
+def _readers(sample: Sample) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("reader", no_wrap=True)
+    for name in ("pid", "attached", "behind"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for reader in sample.readers:
+        behind = Text("?", "red")
+        if reader.lapped:
+            behind = Text("lapped", "red")
+        elif reader.lag_bytes is not None:
+            behind = Text(f"{reader.lag_bytes / 1024:,.1f} KiB")
+        attached = _clock(sample.now_ns - reader.attached_ns)
+        table.add_row(reader.strategy, str(reader.pid), attached, behind)
+    return table
+
+
+def _faults(sample: Sample) -> Text:
+    found = [(counter, sample.counters.get(counter, 0)) for counter in FAULTS]
+    lines = [f"{value:>10,}  {counter.sentence}" for counter, value in found if value]
+    return Text("\n".join(lines) or "nothing went wrong so far", "" if lines else "dim")
+
+
+def _rates(book: Book, sample: Sample, before: Sample | None) -> list[float | None]:
+    seconds = (sample.now_ns - before.now_ns) / 1e9 if before is not None else 0.0
+    if before is None or seconds <= 0 or book.index >= len(before.books):
+        return [None] * 4
+    old = before.books[book.index]
+    pairs = (
+        (book.deltas, old.deltas),
+        (book.bbos, old.bbos),
+        (book.trades, old.trades),
+        (book.marks, old.marks),
+    )
+    return [round((now - then) / seconds, 1) for now, then in pairs]
+
+
+def _hops(sample: Sample, before: Sample | None) -> list[tuple[Hop, Percentiles]]:
+    return [
+        (hop, buckets.since(before.hops.get(hop) if before is not None else None))
+        for hop, buckets in sample.hops.items()
+    ]
+
+
+def _counted(sample: Sample, before: Sample, counter: Counter) -> int:
+    return sample.counters.get(counter, 0) - before.counters.get(counter, 0)
+
+
+def _clock(duration_ns: int) -> str:
+    seconds = max(duration_ns, 0) // 1_000_000_000
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
