@@ -1,4 +1,5 @@
 from typing import Any
+
 from connector._speedups.segment import Segment
 
 class Codec:

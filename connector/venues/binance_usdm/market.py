@@ -38,6 +38,8 @@ from connector.venues.contract import (
 SECOND_NS = 1_000_000_000
 BUY, SELL = 1, 2
 MARKET_TRADE, OTHER_TRADE = 1, 2
+USDM = "1"
+"""``st`` of this market's symbols; a COIN-M symbol (2) of an equal name is another instrument."""
 FATAL_CONTROL = 3
 """Control error 3, "Invalid JSON": the venue closes the connection after it."""
 
@@ -134,24 +136,27 @@ def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
             if bytes(outer.data)[:1] == b"[":
                 return _each(outer.data, outer.stream, scales)
             inner = _FRAME.decode(outer.data)
-            return _event(inner.e, outer.data, outer.stream, scales)
+            return _event(inner, outer.data, outer.stream, scales)
         if outer.e:
-            return _event(outer.e, Raw(frame), outer.stream, scales)
+            return _event(outer, Raw(frame), outer.stream, scales)
         return _answer(outer)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def _each(rows: Raw, stream: str, scales: Scales) -> list[Event]:
-    return [_event(_FRAME.decode(row).e, row, stream, scales) for row in _LIST.decode(rows)]
+    return [_event(_FRAME.decode(row), row, stream, scales) for row in _LIST.decode(rows)]
 
 
-def _event(kind: str, payload: Raw, stream: str, scales: Scales) -> Event:
+def _event(head: schemas.Frame, payload: Raw, stream: str, scales: Scales) -> Event:
+    kind = head.e
     decoder = _EVENTS.get(kind)
     if decoder is None:
         return UnknownEvent(kind or stream.partition("@")[2] or "?")
     if kind == "depthUpdate" and other_depth(stream):
         return UnknownEvent(stream.partition("@")[2])
+    if text(head.st) not in ("", USDM):
+        return UnknownSymbol(text(head.s), kind)
     try:
         return decoder(payload, scales)
     except ValueError as error:

@@ -81,6 +81,8 @@ class Frame(Struct):
     stream: str = ""
     data: Raw = NOTHING
     e: str = ""
+    s: Raw = NOTHING
+    st: Raw = NOTHING
     id: Raw = NOTHING
     result: Raw = NOTHING
     error: Raw = NOTHING
