@@ -6,6 +6,7 @@ When it listens it prints one JSON line: ``{"rest": URL, "ws": URL, "ca": FILE o
 
 import argparse
 import asyncio
+import gzip
 import signal
 import ssl
 import sys
@@ -39,6 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--levels", type=int, default=2000, help="levels a side (at least 1000)")
     parser.add_argument("--seed", type=int, default=1, help="of the synthetic flow")
     parser.add_argument("--no-bursts", action="store_true", help="an even flow")
+    parser.add_argument("--replay", nargs="+", metavar="FILE", help="recordings, in this order")
+    parser.add_argument("--speed", default="1", help="of a replay: 1, a factor, or max")
+    parser.add_argument("--symbol", default="", help="replay only this symbol")
+    parser.add_argument("--settle", type=float, default=0.3, metavar="S",
+                        help="a replay starts so long after the first subscription")  # fmt: skip
+    parser.add_argument("--snapshot-wait", type=float, default=10.0, metavar="S",
+                        help="a replay waits so long for the first depth request")  # fmt: skip
+    parser.add_argument("--exit-at-end", action="store_true", help="stop when a replay is through")
     parser.add_argument("--scenario", metavar="FILE", help='faults by time: [{"at_s":1,"kind":..}]')
     parser.add_argument("--ping", type=float, default=180.0, metavar="S", help="between pings")
     parser.add_argument("--pong", type=float, default=600.0, metavar="S", help="pong deadline")
@@ -90,13 +99,16 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     serving = asyncio.ensure_future(server.serve())
-    waiting = asyncio.ensure_future(stopped.wait())
+    waiting = [asyncio.ensure_future(stopped.wait())]
+    if args.exit_at_end:
+        waiting.append(asyncio.ensure_future(server.ended.wait()))
     try:
-        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, *waiting}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving
     finally:
-        waiting.cancel()
+        for each in waiting:
+            each.cancel()
         await server.stop()
     return 0
 
@@ -107,10 +119,13 @@ def _market(args: argparse.Namespace) -> Any:
     from connector.sim.synthetic import SyntheticMarket
     from connector.venues.binance_usdm import sim_rest as rest
 
+    if args.replay:
+        return _replay(args)
     names = None if args.symbols.isdecimal() else args.symbols.upper().split(",")
     if args.exchange_info:
         try:
-            rows = rest.contracts(Path(args.exchange_info).read_bytes())
+            info = Path(args.exchange_info).read_bytes()
+            rows = rest.contracts(gzip.decompress(info) if info[:2] == b"\x1f\x8b" else info)
         except (OSError, ValueError) as error:
             raise ConfigError(f"--exchange-info {args.exchange_info}: {error}") from None
         if names is not None:
@@ -133,6 +148,32 @@ def _market(args: argparse.Namespace) -> Any:
         bursts=not args.no_bursts,
         wall_ms=wall_ms,
     )
+
+
+def _replay(args: argparse.Namespace) -> Any:
+    from connector.sim.replay import ReplayMarket
+
+    def warn(sentence: str) -> None:
+        print(f"connector sim: {sentence}", file=sys.stderr)
+
+    try:
+        speed = 0.0 if args.speed == "max" else float(args.speed)
+        info = Path(args.exchange_info).read_bytes() if args.exchange_info else b""
+        if info.startswith(b"\x1f\x8b"):
+            info = gzip.decompress(info)
+        if speed < 0 or (args.speed != "max" and not speed):
+            raise ValueError("--speed must be above 0, or max")
+        return ReplayMarket(
+            [Path(path) for path in args.replay],
+            speed=speed,
+            symbol=args.symbol.upper(),
+            info=info,
+            settle_s=args.settle,
+            snapshot_wait_s=args.snapshot_wait,
+            warn=warn,
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--replay: {error}") from None
 
 
 def _scenario(path: str | None) -> list[tuple[float, bytes]]:

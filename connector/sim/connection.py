@@ -55,6 +55,11 @@ class Connection(WSListener):
     def combined(self) -> bool:
         return self.session.combined
 
+    @property
+    def backlog(self) -> int:
+        """Bytes the client has not taken."""
+        return self._tcp.get_write_buffer_size() if self._tcp is not None else 0
+
     def hears(self, pattern: str) -> bool:
         """Whether one of its streams matches; ``*`` is every connection."""
         return pattern == "*" or any(fnmatchcase(name, pattern) for name in self.heard)
@@ -65,7 +70,7 @@ class Connection(WSListener):
             "address": self.address,
             "route": self.session.route or "legacy",
             "streams": list(self.session.streams),
-            "backlog": self._tcp.get_write_buffer_size() if self._tcp is not None else 0,
+            "backlog": self.backlog,
             "bytes_sent": self.sent_bytes,
             "half_open": self.silent,
         }

@@ -113,18 +113,21 @@ class Hub:
         """Whether some subscriber does not take what it is sent."""
         return any(peer.paused for peers in self._peers.values() for peer in peers)
 
-    def publish(self, stream: str, payload: bytes) -> None:
-        """Send a payload to the stream's subscribers, wrapped or raw as each wants it."""
+    def publish(self, stream: str, payload: bytes, whole: bytes = b"") -> None:
+        """Send a payload to the stream's subscribers, wrapped or raw as each wants it.
+
+        ``whole`` is the combined form where it exists already, byte for byte.
+        """
         peers = self._peers.get(stream)
         if not peers:
             return
         if self.faults.messages or self._held:
-            self._publish_faulty(stream, payload, peers)
+            self._publish_faulty(stream, payload, whole, peers)
             return
         raw = wrapped = b""
         for peer in peers:
             if peer.combined:
-                data = wrapped = wrapped or frame(self._wrap(stream, payload))
+                data = wrapped = wrapped or frame(whole or self._wrap(stream, payload))
             else:
                 data = raw = raw or frame(payload)
             self._send(peer, data)
@@ -150,10 +153,10 @@ class Hub:
         peer.write(data)
         self._dirty.add(peer)
 
-    def _publish_faulty(self, stream: str, payload: bytes, peers: list[Peer]) -> None:
+    def _publish_faulty(self, stream: str, payload: bytes, whole: bytes, peers: list[Peer]) -> None:
         now_ns = monotonic_ns()
         for peer in peers:
-            message = self._wrap(stream, payload) if peer.combined else payload
+            message = (whole or self._wrap(stream, payload)) if peer.combined else payload
             parts, hold_ms = self.faults.message(stream, peer.number, message, now_ns)
             key = (peer.number, stream)
             if hold_ms:

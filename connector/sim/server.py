@@ -56,6 +56,8 @@ class Market(rest.MarketView, Protocol):
 
     hub: Hub | None
 
+    @property
+    def done(self) -> bool: ...
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
     def subscribed(self, stream: venue.Stream) -> None: ...
     def unsubscribed(self, stream: venue.Stream) -> None: ...
@@ -87,6 +89,8 @@ class Server:
         self._number = 0
         self._server: Any = None
         self._tasks: list[asyncio.Task[None]] = []
+        self.ended = asyncio.Event()
+        """The market is through and everything it sent has left."""
 
     async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         """Listen; ``port`` 0 takes a free one, told in ``self.port``."""
@@ -231,6 +235,8 @@ class Server:
             if more:
                 await asyncio.sleep(0)
                 continue
+            if self.market.done and not any(each.backlog for each in self.connections.values()):
+                self.ended.set()
             due_ns = self.market.next_ns()
             wait_s = 0.02 if due_ns is None else (due_ns - now_ns) / 1e9
             await asyncio.sleep(min(0.02, max(0.0005, wait_s)))

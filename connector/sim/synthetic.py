@@ -92,6 +92,11 @@ class SyntheticMarket:
         self.skipped_ns = 0
         self.hub: Hub | None = None
 
+    @property
+    def done(self) -> bool:
+        """A synthetic market has no end."""
+        return False
+
     # What the REST side asks.
 
     @property
