@@ -46,7 +46,7 @@ class EpochChanged(ConnectorError):
 
 
 class Stalled(ConnectorError):
-    """The daemon is there but stopped writing half-way (stopped or hung): do not trust the market."""
+    """The daemon stopped writing half-way (it is stopped or hung): do not trust the market."""
 
 
 class AlreadyRunning(ConnectorError):

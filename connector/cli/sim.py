@@ -11,7 +11,7 @@ import signal
 import ssl
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -55,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weight-limit", type=int, default=2400, help="REST weight a minute")
     parser.add_argument("--connects", type=int, default=300, help="sockets in 5 min and address")
     parser.add_argument("--backlog", type=int, default=64, metavar="MIB", help="cut off beyond")
+    parser.add_argument(
+        "--stamps", metavar="FILE", help="write down when each message left (connector.sim.stamps)"
+    )
     parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
 
 
@@ -74,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: str | None) -> int:
     from connector.sim.server import Options, Server, ready_line
+    from connector.sim.stamps import Stamps
 
     options = Options(
         ping_s=args.ping,
@@ -91,6 +95,9 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         await server.start(args.host, args.port, context)
     except OSError as error:
         raise ConfigError(f"cannot listen on {args.host}:{args.port}: {error}") from None
+    stamps = _stamps(args.stamps)
+    if stamps is not None:
+        server.hub.stamps = Stamps(stamps)
     print(orjson.dumps(ready_line(server, args.host, ca)).decode(), flush=True)
     loop = asyncio.get_running_loop()
     for at_s, command in scenario:
@@ -110,7 +117,16 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         for each in waiting:
             each.cancel()
         await server.stop()
+        if stamps is not None:
+            stamps.close()
     return 0
+
+
+def _stamps(path: str | None) -> BinaryIO | None:
+    try:
+        return None if path is None else open(path, "wb")
+    except OSError as error:
+        raise ConfigError(f"--stamps {path}: {error.strerror}") from None
 
 
 def _market(args: argparse.Namespace) -> Any:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from connector.clock import monotonic_ns
 from connector.sim.faults import Faults, Part
+from connector.sim.stamps import Stamps
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _RSV1 = 0x80, 0x40
@@ -75,6 +76,8 @@ class Hub:
         self._peers: dict[str, list[Peer]] = {}
         self._dirty: set[Peer] = set()
         self._held: dict[tuple[int, str], deque[bytes]] = {}
+        self.stamps: Stamps | None = None
+        """Where to write down when each message leaves, if anybody wants to know."""
         self.messages = 0
         self.sent_bytes = 0
 
@@ -121,6 +124,8 @@ class Hub:
         peers = self._peers.get(stream)
         if not peers:
             return
+        if self.stamps is not None:
+            self.stamps.note(stream, payload)
         if self.faults.messages or self._held:
             self._publish_faulty(stream, payload, whole, peers)
             return
@@ -134,6 +139,8 @@ class Hub:
 
     def flush(self) -> None:
         """Write what was published since the last call."""
+        if self.stamps is not None:
+            self.stamps.leaving()
         if self._dirty:
             dirty, self._dirty = self._dirty, set()
             for peer in dirty:
