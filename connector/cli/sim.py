@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ping", type=float, default=180.0, metavar="S", help="between pings")
     parser.add_argument("--pong", type=float, default=600.0, metavar="S", help="pong deadline")
     parser.add_argument("--lifetime", type=float, default=86400.0, metavar="S", help="of a socket")
-    parser.add_argument("--weight-limit", type=int, default=2400, help="REST weight a minute")
+    parser.add_argument("--weight-limit", type=int, default=0, metavar="N",
+                        help="REST weight a minute (default: what exchangeInfo says)")  # fmt: skip
     parser.add_argument("--connects", type=int, default=300, help="sockets in 5 min and address")
     parser.add_argument("--backlog", type=int, default=64, metavar="MIB", help="cut off beyond")
     parser.add_argument(
@@ -163,11 +164,13 @@ def _market(args: argparse.Namespace) -> Any:
         seed=args.seed,
         bursts=not args.no_bursts,
         wall_ms=wall_ms,
+        weight_limit=args.weight_limit or rest.WEIGHT_LIMIT,
     )
 
 
 def _replay(args: argparse.Namespace) -> Any:
     from connector.sim.replay import ReplayMarket
+    from connector.venues.binance_usdm import sim_rest as rest
 
     def warn(sentence: str) -> None:
         print(f"connector sim: {sentence}", file=sys.stderr)
@@ -186,6 +189,7 @@ def _replay(args: argparse.Namespace) -> Any:
             info=info,
             settle_s=args.settle,
             snapshot_wait_s=args.snapshot_wait,
+            weight_limit=args.weight_limit or rest.WEIGHT_LIMIT,
             warn=warn,
         )
     except (OSError, ValueError) as error:

@@ -352,10 +352,12 @@ class ReplayMarket:
         info: bytes = b"",
         settle_s: float = 0.3,
         snapshot_wait_s: float = 10.0,
+        weight_limit: int = rest.WEIGHT_LIMIT,
         warn: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._paths = [Path(path) for path in paths]
         self._speed = speed
+        self._weight_limit = weight_limit
         found = scan(self._paths, warn)
         if symbol:
             if symbol not in found.symbols:
@@ -405,7 +407,7 @@ class ReplayMarket:
         return self._symbols
 
     def exchange_info(self, now_ms: int) -> bytes:
-        return self._info or rest.exchange_info(self._made, now_ms)
+        return self._info or rest.exchange_info(self._made, now_ms, self._weight_limit)
 
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._replay(symbol).depth(limit, now_ms)

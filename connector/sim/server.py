@@ -44,7 +44,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """WebSocket connections of one address in any five minutes."""
     backlog_bytes: int = 64 * 1024 * 1024
     """A client this far behind is cut off."""
-    weight_limit: int = rest.WEIGHT_LIMIT
+    weight_limit: int = 0
+    """REST weight a minute; 0: what exchangeInfo promises."""
     idle_s: float = 75.0
     """A REST connection that asked nothing for so long is closed."""
     bare_errors: bool = False
@@ -78,7 +79,8 @@ class Server:
         self.market = market
         self.options = options or Options()
         self.faults = Faults()
-        self.weights = rest.Weights(self.options.weight_limit)
+        promised = rest.weight_limit(market.exchange_info(wall_ms()))
+        self.weights = rest.Weights(self.options.weight_limit or promised)
         self.connections: dict[int, Connection] = {}
         self.http: set[HttpConnection] = set()
         self.requests: dict[str, int] = {}

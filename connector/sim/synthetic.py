@@ -80,7 +80,9 @@ class SyntheticMarket:
         seed: int,
         bursts: bool,
         wall_ms: Callable[[], int],
+        weight_limit: int = rest.WEIGHT_LIMIT,
     ) -> None:
+        self._weight_limit = weight_limit
         self._contracts = {row.symbol: row for row in contracts}
         self.exchange = Exchange([listing(row) for row in contracts], FIRST_ID)
         self._rate, self._levels, self._seed, self._bursts = rate, levels, seed, bursts
@@ -104,7 +106,7 @@ class SyntheticMarket:
         return self._contracts
 
     def exchange_info(self, now_ms: int) -> bytes:
-        return rest.exchange_info(self._contracts.values(), now_ms)
+        return rest.exchange_info(self._contracts.values(), now_ms, self._weight_limit)
 
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._start(symbol).snapshot(limit, now_ms)

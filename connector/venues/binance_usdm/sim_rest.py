@@ -382,6 +382,17 @@ def contracts(info: bytes) -> list[Contract]:
     return found
 
 
+def weight_limit(info: bytes) -> int:
+    """The request weight a minute that an exchangeInfo answer promises."""
+    try:
+        for row in orjson.loads(info)["rateLimits"]:
+            if row["rateLimitType"] == "REQUEST_WEIGHT":
+                return int(row["limit"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"exchangeInfo, rateLimits: {error!r}") from None
+    return WEIGHT_LIMIT
+
+
 def _digits(value: Decimal) -> int:
     exponent = value.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -1,0 +1,75 @@
+"""Run `connector sim` as a process, as a user does, and talk to its control side."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Simulator:
+    """A running simulator: its URLs as printed, and its control requests."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", ready: dict[str, Any]) -> None:
+        self.process = process
+        self.rest: str = ready["rest"]
+        self.ws: str = ready["ws"]
+        self.ca: str | None = ready["ca"]
+
+    def get(self, path: str, **params: Any) -> httpx.Response:
+        return self.client().get(self.rest + path, params=params)
+
+    def fault(self, **command: Any) -> dict[str, Any]:
+        answer = self.client().post(self.rest + "/_sim/faults", json=command)
+        assert answer.status_code == 200, answer.text
+        row: dict[str, Any] = answer.json()[0]
+        return row
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.get("/_sim/status").json()
+        return found
+
+    def client(self) -> Any:
+        """A fresh connection for every request, so that none is left open."""
+        import ssl
+
+        verify = ssl.create_default_context(cafile=self.ca) if self.ca else True
+        return _Once(verify)
+
+
+class _Once:
+    def __init__(self, verify: Any) -> None:
+        self._verify = verify
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        return self._do("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        return self._do("POST", url, **options)
+
+    def _do(self, method: str, url: str, **options: Any) -> httpx.Response:
+        with httpx.Client(verify=self._verify, timeout=10, trust_env=False) as client:
+            return client.request(method, url, **options)
+
+
+@contextmanager
+def simulator(*arguments: str | Path) -> Iterator[Simulator]:
+    """Start a simulator on a free port and stop it at the end; it must end with status 0."""
+    command = [sys.executable, "-m", "connector", "sim", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, f"the simulator said nothing; it ended with {process.wait(5)}"
+        yield Simulator(process, json.loads(line))
+    finally:
+        process.terminate()
+        code = process.wait(10)
+        process.stdout.close()
+    assert code == 0, f"the simulator ended with {code}"
