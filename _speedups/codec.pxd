@@ -46,6 +46,8 @@ cdef inline FeedSlot* find_slot(FeedSlot* slots, uint64_t mask, const char* symb
         index = (index + 1) & mask
     return NULL
 
+cdef int check_line(int line) except -1
+
 cdef class Codec:
     cdef FeedSlot* slots          # open addressing, at most half full
     cdef uint64_t mask

@@ -1,5 +1,7 @@
 from typing import Any
 
+from typing_extensions import Buffer
+
 from connector._speedups.segment import Segment
 
 class Codec:
@@ -9,7 +11,7 @@ class Codec:
     def remove(self, symbol: str) -> None: ...
     @property
     def symbols(self) -> tuple[str, ...]: ...
-    def decode(self, frame: bytes, recv_ns: int, line: int) -> int: ...
+    def decode(self, frame: Buffer, recv_ns: int, line: int) -> int: ...
     def decode_many(
         self, frames: list[bytes], recv_ns: int = 0, line: int = 0
     ) -> tuple[int, int]: ...

@@ -1,16 +1,24 @@
 """The base of the compiled codecs: which symbols they know, and how Python hands them frames."""
 import time
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from .feed cimport Feed, FeedC
+from .feed cimport MAX_LINES, Feed, FeedC
 from .scan cimport quick_levels_supported
 from .segment cimport Segment
 
 cdef enum:
     FIRST_SLOTS = 64
+
+
+cdef int check_line(int line) except -1:
+    """Raise ValueError unless ``line`` is a connection's number, which indexes arrays."""
+    if not 0 <= line < MAX_LINES:
+        raise ValueError(f"line {line} is not within 0 to {MAX_LINES - 1}")
+    return 0
 
 
 cdef class Codec:
@@ -76,14 +84,26 @@ cdef class Codec:
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
         return RARE
 
-    def decode(self, bytes frame not None, int64_t recv_ns, int line):
-        """Decode one whole message: 0 when it was handled, 1 when it is left to the msgspec decoder, unchanged."""
-        return self.decode_frame(frame, len(frame), recv_ns, <uint16_t>line)
+    def decode(self, frame not None, int64_t recv_ns, int line):
+        """Decode one whole message, bytes or another contiguous buffer.
+
+        0 when it was handled, 1 when it is left to the msgspec decoder, unchanged.
+        """
+        cdef Py_buffer view
+        check_line(line)
+        if type(frame) is bytes:
+            return self.decode_frame(<bytes>frame, len(<bytes>frame), recv_ns, <uint16_t>line)
+        PyObject_GetBuffer(frame, &view, PyBUF_SIMPLE)
+        try:
+            return self.decode_frame(<const char*>view.buf, view.len, recv_ns, <uint16_t>line)
+        finally:
+            PyBuffer_Release(&view)
 
     def decode_many(self, list frames not None, int64_t recv_ns=0, int line=0):
         """Decode frames one after another; (how many were handled, nanoseconds it took). For benches."""
         cdef bytes frame
         cdef Py_ssize_t handled = 0
+        check_line(line)
         started_ns = time.perf_counter_ns()
         for frame in frames:
             handled += self.decode_frame(frame, len(frame), recv_ns, <uint16_t>line) == HANDLED

@@ -85,7 +85,7 @@ cdef inline int next_key(Cursor* c) noexcept nogil:
         if p[1] == c'"' and p[3] == c'"' and p[4] == c':':
             c.p = p + 5
             return <unsigned char>p[2]
-        if p[1] == c'"' and p[4] == c'"' and p[5] == c':':
+        if p[1] == c'"' and p[4] == c'"' and p[5] == c':' and p[2] != 0:
             c.p = p + 6
             return (<unsigned char>p[2] << 8) | <unsigned char>p[3]
         return -1

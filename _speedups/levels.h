@@ -49,7 +49,8 @@ static inline int connector_levels_supported(void) {
 }
 
 /* Reads levels from p, which stands on a level's `[`, until one is not plain, the list ends, or `most` are read.
- * Returns how many were read; *next is where the next level or the list's `]` stands. Exponents are within 0..18. */
+ * Returns how many were read; *next is where the next level or, when at least one was read, the list's `]` stands.
+ * Exponents are within 0..18. */
 __attribute__((target("avx2,bmi"))) static ptrdiff_t connector_levels(
     const char *start, const char *p, const char *end, int price_exponent, int qty_exponent, Level *out,
     ptrdiff_t most, const char **next) {
@@ -104,12 +105,13 @@ __attribute__((target("avx2,bmi"))) static ptrdiff_t connector_levels(
             __builtin_mul_overflow(price_value, connector_scale10[price_up], &out[count].price_e) |
                 __builtin_mul_overflow(qty_value, connector_scale10[qty_up], &out[count].qty_e), 0))
       break;
-    const char after = p[q3 + 2];
-    if (__builtin_expect(after == ',', 1)) {
+    uint16_t after;
+    memcpy(&after, p + q3 + 2, 2);
+    if (__builtin_expect(after == 0x5b2c, 1)) { /* `,[` */
       count++;
       p += q3 + 3;
     } else {
-      if (after == ']') {
+      if ((after & 0xff) == ']') {
         count++;
         p += q3 + 2;
       }

@@ -15,7 +15,7 @@ from picows.picows cimport WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransp
 
 from .atomics cimport likely, monotonic_ns, unlikely
 from .bell cimport Bell
-from .codec cimport HANDLED, Codec
+from .codec cimport HANDLED, Codec, check_line
 from .counters cimport (
     COUNT_COMPRESSED, COUNT_FRAGMENTED, COUNT_FRAME_BYTES, COUNT_FRAMES, COUNT_OVERSIZED, COUNT_PINGS,
     COUNT_RARE_ERRORS, COUNT_UNEXPECTED_FRAMES, count, count_by,
@@ -29,7 +29,7 @@ cdef enum:
 cdef class Listener(WSListener):
     """One connection's listener.
 
-    ``codec`` decodes; ``line`` (0 to 3) is the connection's number in the records; ``bell``, unless None, is told that
+    ``codec`` decodes; ``line`` is the connection's number in the records; ``bell``, unless None, is told that
     something may have been published. ``rare(message, recv_ns, line)`` takes each message the codec leaves, as bytes;
     an exception there is counted and handed to ``failed(listener, error, message)``, and the connection goes on.
     ``opened(listener, transport)`` and ``closed(listener, reason)`` frame the connection's life. A message of more than
@@ -59,8 +59,7 @@ cdef class Listener(WSListener):
     def __init__(
         self, Codec codec not None, int line, Bell bell, rare, opened, closed, Py_ssize_t max_message, failed=None,
     ):
-        if not 0 <= line <= 0xFFFF:
-            raise ValueError(f"line {line} is not a small number")
+        check_line(line)
         self.codec = codec
         self.counters = codec.counters
         self.line = line

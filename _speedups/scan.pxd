@@ -242,7 +242,7 @@ cdef inline int take_levels(
     Cursor* cursor, const char* start, int price_exponent, int qty_exponent, Level* out, Py_ssize_t most,
     Py_ssize_t* count, bint quick,
 ) noexcept nogil:
-    cdef Py_ssize_t n = 0
+    cdef Py_ssize_t n = 0, read
     cdef int status
     if unlikely(not take(cursor, b"[", 1)):
         return NUMBER_MALFORMED
@@ -251,10 +251,11 @@ cdef inline int take_levels(
         return NUMBER_OK
     while True:
         if quick:
-            n += quick_levels(
+            read = quick_levels(
                 start, cursor.p, cursor.end, price_exponent, qty_exponent, out + n, most - n, &cursor.p
             )
-            if take(cursor, b"]", 1):
+            n += read
+            if read and take(cursor, b"]", 1):
                 count[0] = n
                 return NUMBER_OK
         if unlikely(n == most or not take(cursor, b"[", 1)):
