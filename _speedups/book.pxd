@@ -52,8 +52,8 @@ cdef void book_clear(BookC* book, int64_t centre_e) noexcept nogil
 # Absolute quantities, zero deletes; bids first, then asks. BookStatus.
 cdef int book_apply(BookC* book, const Level* levels, Py_ssize_t bids, Py_ssize_t asks) noexcept nogil
 # Brings the cell's best 20 of each side up to date: a side is written only if something touched its best 20 since
-# the last call. `whole`: write both sides whatever happened (another cell than the last time).
-cdef void book_top(BookC* book, LevelsCell* cell, bint whole) noexcept nogil
+# the last call, so it has to be the same cell each time. The caller holds its seqlock.
+cdef void book_top(BookC* book, LevelsCell* cell) noexcept nogil
 # Best first; return how many were written.
 cdef Py_ssize_t book_bids(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil
 cdef Py_ssize_t book_asks(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil
@@ -74,7 +74,12 @@ cdef bint book_crossed(const BookC* book) noexcept nogil
 # -1: that side is empty.
 cdef int64_t book_best_price(const BookC* book, bint bid) noexcept nogil
 
+# For the Python edge.
+cdef Py_ssize_t flat_count(object flat) except -1
+cdef int put_flat(Level* out, object flat) except -1
+cdef list list_side(const BookC* book, bint bid, object most)
+cdef object raise_status(int status)
+
 cdef class Book:
     cdef BookC* c
     cdef LevelsCell cell          # what top() keeps up to date
-    cdef list _side(self, bint bid, Py_ssize_t most)

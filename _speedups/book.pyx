@@ -448,14 +448,14 @@ cdef Py_ssize_t book_ask_count(const BookC* book) noexcept nogil:
     return book.asks.count
 
 
-cdef void book_top(BookC* book, LevelsCell* cell, bint whole) noexcept nogil:
+cdef void book_top(BookC* book, LevelsCell* cell) noexcept nogil:
     cdef Py_ssize_t count
-    if book.bids.touched or whole:
+    if book.bids.touched:
         count = copy_side(book, &book.bids, True, cell.bid, CONNECTOR_TOP_LEVELS)
         cell.bids = <uint32_t>count
         book.bids.edge_e = cell.bid[count - 1].price_e if count == CONNECTOR_TOP_LEVELS else INT64_MIN
         book.bids.touched = False
-    if book.asks.touched or whole:
+    if book.asks.touched:
         count = copy_side(book, &book.asks, False, cell.ask, CONNECTOR_TOP_LEVELS)
         cell.asks = <uint32_t>count
         book.asks.edge_e = cell.ask[count - 1].price_e if count == CONNECTOR_TOP_LEVELS else INT64_MAX
@@ -632,15 +632,38 @@ cdef int book_rebuild(BookC* book, int64_t tick_e) noexcept nogil:
 
 # --- the Python edge ------------------------------------------------------------------------------------------------
 
-cdef Py_ssize_t append_levels(Level* out, object flat) except -1:
-    """Copy ``[price_e, qty_e, ...]`` and return the number of levels."""
-    cdef Py_ssize_t i, count = len(flat) // 2
-    if len(flat) != 2 * count:
+cdef Py_ssize_t flat_count(object flat) except -1:
+    """How many levels ``[price_e, qty_e, ...]`` holds."""
+    cdef Py_ssize_t numbers = len(flat)
+    if numbers % 2:
         raise ValueError("a flat side holds price and quantity in turn: its length is even")
-    for i in range(count):
+    return numbers // 2
+
+
+cdef int put_flat(Level* out, object flat) except -1:
+    cdef Py_ssize_t i
+    for i in range(len(flat) // 2):
         out[i].price_e = flat[2 * i]
         out[i].qty_e = flat[2 * i + 1]
-    return count
+    return 0
+
+
+cdef list list_side(const BookC* book, bint bid, object most):
+    """The best ``most`` levels of a side (None: all) as (price_e, qty_e)."""
+    cdef Py_ssize_t i, count = book.bids.count if bid else book.asks.count
+    cdef Level* levels
+    if most is not None:
+        if most < 0:
+            raise ValueError("a number of levels is not negative")
+        count = min(most, count)
+    levels = <Level*>malloc((count + 1) * sizeof(Level))
+    if levels == NULL:
+        raise MemoryError
+    count = book_bids(book, levels, count) if bid else book_asks(book, levels, count)
+    try:
+        return [(levels[i].price_e, levels[i].qty_e) for i in range(count)]
+    finally:
+        free(levels)
 
 
 cdef list flat_levels(const Level* levels, Py_ssize_t count):
@@ -672,43 +695,28 @@ cdef class Book:
         book_free(self.c)
 
     def apply(self, bids, asks):
-        cdef Py_ssize_t bid_count, ask_count
+        cdef Py_ssize_t bid_count = flat_count(bids), ask_count = flat_count(asks)
         cdef int status
-        cdef Level* levels = <Level*>malloc((len(bids) + len(asks) + 1) * sizeof(Level))
+        cdef Level* levels = <Level*>malloc((bid_count + ask_count + 1) * sizeof(Level))
         if levels == NULL:
             raise MemoryError
         try:
-            bid_count = append_levels(levels, bids)
-            ask_count = append_levels(levels + bid_count, asks)
+            put_flat(levels, bids)
+            put_flat(levels + bid_count, asks)
             status = book_apply(self.c, levels, bid_count, ask_count)
         finally:
             free(levels)
         raise_status(status)
 
     def bids(self, most=None):
-        return self._side(True, self.c.bids.count if most is None else most)
+        return list_side(self.c, True, most)
 
     def asks(self, most=None):
-        return self._side(False, self.c.asks.count if most is None else most)
-
-    cdef list _side(self, bint bid, Py_ssize_t most):
-        cdef Py_ssize_t i, count = self.c.bids.count if bid else self.c.asks.count
-        cdef Level* levels
-        if most < 0:
-            raise ValueError("a number of levels is not negative")
-        most = min(most, count)
-        levels = <Level*>malloc((most + 1) * sizeof(Level))
-        if levels == NULL:
-            raise MemoryError
-        count = book_bids(self.c, levels, most) if bid else book_asks(self.c, levels, most)
-        try:
-            return [(levels[i].price_e, levels[i].qty_e) for i in range(count)]
-        finally:
-            free(levels)
+        return list_side(self.c, False, most)
 
     def top(self):
         cdef Py_ssize_t i
-        book_top(self.c, &self.cell, False)
+        book_top(self.c, &self.cell)
         return (
             [(self.cell.bid[i].price_e, self.cell.bid[i].qty_e) for i in range(self.cell.bids)],
             [(self.cell.ask[i].price_e, self.cell.ask[i].qty_e) for i in range(self.cell.asks)],

@@ -51,6 +51,8 @@ class Counter(Enum):
     BOOKS_REBUILT = 40, "books rebuilt because the tick or the window changed"
     UNEXPECTED_FRAMES = 41, "binary frames and broken fragment sequences; the connection is dropped"
     RARE_ERRORS = 42, "frames whose handling in Python raised an error"
+    TRADES_OLD = 43, "trades dropped because they were seen before"
+    MARK_PRICES_OLD = 44, "mark prices dropped because a newer one was seen"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -1,0 +1,118 @@
+"""Serve one instrument: decoded messages in; book, top-table cells and ring records out."""
+
+from typing_extensions import Buffer
+
+from connector._speedups.segment import Segment
+from connector.model.instrument import Instrument
+from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot, Trade
+
+class Feed:
+    """One instrument of a market segment: its book, its cells of the top table, its records.
+
+    The compiled codec calls the C functions of ``feed.pxd``; what they leave to Python comes in
+    through these methods, which write the same cells, records and counts. Kinds and states are the
+    numbers of ``connector.model.states``. ``line`` is the connection's number, 0 to 15;
+    ``recv_ns`` is CLOCK_MONOTONIC. Best bid/ask, trades and mark prices become LIVE by themselves
+    with their first message; the book only when it is told.
+
+    Global counters: this class counts DELTAS, DUPLICATES (compiled path), CROSSED, BBO_OLD,
+    TRADES_OLD, MARK_PRICES_OLD, VENUE_RESETS (of best bid/ask and trades), RECORDS and
+    BOOKS_REBUILT; whoever judges depth messages counts the others. It counts all of the
+    instrument's statistics.
+
+    Raises IndexError when the directory has no instrument ``index``, ValueError for a grid that is
+    not positive.
+    """
+
+    def __init__(
+        self, segment: Segment, index: int, instrument: Instrument, venue_index: int = 0
+    ) -> None: ...
+    @property
+    def segment(self) -> Segment: ...
+    @property
+    def instrument(self) -> Instrument: ...
+    @property
+    def index(self) -> int: ...
+
+    # States
+
+    def state(self, kind: int) -> int:
+        """The state of one of the instrument's feeds."""
+    def set_state(self, kind: int, state: int, reason: int = 0, recv_ns: int = 0) -> None:
+        """Move a feed: first the cell's state, then a FeedState record; ``recv_ns`` 0: now.
+
+        A best bid/ask that has no messages of its own follows the book. ValueError, with nothing
+        changed, for a move that ``MOVES`` does not list or a valid book without a base.
+        """
+    def last_recv_ns(self, kind: int) -> int:
+        """When the last message of a kind came, 0 before the first."""
+    @property
+    def last_id(self) -> int:
+        """The update id the book stands at."""
+    def line_last_id(self, line: int) -> int:
+        """The highest depth update id a line delivered, 0 before its first."""
+    def line_venue_ns(self, line: int) -> int:
+        """The event time of that message."""
+    def line_seen(self, line: int, last_id: int, venue_ns: int) -> None:
+        """Note a depth message that was not applied here; 0, 0 forgets the line."""
+
+    # Messages; each returns 0 when it was published, 1 when it was old news
+
+    def apply(self, event: Depth, line: int, recv_ns: int, flags: int = 0) -> None:
+        """Apply and publish a depth message that follows; the caller has judged that it does.
+
+        Split into parts flagged MORE and LAST when it is longer than an eighth of the ring.
+        ValueError, with nothing changed, for a negative number or a book without a base.
+        """
+    def bbo(self, event: Bbo, line: int, recv_ns: int) -> int:
+        """A best bid/ask; fused with the book's touch by update id, never backwards."""
+    def trade(self, event: Trade, line: int, recv_ns: int) -> int:
+        """A trade or an aggregate; each id once over all lines, the two kinds apart."""
+    def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int:
+        """A mark price; the newest by event time wins."""
+
+    # A new base
+
+    def stage(self, snapshot: Snapshot) -> None:
+        """Build a book beside the one in use, in place of one staged before."""
+    def stage_apply(self, event: Depth) -> None:
+        """Apply a buffered message to the staged book."""
+    def adopt(self, recv_ns: int = 0) -> None:
+        """Put the staged book in place; the book must be SYNCING or RESYNC and stays so.
+
+        Where there was a base, the difference is published as BookDelta records flagged RESYNC.
+        The caller then moves the state to LIVE.
+        """
+    def drop_base(self) -> None:
+        """Forget the book, so that the next one is a first one. ValueError while it is valid."""
+    @property
+    def has_base(self) -> bool: ...
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest bid and the highest ask of the base's snapshot: complete between them."""
+
+    # The book as it stands; also while it is not valid
+
+    def bids(self, most: int | None = None) -> list[tuple[int, int]]:
+        """The best ``most`` (all) bids as (price_e, qty_e), best first."""
+    def asks(self, most: int | None = None) -> list[tuple[int, int]]: ...
+    def top(self, most: int | None = 20) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]: ...
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Levels: bids, asks."""
+    def dump(self, buffer: Buffer) -> tuple[int, int, int]:
+        """Copy all levels (16 bytes each, bids then asks, best first) into ``buffer``.
+
+        Returns (bids, asks, update id). ValueError names the bytes needed if it is too small:
+        16 * sum(counts).
+        """
+
+    # The grid
+
+    @property
+    def edge_near(self) -> bool:
+        """Has the touch come near the end of the book's window, so that ``recentre`` is due?"""
+    def recentre(self) -> None:
+        """Lay the window around the mid; for idle time."""
+    def set_tick(self, tick_e: int) -> None:
+        """The venue changed the grid: lay the levels out anew."""

@@ -1,0 +1,740 @@
+"""Serve one instrument: decoded messages in; book, top-table cells and ring records out.
+
+The order is the promise: a cell is written before the record that tells of it is released, and a book that became
+wrong is marked so before anything else happens.
+"""
+cimport cython
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from .atomics cimport likely, monotonic_ns, store_relaxed, unlikely
+from .book cimport (
+    BOOK_NEGATIVE, BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre,
+    book_crossed, book_difference, book_edge_near, book_free, book_new, book_rebuild, book_recentre, flat_count,
+    list_side, put_flat, raise_status,
+)
+from .counters cimport (
+    COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_CROSSED, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD,
+    COUNT_RECORDS, COUNT_TRADES_OLD, COUNT_VENUE_RESETS, count,
+)
+from .histogram cimport histogram_add
+from .layout cimport (
+    CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, RECORD_BBO,
+    RECORD_BOOK_DELTA, RECORD_FEED_STATE, RECORD_MARK_PRICE, RECORD_TRADE, STATE_BEHIND, STATE_DOWN, STATE_GAP,
+    STATE_LIVE, STATE_RESYNC, STATE_STALE, STATE_SYNCING, BboBody, BookDeltaBody, FeedStateBody, Level, LevelsCell,
+    MarkPriceBody, RecordHeader, TradeBody,
+)
+from .ring cimport ring_claim, ring_commit
+from .segment cimport Segment
+from .seqlock cimport cell_begin, cell_end, cell_state
+from .table cimport write_bbo, write_levels, write_mark_price, write_trade
+
+cdef enum:                        # ConnectorFeedKind as plain numbers, to index with
+    KIND_BOOK = 1
+    KIND_BBO = 2
+    KIND_TRADE = 3
+    KIND_MARK_PRICE = 4
+
+cdef enum:
+    SMALL_RECORD = 128            # header and a body of 64 bytes
+    ORIGIN_MARKET = 1
+    ID_WINDOW = 64
+
+# connector.model.states.MOVES: by state, one bit for each state that may follow; a test compares.
+cdef uint8_t MOVES[7]
+MOVES[:] = [
+    1 << STATE_SYNCING,
+    1 << STATE_LIVE | 1 << STATE_DOWN,
+    1 << STATE_BEHIND | 1 << STATE_STALE | 1 << STATE_GAP | 1 << STATE_DOWN,
+    1 << STATE_LIVE | 1 << STATE_STALE | 1 << STATE_GAP | 1 << STATE_DOWN,
+    1 << STATE_LIVE | 1 << STATE_GAP | 1 << STATE_DOWN,
+    1 << STATE_RESYNC | 1 << STATE_DOWN,
+    1 << STATE_LIVE | 1 << STATE_GAP | 1 << STATE_DOWN,
+]
+
+
+# --- records --------------------------------------------------------------------------------------------------------
+
+cdef inline void add(uint64_t* number) noexcept nogil:
+    store_relaxed(number, number[0] + 1)
+
+
+cdef inline void publish(FeedC* feed, RecordHeader* record, uint16_t type, uint64_t length) noexcept nogil:
+    record.type = type
+    record.instrument = feed.instrument
+    record.venue = feed.venue
+    ring_commit(feed.ring, record, length)
+    count(feed.counters, COUNT_RECORDS)
+    histogram_add(feed.latency, record.publish_ns - record.recv_ns)
+
+
+cdef inline void heard(FeedC* feed, int kind, int64_t recv_ns) noexcept nogil:
+    feed.recv_ns[kind] = recv_ns
+    add(&feed.stats.frames)
+    store_relaxed(&feed.stats.last_data_ns, <uint64_t>recv_ns)
+
+
+cdef inline bint valid(uint8_t state) noexcept nogil:
+    return state == STATE_LIVE or state == STATE_BEHIND
+
+
+cdef void publish_state(FeedC* feed, int kind, uint8_t previous, uint32_t reason, int64_t recv_ns) noexcept nogil:
+    cdef RecordHeader* record = ring_claim(feed.ring, SMALL_RECORD)
+    cdef FeedStateBody* body
+    if record == NULL:
+        return                    # never: every ring has room for 128 bytes
+    body = <FeedStateBody*>(record + 1)
+    memset(body, 0, 64)
+    record.recv_ns = recv_ns
+    body.kind = <uint8_t>kind
+    body.state = feed.state[kind]
+    body.previous = previous
+    body.reason = reason
+    body.bid_low_e = body.ask_high_e = CONNECTOR_ABSENT
+    if kind == KIND_BOOK:
+        record.venue_ns = feed.venue_ns
+        record.update_id = feed.last_id
+        body.bid_low_e = feed.bid_low_e
+        body.ask_high_e = feed.ask_high_e
+        if feed.book != NULL:
+            body.bids = <uint32_t>book_bid_count(feed.book)
+            body.asks = <uint32_t>book_ask_count(feed.book)
+    publish(feed, record, RECORD_FEED_STATE, SMALL_RECORD)
+
+
+cdef void move(FeedC* feed, int kind, uint8_t state, uint32_t reason, int64_t recv_ns) noexcept nogil:
+    cdef uint8_t previous = feed.state[kind]
+    feed.state[kind] = state
+    publish_state(feed, kind, previous, reason, recv_ns)
+
+
+cdef inline uint8_t trade_cell_state(const FeedC* feed) noexcept nogil:
+    return feed.state[KIND_TRADE] if feed.has_trades else feed.state[KIND_MARK_PRICE]
+
+
+# Data made a feed live. Its cell is written; the claimed record waits until the state is told.
+cdef RecordHeader* make_live(FeedC* feed, int kind, RecordHeader* record) noexcept nogil:
+    cdef char kept[SMALL_RECORD]
+    cdef int64_t recv_ns = record.recv_ns
+    memcpy(kept, record, SMALL_RECORD)
+    if feed.state[kind] == STATE_DOWN:
+        move(feed, kind, STATE_SYNCING, REASON_CONNECTED, recv_ns)
+    move(feed, kind, STATE_LIVE, REASON_DATA, recv_ns)
+    record = ring_claim(feed.ring, SMALL_RECORD)
+    memcpy(&record.length, kept + sizeof(uint64_t), SMALL_RECORD - sizeof(uint64_t))
+    return record
+
+
+# --- depth and best bid/ask -----------------------------------------------------------------------------------------
+
+# The book's touch replaces an older best bid/ask: the cell is written; True when a record is due, `touch` its body.
+cdef bint fuse_touch(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
+    cdef const LevelsCell* levels = &feed.top.levels
+    if record.update_id <= feed.bbo_id:
+        return False
+    feed.bbo_id = record.update_id
+    memset(touch, 0, sizeof(BboBody))
+    touch.bid_price_e = levels.bid[0].price_e if levels.bids else CONNECTOR_ABSENT
+    touch.bid_qty_e = levels.bid[0].qty_e if levels.bids else 0
+    touch.ask_price_e = levels.ask[0].price_e if levels.asks else CONNECTOR_ABSENT
+    touch.ask_qty_e = levels.ask[0].qty_e if levels.asks else 0
+    if (
+        feed.state[KIND_BBO] == STATE_LIVE
+        and touch.bid_price_e == feed.top.bbo.bid_price_e and touch.bid_qty_e == feed.top.bbo.bid_qty_e
+        and touch.ask_price_e == feed.top.bbo.ask_price_e and touch.ask_qty_e == feed.top.bbo.ask_qty_e
+    ):
+        return False
+    touch.transaction_ns = transaction_ns
+    touch.source = KIND_BOOK
+    touch.state = STATE_LIVE
+    write_bbo(&feed.top.bbo, record, touch, STATE_LIVE)
+    return True
+
+
+cdef void publish_touch(
+    FeedC* feed, const BboBody* touch, int64_t update_id, int64_t venue_ns, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    cdef RecordHeader* record = ring_claim(feed.ring, SMALL_RECORD)
+    if record == NULL:
+        return
+    record.update_id = update_id
+    record.venue_ns = venue_ns
+    record.recv_ns = recv_ns
+    record.line = line
+    memcpy(record + 1, touch, 64)
+    if feed.state[KIND_BBO] != STATE_LIVE:
+        record = make_live(feed, KIND_BBO, record)
+    add(&feed.stats.bbos)
+    publish(feed, record, RECORD_BBO, SMALL_RECORD)
+
+
+# The book was changed by the message `record` tells of: tables and counts. True when a Bbo record is due after it.
+cdef inline bint show_book(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
+    feed.last_id = record.update_id
+    feed.venue_ns = record.venue_ns
+    write_levels(
+        &feed.top.levels, feed.book, record.update_id, record.venue_ns, record.recv_ns, feed.state[KIND_BOOK]
+    )
+    add(&feed.stats.deltas)
+    count(feed.counters, COUNT_DELTAS)
+    if not valid(feed.state[KIND_BOOK]):
+        return False
+    if unlikely(book_crossed(feed.book)):
+        add(&feed.stats.crossed)
+        count(feed.counters, COUNT_CROSSED)
+    return fuse_touch(feed, record, transaction_ns, touch)
+
+
+cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
+    cdef BookDeltaBody* body = <BookDeltaBody*>(record + 1)
+    cdef int64_t update_id = record.update_id, venue_ns = record.venue_ns, recv_ns = record.recv_ns
+    cdef uint16_t line = record.line
+    cdef BboBody touch
+    cdef bint touched
+    if unlikely(feed.state[KIND_BOOK] != STATE_LIVE or line >= MAX_LINES):
+        return VERDICT_RARE
+    if unlikely(update_id < feed.line_last_id[line] and venue_ns > feed.line_venue_ns[line]):
+        return VERDICT_RARE       # the venue's ids were reset
+    if unlikely(update_id <= feed.last_id):
+        if update_id > feed.line_last_id[line]:
+            feed.line_last_id[line] = update_id
+            feed.line_venue_ns[line] = venue_ns
+        heard(feed, KIND_BOOK, recv_ns)
+        add(&feed.stats.duplicates)
+        count(feed.counters, COUNT_DUPLICATES)
+        return VERDICT_OLD
+    if unlikely(body.prev_id > feed.last_id):
+        return VERDICT_RARE       # something is missing
+    if unlikely(book_apply(feed.book, <Level*>(body + 1), body.bids, body.asks) != BOOK_OK):
+        return VERDICT_RARE
+    feed.line_last_id[line] = update_id
+    feed.line_venue_ns[line] = venue_ns
+    heard(feed, KIND_BOOK, recv_ns)
+    touched = show_book(feed, record, body.transaction_ns, &touch)
+    publish(
+        feed, record, RECORD_BOOK_DELTA,
+        sizeof(RecordHeader) + sizeof(BookDeltaBody) + (<uint64_t>body.bids + body.asks) * sizeof(Level),
+    )
+    if touched:
+        publish_touch(feed, &touch, update_id, venue_ns, recv_ns, line)
+    return VERDICT_APPLIED
+
+
+cdef int feed_bbo(FeedC* feed, RecordHeader* record) noexcept nogil:
+    cdef BboBody* body = <BboBody*>(record + 1)
+    cdef uint16_t line = record.line
+    if unlikely(line >= MAX_LINES):
+        return VERDICT_RARE
+    heard(feed, KIND_BBO, record.recv_ns)
+    if unlikely(record.update_id <= feed.bbo_id):
+        if record.update_id < feed.line_bbo_id[line] and record.venue_ns > feed.line_bbo_ns[line]:
+            count(feed.counters, COUNT_VENUE_RESETS)
+            memset(feed.line_bbo_id, 0, sizeof(feed.line_bbo_id))
+        elif feed.has_ticker or record.update_id < feed.bbo_id:
+            if record.update_id > feed.line_bbo_id[line]:
+                feed.line_bbo_id[line] = record.update_id
+                feed.line_bbo_ns[line] = record.venue_ns
+            feed.has_ticker = True
+            count(feed.counters, COUNT_BBO_OLD)
+            return VERDICT_OLD
+    feed.bbo_id = feed.line_bbo_id[line] = record.update_id
+    feed.line_bbo_ns[line] = record.venue_ns
+    feed.has_ticker = True
+    body.source = KIND_BBO
+    body.state = STATE_LIVE
+    write_bbo(&feed.top.bbo, record, body, STATE_LIVE)
+    if unlikely(feed.state[KIND_BBO] != STATE_LIVE):
+        record = make_live(feed, KIND_BBO, record)
+    add(&feed.stats.bbos)
+    publish(feed, record, RECORD_BBO, SMALL_RECORD)
+    return VERDICT_APPLIED
+
+
+# --- trades and mark prices -----------------------------------------------------------------------------------------
+
+# Lines bring the same ids at different times, so an id is looked up among the last 64, not only compared with the
+# highest. False when it was seen, or is too old to tell.
+cdef bint id_is_new(FeedC* feed, IdWindow* window, int64_t number, uint16_t line, int64_t venue_ns) noexcept nogil:
+    cdef uint64_t distance
+    if unlikely(number <= window.last - ID_WINDOW and number < window.line_id[line] and venue_ns > window.line_ns[line]):
+        count(feed.counters, COUNT_VENUE_RESETS)
+        memset(window, 0, sizeof(IdWindow))
+    if number > window.line_id[line]:
+        window.line_id[line] = number
+        window.line_ns[line] = venue_ns
+    if number > window.last:
+        distance = <uint64_t>number - <uint64_t>window.last
+        window.seen = (window.seen << distance if distance < ID_WINDOW else 0) | 1
+        window.last = number
+        return True
+    distance = <uint64_t>window.last - <uint64_t>number
+    if distance >= ID_WINDOW or (window.seen >> distance) & 1:
+        return False
+    window.seen |= <uint64_t>1 << distance
+    return True
+
+
+cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
+    cdef TradeBody* body = <TradeBody*>(record + 1)
+    cdef IdWindow* window = &feed.aggregates if body.aggregate else &feed.trades
+    if unlikely(record.line >= MAX_LINES):
+        return VERDICT_RARE
+    heard(feed, KIND_TRADE, record.recv_ns)
+    if unlikely(not id_is_new(feed, window, record.update_id, record.line, record.venue_ns)):
+        add(&feed.stats.duplicates)
+        count(feed.counters, COUNT_TRADES_OLD)
+        return VERDICT_OLD
+    feed.has_trades = True
+    if body.origin == ORIGIN_MARKET and record.update_id == window.last and record.venue_ns >= feed.top.trade.trade_venue_ns:
+        write_trade(&feed.top.trade, record, body, STATE_LIVE)
+    elif feed.state[KIND_TRADE] != STATE_LIVE:
+        cell_state(&feed.top.trade.word, STATE_LIVE)
+    if unlikely(feed.state[KIND_TRADE] != STATE_LIVE):
+        record = make_live(feed, KIND_TRADE, record)
+    add(&feed.stats.trades)
+    publish(feed, record, RECORD_TRADE, SMALL_RECORD)
+    return VERDICT_APPLIED
+
+
+cdef int feed_mark_price(FeedC* feed, RecordHeader* record) noexcept nogil:
+    cdef MarkPriceBody* body = <MarkPriceBody*>(record + 1)
+    heard(feed, KIND_MARK_PRICE, record.recv_ns)
+    if unlikely(record.venue_ns <= feed.mark_ns):
+        add(&feed.stats.duplicates)
+        count(feed.counters, COUNT_MARK_PRICES_OLD)
+        return VERDICT_OLD
+    feed.mark_ns = record.venue_ns
+    write_mark_price(&feed.top.trade, record, body, feed.state[KIND_TRADE] if feed.has_trades else STATE_LIVE)
+    if unlikely(feed.state[KIND_MARK_PRICE] != STATE_LIVE):
+        record = make_live(feed, KIND_MARK_PRICE, record)
+    add(&feed.stats.marks)
+    publish(feed, record, RECORD_MARK_PRICE, SMALL_RECORD)
+    return VERDICT_APPLIED
+
+
+# --- the rare path --------------------------------------------------------------------------------------------------
+
+@cython.final
+cdef class Feed:
+    def __cinit__(self, Segment segment not None, uint32_t index, instrument not None, uint16_t venue_index=0):
+        if index >= segment.header.instruments:
+            raise IndexError(f"the directory has no instrument {index}")
+        if instrument.tick_e <= 0:
+            raise ValueError(f"{instrument.symbol}: tick_e must be positive, not {instrument.tick_e}")
+        self.c = <FeedC*>calloc(1, sizeof(FeedC))
+        if self.c == NULL:
+            raise MemoryError
+        self.segment = segment
+        self.instrument = instrument
+        self.tick_e = instrument.tick_e
+        self.c.ring = &segment.ring
+        self.c.top = &segment.table[index]
+        self.c.stats = &segment.stats[index]
+        self.c.counters = segment.counters
+        self.c.latency = &segment.histograms[0]
+        self.c.instrument = index
+        self.c.venue = venue_index
+        self.c.price_exponent = instrument.price_exponent
+        self.c.qty_exponent = instrument.qty_exponent
+        self.c.mark_exponent = segment.directory[index].mark_exponent
+        self.c.rate_exponent = segment.directory[index].rate_exponent
+        self.c.bid_low_e = self.c.ask_high_e = CONNECTOR_ABSENT
+
+    def __dealloc__(self):
+        if self.c != NULL:
+            book_free(self.c.book)
+            free(self.c)
+        book_free(self.shadow)
+
+    cdef RecordHeader* claim(
+        self, uint64_t size, int64_t venue_ns, int64_t recv_ns, int64_t update_id, int line
+    ) except NULL:
+        cdef RecordHeader* record
+        check_line(line)
+        record = ring_claim(self.c.ring, size)
+        if record == NULL:
+            raise ValueError(f"a record of {size:,} bytes is longer than an eighth of the ring")
+        record.venue_ns = venue_ns
+        record.recv_ns = recv_ns
+        record.update_id = update_id
+        record.line = <uint16_t>line
+        return record
+
+    cdef int publish_levels(
+        self, const Level* levels, Py_ssize_t bids, Py_ssize_t asks, BookDeltaBody ids, int64_t update_id,
+        int64_t venue_ns, int64_t recv_ns, int line, uint16_t flags
+    ) except -1:
+        """Write one message's levels as one record, or as parts flagged MORE and LAST."""
+        cdef uint64_t head = sizeof(RecordHeader) + sizeof(BookDeltaBody)
+        cdef Py_ssize_t most = <Py_ssize_t>(((self.c.ring.capacity >> 3) - head) // sizeof(Level))
+        cdef Py_ssize_t done = 0, part, part_bids, total = bids + asks
+        cdef RecordHeader* record
+        cdef BookDeltaBody* body
+        while True:
+            part = min(total - done, most)
+            part_bids = max(0, min(bids - done, part))
+            record = self.claim(head + part * sizeof(Level), venue_ns, recv_ns, update_id, line)
+            body = <BookDeltaBody*>(record + 1)
+            body[0] = ids
+            body.bids = <uint32_t>part_bids
+            body.asks = <uint32_t>(part - part_bids)
+            memcpy(body + 1, levels + done, part * sizeof(Level))
+            done += part
+            record.flags = flags
+            if done < total:
+                record.flags |= FLAG_MORE
+            elif part < total:
+                record.flags |= FLAG_LAST
+            publish(self.c, record, RECORD_BOOK_DELTA, head + part * sizeof(Level))
+            if done == total:
+                return 0
+
+    # -- states
+
+    def state(self, int kind):
+        return self.c.state[check_kind(kind)]
+
+    def set_state(self, int kind, int state, int reason=0, int64_t recv_ns=0):
+        cdef FeedC* feed = self.c
+        cdef uint8_t previous = feed.state[check_kind(kind)]
+        cdef uint8_t bbo_state
+        cdef bint bbo_follows
+        if not 0 <= state < 7 or not MOVES[previous] >> state & 1:
+            raise ValueError(f"feed kind {kind}: no move from state {previous} to {state}")
+        if kind == KIND_BOOK and valid(<uint8_t>state) and not self.has_base:
+            raise ValueError(f"the book has no base: it cannot move to state {state}")
+        # Without messages of its own the best bid/ask is as good as the book.
+        bbo_follows = (
+            kind == KIND_BOOK and not valid(<uint8_t>state) and not feed.has_ticker
+            and feed.state[KIND_BBO] == STATE_LIVE
+        )
+        bbo_state = STATE_DOWN if state == STATE_DOWN else STATE_STALE
+        if kind == KIND_BOOK:
+            cell_state(&feed.top.levels.word, <uint8_t>state)
+            if bbo_follows:
+                cell_state(&feed.top.bbo.word, bbo_state)
+        elif kind == KIND_BBO:
+            cell_state(&feed.top.bbo.word, <uint8_t>state)
+        feed.state[kind] = <uint8_t>state
+        if kind == KIND_TRADE or kind == KIND_MARK_PRICE:
+            feed.has_trades |= kind == KIND_TRADE
+            cell_state(&feed.top.trade.word, trade_cell_state(feed))
+        if not recv_ns:
+            recv_ns = monotonic_ns()
+        publish_state(feed, kind, previous, <uint32_t>reason, recv_ns)
+        if bbo_follows:
+            move(feed, KIND_BBO, bbo_state, <uint32_t>reason, recv_ns)
+        if state == STATE_DOWN:
+            self._forget(kind)
+        elif kind == KIND_BOOK:
+            if state == STATE_GAP:
+                add(&feed.stats.gaps)
+            elif state == STATE_LIVE:
+                self._show_touch(recv_ns)
+
+    def _forget(self, int kind):
+        """No connection serves it: the ids of the next one are judged by themselves."""
+        cdef FeedC* feed = self.c
+        if kind == KIND_BOOK:
+            memset(feed.line_last_id, 0, sizeof(feed.line_last_id))
+            memset(feed.line_venue_ns, 0, sizeof(feed.line_venue_ns))
+        elif kind == KIND_BBO:
+            feed.has_ticker = False
+            feed.bbo_id = 0
+            memset(feed.line_bbo_id, 0, sizeof(feed.line_bbo_id))
+            memset(feed.line_bbo_ns, 0, sizeof(feed.line_bbo_ns))
+        elif kind == KIND_TRADE:
+            memset(&feed.trades, 0, sizeof(IdWindow))
+            memset(&feed.aggregates, 0, sizeof(IdWindow))
+
+    def _show_touch(self, int64_t recv_ns):
+        """The book became live: its touch counts again."""
+        cdef RecordHeader head
+        cdef BboBody touch
+        if not self.c.has_ticker:
+            self.c.bbo_id = self.c.last_id - 1   # whatever it was before: ids may have been reset
+        memset(&head, 0, sizeof(head))
+        head.update_id = self.c.last_id
+        head.venue_ns = self.c.venue_ns
+        head.recv_ns = recv_ns
+        if fuse_touch(self.c, &head, 0, &touch):
+            publish_touch(self.c, &touch, self.c.last_id, self.c.venue_ns, recv_ns, 0)
+
+    def last_recv_ns(self, int kind):
+        return self.c.recv_ns[check_kind(kind)]
+
+    @property
+    def last_id(self):
+        return self.c.last_id
+
+    @property
+    def index(self):
+        return self.c.instrument
+
+    @property
+    def has_base(self):
+        return bool(self.has_base)
+
+    @property
+    def bounds(self):
+        return self.c.bid_low_e, self.c.ask_high_e
+
+    def line_last_id(self, int line):
+        return self.c.line_last_id[check_line(line)]
+
+    def line_venue_ns(self, int line):
+        return self.c.line_venue_ns[check_line(line)]
+
+    def line_seen(self, int line, int64_t last_id, int64_t venue_ns):
+        self.c.line_last_id[check_line(line)] = last_id
+        self.c.line_venue_ns[line] = venue_ns
+
+    # -- messages
+
+    def apply(self, event, int line, int64_t recv_ns, int flags=0):
+        cdef FeedC* feed = self.c
+        cdef Py_ssize_t bids = flat_count(event.bids), asks = flat_count(event.asks)
+        cdef RecordHeader head
+        cdef BookDeltaBody ids
+        cdef BboBody touch
+        cdef bint touched
+        cdef Level* levels
+        if not self.has_base:
+            raise ValueError("the book has no base to apply a message to")
+        memset(&head, 0, sizeof(head))
+        memset(&ids, 0, sizeof(ids))
+        head.line = <uint16_t>check_line(line)
+        head.update_id, head.venue_ns, head.recv_ns = event.last_id, event.venue_ns, recv_ns
+        ids.first_id, ids.prev_id, ids.transaction_ns = event.first_id, event.prev_id, event.transaction_ns
+        levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
+        if levels == NULL:
+            raise MemoryError
+        try:
+            put_flat(levels, event.bids)
+            put_flat(levels + bids, event.asks)
+            raise_status(book_apply(feed.book, levels, bids, asks))
+            heard(feed, KIND_BOOK, recv_ns)
+            add(&feed.stats.fallbacks)
+            touched = show_book(feed, &head, ids.transaction_ns, &touch)
+            self.publish_levels(
+                levels, bids, asks, ids, head.update_id, head.venue_ns, recv_ns, line, <uint16_t>flags
+            )
+        finally:
+            free(levels)
+        if touched:
+            publish_touch(feed, &touch, head.update_id, head.venue_ns, recv_ns, head.line)
+
+    def bbo(self, event, int line, int64_t recv_ns):
+        cdef BboBody body
+        cdef RecordHeader* record
+        memset(&body, 0, sizeof(body))
+        body.bid_price_e, body.bid_qty_e = event.bid_price_e, event.bid_qty_e
+        body.ask_price_e, body.ask_qty_e = event.ask_price_e, event.ask_qty_e
+        body.transaction_ns = event.transaction_ns
+        record = self.claim(SMALL_RECORD, event.venue_ns, recv_ns, event.update_id, line)
+        memset(record + 1, 0, 64)
+        memcpy(record + 1, &body, sizeof(body))
+        add(&self.c.stats.fallbacks)
+        return feed_bbo(self.c, record)
+
+    def trade(self, event, int line, int64_t recv_ns):
+        cdef TradeBody body
+        cdef RecordHeader* record
+        memset(&body, 0, sizeof(body))
+        body.price_e, body.qty_e, body.normal_qty_e = event.price_e, event.qty_e, event.normal_qty_e
+        body.first_trade_id, body.last_trade_id = event.first_trade_id, event.last_trade_id
+        body.transaction_ns = event.transaction_ns
+        body.side, body.aggregate, body.origin = event.side, event.aggregate, event.origin
+        record = self.claim(SMALL_RECORD, event.venue_ns, recv_ns, event.trade_id, line)
+        memset(record + 1, 0, 64)
+        memcpy(record + 1, &body, sizeof(body))
+        add(&self.c.stats.fallbacks)
+        return feed_trade(self.c, record)
+
+    def mark_price(self, event, int line, int64_t recv_ns):
+        cdef MarkPriceBody body
+        cdef RecordHeader* record
+        memset(&body, 0, sizeof(body))
+        body.mark_e, body.index_e, body.settle_e = event.mark_e, event.index_e, event.settle_e
+        body.average_e, body.rate_e, body.next_funding_ns = event.average_e, event.rate_e, event.next_funding_ns
+        record = self.claim(SMALL_RECORD, event.venue_ns, recv_ns, 0, line)
+        memset(record + 1, 0, 64)
+        memcpy(record + 1, &body, sizeof(body))
+        add(&self.c.stats.fallbacks)
+        return feed_mark_price(self.c, record)
+
+    # -- a new base
+
+    def stage(self, snapshot):
+        cdef Py_ssize_t bids = flat_count(snapshot.bids), asks = flat_count(snapshot.asks), i
+        cdef int64_t bid_e = -1, ask_e = -1, low_e = CONNECTOR_ABSENT, high_e = CONNECTOR_ABSENT, price_e
+        cdef int64_t snapshot_id = snapshot.last_id, venue_ns = snapshot.venue_ns
+        cdef BookC* shadow
+        cdef int status
+        cdef Level* levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
+        if levels == NULL:
+            raise MemoryError
+        try:
+            put_flat(levels, snapshot.bids)
+            put_flat(levels + bids, snapshot.asks)
+            for i in range(bids):
+                price_e = levels[i].price_e
+                bid_e = max(bid_e, price_e)
+                low_e = price_e if i == 0 or price_e < low_e else low_e
+            for i in range(bids, bids + asks):
+                price_e = levels[i].price_e
+                ask_e = price_e if i == bids or price_e < ask_e else ask_e
+                high_e = max(high_e, price_e)
+            if bid_e < 0 or ask_e < 0:
+                price_e = max(bid_e, ask_e)
+            else:
+                price_e = bid_e // 2 + ask_e // 2
+            shadow = book_new(self.tick_e, price_e)
+            if shadow == NULL:
+                raise MemoryError("the book has no memory")
+            status = book_apply(shadow, levels, bids, asks)
+        finally:
+            free(levels)
+        if status != BOOK_OK:
+            book_free(shadow)
+            raise_status(status)
+        book_free(self.shadow)
+        self.shadow = shadow
+        self.shadow_id, self.shadow_venue_ns = snapshot_id, venue_ns
+        self.shadow_low_e, self.shadow_high_e = low_e, high_e
+        add(&self.c.stats.snapshots)
+
+    def stage_apply(self, event):
+        cdef Py_ssize_t bids = flat_count(event.bids), asks = flat_count(event.asks)
+        cdef int64_t last_id = event.last_id, venue_ns = event.venue_ns
+        cdef Level* levels
+        if self.shadow == NULL:
+            raise ValueError("no snapshot is staged")
+        levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
+        if levels == NULL:
+            raise MemoryError
+        try:
+            put_flat(levels, event.bids)
+            put_flat(levels + bids, event.asks)
+            raise_status(book_apply(self.shadow, levels, bids, asks))
+        finally:
+            free(levels)
+        self.shadow_id, self.shadow_venue_ns = last_id, venue_ns
+        add(&self.c.stats.deltas)
+        count(self.c.counters, COUNT_DELTAS)
+
+    def adopt(self, int64_t recv_ns=0):
+        cdef FeedC* feed = self.c
+        cdef BookC* old = feed.book
+        cdef Py_ssize_t bids = 0, asks = 0
+        cdef BookDeltaBody ids
+        cdef Level* levels = NULL
+        if self.shadow == NULL:
+            raise ValueError("no snapshot is staged")
+        if feed.state[KIND_BOOK] != STATE_SYNCING and feed.state[KIND_BOOK] != STATE_RESYNC:
+            raise ValueError(f"a book in state {feed.state[KIND_BOOK]} takes no new base")
+        memset(&ids, 0, sizeof(ids))
+        if self.has_base:
+            levels = <Level*>malloc(
+                (book_bid_count(old) + book_ask_count(old) + book_bid_count(self.shadow)
+                 + book_ask_count(self.shadow) + 1) * sizeof(Level)
+            )
+            if levels == NULL:
+                raise MemoryError
+            bids = book_difference(old, self.shadow, levels, &asks)
+            ids.first_id = ids.prev_id = feed.last_id
+        feed.book = self.shadow
+        self.shadow = NULL
+        feed.last_id, feed.venue_ns = self.shadow_id, self.shadow_venue_ns
+        feed.bid_low_e, feed.ask_high_e = self.shadow_low_e, self.shadow_high_e
+        if not recv_ns:
+            recv_ns = monotonic_ns()
+        cell_begin(&feed.top.levels.word)
+        feed.top.levels.bid_low_e, feed.top.levels.ask_high_e = feed.bid_low_e, feed.ask_high_e
+        cell_end(&feed.top.levels.word, feed.state[KIND_BOOK])
+        write_levels(
+            &feed.top.levels, feed.book, feed.last_id, feed.venue_ns, recv_ns, feed.state[KIND_BOOK]
+        )
+        if not self.has_base:
+            self.has_base = True
+            return
+        add(&feed.stats.resyncs)
+        try:
+            self.publish_levels(
+                levels, bids, asks, ids, feed.last_id, feed.venue_ns, recv_ns, 0, FLAG_RESYNC
+            )
+        finally:
+            free(levels)
+            book_free(old)
+
+    def drop_base(self):
+        if valid(self.c.state[KIND_BOOK]):
+            raise ValueError("a live book is in use")
+        book_free(self.c.book)
+        self.c.book = NULL
+        self.has_base = False
+
+    # -- the book as it stands
+
+    def bids(self, most=None):
+        return list_side(self.c.book, True, most) if self.c.book != NULL else []
+
+    def asks(self, most=None):
+        return list_side(self.c.book, False, most) if self.c.book != NULL else []
+
+    def top(self, most=20):
+        return self.bids(most), self.asks(most)
+
+    @property
+    def counts(self):
+        if self.c.book == NULL:
+            return 0, 0
+        return book_bid_count(self.c.book), book_ask_count(self.c.book)
+
+    def dump(self, buffer):
+        cdef uint8_t[::1] data = buffer
+        cdef Py_ssize_t bids, asks, need
+        if self.c.book == NULL:
+            return 0, 0, 0
+        bids, asks = book_bid_count(self.c.book), book_ask_count(self.c.book)
+        need = (bids + asks) * sizeof(Level)
+        if data.shape[0] < need:
+            raise ValueError(f"the book needs {need:,} bytes, the buffer has {data.shape[0]:,}")
+        if need:
+            book_bids(self.c.book, <Level*>&data[0], bids)
+            book_asks(self.c.book, <Level*>&data[0] + bids, asks)
+        return bids, asks, self.c.last_id
+
+    # -- the grid
+
+    @property
+    def edge_near(self):
+        return self.c.book != NULL and bool(book_edge_near(self.c.book))
+
+    def recentre(self):
+        if self.c.book != NULL:
+            raise_status(book_recentre(self.c.book, book_centre(self.c.book)))
+            count(self.c.counters, COUNT_BOOKS_REBUILT)
+
+    def set_tick(self, int64_t tick_e):
+        if tick_e <= 0:
+            raise ValueError(f"tick_e must be positive, not {tick_e}")
+        self.tick_e = tick_e
+        if self.shadow != NULL:
+            raise_status(book_rebuild(self.shadow, tick_e))
+        if self.c.book != NULL:
+            raise_status(book_rebuild(self.c.book, tick_e))
+            count(self.c.counters, COUNT_BOOKS_REBUILT)
+
+
+cdef int check_kind(int kind) except -1:
+    if not 1 <= kind < FEED_KINDS:
+        raise ValueError(f"there is no feed kind {kind}")
+    return kind
+
+
+cdef int check_line(int line) except -1:
+    if not 0 <= line < MAX_LINES:
+        raise ValueError(f"line {line} is not in 0..{MAX_LINES - 1}")
+    return line

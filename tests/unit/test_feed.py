@@ -1,0 +1,534 @@
+"""One instrument's messages: what is applied, what is told, and in which order."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector._speedups.feed import Feed
+from connector._speedups.ring import RingReader
+from connector._speedups.segment import Segment
+from connector.model.counters import Counter
+from connector.model.instrument import ABSENT, Instrument
+from connector.model.records import Flag, RecordType, dtype
+from connector.model.states import MOVES, FeedKind, Reason, State
+from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot, Trade
+from tests.reference.book_model import BookModel
+
+BODY = {
+    RecordType.BOOK_DELTA: "BookDeltaBody",
+    RecordType.BBO: "BboBody",
+    RecordType.TRADE: "TradeBody",
+    RecordType.MARK_PRICE: "MarkPriceBody",
+    RecordType.FEED_STATE: "FeedStateBody",
+    RecordType.INSTRUMENT_CHANGE: "InstrumentChangeBody",
+}
+MS = 1_000_000
+
+
+@dataclass
+class Desk:
+    """A segment with one feed, and a reader of its ring."""
+
+    segment: Segment
+    feed: Feed
+    reader: RingReader
+    now_ns: int = 1_000
+    seen: list[tuple[Any, Any, list[tuple[int, int]]]] = field(default_factory=list)
+
+    def records(self) -> list[tuple[Any, Any, list[tuple[int, int]]]]:
+        """What was published since the last call: (header, body, levels)."""
+        found = []
+        while (raw := self.reader.read()) is not None:
+            head = np.frombuffer(raw, dtype("RecordHeader"), 1)[0]
+            body = np.frombuffer(raw, dtype(BODY[RecordType(int(head["type"]))]), 1, 64)[0]
+            levels: list[tuple[int, int]] = []
+            if head["type"] == RecordType.BOOK_DELTA:
+                count = int(body["bids"]) + int(body["asks"])
+                rows = np.frombuffer(raw, dtype("Level"), count, 96)
+                levels = [(int(row["price_e"]), int(row["qty_e"])) for row in rows]
+            found.append((head, body, levels))
+        return found
+
+    def kinds(self) -> list[RecordType]:
+        return [RecordType(int(head["type"])) for head, _, _ in self.records()]
+
+    def states(self) -> list[tuple[FeedKind, State, State, Reason]]:
+        return [
+            (
+                FeedKind(int(body["kind"])),
+                State(int(body["previous"])),
+                State(int(body["state"])),
+                Reason(int(body["reason"])),
+            )
+            for head, body, _ in self.records()
+            if head["type"] == RecordType.FEED_STATE
+        ]
+
+    def cell(self, name: str) -> Any:
+        memory = memoryview(self.segment.memory)
+        header = np.frombuffer(memory, dtype("SegmentHeader"), 1)[0]
+        offset = int(header["table_offset"]) + dtype("TopEntry").itemsize * self.feed.index
+        return np.frombuffer(memory, dtype("TopEntry"), 1, offset)[0][name].copy()
+
+    def cell_state(self, name: str) -> State:
+        word = int(self.cell(name)["word"])
+        assert not word >> 8 & 1, "left half-written"
+        return State(word & 255)
+
+    def stats(self, name: str) -> int:
+        memory = memoryview(self.segment.memory)
+        header = np.frombuffer(memory, dtype("SegmentHeader"), 1)[0]
+        offset = int(header["stats_offset"]) + 128 * self.feed.index
+        return int(np.frombuffer(memory, dtype("InstrumentStats"), 1, offset)[0][name])
+
+    def count(self, counter: Counter) -> int:
+        return self.segment.counter(int(counter.value))
+
+    def depth(self, prev_id: int, last_id: int, bids: list[int], asks: list[int]) -> None:
+        self.now_ns += 1
+        self.feed.apply(depth(prev_id, last_id, bids, asks), 0, self.now_ns)
+
+    def live(self, bids: list[int], asks: list[int], last_id: int = 100) -> None:
+        self.feed.set_state(FeedKind.BOOK, State.SYNCING, Reason.CONNECTED, self.now_ns)
+        self.feed.stage(Snapshot(last_id, 5 * MS, bids, asks))
+        self.feed.adopt(self.now_ns)
+        self.feed.set_state(FeedKind.BOOK, State.LIVE, Reason.FRESH, self.now_ns)
+
+
+def depth(prev_id: int, last_id: int, bids: list[int], asks: list[int]) -> Depth:
+    return Depth("X", prev_id + 1, last_id, prev_id, last_id * MS, last_id * MS + 7, bids, asks)
+
+
+def bbo(update_id: int, bid_e: int, ask_e: int, venue_ns: int = 0) -> Bbo:
+    return Bbo("X", update_id, venue_ns or update_id * MS, 3, bid_e, 1, ask_e, 2)
+
+
+def trade(trade_id: int, venue_ns: int = 0, *, aggregate: bool = False, origin: int = 1) -> Trade:
+    return Trade(
+        "X",
+        trade_id,
+        trade_id,
+        trade_id,
+        venue_ns or trade_id * MS,
+        4,
+        50,
+        6,
+        6,
+        1,
+        aggregate,
+        origin,
+    )
+
+
+def mark(venue_ns: int) -> MarkPrice:
+    return MarkPrice("X", venue_ns, 70, 71, ABSENT, 72, -3, 9)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk(Segment.create(1 << 18))
+
+
+@pytest.fixture(scope="module")
+def shared() -> Segment:
+    """One segment for tests that take many instruments."""
+    return Segment.create(1 << 18)
+
+
+def make_desk(segment: Segment) -> Desk:
+    instrument = Instrument(
+        symbol="X", exchange="Test", price_exponent=2, qty_exponent=3, price_digits=2, qty_digits=3,
+        tick_e=10, step_e=1,
+    )  # fmt: skip
+    index = segment.add_instrument(instrument)
+    desk = Desk(segment, Feed(segment, index, instrument), RingReader(segment.memory))
+    desk.records()
+    return desk
+
+
+# States
+
+
+@pytest.mark.parametrize("kind", list(FeedKind))
+def test_only_the_moves_of_the_table_are_made(kind: FeedKind, shared: Segment) -> None:
+    paths = {State.DOWN: [State.DOWN]}
+    while len(paths) < len(State):
+        for state, path in list(paths.items()):
+            for follower in MOVES[state]:
+                paths.setdefault(follower, [*path, follower])
+    for path, follower in itertools.product(paths.values(), State):
+        desk = make_desk(shared)
+        for state in path[1:]:
+            if state is State.LIVE and kind is FeedKind.BOOK:
+                desk.feed.stage(Snapshot(1, 1, [], []))
+                desk.feed.adopt()
+            desk.feed.set_state(kind, state)
+        desk.records()
+        if follower in MOVES[path[-1]]:
+            if kind is FeedKind.BOOK and not desk.feed.has_base and follower is State.LIVE:
+                continue
+            desk.feed.set_state(kind, follower, Reason.FAULT, 77)
+            assert desk.feed.state(kind) == follower
+            assert desk.states()[0] == (kind, path[-1], follower, Reason.FAULT)
+        else:
+            with pytest.raises(ValueError, match="no move"):
+                desk.feed.set_state(kind, follower)
+            assert desk.feed.state(kind) == path[-1]
+            assert desk.records() == []
+
+
+def test_a_book_without_a_base_is_never_valid(desk: Desk) -> None:
+    desk.feed.set_state(FeedKind.BOOK, State.SYNCING)
+    with pytest.raises(ValueError, match="no base"):
+        desk.feed.set_state(FeedKind.BOOK, State.LIVE)
+    with pytest.raises(ValueError, match="no base"):
+        desk.feed.apply(depth(1, 2, [], []), 0, 1)
+    with pytest.raises(ValueError, match="staged"):
+        desk.feed.adopt()
+    with pytest.raises(ValueError, match="staged"):
+        desk.feed.stage_apply(depth(1, 2, [], []))
+    assert desk.cell_state("levels") is State.SYNCING
+
+
+def test_a_first_base_is_fresh_and_publishes_no_difference(desk: Desk) -> None:
+    desk.live([990, 5, 980, 6], [1000, 7, 1015, 8])
+    records = desk.records()
+    assert [head["type"] for head, _, _ in records] == [
+        RecordType.FEED_STATE,
+        RecordType.FEED_STATE,
+        RecordType.FEED_STATE,
+        RecordType.FEED_STATE,
+        RecordType.BBO,
+    ]
+    head, body, _ = records[1]
+    assert (body["state"], body["reason"]) == (State.LIVE, Reason.FRESH)
+    assert (body["bid_low_e"], body["ask_high_e"]) == desk.feed.bounds == (980, 1015)
+    assert (body["bids"], body["asks"], head["update_id"]) == (2, 2, 100)
+    cell = desk.cell("levels")
+    assert (cell["bids"], cell["asks"], cell["update_id"]) == (2, 2, 100)
+    assert (cell["bid_low_e"], cell["ask_high_e"]) == (980, 1015)
+    assert list(cell["ask"]["price_e"][:2]) == [1000, 1015]
+    assert desk.cell_state("levels") is State.LIVE
+
+
+def test_a_gap_is_in_the_cell_before_its_record(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.records()
+    desk.feed.set_state(FeedKind.BOOK, State.GAP, Reason.GAP, 50)
+    assert desk.cell_state("levels") is State.GAP
+    assert desk.cell_state("bbo") is State.STALE  # it had no messages of its own
+    assert desk.states() == [
+        (FeedKind.BOOK, State.LIVE, State.GAP, Reason.GAP),
+        (FeedKind.BBO, State.LIVE, State.STALE, Reason.GAP),
+    ]
+    assert desk.stats("gaps") == 1
+    desk.feed.stage(Snapshot(200, 1, [], []))
+    with pytest.raises(ValueError, match="takes no new base"):
+        desk.feed.adopt()
+
+
+def test_a_best_bid_ask_of_its_own_outlives_the_book(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.feed.bbo(bbo(101, 990, 1000), 0, 60)
+    desk.feed.set_state(FeedKind.BOOK, State.GAP, Reason.GAP, 61)
+    assert desk.cell_state("bbo") is State.LIVE
+    assert desk.feed.state(FeedKind.BBO) == State.LIVE
+
+
+def test_a_resync_is_told_as_the_difference_and_then_live(desk: Desk) -> None:
+    desk.live([990, 5, 980, 6], [1000, 7])
+    desk.depth(100, 101, [970, 1], [])
+    desk.feed.set_state(FeedKind.BOOK, State.GAP)
+    desk.feed.set_state(FeedKind.BOOK, State.RESYNC)
+    desk.records()
+    desk.feed.stage(Snapshot(150, 9 * MS, [990, 5, 980, 1], [1000, 7, 1010, 2]))
+    desk.feed.stage_apply(depth(149, 151, [985, 4], [1000, 0]))
+    desk.feed.adopt(70)
+    assert desk.cell_state("levels") is State.RESYNC
+    desk.feed.set_state(FeedKind.BOOK, State.LIVE, Reason.HEALED, 70)
+    (head, body, levels), (_, live, _), *rest = desk.records()
+    assert head["flags"] == Flag.RESYNC
+    assert (head["update_id"], body["prev_id"], body["bids"], body["asks"]) == (151, 101, 3, 2)
+    assert levels == [(985, 4), (980, 1), (970, 0), (1000, 0), (1010, 2)]
+    assert (live["state"], live["reason"]) == (State.LIVE, Reason.HEALED)
+    assert [head["type"] for head, _, _ in rest] == [RecordType.FEED_STATE, RecordType.BBO]
+    assert desk.feed.last_id == 151
+    assert desk.stats("resyncs") == 1
+
+
+FLAT = st.lists(st.tuples(st.integers(1, 90), st.integers(0, 3)), max_size=40).map(
+    lambda rows: [n for row in rows for n in row]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(old=st.tuples(FLAT, FLAT), new=st.tuples(FLAT, FLAT))
+def test_a_reader_that_adds_the_difference_has_the_new_book(
+    shared: Segment, old: tuple[list[int], list[int]], new: tuple[list[int], list[int]]
+) -> None:
+    desk = make_desk(shared)
+    desk.live(*old)
+    model = BookModel()
+    model.apply(*old)
+    desk.feed.set_state(FeedKind.BOOK, State.GAP)
+    desk.feed.set_state(FeedKind.BOOK, State.RESYNC)
+    desk.feed.stage(Snapshot(200, 1, *new))
+    desk.feed.adopt()
+    for head, body, levels in desk.records():
+        if head["type"] == RecordType.BOOK_DELTA:
+            bids = [n for level in levels[: int(body["bids"])] for n in level]
+            asks = [n for level in levels[int(body["bids"]) :] for n in level]
+            model.apply(bids, asks)
+    assert (model.bids(), model.asks()) == (desk.feed.bids(), desk.feed.asks())
+    fresh = BookModel()
+    fresh.apply(*new)
+    assert (model.bids(), model.asks()) == (fresh.bids(), fresh.asks())
+
+
+# Depth
+
+
+def test_long_messages_are_split_and_lose_nothing(desk: Desk) -> None:
+    most = ((1 << 18) // 8 - 96) // 16
+    bids = [n for i in range(most + 5) for n in (10 * (i + 1), i + 1)]
+    asks = [n for i in range(2 * most) for n in (10 * (most + 10 + i), i + 1)]
+    desk.live([], [])
+    desk.records()
+    desk.depth(100, 101, bids, asks)
+    parts = [row for row in desk.records() if row[0]["type"] == RecordType.BOOK_DELTA]
+    assert [int(head["flags"]) for head, _, _ in parts] == [Flag.MORE] * 3 + [Flag.LAST]
+    assert {int(head["update_id"]) for head, _, _ in parts} == {101}
+    told: tuple[list[int], list[int]] = ([], [])
+    for _, body, levels in parts:
+        for index, level in enumerate(levels):
+            told[int(index >= body["bids"])].extend(level)
+    assert told == (bids, asks)
+    assert desk.feed.counts == (most + 5, 2 * most)
+
+
+def test_a_message_that_fits_exactly_is_one_record(desk: Desk) -> None:
+    most = ((1 << 18) // 8 - 96) // 16
+    desk.live([], [])
+    desk.records()
+    desk.depth(100, 101, [n for i in range(most) for n in (i, 1)], [])
+    parts = [row for row in desk.records() if row[0]["type"] == RecordType.BOOK_DELTA]
+    assert [int(head["flags"]) for head, _, _ in parts] == [0]
+
+
+def test_a_message_with_a_negative_number_changes_nothing(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.records()
+    with pytest.raises(ValueError, match="negative"):
+        desk.depth(100, 101, [980, 1], [1010, -1])
+    assert desk.feed.last_id == 100
+    assert desk.records() == []
+    assert desk.feed.top() == ([(990, 5)], [(1000, 7)])
+
+
+def test_the_top_of_the_cell_is_the_top_of_the_book(desk: Desk) -> None:
+    desk.live([10 * i for n in range(40) for i in (n + 1, 1)], [])
+    rng = np.random.default_rng(1)
+    for last_id in range(101, 400):
+        bids = [int(n) for _ in range(3) for n in (10 * rng.integers(1, 60), rng.integers(0, 3))]
+        asks = [int(n) for _ in range(3) for n in (10 * rng.integers(61, 99), rng.integers(0, 3))]
+        desk.depth(last_id - 1, last_id, bids, asks)
+        cell = desk.cell("levels")
+        assert cell["update_id"] == last_id
+        for side, number, levels in zip(
+            ("bid", "ask"), ("bids", "asks"), desk.feed.top(20), strict=True
+        ):
+            rows = cell[side][: int(cell[number])]
+            assert [(int(r["price_e"]), int(r["qty_e"])) for r in rows] == levels
+        touch = desk.cell("bbo")
+        if cell["bids"] and cell["asks"]:
+            assert touch["bid_price_e"] == cell["bid"][0]["price_e"]
+            assert touch["ask_qty_e"] == cell["ask"][0]["qty_e"]
+        else:
+            assert touch["ask_qty_e"] == 0 or touch["bid_qty_e"] == 0
+
+
+def test_a_live_book_that_crosses_is_counted(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.depth(100, 101, [1000, 1], [])
+    assert (desk.stats("crossed"), desk.count(Counter.CROSSED)) == (1, 1)
+    desk.depth(101, 102, [], [1000, 0])
+    assert desk.count(Counter.CROSSED) == 1
+
+
+def test_the_full_book_is_dumped_best_first(desk: Desk) -> None:
+    assert desk.feed.dump(bytearray(0)) == (0, 0, 0)
+    desk.live([990, 5, 980, 6], [1000, 7])
+    with pytest.raises(ValueError, match="48 bytes"):
+        desk.feed.dump(bytearray(47))
+    buffer = bytearray(48)
+    assert desk.feed.dump(buffer) == (2, 1, 100)
+    assert np.frombuffer(buffer, np.int64).tolist() == [990, 5, 980, 6, 1000, 7]
+
+
+def test_another_grid_keeps_the_levels(desk: Desk) -> None:
+    desk.live([990, 5, 985, 6], [1000, 7])
+    desk.feed.set_tick(5)
+    desk.feed.recentre()
+    assert desk.feed.top() == ([(990, 5), (985, 6)], [(1000, 7)])
+    assert not desk.feed.edge_near
+    assert desk.count(Counter.BOOKS_REBUILT) == 2
+
+
+# Best bid and ask
+
+
+def test_the_newest_update_id_wins_whoever_brings_it(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.records()
+    assert desk.feed.bbo(bbo(105, 995, 1000), 0, 60) == 0
+    assert desk.kinds() == [RecordType.BBO]
+    desk.depth(100, 103, [991, 1], [])  # the depth behind it: the book moves, the touch does not
+    assert desk.kinds() == [RecordType.BOOK_DELTA]
+    assert desk.cell("bbo")["bid_price_e"] == 995
+    desk.depth(103, 107, [991, 0], [])
+    (_, (head, body, _)) = desk.records()
+    assert (head["update_id"], body["bid_price_e"], body["source"]) == (107, 990, FeedKind.BOOK)
+    assert desk.feed.bbo(bbo(106, 995, 1000), 0, 61) == 1  # overtaken
+    assert desk.feed.bbo(bbo(107, 990, 1000), 0, 61) == 1
+    assert desk.kinds() == []
+    assert desk.count(Counter.BBO_OLD) == 2
+    assert desk.feed.bbo(bbo(108, 992, 1000), 0, 62) == 0
+    ((head, body, _),) = desk.records()
+    assert (head["update_id"], body["source"], body["state"]) == (108, FeedKind.BBO, State.LIVE)
+    assert desk.cell("bbo")["update_id"] == 108
+
+
+def test_depth_that_leaves_the_touch_tells_no_bbo(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.records()
+    desk.depth(100, 101, [980, 1], [])
+    assert desk.kinds() == [RecordType.BOOK_DELTA]
+
+
+def test_an_empty_side_has_no_price(desk: Desk) -> None:
+    desk.live([990, 5], [1000, 7])
+    desk.depth(100, 101, [990, 0], [])
+    cell = desk.cell("bbo")
+    assert (cell["bid_price_e"], cell["bid_qty_e"]) == (ABSENT, 0)
+    assert (cell["ask_price_e"], cell["ask_qty_e"]) == (1000, 7)
+
+
+def test_best_bid_ask_follows_a_venue_that_starts_its_ids_anew(desk: Desk) -> None:
+    desk.feed.bbo(bbo(1000, 990, 1000, 10 * MS), 0, 1)
+    assert desk.feed.bbo(bbo(999, 991, 1000, 10 * MS), 0, 2) == 1  # swapped, not later
+    assert desk.feed.bbo(bbo(5, 992, 1000, 11 * MS), 0, 3) == 0
+    assert desk.cell("bbo")["bid_price_e"] == 992
+    assert desk.count(Counter.VENUE_RESETS) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "send"),
+    [
+        (FeedKind.BBO, lambda feed: feed.bbo(bbo(1, 2, 3), 0, 9)),
+        (FeedKind.TRADE, lambda feed: feed.trade(trade(1), 0, 9)),
+        (FeedKind.MARK_PRICE, lambda feed: feed.mark_price(mark(1), 0, 9)),
+    ],
+)
+def test_data_makes_its_feed_live(desk: Desk, kind: FeedKind, send: Any) -> None:
+    assert send(desk.feed) == 0
+    assert desk.feed.state(kind) == State.LIVE
+    assert desk.feed.last_recv_ns(kind) == 9
+    first, second, data = desk.records()
+    assert (first[1]["previous"], first[1]["state"]) == (State.DOWN, State.SYNCING)
+    assert (second[1]["state"], second[1]["reason"]) == (State.LIVE, Reason.DATA)
+    assert data[0]["type"] in (RecordType.BBO, RecordType.TRADE, RecordType.MARK_PRICE)
+    assert data[0]["recv_ns"] == 9
+    desk.feed.set_state(kind, State.DOWN, Reason.DISCONNECTED, 10)
+    assert desk.cell_state("bbo" if kind is FeedKind.BBO else "trade") is State.DOWN
+    assert send(desk.feed) == (1 if kind is FeedKind.MARK_PRICE else 0)
+
+
+# Trades and mark prices
+
+
+def test_each_trade_is_told_once_over_all_lines(desk: Desk) -> None:
+    arrivals = [(0, 1), (0, 2), (1, 1), (0, 4), (1, 2), (1, 3), (1, 4), (0, 5), (0, 3), (1, 5)]
+    told = [
+        trade_id for line, trade_id in arrivals if desk.feed.trade(trade(trade_id), line, 9) == 0
+    ]
+    assert told == [1, 2, 4, 3, 5]
+    assert desk.count(Counter.TRADES_OLD) == 5
+    assert desk.cell("trade")["trade_id"] == 5
+    published = [int(h["update_id"]) for h, _, _ in desk.records() if h["type"] == RecordType.TRADE]
+    assert published == told
+
+
+@settings(max_examples=80, deadline=None)
+@given(arrivals=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 60)), max_size=80))
+def test_trades_within_the_window_are_told_exactly_once(
+    shared: Segment, arrivals: list[tuple[int, int]]
+) -> None:
+    desk = make_desk(shared)
+    told = [n for line, n in arrivals if desk.feed.trade(trade(n, venue_ns=5), line, 9) == 0]
+    assert sorted(told) == sorted({n for _, n in arrivals})
+
+
+def test_trades_and_aggregates_have_ids_of_their_own(desk: Desk) -> None:
+    assert desk.feed.trade(trade(500), 0, 1) == 0
+    assert desk.feed.trade(trade(7, aggregate=True), 0, 2) == 0
+    assert desk.feed.trade(trade(7, aggregate=True), 0, 3) == 1
+
+
+def test_what_is_no_market_price_is_told_but_is_no_last_trade(desk: Desk) -> None:
+    desk.feed.trade(trade(1), 0, 1)
+    desk.feed.trade(trade(2, origin=2), 0, 2)
+    assert desk.kinds()[-1] is RecordType.TRADE
+    assert desk.cell("trade")["trade_id"] == 1
+
+
+def test_trades_follow_a_venue_that_starts_its_ids_anew(desk: Desk) -> None:
+    desk.feed.trade(trade(10_000, 10 * MS), 0, 1)
+    assert desk.feed.trade(trade(3, 10 * MS), 0, 2) == 1
+    assert desk.feed.trade(trade(3, 11 * MS), 0, 3) == 0
+    assert desk.count(Counter.VENUE_RESETS) == 1
+
+
+def test_the_newest_mark_price_wins(desk: Desk) -> None:
+    verdicts = [
+        desk.feed.mark_price(mark(ns), line, 5) for line, ns in ((0, 3), (1, 3), (1, 2), (0, 4))
+    ]
+    assert verdicts == [0, 1, 1, 0]
+    cell = desk.cell("trade")
+    assert (cell["mark_venue_ns"], cell["mark_e"], cell["rate_e"]) == (4, 70, -3)
+    assert cell["settle_e"] == ABSENT
+    assert desk.count(Counter.MARK_PRICES_OLD) == 2
+
+
+# Edges
+
+
+def test_lines_and_kinds_are_checked(desk: Desk) -> None:
+    for line in (-1, 16):
+        with pytest.raises(ValueError, match="line"):
+            desk.feed.trade(trade(1), line, 0)
+        with pytest.raises(ValueError, match="line"):
+            desk.feed.line_seen(line, 1, 1)
+    for kind in (0, 5):
+        with pytest.raises(ValueError, match="kind"):
+            desk.feed.state(kind)
+    with pytest.raises(IndexError):
+        Feed(desk.segment, 1, desk.feed.instrument)
+
+
+def test_a_line_remembers_what_it_delivered(desk: Desk) -> None:
+    desk.feed.line_seen(3, 17, 18)
+    assert (desk.feed.line_last_id(3), desk.feed.line_venue_ns(3)) == (17, 18)
+    assert desk.feed.line_last_id(2) == 0
+
+
+def test_every_record_has_its_latency_and_count(desk: Desk) -> None:
+    before = desk.count(Counter.RECORDS)
+    desk.live([990, 5], [1000, 7])
+    desk.depth(100, 101, [980, 1], [])
+    assert desk.count(Counter.RECORDS) - before == len(desk.records())
+    assert desk.stats("deltas") == 1
