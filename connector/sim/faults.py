@@ -123,7 +123,7 @@ class Faults:
     def __init__(self) -> None:
         self._next = 1
         self._rules: list[Rule] = []
-        self._swapped: dict[tuple[int, str], tuple[Rule, bytes]] = {}
+        self._swapped: dict[tuple[int, str], bytes] = {}
         self.counts: Counter[str] = Counter()
         self.messages = False
         """Whether any message rule is in force; the common path looks at nothing else."""
@@ -181,7 +181,8 @@ class Faults:
         held = self._swapped.pop((connection, stream), None)
         parts, hold_ms = self._apply(stream, connection, payload, now_ns)
         if held is not None:
-            parts = [*parts, Part(held[1])]
+            parts = [*parts, Part(held)]
+            self._note()
         return parts, hold_ms
 
     def _apply(
@@ -212,7 +213,8 @@ class Faults:
             case "delay":
                 return [Part(payload)], rule["ms"]
             case "swap":
-                self._swapped[connection, stream] = (rule, payload)
+                self._swapped[connection, stream] = payload
+                self.messages = True
                 return [], 0
             case "split":
                 return [Part(payload, "pings" if rule["pings"] else "split", rule["parts"])], 0
