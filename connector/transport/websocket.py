@@ -89,7 +89,7 @@ async def connect(
     local_address: str = "",
 ) -> WebSocket:
     """Open ``url`` within ``timeout_s`` (TCP, TLS and handshake); NotSent says why it did not
-    open."""
+    open. The listener answers the peer's pings and its close."""
     extra: Any = {"local_addr": (local_address, 0)} if local_address else {}
     try:
         async with asyncio.timeout(timeout_s):
@@ -100,6 +100,7 @@ async def connect(
                 websocket_handshake_timeout=timeout_s,
                 max_redirects=0,  # a venue that redirects its feed needs somebody to look
                 max_frame_size=max_message,
+                enable_auto_pong=False,  # the listener answers pings, and counts them
                 read_buffer_init_size=READ_BUFFER,
                 **extra,
             )
