@@ -1,6 +1,7 @@
 """One instrument's messages: what is applied, what is told, and in which order."""
 
 import itertools
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector._speedups.codec_binance_usdm import BinanceUsdmCodec
 from connector._speedups.feed import Feed
 from connector._speedups.ring import RingReader
 from connector._speedups.segment import Segment
+from connector.market.book_sync import follow, went_back
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT, Instrument
 from connector.model.records import Flag, RecordType, dtype
@@ -377,6 +380,116 @@ def test_another_grid_keeps_the_levels(desk: Desk) -> None:
     assert desk.feed.top() == ([(990, 5), (985, 6)], [(1000, 7)])
     assert not desk.feed.edge_near
     assert desk.count(Counter.BOOKS_REBUILT) == 2
+
+
+# The compiled path: frames through the codec into feed_depth
+
+HANDLED, LEFT = 0, 1
+
+
+def frame(prev_id: int, last_id: int, event_ms: int, bid: str = '["9.80","0.001"]') -> bytes:
+    return (
+        f'{{"e":"depthUpdate","E":{event_ms},"T":{event_ms},"s":"X","U":{prev_id + 1},'
+        f'"u":{last_id},"pu":{prev_id},"b":[{bid}],"a":[]}}'
+    ).encode()
+
+
+def wired(desk: Desk) -> BinanceUsdmCodec:
+    codec = BinanceUsdmCodec(desk.segment)
+    codec.add("X", desk.feed)
+    return codec
+
+
+@pytest.mark.parametrize(
+    ("prev_id", "last_id", "step"),
+    [
+        (100, 101, "applied"),
+        (100, 500, "applied"),
+        (99, 101, "applied"),  # it overlaps: final quantities, still right
+        (1, 101, "applied"),
+        (99, 100, "old"),
+        (98, 99, "old"),
+        (100, 100, "old"),
+        (101, 102, "left"),
+        (200, 300, "left"),
+    ],
+)
+def test_the_compiled_check_is_the_rule(desk: Desk, prev_id: int, last_id: int, step: str) -> None:
+    """``pu <= c < u`` applies, ``u <= c`` is old, anything else is left to book_sync."""
+    codec = wired(desk)
+    desk.live([990, 5], [1000, 7])
+    desk.records()
+    verdict = codec.decode(frame(prev_id, last_id, 9), 55, 0)
+    told = [head["type"] for head, _, _ in desk.records()]
+    assert verdict == (LEFT if step == "left" else HANDLED)
+    assert told == ([RecordType.BOOK_DELTA] if step == "applied" else [])
+    assert desk.feed.last_id == (last_id if step == "applied" else 100)
+    assert desk.feed.bids() == ([(990, 5), (980, 1)] if step == "applied" else [(990, 5)])
+    assert desk.count(Counter.DUPLICATES) == (step == "old")
+    assert desk.stats("duplicates") == (step == "old")
+    assert desk.feed.line_last_id(0) == (0 if step == "left" else last_id)
+    assert follow(100, prev_id, last_id).value == {"left": "ahead", "applied": "apply"}.get(
+        step, step
+    )
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.LIVE])
+def test_frames_of_a_book_that_is_not_live_are_left(desk: Desk, state: State) -> None:
+    codec = wired(desk)
+    desk.live([990, 5], [1000, 7])
+    if state is not State.GAP and state not in MOVES[State.LIVE]:
+        desk.feed.set_state(FeedKind.BOOK, State.DOWN if state is State.SYNCING else State.GAP)
+    desk.feed.set_state(FeedKind.BOOK, state)
+    desk.records()
+    assert codec.decode(frame(100, 101, 9), 1, 0) == LEFT
+    assert desk.records() == []
+    assert desk.feed.last_id == 100
+
+
+@pytest.mark.parametrize(
+    ("last_id", "event_ms", "verdict"),
+    [(150, 21, LEFT), (150, 20, HANDLED), (150, 19, HANDLED), (200, 21, HANDLED)],
+)
+def test_ids_that_go_back_with_a_later_time_are_a_reset(
+    desk: Desk, last_id: int, event_ms: int, verdict: int
+) -> None:
+    codec = wired(desk)
+    desk.live([990, 5], [1000, 7])
+    assert codec.decode(frame(100, 200, 20), 1, 0) == HANDLED
+    assert codec.decode(frame(last_id - 1, last_id, event_ms), 1, 0) == verdict
+    assert went_back(200, 20, last_id, event_ms) == (verdict == LEFT)
+    # another line is only behind, whatever its times
+    assert codec.decode(frame(149, 150, 30), 1, 1) == HANDLED
+    assert desk.count(Counter.VENUE_RESETS) == 0
+
+
+def test_both_paths_write_the_same(desk: Desk) -> None:
+    other = make_desk(Segment.create(1 << 18))
+    codec = wired(desk)
+    for one in (desk, other):
+        one.live([990, 5], [1000, 7])
+        one.records()
+    for last_id, bid in ((101, '["9.95","0.004"]'), (102, '["9.95","0"]'), (103, '["1.23","4"]')):
+        payload = frame(last_id - 1, last_id, last_id, bid)
+        assert codec.decode(payload, 7, 0) == HANDLED
+        price, qty = json.loads(f"[{bid}]")[0]
+        ns = last_id * MS
+        bids = [round(float(price) * 100), round(float(qty) * 1000)]
+        other.feed.apply(Depth("X", last_id, last_id, last_id - 1, ns, ns, bids, []), 0, 7)
+        told = [
+            [
+                (
+                    [head[name] for name in ("type", "flags", "update_id", "venue_ns", "recv_ns")],
+                    body,
+                    levels,
+                )
+                for head, body, levels in one.records()
+            ]
+            for one in (desk, other)
+        ]
+        assert told[0] == told[1]
+        for name in ("bbo", "levels"):
+            assert desk.cell(name).tobytes() == other.cell(name).tobytes()
 
 
 # Best bid and ask
