@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -85,7 +86,9 @@ def test_a_replay_is_byte_for_byte_and_ends_with_the_oracles_book(
         assert book.gaps == 0
         assert (book.last_id, book.applied) == (last["u"], last["applied"])
         assert (len(book.bids), len(book.asks)) == (last["nb"], last["na"])
-        assert f"{max(book.bids)}" == last["bid"][0]
+        lines = [f"b,{price},{book.bids[price]}\n" for price in sorted(book.bids, reverse=True)]
+        lines += [f"a,{price},{book.asks[price]}\n" for price in sorted(book.asks)]
+        assert hashlib.sha256("".join(lines).encode()).hexdigest() == last["full"]
         own = venue.get("/fapi/v1/depth", symbol=symbol, limit=1000).json()
         assert own["lastUpdateId"] == last["u"]
         book.touched = set()
