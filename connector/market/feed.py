@@ -57,6 +57,8 @@ class Kernel(Protocol):
     def trade(self, event: Trade, line: int, recv_ns: int) -> None: ...
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> None: ...
     def last_recv_ns(self, kind: int) -> int: ...
+    def bids(self, most: int | None = ...) -> list[tuple[int, int]]: ...
+    def asks(self, most: int | None = ...) -> list[tuple[int, int]]: ...
 
 
 class Held(Waiting, frozen=True):
@@ -95,8 +97,10 @@ class InstrumentFeed:
         self._ahead = Ahead[Held](depth.period_ns if depth else 0, ahead_most)
         self._lines: dict[int, frozenset[Channel]] = {}
         self._heard_ns: dict[FeedKind, int] = {}
+        self._silent: set[FeedKind] = set()
         self._buffer: list[Held] = []
         self._staged: Snapshot | None = None
+        self._spare: Snapshot | None = None
         self._chained = False
         self._had_base = False
         self._reset_ns = 0
@@ -138,7 +142,7 @@ class InstrumentFeed:
         if FeedKind.BOOK not in self._served():
             self._buffer.clear()
             self._ahead.take()
-            self._staged = None
+            self._staged = self._spare = None
             self.snapshot_due_ns = None
         elif self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
             self._gap(Reason.GAP, now_ns)
@@ -242,7 +246,7 @@ class InstrumentFeed:
         for line in self._lines:
             self._kernel.line_seen(line, 0, 0)
         self._kernel.line_seen(held.line, held.last_id, held.event.venue_ns)
-        self._staged = None
+        self._staged = self._spare = None
         if self._chained:
             self._gap(Reason.RESET, held.recv_ns)
         self._buffer = [held]
@@ -261,7 +265,7 @@ class InstrumentFeed:
         self._chained = False
         self._count(Counter.GAPS)
         self._buffer = self._ahead.take()
-        self._staged = None
+        self._staged = self._spare = None
         if now_ns - self._live_since_ns >= STEADY_NS:
             self._attempt = 0
         self._plan(now_ns)
@@ -272,7 +276,7 @@ class InstrumentFeed:
         if len(self._buffer) >= self._buffer_most:
             self._count(Counter.BUFFER_OVERFLOWS)
             self._buffer.clear()
-            self._staged = None
+            self._staged = self._spare = None
         self._buffer.append(held)
         if self._staged is not None:
             self._sync(held.recv_ns)
@@ -312,8 +316,11 @@ class InstrumentFeed:
         self._asked = False
         if self._chained:
             return
-        self._staged = snapshot
-        self._sync(now_ns)
+        if self._staged is None:
+            self._staged = snapshot
+            self._sync(now_ns)
+        else:
+            self._spare = snapshot
 
     def _sync(self, now_ns: int) -> None:
         """Join snapshot and buffer, if they meet."""
@@ -329,13 +336,17 @@ class InstrumentFeed:
         )
         self._buffer = held
         if not held:
-            return  # the snapshot is newer than every message: the next one decides
+            self._plan(now_ns)  # newer than every message: the next one decides
+            return
         steps = (first(base_id, row.prev_id, row.last_id) for row in held)
         start = next((index for index, step in enumerate(steps) if step is Step.APPLY), None)
         if start is None:
             self._count(Counter.SNAPSHOTS_OLD)
-            self._staged = None
-            self._plan(now_ns)
+            self._staged, self._spare = self._spare, None
+            if self._staged is not None:
+                self._sync(now_ns)
+            else:
+                self._plan(now_ns)
             return
         self._join(held[start], held[start + 1 :], now_ns)
 
@@ -358,14 +369,15 @@ class InstrumentFeed:
             # The buffer itself has a hole behind this snapshot: only a newer one can pass it.
             self._count(Counter.GAPS)
             self._buffer = self._ahead.take()
-            self._staged = None
+            self._staged = self._spare = None
             self._plan(now_ns)
             return
         self._kernel.stage(self._staged)
         for row in chain if whole else chain[:1]:
             self._kernel.stage_apply(row.event)
         self._kernel.adopt(now_ns)
-        self._staged, self._buffer, self._chained = None, [], True
+        self._staged = self._spare = None
+        self._buffer, self._chained = [], True
         self.snapshot_due_ns = None
         if self._had_base:
             self._count(Counter.RESYNCS)
@@ -385,23 +397,45 @@ class InstrumentFeed:
     # Time
 
     def on_timer(self, now_ns: int) -> list[FeedKind]:
-        """Look at the clock; returns the feeds found silent since the last time."""
+        """Look at the clock; returns the kinds whose streams were found silent, each once, also
+        those that never said anything."""
         if self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
             self._gap(Reason.GAP, now_ns)
+        if self._state(FeedKind.BOOK) is State.LIVE and self._crossed():
+            self.resync(Reason.FAULT, now_ns)
         silent = []
         for channel, row in self._subscriptions.items():
             kind = KIND[channel]
-            if not row.quiet_ns or self._state(kind) not in (State.LIVE, State.BEHIND):
+            if not row.quiet_ns or kind not in self._served():
                 continue
-            heard_ns = max(self._heard_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
-            if now_ns - heard_ns > row.quiet_ns:
+            heard_ns = self._last_heard_ns(kind)
+            if now_ns - heard_ns <= row.quiet_ns:
+                self._silent.discard(kind)
+                continue
+            if kind not in self._silent:
+                self._silent.add(kind)
                 self._count(Counter.SILENT)
-                self._move(kind, State.STALE, Reason.SILENT, now_ns)
                 silent.append(kind)
+            if kind is FeedKind.BBO:
+                # The book's touch keeps it fresh while its own stream is silent.
+                heard_ns = max(heard_ns, self._last_heard_ns(FeedKind.BOOK))
+            if now_ns - heard_ns > row.quiet_ns and self._state(kind) in (State.LIVE, State.BEHIND):
+                self._move(kind, State.STALE, Reason.SILENT, now_ns)
         return silent
+
+    def _last_heard_ns(self, kind: FeedKind) -> int:
+        """When the last message of a kind came, or its connection; on either path."""
+        return max(self._heard_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
+
+    def _crossed(self) -> bool:
+        """A lasting cross comes from a lost message or from levels beyond the snapshot's depth."""
+        bids, asks = self._kernel.bids(1), self._kernel.asks(1)
+        return bool(bids and asks and bids[0][0] >= asks[0][0])
 
     def _state(self, kind: FeedKind) -> State:
         return State(self._kernel.state(kind))
 
     def _move(self, kind: FeedKind, state: State, reason: Reason, now_ns: int) -> None:
-        self._kernel.set_state(kind, state, reason, now_ns)
+        # The kernel moves the best bid/ask along with the book while nothing else feeds it.
+        if self._state(kind) is not state:
+            self._kernel.set_state(kind, state, reason, now_ns)

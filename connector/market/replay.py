@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from connector._speedups.decimal import format as decimal_text
+from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
 from connector.market.feed import InstrumentFeed
 from connector.model.counters import Counter
@@ -32,6 +33,8 @@ WAITING_MOST = 200_000
 """Depth messages kept from before the first snapshot; a snapshot that follows needs the newest."""
 TOP = 20
 LINE = 0
+HANDLED = 0
+"""What the compiled codec answers when it needed no help."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -105,6 +108,7 @@ class Replay:
         self._warn = warn
         self._listing = b""
         self._waiting: deque[Item] = deque(maxlen=WAITING_MOST)
+        self._unclaimed: list[Item] = []
         self._segment: Segment | None = None
         self._codec: Any = None
         self._kernel: Any = None
@@ -158,6 +162,10 @@ class Replay:
         symbol = self._venue.depth_symbol(item.payload)
         if symbol:
             self.symbols[symbol] = self.symbols.get(symbol, 0) + 1
+            if self._unclaimed:
+                unclaimed, self._unclaimed = self._unclaimed, []
+                for answer in unclaimed:
+                    self._take_nameless(answer)
         if self._feed is not None:
             if not symbol or symbol == self.symbol:
                 self._decode(item)
@@ -168,13 +176,21 @@ class Replay:
         if name == self._venue.instruments_endpoint:
             self._listing = item.payload
         elif name == self._venue.snapshot_endpoint:
-            if symbol:
-                self.symbols.setdefault(symbol, 0)
-            elif len(self.symbols) > 1:
-                self._warn("a snapshot that names no symbol, in a recording of several: not used")
+            if not symbol:
+                self._take_nameless(item)
                 return
-            if not symbol or symbol == self.symbol:
+            self.symbols.setdefault(symbol, 0)
+            if symbol == self.symbol:
                 self._take_snapshot(item)
+
+    def _take_nameless(self, item: Item) -> None:
+        """A snapshot that names no symbol belongs to the only one there is."""
+        if not self.symbols:
+            self._unclaimed.append(item)
+        elif set(self.symbols) == {self.symbol}:
+            self._take_snapshot(item)
+        else:
+            self._warn("a snapshot that names no symbol, in a recording of several: not used")
 
     def _take_snapshot(self, item: Item) -> None:
         self._count("snapshots")
@@ -197,8 +213,9 @@ class Replay:
         instrument = self._scale(item.payload)
         segment = Segment.create(RING_BYTES)
         index = segment.add_instrument(instrument)
-        codec = self._venue.codec(segment.memory)
-        kernel = codec.add(instrument, index)
+        codec = self._venue.codec(segment)
+        kernel = Feed(segment, index, instrument)
+        codec.add(instrument.symbol, kernel)
         channels = (Channel.DEPTH, Channel.BBO, Channel.TRADE, Channel.MARK_PRICE)
         feed = InstrumentFeed(
             kernel,
@@ -236,7 +253,7 @@ class Replay:
     def _decode(self, item: Item) -> None:
         """A frame: the compiled codec takes it, or the venue's decoder and the sequencer do."""
         self._count("frames")
-        if self._codec.take(item.payload, item.time_ns, LINE):
+        if self._codec.decode(item.payload, item.time_ns, LINE) == HANDLED:
             if self._kernel.last_id != self._seen_id:
                 self._on_applied()
             return
@@ -267,9 +284,9 @@ class Replay:
     def _checkpoint(self) -> None:
         assert self.instrument is not None
         self._said = self.applied
-        book = self._kernel.book
+        kernel = self._kernel
         self._on_checkpoint(
-            digest(self.applied, self._kernel.last_id, book.bids(), book.asks(), self.instrument)
+            digest(self.applied, kernel.last_id, kernel.bids(), kernel.asks(), self.instrument)
         )
 
     def _look(self) -> None:

@@ -76,7 +76,7 @@ def items(raw: IO[bytes], name: str, warn: Callable[[str], None]) -> Iterator[It
         if not stripped:
             continue
         item = _item(stripped, time_ns)
-        if not whole and (item is None or not _complete(item.payload)):
+        if not whole and (item is None or not _complete(item)):
             warn(f"{name}:{number}: the file ends in the middle of this line")
             return
         if item is None:
@@ -138,12 +138,12 @@ def _seconds_ns(text: bytes) -> int:
     return int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, b"0") or 0)
 
 
-def _complete(payload: bytes) -> bool:
-    """Whether a payload is whole JSON; the empty one of a connect line is."""
-    if not payload:
+def _complete(item: Item) -> bool:
+    """Whether the payload of a last line is whole, as far as can be told: JSON can."""
+    if item.kind is Kind.CONNECT or (item.kind is Kind.HTTP and item.payload[:1] not in b"{["):
         return True
     try:
-        msgspec.json.decode(payload, type=msgspec.Raw)
+        msgspec.json.decode(item.payload, type=msgspec.Raw)
     except (ValueError, RecursionError):
         return False
     return True

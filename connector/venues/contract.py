@@ -302,8 +302,7 @@ class Venue(Struct, frozen=True, kw_only=True):
     """How many connections may serve the same depth stream at once (1: the ids do not allow
     more)."""
     codec: Callable[[Any], Any]
-    """Makes the compiled codec from the market segment's memory (see
-    ``_speedups.codec_<name>``)."""
+    """Makes the compiled codec of a market segment (see ``_speedups.codec_<name>``)."""
 
     instruments_request: Callable[[], Request]
     instruments: Callable[[bytes], Listing]

@@ -13,9 +13,9 @@ from connector.venues.contract import Channel, Pool, Request, Subscription, Venu
 __all__ = ["VENUE"]
 
 
-def _codec(memory: Any) -> Any:
+def _codec(segment: Any) -> Any:
     module = importlib.import_module("connector._speedups.codec_binance_usdm")
-    return module.BinanceUsdmCodec(memory)
+    return module.BinanceUsdmCodec(segment)
 
 
 def _pools_of(body: bytes) -> tuple[Pool, ...]:

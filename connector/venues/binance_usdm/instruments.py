@@ -186,8 +186,13 @@ def wire_instrument(symbol: str, snapshot: bytes) -> Instrument:
 
     The scale is the wire's number of decimals (finer where that fits), the grid the greatest
     common divisor of the snapshot's prices."""
-    found = _SNAPSHOT.decode(snapshot)
+    try:
+        found = _SNAPSHOT.decode(snapshot)
+    except RecursionError:
+        raise ValueError(f"{symbol}: nested too deeply") from None
     levels = [level for side in (found.bids, found.asks) for level in side]
+    if any(len(level) < 2 for level in levels):
+        raise ValueError(f"{symbol}: a level without price or quantity")
     prices = [text(level[0]) for level in levels]
     sizes = [text(level[1]) for level in levels]
     price_digits = max(map(decimals, prices), default=LEAST_EXPONENT)

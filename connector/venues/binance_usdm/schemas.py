@@ -71,8 +71,9 @@ def truth(raw: Raw, name: str) -> bool:
 
 
 def decimals(value: str) -> int:
-    """How many decimals a number is written with: 2 for ``0.10``."""
-    return len(value.partition(".")[2])
+    """How many decimals a number is written with: 2 for ``0.10``, 7 for ``1e-7``."""
+    mantissa, _, power = value.lower().partition("e")
+    return max(0, len(mantissa.partition(".")[2]) - int(power or 0))
 
 
 class Frame(Struct):
