@@ -72,7 +72,7 @@ def test_it_runs_as_a_command(recordings):
     done = subprocess.run([*command, "--digest"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
-    assert list(json.loads(line)) == "applied u bid ask nb na top20 full".split()
+    assert list(json.loads(line)) == ["applied", "u", "bid", "ask", "nb", "na", "top20", "full"]
     summary = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "BTCUSDT: 206 depth messages" in summary.stdout
 

@@ -67,7 +67,7 @@ def test_a_line_without_stamp_has_the_time_of_the_one_before(tmp_path):
 def test_an_unknown_line_is_an_error_with_file_and_number(tmp_path, odd):
     path = tmp_path / "odd.log"
     path.write_bytes(b"1721347021 {}\n" + odd + b"\n")
-    with pytest.raises(RecordingError, match=rf"odd\.log:2: "):
+    with pytest.raises(RecordingError, match=r"odd\.log:2: "):
         list(read([path]))
 
 
