@@ -134,10 +134,12 @@ cdef inline const RecordHeader* ring_peek(RingView* view) noexcept nogil:
         return record
 
 
-# How many bytes of a peeked record may be copied: its length, never past the end of the ring whatever it reads.
+# How many bytes of a peeked record may be copied: its length, within the ring whatever it reads.
 cdef inline uint64_t ring_length(const RingView* view, const RecordHeader* record) noexcept nogil:
     cdef uint64_t length = record.length
     cdef uint64_t most = view.capacity - (view.position & (view.capacity - 1))
+    if most > view.capacity >> 3:
+        most = view.capacity >> 3
     return length if length <= most else most
 
 

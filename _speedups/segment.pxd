@@ -4,10 +4,17 @@ from .layout cimport Budget, Histogram, InstrumentEntry, InstrumentStats, Segmen
 from .ring cimport Ring
 
 
+# Counts the forks this process is a child of: what was mapped before is gone.
+cdef const uint64_t* fork_counter() noexcept nogil
+
+
 cdef class Mapping:               # a shared mapping of a file descriptor; unmapped when the object goes
     cdef char* base
     cdef readonly size_t size
     cdef readonly bint writable
+    cdef bint kept                # the mapping is inherited by a fork
+    cdef uint64_t forks           # what the counter stood at
+    cdef bint lost(self) noexcept # a forked child has no such mapping any more
 
 
 cdef class Segment:               # the market segment as its one writer maps it

@@ -32,6 +32,25 @@ cdef extern from "sys/mman.h" nogil:
 
 ABI_HASH = CONNECTOR_ABI_HASH
 
+cdef extern from *:
+    """
+    #include <pthread.h>
+    static uint64_t connector_forks;
+    static void connector_forked(void) { connector_forks++; }
+    static int connector_watch_forks(void) { return pthread_atfork(0, 0, connector_forked); }
+    """
+    const uint64_t connector_forks
+    int connector_watch_forks() nogil
+
+
+if connector_watch_forks() != 0:
+    raise MemoryError("pthread_atfork")
+
+
+cdef const uint64_t* fork_counter() noexcept nogil:
+    return &connector_forks
+
+
 cdef enum:
     PAGE = 4096
     SEAL_SEAL = 0x01
@@ -63,11 +82,16 @@ cdef class Mapping:
         self.base = <char*>base
         self.size = size
         self.writable = writable
+        self.kept = keep_in_fork
+        self.forks = connector_forks
         if not keep_in_fork:
             madvise(base, size, MADV_DONTFORK)
 
+    cdef bint lost(self) noexcept:
+        return not self.kept and self.forks != connector_forks
+
     def __dealloc__(self):
-        if self.base != NULL:
+        if self.base != NULL and not self.lost():  # the child may have something else there by now
             munmap(self.base, self.size)
 
     @property
@@ -76,6 +100,8 @@ cdef class Mapping:
         return <uintptr_t>self.base
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
+        if self.lost():
+            raise BufferError("shared memory is not inherited by a fork: attach again in the child")
         PyBuffer_FillInfo(buffer, self, self.base, self.size, not self.writable, flags)
 
 

@@ -5,6 +5,68 @@ Two paths, and everything else serves them::
     market   socket → listener → codec → book → market ring + top table → strategy
     orders   strategy → command ring → gateway → risk → encode+sign → wire
              wire → tracker → journal → report ring → strategy
+
+A strategy::
+
+    import connector
+
+    with connector.attach(strategy="demo") as session:
+        btc = session.instruments["BinanceU", "BTCUSDT"]
+        for event in session:                      # spins; session.wait() sleeps on the doorbell
+            if isinstance(event, connector.Trade) and event.instrument is btc:
+                print(event.price, event.qty, session.top(btc).bbo().bid_price)
 """
 
 __version__ = "0.1.0"
+
+from connector._speedups.cells import Top, TopBbo, TopLevels, TopTrade
+from connector._speedups.events import (
+    Bbo,
+    BookDelta,
+    Event,
+    FeedState,
+    Instrument,
+    InstrumentChange,
+    MarkPrice,
+    Trade,
+    Unknown,
+)
+from connector._speedups.reader import FullBook, RecordView
+from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
+from connector.ipc.client import Instruments, Session, attach
+from connector.model.instrument import ContractType, Status
+from connector.model.records import RecordType, Side
+from connector.model.states import FeedKind, Reason, State
+
+__all__ = [
+    "AttachError",
+    "Bbo",
+    "BookDelta",
+    "ConnectorError",
+    "ContractType",
+    "EpochChanged",
+    "Event",
+    "FeedKind",
+    "FeedState",
+    "FullBook",
+    "Instrument",
+    "InstrumentChange",
+    "Instruments",
+    "MarkPrice",
+    "Reason",
+    "RecordType",
+    "RecordView",
+    "Session",
+    "Side",
+    "Stalled",
+    "State",
+    "Status",
+    "Top",
+    "TopBbo",
+    "TopLevels",
+    "TopTrade",
+    "Trade",
+    "Unknown",
+    "__version__",
+    "attach",
+]

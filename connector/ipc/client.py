@@ -1,0 +1,376 @@
+"""The strategy's side: attach to the daemon of this machine and read its markets through shared memory.
+
+Records, the top table and whole books come from memory (``connector._speedups.reader``); this file
+adds the control socket: attaching, whole books on request, noticing that the daemon is gone,
+attaching again.
+"""
+
+import array
+import contextlib
+import mmap
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import orjson
+
+from connector._speedups import events
+from connector._speedups.cells import Top
+from connector._speedups.events import Event, Instrument
+from connector._speedups.reader import FullBook, MarketReader
+from connector._speedups.segment import ABI_HASH
+from connector._speedups.segment import Mapping as SharedMapping
+from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
+from connector.ipc.counters import Counters
+from connector.ipc.segments import PAGE, read_book
+from connector.model.instrument import ContractType, Status
+from connector.model.paths import control_socket, runtime_directory
+from connector.model.records import Side
+from connector.model.states import FeedKind, Reason, State
+
+if TYPE_CHECKING:
+    import asyncio
+
+STALLED_NS = 100_000_000
+"""A cell that cannot be copied for this long has a writer that was stopped half-way."""
+FAIRNESS = 256
+"""Events ``stream()`` hands out before other tasks get a turn."""
+
+events.use_enums(
+    state=State, side=Side, kind=FeedKind, reason=Reason, status=Status, contract=ContractType
+)
+
+
+class Instruments(Mapping[Any, Instrument]):
+    """The daemon's instruments: by index, by (exchange, symbol), or by symbol when only one exchange has it.
+
+    Grows while one polls; symbols are case-sensitive, exchange names are not.
+    """
+
+    def __init__(self, reader: MarketReader) -> None:
+        self._reader = reader
+
+    def __getitem__(self, key: int | str | tuple[str, str]) -> Instrument:
+        listed = self._reader.listed_now()
+        if isinstance(key, int):
+            if not 0 <= key < len(listed):
+                raise KeyError(key)
+            return listed[key]
+        exchange, symbol = key if isinstance(key, tuple) else (None, key)
+        found = [
+            instrument
+            for instrument in listed
+            if instrument.symbol == symbol
+            and (exchange is None or instrument.exchange.lower() == exchange.lower())
+        ]
+        if len(found) > 1:
+            names = ", ".join(instrument.exchange for instrument in found)
+            raise KeyError(f"{symbol} is listed by {names}: ask for (exchange, symbol)")
+        if not found:
+            raise KeyError(key)
+        return found[0]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter([(i.exchange, i.symbol) for i in self._reader.listed_now()])
+
+    def __len__(self) -> int:
+        return len(self._reader.listed_now())
+
+
+class Session(MarketReader):
+    """One attachment to the daemon. Made by ``connector.attach()``; use it in one thread, and as a context manager.
+
+    ``poll()`` never waits, iterating spins, ``wait()`` and ``stream()`` sleep. EpochChanged means
+    that the daemon is gone: ``reattach()`` waits for the next one. A forked child cannot use it and
+    has to attach for itself.
+    """
+
+    def __init__(self, strategy: str, runtime_dir: Path, timeout: float) -> None:
+        self.strategy = strategy
+        """The name the daemon knows this session by."""
+        self.runtime_dir = runtime_dir
+        self.number = 0
+        """The daemon's number of this session."""
+        self.daemon_version = ""
+        self.daemon_pid = 0
+        self.counters: Counters
+        """The daemon's counters and latency histograms."""
+        self.instruments = Instruments(self)
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+        self._eventfd = -1
+        self._requests = 0
+        self._owner = os.getpid()
+        self._was_attached = False
+
+    # -- life
+
+    def _attach(self, patience: float) -> None:
+        """Connect, trying for ``patience`` seconds while no daemon is there."""
+        path = control_socket(self.runtime_dir)
+        until = time.monotonic() + patience
+        while True:
+            control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+            control.settimeout(self._timeout)
+            try:
+                control.connect(os.fspath(path))
+                self._handshake(control)
+            except (FileNotFoundError, ConnectionError, BlockingIOError) as error:
+                control.close()
+                if time.monotonic() >= until:
+                    raise AttachError(
+                        f"no daemon at {path} ({error.strerror or error}); start one with "
+                        "`connector run`, or name its --runtime-dir"
+                    ) from None
+                time.sleep(0.02)
+            except PermissionError:
+                control.close()
+                raise AttachError(f"uid {os.geteuid()} may not open {path}") from None
+            except TimeoutError:
+                control.close()
+                raise AttachError(f"the daemon at {path} does not answer") from None
+            except BaseException:
+                control.close()
+                raise
+            else:
+                return
+
+    def _handshake(self, control: socket.socket) -> None:
+        from connector import __version__
+
+        hello = {
+            "abi_hash": f"{ABI_HASH:016x}",
+            "strategy": self.strategy,
+            "version": __version__,
+            "kind": "market",
+            "resume": 0,
+        }
+        control.send(orjson.dumps(hello))
+        answer, fds = receive(control)
+        try:
+            if not answer.get("ok"):
+                raise AttachError(str(answer.get("error")))
+            if len(fds) != 4:
+                raise AttachError(f"the daemon sent {len(fds)} descriptors instead of 4")
+            market, up, _, eventfd = fds
+            memory = SharedMapping(market, int(answer["segment_bytes"]), populate=True)
+            try:
+                self.open(memory, SharedMapping(up, PAGE, writable=True), control.fileno(), eventfd)
+            except ValueError as error:
+                raise AttachError(str(error)) from None
+            fds.remove(eventfd)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        self._socket, self._eventfd = control, eventfd
+        self.counters = Counters(memory)
+        self.number, self.daemon_pid = int(answer["session"]), int(answer["pid"])
+        self.daemon_version = str(answer.get("version", ""))
+        self._was_attached = True
+
+    def close(self) -> None:
+        """Leave the daemon; nothing of this session can be used afterwards but ``reattach()``."""
+        self.shut()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._eventfd >= 0:
+            os.close(self._eventfd)
+            self._eventfd = -1
+
+    def reattach(self, patience: float = 10.0) -> None:
+        """Attach to the daemon that runs now, waiting up to ``patience`` seconds for one.
+
+        Counts of lost and received records begin again; instruments and books asked for before
+        belong to the old daemon: ask again. Raises AttachError when there is none.
+        """
+        self._check_owner()
+        self.close()
+        self.forget_books()
+        self._attach(patience)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self.close()
+
+    @property
+    def attached(self) -> bool:
+        """Does this session still have its daemon's memory? (``poll()`` finds out that it is gone.)"""
+        return self._socket is not None
+
+    def fileno(self) -> int:
+        """The doorbell's descriptor, for an event loop of your own (see ``fall_asleep``, ``wake_up``)."""
+        return self._eventfd
+
+    # -- reading
+
+    async def stream(self) -> AsyncIterator[Event]:
+        """Events for an asyncio loop; sleeps on the doorbell while there are none."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        handed = 0
+        while True:
+            event = self.poll()
+            if event is not None:
+                yield event
+                handed += 1
+                if handed % FAIRNESS == 0:
+                    await asyncio.sleep(0)
+            elif self.fall_asleep():
+                try:
+                    await self._rung(loop)
+                finally:
+                    self.wake_up()
+
+    async def _rung(self, loop: "asyncio.AbstractEventLoop") -> None:
+        """Until the doorbell or the control socket has something to say."""
+        assert self._socket is not None
+        woken = loop.create_future()
+
+        def wake() -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        control = self._socket.fileno()
+        loop.add_reader(self._eventfd, wake)
+        loop.add_reader(control, wake)
+        try:
+            await woken
+        finally:
+            loop.remove_reader(self._eventfd)
+            loop.remove_reader(control)
+        self.check_alive()
+
+    def top(self, instrument: Instrument | str | int | tuple[str, str]) -> Top:
+        """The top table of an instrument: best bid and ask, last trade, twenty levels, as of the call."""
+        return Top(self, self._find(instrument))
+
+    def book(self, instrument: Instrument | str | int | tuple[str, str]) -> FullBook:
+        """The whole book of an instrument, kept up to date by ``poll()``, ``wait()``, ``stream()``, iteration."""
+        return self.keep_book(self._find(instrument))
+
+    def _find(self, instrument: Instrument | str | int | tuple[str, str]) -> Instrument:
+        return instrument if isinstance(instrument, Instrument) else self.instruments[instrument]
+
+    # -- control socket
+
+    def request(self, request: str, **fields: Any) -> dict[str, Any]:
+        """Ask the daemon: ``ping``, ``sessions``, ``state``. ConnectorError with its words when it refuses."""
+        answer, fds = self._ask({"request": request, **fields})
+        for fd in fds:
+            os.close(fd)
+        if not answer.get("ok"):
+            raise ConnectorError(str(answer.get("error")))
+        return answer
+
+    def fetch_book(self, index: int) -> tuple[int, int, int, int, bytes, bytes] | None:
+        answer, fds = self._ask({"request": "book", "instrument": index})
+        try:
+            if not answer.get("ok"):
+                return None
+            found, sequence, image = read_book(fds[0])
+            if found != index:
+                raise ConnectorError(f"asked for the book of {index}, got that of {found}")
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return sequence, image.state, image.update_id, image.venue_ns, image.bids, image.asks
+
+    def _ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        self.touch()
+        assert self._socket is not None
+        self._requests += 1
+        message["id"] = self._requests
+        try:
+            self._socket.send(orjson.dumps(message))
+            while True:
+                answer, fds = receive(self._socket)
+                if answer.get("id") == self._requests:
+                    return answer, fds
+                for fd in fds:  # the answer to a question that was given up
+                    os.close(fd)
+        except ConnectionError:
+            self.ended()
+        except TimeoutError:
+            raise Stalled("the daemon does not answer on its control socket") from None
+
+    # -- what the reader asks of us
+
+    def ended(self) -> NoReturn:
+        self.close()
+        raise EpochChanged("the daemon ended or dropped this session: reattach()")
+
+    def unusable(self) -> NoReturn:
+        self._check_owner()
+        if not self._was_attached:
+            raise AttachError("not attached")
+        raise EpochChanged("this session is closed: reattach()")
+
+    def stalled(self) -> None:
+        now = time.monotonic_ns()
+        if not self.stalled_since_ns:
+            self.stalled_since_ns = now
+        self.check_alive()
+        if now - self.stalled_since_ns > STALLED_NS:
+            self.stalled_since_ns = 0
+            age_ms = self.heartbeat_age_ns // 1_000_000
+            raise Stalled(
+                f"the daemon stopped half-way through a write; last heartbeat {age_ms} ms ago"
+            )
+
+    def _check_owner(self) -> None:
+        if os.getpid() != self._owner:
+            raise AttachError("a session does not survive a fork: attach() again in the child")
+
+
+def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One answer and its descriptors, all close-on-exec; ConnectionError at the end of the connection."""
+    room = socket.CMSG_SPACE(8 * 4)
+    data, ancillary, flags, _ = control.recvmsg(1 << 20, room, socket.MSG_CMSG_CLOEXEC)
+    fds = array.array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+    found = list(fds)
+    try:
+        if not data:
+            raise ConnectionResetError("the daemon closed the connection")
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise ConnectorError("an answer of the daemon was cut short (out of descriptors?)")
+        answer = orjson.loads(data)
+        if not isinstance(answer, dict):
+            raise ConnectorError("an answer of the daemon is not an object")
+    except BaseException:
+        for fd in found:
+            os.close(fd)
+        raise
+    return answer, found
+
+
+def attach(
+    strategy: str,
+    runtime_dir: str | Path | None = None,
+    *,
+    patience: float = 0.0,
+    timeout: float = 5.0,
+) -> Session:
+    """Attach to the daemon of this machine under a name of 1 to 64 letters, digits, ``.``, ``_`` or ``-``.
+
+    ``runtime_dir``: where its control socket is; by default ``$CONNECTOR_RUNTIME_DIR``,
+    ``$RUNTIME_DIRECTORY``, ``$XDG_RUNTIME_DIR/connector`` or ``/tmp/connector-$UID``. ``patience``:
+    seconds to wait for a daemon that is not there yet. ``timeout``: seconds it may take to answer.
+    Raises AttachError, which says why.
+    """
+    session = Session(strategy, runtime_directory(str(runtime_dir or "")), timeout)
+    session._attach(patience)
+    return session

@@ -1,0 +1,65 @@
+"""Read the daemon's counters, histograms and budgets from shared memory; readers cannot slow it down."""
+
+import struct
+
+from msgspec import Struct
+
+from connector._speedups.segment import Mapping
+from connector.model.counters import Counter, Hop
+from connector.model.histogram import BUCKETS, Percentiles, summarize
+from connector.model.records import fields
+
+_OFFSETS = struct.Struct("<12Q")
+_HISTOGRAM_WORDS = 8 + BUCKETS
+_STATS_WORDS = 16
+_BUDGET_WORDS = 8
+_STATS = [field.name for field in fields("InstrumentStats") if not field.length]
+
+
+class Budget(Struct, frozen=True):
+    """One rate budget."""
+
+    used: int
+    limit: int
+    window_ns: int
+    resets_ns: int
+
+
+class Counters:
+    """Counts since the daemon started; every word is read whole, several are not one moment."""
+
+    def __init__(self, memory: Mapping) -> None:
+        header = _OFFSETS.unpack_from(memory, 0)
+        self._words = memoryview(memory).cast("Q")
+        self._stats, _, self._counters, self._histograms, self._budgets = (
+            offset // 8 for offset in header[7:12]
+        )
+
+    def __getitem__(self, counter: Counter) -> int:
+        return self._words[self._counters + int(counter.value)]
+
+    def all(self) -> dict[Counter, int]:
+        """Every counter."""
+        return {counter: self[counter] for counter in Counter}
+
+    def latency(self, hop: Hop) -> Percentiles:
+        """The latencies of one hop."""
+        start = self._histograms + int(hop.value) * _HISTOGRAM_WORDS
+        _, sum_ns, max_ns = self._words[start : start + 3]
+        buckets = self._words[start + 8 : start + _HISTOGRAM_WORDS].tolist()
+        return summarize(buckets, sum_ns, max_ns)
+
+    def buckets(self, hop: Hop) -> list[int]:
+        """The raw buckets of one hop, so that two readings can be subtracted."""
+        start = self._histograms + int(hop.value) * _HISTOGRAM_WORDS
+        return self._words[start + 8 : start + _HISTOGRAM_WORDS].tolist()
+
+    def instrument(self, index: int) -> dict[str, int]:
+        """One instrument's counts, by the names of ``InstrumentStats``."""
+        start = self._stats + index * _STATS_WORDS
+        return dict(zip(_STATS, self._words[start : start + len(_STATS)], strict=True))
+
+    def budget(self, index: int) -> Budget:
+        """One rate budget; ``limit`` 0: there is none of this index."""
+        start = self._budgets + index * _BUDGET_WORDS
+        return Budget(*self._words[start : start + 4])
