@@ -1,4 +1,4 @@
-"""The strategy's side: attach to the daemon of this machine and read its markets through shared memory.
+"""The strategy's side: attach to the daemon of this machine and read markets from shared memory.
 
 Records, the top table and whole books come from memory (``connector._speedups.reader``); this file
 adds the control socket: attaching, whole books on request, noticing that the daemon is gone,
@@ -7,7 +7,6 @@ attaching again.
 
 import array
 import contextlib
-import mmap
 import os
 import socket
 import time
@@ -45,7 +44,7 @@ events.use_enums(
 
 
 class Instruments(Mapping[Any, Instrument]):
-    """The daemon's instruments: by index, by (exchange, symbol), or by symbol when only one exchange has it.
+    """The daemon's instruments: by index, (exchange, symbol), or symbol when one exchange has it.
 
     Grows while one polls; symbols are case-sensitive, exchange names are not.
     """
@@ -81,7 +80,7 @@ class Instruments(Mapping[Any, Instrument]):
 
 
 class Session(MarketReader):
-    """One attachment to the daemon. Made by ``connector.attach()``; use it in one thread, and as a context manager.
+    """One attachment to the daemon, made by ``connector.attach()``, for one thread.
 
     ``poll()`` never waits, iterating spins, ``wait()`` and ``stream()`` sleep. EpochChanged means
     that the daemon is gone: ``reattach()`` waits for the next one. A forked child cannot use it and
@@ -204,11 +203,11 @@ class Session(MarketReader):
 
     @property
     def attached(self) -> bool:
-        """Does this session still have its daemon's memory? (``poll()`` finds out that it is gone.)"""
+        """Was the daemon there when last looked at? (``poll()`` looks.)"""
         return self._socket is not None
 
     def fileno(self) -> int:
-        """The doorbell's descriptor, for an event loop of your own (see ``fall_asleep``, ``wake_up``)."""
+        """The doorbell's descriptor, for a loop of your own (``fall_asleep``, ``wake_up``)."""
         return self._eventfd
 
     # -- reading
@@ -252,11 +251,11 @@ class Session(MarketReader):
         self.check_alive()
 
     def top(self, instrument: Instrument | str | int | tuple[str, str]) -> Top:
-        """The top table of an instrument: best bid and ask, last trade, twenty levels, as of the call."""
+        """The top table of an instrument: best bid and ask, last trade, twenty levels."""
         return Top(self, self._find(instrument))
 
     def book(self, instrument: Instrument | str | int | tuple[str, str]) -> FullBook:
-        """The whole book of an instrument, kept up to date by ``poll()``, ``wait()``, ``stream()``, iteration."""
+        """The whole book of an instrument; whatever hands out events keeps it up to date."""
         return self.keep_book(self._find(instrument))
 
     def _find(self, instrument: Instrument | str | int | tuple[str, str]) -> Instrument:
@@ -265,7 +264,7 @@ class Session(MarketReader):
     # -- control socket
 
     def request(self, request: str, **fields: Any) -> dict[str, Any]:
-        """Ask the daemon: ``ping``, ``sessions``, ``state``. ConnectorError with its words when it refuses."""
+        """Ask the daemon: ``ping``, ``sessions``, ``state``; ConnectorError when it refuses."""
         answer, fds = self._ask({"request": request, **fields})
         for fd in fds:
             os.close(fd)
@@ -334,7 +333,7 @@ class Session(MarketReader):
 
 
 def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """One answer and its descriptors, all close-on-exec; ConnectionError at the end of the connection."""
+    """One answer and its descriptors, close-on-exec; ConnectionError at the connection's end."""
     room = socket.CMSG_SPACE(8 * 4)
     data, ancillary, flags, _ = control.recvmsg(1 << 20, room, socket.MSG_CMSG_CLOEXEC)
     fds = array.array("i")
@@ -364,7 +363,7 @@ def attach(
     patience: float = 0.0,
     timeout: float = 5.0,
 ) -> Session:
-    """Attach to the daemon of this machine under a name of 1 to 64 letters, digits, ``.``, ``_`` or ``-``.
+    """Attach to this machine's daemon under a name of 1 to 64 letters, digits, ``.``, ``_``, ``-``.
 
     ``runtime_dir``: where its control socket is; by default ``$CONNECTOR_RUNTIME_DIR``,
     ``$RUNTIME_DIRECTORY``, ``$XDG_RUNTIME_DIR/connector`` or ``/tmp/connector-$UID``. ``patience``:

@@ -1,4 +1,4 @@
-"""Read the daemon's counters, histograms and budgets from shared memory; readers cannot slow it down."""
+"""Read the daemon's counters, histograms and budgets from shared memory."""
 
 import struct
 
@@ -36,7 +36,7 @@ class Counters:
         )
 
     def __getitem__(self, counter: Counter) -> int:
-        return self._words[self._counters + int(counter.value)]
+        return int(self._words[self._counters + int(counter.value)])
 
     def all(self) -> dict[Counter, int]:
         """Every counter."""
