@@ -17,8 +17,6 @@ A strategy::
                 print(event.price, event.qty, session.top(btc).bbo().bid_price)
 """
 
-__version__ = "0.1.0"
-
 from connector._speedups.cells import Top, TopBbo, TopLevels, TopTrade
 from connector._speedups.events import (
     Bbo,
@@ -37,6 +35,7 @@ from connector.ipc.client import Instruments, Session, attach
 from connector.model.instrument import ContractType, Status
 from connector.model.records import RecordType, Side
 from connector.model.states import FeedKind, Reason, State
+from connector.model.version import __version__
 
 __all__ = [
     "AttachError",

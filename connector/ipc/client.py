@@ -29,6 +29,7 @@ from connector.model.instrument import ContractType, Status
 from connector.model.paths import control_socket, runtime_directory
 from connector.model.records import Side
 from connector.model.states import FeedKind, Reason, State
+from connector.model.version import __version__
 
 if TYPE_CHECKING:
     import asyncio
@@ -138,8 +139,6 @@ class Session(MarketReader):
                 return
 
     def _handshake(self, control: socket.socket) -> None:
-        from connector import __version__
-
         hello = {
             "abi_hash": f"{ABI_HASH:016x}",
             "strategy": self.strategy,
