@@ -6,6 +6,7 @@ for asks and minus the tick for bids, so that on both sides the best level comes
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -137,15 +138,22 @@ class SymbolState:
     def put(self, side: int, key: int, lots: int) -> None:
         """Change one level under the next update id of the venue and note it in every window."""
         self.sides[side].put(key, lots)
-        self.update_id = update_id = self.venue.next_id()
+        self.commit((key,) if side == BID else (), (key,) if side == ASK else ())
+
+    def commit(self, bids: Sequence[int], asks: Sequence[int]) -> None:
+        """Give ids to changes already made in the ladders, one each, and note their keys.
+
+        A key may be named without a change: a level that came and went between two messages.
+        """
+        count = len(bids) + len(asks)
+        if not count:
+            return
+        self.update_id = self.venue.take_ids(count)
         for window in self.windows.values():
             if not window.first_id:
-                window.first_id = update_id
-            window.touched[side].add(key)
-
-    def touch(self, side: int, key: int) -> None:
-        """A level came and went between two cuts: streams name it, the book does not change."""
-        self.put(side, key, self.sides[side].lots.get(key, 0))
+                window.first_id = self.update_id - count + 1
+            window.touched[BID].update(bids)
+            window.touched[ASK].update(asks)
 
     def window(self, period_ms: int) -> Window:
         """The window of the diff stream of that speed; opened on first use."""
@@ -227,8 +235,9 @@ class Exchange:
         self.listings = {listing.symbol: listing for listing in listings}
         self._id = first_id
 
-    def next_id(self) -> int:
-        self._id += 1
+    def take_ids(self, count: int) -> int:
+        """Hand out that many ids in a row; returns the last."""
+        self._id += count
         return self._id
 
     def skip(self, ids: int) -> None:

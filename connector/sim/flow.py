@@ -168,63 +168,64 @@ class Flow:
                 ladder.keys.append(key)
                 ladder.lots[key] = self._lots[self._bits(11)]
                 key += 1 + int(rng.expovariate(1.0) * (0.6 + (rank / 250) ** 1.6))
-        state.update_id = state.bbo_id = state.venue.next_id()
+        state.update_id = state.bbo_id = state.venue.take_ids(1)
         for _ in range(20):  # an old snapshot must be able to be older than anything streamed
             self._depth()
 
     def _depth(self) -> bool:
-        state, bits = self.state, self._bits
-        put, ranks, lots = state.put, _RANKS, self._lots
-        sides = state.sides
+        """A message's worth of changes behind the touch, and sometimes a move of it."""
+        state, bits, lots = self.state, self._bits, self._lots
         low, high = int(self.levels * 0.9), int(self.levels * 1.15)
+        touched: tuple[list[int], list[int]] = ([], [])
         for _ in range(_SIZES[bits(10)]):
             draw = bits(32)
             side = draw & 1
-            ladder = sides[side]
-            keys = ladder.keys
-            rank = ranks[(draw >> 1) & 4095]
+            ladder = state.sides[side]
+            keys, there = ladder.keys, ladder.lots
+            rank = _RANKS[(draw >> 1) & 4095]
             size = len(keys)
             if rank >= size:
                 rank = 1 + rank % (size - 1)
             key = keys[rank]
             operation = _OPERATIONS[(draw >> 13) & 255]
-            if operation == INSERT:
-                operation = INSERT if size < high else DELETE
-            elif operation == DELETE:
-                operation = DELETE if size > low else INSERT
-            if operation == UPDATE:
-                put(side, key, lots[draw >> 21])
-            elif operation == REPEAT:
-                put(side, key, ladder.lots[key])
-            elif operation == DELETE:
-                put(side, key, 0)
-            else:
-                free = self._free(keys, rank, size)
+            if operation == INSERT and size >= high:
+                operation = DELETE
+            elif operation == DELETE and size <= low:
+                operation = INSERT
+            if operation == DELETE:
+                del keys[rank], there[key]
+            elif operation == UPDATE:
+                there[key] = lots[draw >> 21]
+            elif operation != REPEAT:
+                rank, free = self._free(keys, rank, size)
                 if free is None:
-                    put(side, key, lots[draw >> 21])
-                elif operation == INSERT:
-                    put(side, free, lots[draw >> 21])
+                    there[key] = lots[draw >> 21]
                 else:
-                    state.touch(side, free)
+                    key = free
+                    if operation == INSERT:
+                        keys.insert(rank, key)
+                        there[key] = lots[draw >> 21]
+            touched[side].append(key)
+        state.commit(*touched)
         if self._random.random() < 0.035:
             self._move(BID if self._random.random() < 0.5 + self._drift * 0.002 else ASK)
             return True
         return False
 
-    def _free(self, keys: list[int], rank: int, size: int) -> int | None:
-        """A key without a level right behind ``rank``, or behind one of the next ranks tried."""
+    def _free(self, keys: list[int], rank: int, size: int) -> tuple[int, int | None]:
+        """A key without a level behind ``rank`` or one of the next ranks tried, and its index."""
         for _ in range(6):
             if rank + 1 >= size:
-                return self._worst(keys)
+                return size, self._worst(keys)
             gap = keys[rank + 1] - keys[rank]
             if gap > 1:
-                return keys[rank] + 1 + self._bits(16) % (gap - 1)
+                return rank + 1, keys[rank] + 1 + self._bits(16) % (gap - 1)
             rank += 1 + rank // 2
-        return None
+        return 0, None
 
     def _worst(self, keys: list[int]) -> int | None:
         key = keys[-1] + 1 + self._bits(6)
-        limit = 0 if key < 0 or keys[0] < 0 else self.state.listing.start_tick * 20
+        limit = 0 if keys[0] < 0 else self.state.listing.start_tick * 20
         return key if key < limit else None
 
     def _touch(self) -> bool:

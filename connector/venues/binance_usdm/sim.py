@@ -24,39 +24,41 @@ MAX_STREAMS = 1024
 class Texts:
     """Writes one symbol's ticks and lots as the venue does: fixed decimals, trailing zeros kept."""
 
-    __slots__ = ("_heads", "_price_digits", "_qty_digits", "_step", "_tails", "_tick")
+    __slots__ = ("_price_digits", "_prices", "_qtys", "_qty_digits", "_step", "_tick")
 
     CACHED = 200_000
 
     def __init__(self, price_digits: int, tick: int, qty_digits: int, step: int) -> None:
         self._price_digits, self._tick = price_digits, tick
         self._qty_digits, self._step = qty_digits, step
-        self._heads: dict[int, str] = {}
-        self._tails: dict[int, str] = {}
+        self._prices: dict[int, str] = {}
+        self._qtys: dict[int, str] = {}
 
     def price(self, tick: int) -> str:
-        return decimal(tick * self._tick, self._price_digits)
+        text = self._prices.get(tick)
+        if text is None:
+            if len(self._prices) > self.CACHED:
+                self._prices.clear()
+            text = self._prices[tick] = decimal(tick * self._tick, self._price_digits)
+        return text
 
     def qty(self, lots: int) -> str:
-        return decimal(lots * self._step, self._qty_digits)
+        text = self._qtys.get(lots)
+        if text is None:
+            if len(self._qtys) > self.CACHED:
+                self._qtys.clear()
+            text = self._qtys[lots] = decimal(lots * self._step, self._qty_digits)
+        return text
 
     def levels(self, levels: Iterable[tuple[int, int]]) -> str:
         """``["28145.10","3.868"],...`` of (tick, lots) pairs."""
-        heads, tails = self._heads, self._tails
-        parts = []
-        for tick, lots in levels:
-            head = heads.get(tick)
-            if head is None:
-                if len(heads) > self.CACHED:
-                    heads.clear()
-                head = heads[tick] = f'["{self.price(tick)}","'
-            tail = tails.get(lots)
-            if tail is None:
-                if len(tails) > self.CACHED:
-                    tails.clear()
-                tail = tails[lots] = f'{self.qty(lots)}"]'
-            parts.append(head + tail)
-        return ",".join(parts)
+        prices, qtys, price, qty = self._prices, self._qtys, self.price, self.qty
+        return ",".join(
+            [
+                f'["{prices.get(tick) or price(tick)}","{qtys.get(lots) or qty(lots)}"]'
+                for tick, lots in levels
+            ]
+        )
 
 
 def decimal(units: int, digits: int) -> str:
