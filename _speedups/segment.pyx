@@ -12,6 +12,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from libc.errno cimport errno
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t, uint16_t, uintptr_t
 from libc.string cimport memcpy, memset
+from posix.unistd cimport close
 
 from .atomics cimport load_relaxed, monotonic_ns, store_relaxed, store_release
 from .histogram cimport histogram_add
@@ -221,7 +222,7 @@ cdef class Segment:
 
     def __dealloc__(self):
         if self.header != NULL:
-            os.close(self.fd)
+            close(self.fd)            # the module `os` may be gone when the interpreter ends
 
     @property
     def size(self):

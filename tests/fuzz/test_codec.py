@@ -1,0 +1,113 @@
+"""Mutated frames between two forbidden pages: one byte read outside them would end the process.
+
+``FUZZ_SECONDS`` sets how long it goes on (default 3)."""
+
+import ctypes
+import json
+import mmap
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.venues.binance_usdm.market import decode
+from tests.reference.decoding import Decoder, instrument
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "binance_usdm" / "frames.jsonl"
+FRAMES = [json.loads(line)["raw"].encode() for line in GOLDEN.read_text().splitlines()]
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "3"))
+PAGE = mmap.PAGESIZE
+ROOM = 16
+"""Pages a frame may fill."""
+PROT_NONE = 0
+TELLING = b'"\\,:[]{}0123456789.-+eE \n\0\xff'
+
+
+class Cage:
+    """Memory with a forbidden page on both sides."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, (ROOM + 2) * PAGE)
+        self._pin = ctypes.c_char.from_buffer(self._map)
+        base = ctypes.addressof(self._pin)
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        for page in (0, ROOM + 1):
+            address = ctypes.c_void_p(base + page * PAGE)
+            assert protect(address, ctypes.c_size_t(PAGE), PROT_NONE) == 0
+        self._view = memoryview(self._map)
+
+    def at_the_end(self, frame: bytes) -> memoryview:
+        return self._put((ROOM + 1) * PAGE - len(frame), frame)
+
+    def at_the_start(self, frame: bytes) -> memoryview:
+        return self._put(PAGE, frame)
+
+    def _put(self, at: int, frame: bytes) -> memoryview:
+        self._view[at : at + len(frame)] = frame
+        return self._view[at : at + len(frame)]
+
+
+@pytest.fixture(scope="module")
+def cage() -> Cage:
+    return Cage()
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Decoder:
+    return Decoder(*[instrument(name) for name in ("BTCUSDT", "ETHUSDT", "SUSHIUSDT")])
+
+
+def mutants(seed: int) -> Iterator[bytes]:
+    """Without end."""
+    chance = random.Random(seed)
+    while True:
+        frame = bytearray(chance.choice(FRAMES))
+        for _ in range(chance.choice((0, 1, 1, 1, 2, 2, 3, 8))):
+            if not frame:
+                break
+            at = chance.randrange(len(frame))
+            match chance.randrange(6):
+                case 0:
+                    frame[at] = chance.choice(TELLING)
+                case 1:
+                    frame[at] = chance.randrange(256)
+                case 2:
+                    del frame[at : at + chance.randrange(1, 40)]
+                case 3:
+                    frame[at:at] = frame[chance.randrange(len(frame)) :][: chance.randrange(40)]
+                case 4:
+                    frame[at:at] = bytes([chance.choice(TELLING)]) * chance.choice((1, 1, 2, 30))
+                case 5:
+                    del frame[at:]
+        yield bytes(frame[: ROOM * PAGE])
+
+
+def test_no_byte_outside_a_frame_is_read(cage: Cage, decoder: Decoder) -> None:
+    able = decoder.codec.quick
+    for frame in FRAMES:
+        for length in range(len(frame) + 1):
+            for quick in {able, False}:
+                decoder.codec.quick = quick
+                decoder.codec.decode(cage.at_the_end(frame[:length]), 0, 0)
+        decoder.codec.quick = able
+        decoder.codec.decode(cage.at_the_start(frame), 0, 0)
+
+
+def test_mutants_are_read_as_the_oracle_reads_them_or_left(cage: Cage, decoder: Decoder) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    until = time.monotonic() + SECONDS
+    taken = tried = 0
+    for frame in mutants(seed):
+        if time.monotonic() > until:
+            break
+        tried += 1
+        decoder.codec.decode(cage.at_the_start(frame), 0, 0)
+        decoder.codec.decode(cage.at_the_end(frame), 0, 0)
+        event = decoder.read(frame)
+        if event is not None:
+            taken += 1
+            assert event == decode(frame, decoder.scales), f"seed {seed}, mutant {tried}: {frame!r}"
+    assert taken > tried // 20 > 0
