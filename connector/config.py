@@ -77,6 +77,8 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
         Channel.MARK_PRICE,
     )
     """The book, the best of it, the trades and the mark: what nearly every strategy reads."""
+    quiet_ms: Annotated[int, Meta(ge=1)] | None = None
+    """Silence after which a stream counts as stale; none: what the venue's pace suggests."""
     required: bool = True
     """READY waits for these; the others may come later."""
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from connector.protocol.ratelimit import RollingWindow
 from connector.venues.contract import Control, Limits, Subscription
 
 ACK_NS = 10_000_000_000
 """A venue answers a control message in milliseconds; after ten seconds the connection is not worth
 keeping."""
-RESERVED_MESSAGES = 2
-"""Kept out of the message window for pongs: a venue may count them, and a late pong costs the
+RESERVED_MESSAGES = 1
+"""Kept out of the message window for a pong: a venue may count it, and a late one costs the
 connection."""
 
 
@@ -76,13 +77,14 @@ class Session:
         self._limits = limits
         self._first_message_ns = first_message_ns
         self._queue: deque[tuple[bool, list[Subscription]]] = deque()
-        self._sent: deque[int] = deque()
+        self._window = RollingWindow(max(1, limits.messages - RESERVED_MESSAGES), limits.window_ns)
         self._pending: dict[int, _Batch] = {}
         self._request_id = 0
         self.wanted: dict[str, Subscription] = {one.stream: one for one in desired}
         self.granted: dict[str, int] = {}
         """Stream name -> when it was acknowledged."""
-        self.served: set[str] = set()
+        self._awaited: dict[str, int] = {}
+        self._asked: dict[str, int] = {}
         self._retried: set[str] = set()
         for batch in _batches(list(self.wanted.values()), limits.streams_per_message):
             self._queue.append((True, batch))
@@ -91,6 +93,21 @@ class Session:
     def settled(self) -> bool:
         """Every control message was sent and answered."""
         return not self._queue and not self._pending
+
+    @property
+    def awaited(self) -> list[str]:
+        """Streams that were granted and have brought nothing yet."""
+        return list(self._awaited)
+
+    def renew(self, names: Iterable[str], now_ns: int) -> list[Action]:
+        """Ask anew for streams that were served and fell silent while the connection is alive."""
+        for name in names:
+            if name in self.granted and name not in self._awaited:
+                self._retried.add(name)
+                del self.granted[name]
+                self._queue.append((False, [self.wanted[name]]))
+                self._queue.append((True, [self.wanted[name]]))
+        return self.on_timer(now_ns, {})
 
     def add(self, subscriptions: Iterable[Subscription], now_ns: int) -> list[Action]:
         """Also carry these."""
@@ -116,7 +133,9 @@ class Session:
             return []
         if control.ok:
             for one in batch.streams:
-                self.granted.setdefault(one.stream, now_ns)
+                self.granted[one.stream] = now_ns
+                if one.quiet_ns:  # a stream that may be silent for hours is taken at its word
+                    self._awaited[one.stream] = now_ns
             return self.on_timer(now_ns, {})
         if len(batch.streams) == 1:
             return [self._refuse(batch.streams[0], control.message), *self.on_timer(now_ns, {})]
@@ -130,11 +149,9 @@ class Session:
             if now_ns - batch.sent_ns >= ACK_NS:
                 return [Drop(f"control message {request_id} was never answered")]
         actions: list[Action] = []
-        for name, granted_ns in list(self.granted.items()):
-            if name in self.served:
-                continue
-            if heard.get(name, 0) > 0:
-                self.served.add(name)
+        for name, granted_ns in list(self._awaited.items()):
+            if heard.get(name, -1) >= self._asked[name]:
+                del self._awaited[name]
             elif now_ns - granted_ns >= self._first_message_ns:
                 actions += self._unserved(self.wanted[name])
         actions += self._release(now_ns)
@@ -143,18 +160,14 @@ class Session:
     def next_ns(self, now_ns: int) -> int:
         """When ``on_timer`` has something to do at the latest."""
         due = [batch.sent_ns + ACK_NS for batch in self._pending.values()]
-        due += [
-            granted_ns + self._first_message_ns
-            for name, granted_ns in self.granted.items()
-            if name not in self.served
-        ]
+        due += [granted_ns + self._first_message_ns for granted_ns in self._awaited.values()]
         if self._queue:
-            due.append(self._sent[0] + self._limits.window_ns + 1 if self._sent else now_ns)
+            due.append(self._window.admit_ns(now_ns))
         return min(due, default=now_ns + ACK_NS)
 
     def _unserved(self, subscription: Subscription) -> list[Action]:
         name = subscription.stream
-        del self.granted[name]
+        del self.granted[name], self._awaited[name]
         if name in self._retried:
             del self.wanted[name]
             return [Silent(subscription)]
@@ -166,24 +179,22 @@ class Session:
     def _refuse(self, subscription: Subscription, why: str) -> Refused:
         self.wanted.pop(subscription.stream, None)
         self.granted.pop(subscription.stream, None)
+        self._awaited.pop(subscription.stream, None)
         return Refused(subscription, why)
 
     def _release(self, now_ns: int) -> list[Action]:
         """As many queued messages as the strict rolling window lets through."""
         actions: list[Action] = []
-        allowed = max(1, self._limits.messages - RESERVED_MESSAGES)
-        while self._sent and now_ns - self._sent[0] > self._limits.window_ns:
-            self._sent.popleft()
-        while self._queue and len(self._sent) < allowed:
+        while self._queue and self._window.take(now_ns):
             wanted, batch = self._queue.popleft()
             names = [one.stream for one in batch]
             self._request_id += 1
             if wanted:
                 self._pending[self._request_id] = _Batch(batch, now_ns)
+                self._asked.update(dict.fromkeys(names, now_ns))
                 actions.append(Send(self._subscribe(names, self._request_id)))
             else:
                 actions.append(Send(self._unsubscribe(names, self._request_id)))
-            self._sent.append(now_ns)
         return actions
 
 

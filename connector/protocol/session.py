@@ -4,13 +4,13 @@ cuts it.
 Pure: events and ``now_ns`` in, actions out. Every attempt has an epoch; what arrives under an epoch
 that is no longer current is nobody's business any more."""
 
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
 
 from connector.protocol.backoff import Backoff
+from connector.protocol.ratelimit import RollingWindow
 
 PROVEN_NS = 10_000_000_000
 """A connection that lasted this long was a good one: the next failure starts with a short wait
@@ -18,26 +18,6 @@ again."""
 HANDOVER_NS = 30_000_000_000
 """A replacement that does not serve everything by then is given up; the old connection is still
 there."""
-
-
-class Gate:
-    """At most ``limit`` passes in any window of ``window_ns``: one for all connections of a source
-    address."""
-
-    def __init__(self, limit: int, window_ns: int) -> None:
-        self._limit, self._window_ns = limit, window_ns
-        self._passed: deque[int] = deque()
-
-    def free_ns(self, now_ns: int) -> int:
-        """When the next pass is allowed; ``now_ns`` when it is now."""
-        while self._passed and now_ns - self._passed[0] > self._window_ns:
-            self._passed.popleft()
-        if len(self._passed) < self._limit:
-            return now_ns
-        return self._passed[0] + self._window_ns + 1
-
-    def take(self, now_ns: int) -> None:
-        self._passed.append(now_ns)
 
 
 class Open(Struct, frozen=True):
@@ -75,9 +55,15 @@ class Link:
     96 % of it, so that connections opened together do not end together."""
 
     def __init__(
-        self, backoff: Backoff, gate: Gate, uniform: Callable[[], float], lifetime_ns: int = 0
+        self,
+        backoff: Backoff,
+        gate: RollingWindow,
+        uniform: Callable[[], float],
+        lifetime_ns: int = 0,
+        overlap: bool = True,
     ) -> None:
         self._backoff, self._gate, self._uniform = backoff, gate, uniform
+        self._overlap = overlap
         self._lifetime_ns = lifetime_ns
         self._due_ns = 0
         self._epoch = 0
@@ -89,10 +75,15 @@ class Link:
         """Of the connection in use; 0 while there is none."""
         return self.current.epoch if self.current else 0
 
+    @property
+    def opened(self) -> int:
+        """How many connections were begun."""
+        return self._epoch
+
     def on_timer(self, now_ns: int) -> list[Open | Close]:
         """Time passed."""
         if self.current is None:
-            if now_ns < self._due_ns or self._gate.free_ns(now_ns) > now_ns:
+            if now_ns < self._due_ns or self._gate.admit_ns(now_ns) > now_ns:
                 return []
             self.current = self._begin(now_ns)
             return [Open(self.current.epoch)]
@@ -104,8 +95,11 @@ class Link:
             return [Close(late, "the replacement did not serve in time")]
         due = self.current.replace_ns
         if self.current.phase is Phase.SERVING and due and now_ns >= due:
-            if self._gate.free_ns(now_ns) > now_ns:
+            if self._gate.admit_ns(now_ns) > now_ns:
                 return []
+            if not self._overlap:
+                self.current.replace_ns = 0
+                return [Close(self.current.epoch, "opened anew before the venue ends it")]
             self.replacement = self._begin(now_ns)
             return [Open(self.replacement.epoch)]
         return []
@@ -157,13 +151,13 @@ class Link:
     def next_ns(self, now_ns: int) -> int:
         """When ``on_timer`` has something to do; 0: only events can give it some."""
         if self.current is None:
-            return max(self._due_ns, self._gate.free_ns(now_ns))
+            return max(self._due_ns, self._gate.admit_ns(now_ns))
         if self.replacement is not None:
             return self.replacement.since_ns + HANDOVER_NS
         return self.current.replace_ns
 
     def _begin(self, now_ns: int) -> _Connection:
-        self._gate.take(now_ns)
+        self._gate.record(now_ns)
         self._epoch += 1
         return _Connection(self._epoch, Phase.CONNECTING, now_ns)
 

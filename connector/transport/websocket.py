@@ -16,7 +16,7 @@ from connector.errors import NotSent
 READ_BUFFER = 1 << 20
 """picows doubles its buffer by copying while a burst arrives; a megabyte holds the largest
 burst."""
-GOODBYE_S = 1.0
+GOODBYE_S = 0.5
 """How long a close handshake may take before the socket is aborted."""
 
 assert connector.transport.READ_HINT
@@ -99,7 +99,8 @@ async def connect(
                 ssl_context=context,
                 websocket_handshake_timeout=timeout_s,
                 max_redirects=0,  # a venue that redirects its feed needs somebody to look
-                max_frame_size=max_message,
+                # The listener itself refuses what is too large, and counts it.
+                max_frame_size=2 * max_message,
                 enable_auto_pong=False,  # the listener answers pings, and counts them
                 read_buffer_init_size=READ_BUFFER,
                 **extra,

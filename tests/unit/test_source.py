@@ -30,7 +30,12 @@ MAY_IMPORT = {
     "sim": BASE | {"protocol", "transport", "venues"},
     "config": BASE | {"protocol", "venues.contract"},
     "daemon": BASE | {"protocol", "config"},
-    "app": BASE | {"protocol", "venues", "market", "ipc", "transport", "config", "daemon"},
+    "logs": set(),
+    "connections": BASE | {"protocol", "venues.contract", "market", "transport", "config"},
+    "service": BASE
+    | {"protocol", "venues.contract", "market", "ipc", "transport", "config", "connections"},
+    "app": BASE
+    | {"protocol", "venues", "market", "ipc", "transport", "config", "daemon", "service"},
     "testing": BASE | {"protocol", "venues", "market", "ipc", "sim"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
@@ -45,12 +50,24 @@ MAY_IMPORT = {
         "config",
         "daemon",
         "app",
+        "logs",
+        "service",
     }
     | {"__init__"},
 }
 """What each part may import of the others; itself always."""
 
-SHELL = ("transport/", "sim/", "ipc/server", "ipc/client", "app.py", "daemon.py", "cli/")
+SHELL = (
+    "transport/",
+    "sim/",
+    "ipc/server",
+    "ipc/client",
+    "connections.py",
+    "service.py",
+    "app.py",
+    "daemon.py",
+    "cli/",
+)
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")
 LOOPS = {"asyncio", "socket", "selectors", "ssl", "uvloop", "picows", "aiofastnet", "threading"}

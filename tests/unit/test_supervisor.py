@@ -10,7 +10,8 @@ import pytest
 
 from connector.errors import NotSent
 from connector.protocol.backoff import Backoff
-from connector.protocol.session import Gate, Link
+from connector.protocol.ratelimit import RollingWindow
+from connector.protocol.session import Link
 from connector.transport.supervisor import Supervisor
 from connector.transport.websocket import WebSocket, connect
 
@@ -95,7 +96,9 @@ def supervised(
             )
 
         diary = Diary()
-        link = Link(Backoff(MS, 50 * MS, lambda: 0.5), Gate(100, MS), lambda: 0.5, lifetime_ns)
+        link = Link(
+            Backoff(MS, 50 * MS, lambda: 0.5), RollingWindow(100, MS), lambda: 0.5, lifetime_ns
+        )
         supervisor = Supervisor("test", link, open_one, diary)
         task = asyncio.create_task(supervisor.run())
         try:

@@ -1,0 +1,300 @@
+"""The WebSocket connections of a venue's market data: one object a shard, route and line.
+
+Performs what the control dialogue (``market.subscriptions.Session``) decides and tells the feeds
+when a line comes and goes."""
+
+import logging
+import random
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from connector._speedups.bell import Bell
+from connector._speedups.listener import Listener
+from connector.config import VenueSettings
+from connector.errors import NotSent
+from connector.market.feed import KIND, InstrumentFeed
+from connector.market.selection import Shard
+from connector.market.subscriptions import Action, Drop, Refused, Send, Session, Silent
+from connector.model.counters import Counter
+from connector.model.states import FeedKind
+from connector.protocol.backoff import Backoff
+from connector.protocol.ratelimit import RollingWindow
+from connector.protocol.session import Link
+from connector.transport.supervisor import Supervisor
+from connector.transport.websocket import WebSocket, connect
+from connector.venues.contract import Control, Route, Subscription, Venue
+
+log = logging.getLogger("connector.connections")
+
+SECOND_NS = 1_000_000_000
+LINES = 16
+"""Line numbers of a feed (``MAX_LINES`` of the kernel)."""
+
+
+class Owner(Protocol):
+    """What a connection needs of its venue's service."""
+
+    venue: Venue
+    settings: VenueSettings
+    codec: Any
+    bell: Bell
+    context: ssl.SSLContext | None
+    gate: RollingWindow
+
+    def count(self, counter: Counter, amount: int = 1) -> None: ...
+    def feed(self, symbol: str) -> InstrumentFeed: ...
+    def heard_ns(self, symbol: str, kind: FeedKind) -> int: ...
+    def rare(
+        self, connection: "Connection", epoch: int, line: int, frame: bytes, recv_ns: int
+    ) -> None: ...
+    def refused(self, subscription: Subscription, why: str) -> None: ...
+    def granted(self, subscription: Subscription) -> None: ...
+    def touched(self) -> None: ...
+
+
+class Lines:
+    """The line numbers of one shard's instruments: one for every connection that is open or
+    opening."""
+
+    def __init__(self) -> None:
+        self._free = list(range(LINES))
+
+    def __len__(self) -> int:
+        return len(self._free)
+
+    def take(self) -> int:
+        if not self._free:
+            raise NotSent("every line is in use")
+        return self._free.pop(0)
+
+    def give(self, line: int) -> None:
+        self._free.append(line)
+
+
+class _Open:
+    """An open connection, its line and its dialogue."""
+
+    def __init__(
+        self, line: int, number: int, socket: WebSocket, session: Session, now_ns: int
+    ) -> None:
+        self.line, self.number = line, number
+        self.socket, self.session = socket, session
+        self.since_ns = now_ns
+        self.probed_ns = now_ns
+        self.told: set[str] = set()
+        self.serving = False
+
+
+class Connection:
+    """One logical connection: a route of a shard on one line, kept up by a supervisor."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        shard: Shard,
+        route: Route,
+        lines: Lines,
+        numbers: Iterator[int],
+        label: str,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self._owner, self._route, self._lines, self._numbers = owner, route, lines, numbers
+        self._streams = shard.streams[route.name]
+        symbols = dict.fromkeys(row.instrument for row in self._streams)
+        self._feeds = {
+            symbol: frozenset(row.channel for row in self._streams if row.instrument == symbol)
+            for symbol in symbols
+        }
+        self._url = owner.venue.ws_url.rstrip("/") + route.path
+        self._taken: dict[int, int] = {}
+        self._listeners: dict[int, Listener] = {}
+        self._open: dict[int, _Open] = {}
+        self._refused: set[str] = set()
+        paces = [row.quiet_ns for row in self._streams if row.quiet_ns]
+        self._quiet_ns = min(paces, default=owner.venue.heartbeat.silence_ns)
+        link = Link(
+            Backoff(SECOND_NS // 2, 30 * SECOND_NS, uniform),
+            owner.gate,
+            uniform,
+            owner.venue.heartbeat.lifetime_ns,
+            # Two lines a route use every line number, so none is left for a replacement: the other
+            # line carries the streams while this one is opened anew.
+            overlap=owner.venue.lines * len(owner.venue.routes) * 2 <= LINES,
+        )
+        self.supervisor = Supervisor(label, link, self._connect, self)
+
+    async def run(self) -> None:
+        """Keep it up until cancelled."""
+        await self.supervisor.run()
+
+    def state(self) -> dict[str, Any]:
+        """How it is, for people."""
+        current = self._open.get(self.supervisor.link.epoch)
+        return {
+            "name": self.supervisor.name,
+            "url": self._url,
+            "open": current is not None,
+            "line": current.line if current is not None else None,
+            "streams": len(self._streams),
+            "granted": len(current.session.granted) if current is not None else 0,
+            "opened": self.supervisor.link.opened,
+        }
+
+    # What the supervisor tells
+
+    async def _connect(self, epoch: int) -> WebSocket:
+        line = self._lines.take()
+        self._taken[epoch] = line
+        owner = self._owner
+        listener = self._listener(epoch, line)
+        self._listeners[epoch] = listener
+        try:
+            return await connect(
+                self._url,
+                lambda: listener,
+                context=owner.context,
+                timeout_s=owner.settings.connect_s,
+                max_message=owner.venue.limits.max_message,
+                local_address=owner.settings.local_address,
+            )
+        except BaseException:
+            self._forget(epoch)
+            raise
+
+    def opened(self, epoch: int, connection: WebSocket, now_ns: int) -> None:
+        owner = self._owner
+        owner.count(Counter.CONNECTS)
+        line, number = self._taken[epoch], next(self._numbers)
+        venue = owner.venue
+        wanted = [row for row in self._streams if row.stream not in self._refused]
+        first_ns = int(owner.settings.first_message_s * SECOND_NS)
+        session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits, first_ns)
+        found = self._open[epoch] = _Open(line, number, connection, session, now_ns)
+        for symbol, channels in self._feeds.items():
+            owner.feed(symbol).on_line_up(line, number, now_ns, channels)
+        owner.touched()
+        log.info(
+            "connected",
+            extra={"link": self.supervisor.name, "line": line, "streams": len(wanted)},
+        )
+        self._perform(epoch, found, session.on_timer(now_ns, {}))
+
+    def lost(self, epoch: int, why: str, now_ns: int) -> None:
+        found = self._open.pop(epoch)
+        self._forget(epoch)
+        self._owner.count(Counter.DISCONNECTS)
+        for symbol in self._feeds:
+            self._owner.feed(symbol).on_line_down(found.line, now_ns)
+        self._owner.touched()
+        log.warning("disconnected: %s", why, extra={"link": self.supervisor.name})
+
+    def failed(self, epoch: int, why: str, now_ns: int) -> None:
+        self._owner.count(Counter.CONNECT_ERRORS)
+        log.warning("cannot connect: %s", why, extra={"link": self.supervisor.name})
+
+    # What arrives, and time
+
+    def on_control(self, epoch: int, control: Control, now_ns: int) -> None:
+        """A control answer came on connection ``epoch``."""
+        found = self._open.get(epoch)
+        if found is not None:
+            self._perform(epoch, found, found.session.on_control(control, now_ns))
+
+    def tick(self, now_ns: int) -> None:
+        """About every 50 ms."""
+        for epoch, found in list(self._open.items()):
+            heard = self._heard(found)
+            self._perform(epoch, found, found.session.on_timer(now_ns, heard))
+            self._watch(epoch, found, now_ns)
+
+    def renew(self, symbol: str, kind: FeedKind, now_ns: int) -> None:
+        """A stream of ``symbol`` is silent though its connection is not: ask for it anew."""
+        for epoch, found in list(self._open.items()):
+            names = [
+                row.stream
+                for row in self._streams
+                if row.instrument == symbol and KIND[row.channel] is kind
+            ]
+            if names and self._last_ns(epoch) > now_ns - self._quiet_ns:
+                self._perform(epoch, found, found.session.renew(names, now_ns))
+
+    def _watch(self, epoch: int, found: _Open, now_ns: int) -> None:
+        """Silence is judged by data frames alone: a ping answers only whether the peer is there."""
+        silent_ns = now_ns - max(self._last_ns(epoch), found.since_ns)
+        if silent_ns > self._owner.venue.heartbeat.silence_ns:
+            seconds = silent_ns / SECOND_NS
+            self.supervisor.drop(epoch, f"no data for {seconds:.0f} s")
+        elif silent_ns > self._quiet_ns and now_ns - found.probed_ns > self._quiet_ns:
+            found.probed_ns = now_ns
+            self.supervisor.probe(epoch)
+
+    def _last_ns(self, epoch: int) -> int:
+        listener = self._listeners.get(epoch)
+        return listener.last_frame_ns if listener is not None else 0
+
+    def _heard(self, found: _Open) -> Mapping[str, int]:
+        """When data of each stream that is still awaited last came."""
+        heard: dict[str, int] = {}
+        for name in found.session.awaited:
+            row = found.session.wanted[name]
+            heard[name] = self._owner.heard_ns(row.instrument, KIND[row.channel])
+        return heard
+
+    def _perform(self, epoch: int, found: _Open, actions: list[Action]) -> None:
+        owner = self._owner
+        for action in actions:
+            if isinstance(action, Send):
+                found.socket.send(action.message)
+            elif isinstance(action, Drop):
+                self.supervisor.drop(epoch, action.why)
+                return
+            elif isinstance(action, Refused):
+                self._refused.add(action.subscription.stream)
+                owner.count(Counter.SUBSCRIBE_ERRORS)
+                owner.refused(action.subscription, action.why)
+            elif isinstance(action, Silent):
+                owner.count(Counter.SUBSCRIBE_ERRORS)
+                owner.refused(action.subscription, "granted by the venue, but nothing ever came")
+        if len(found.session.granted) > len(found.told):
+            for name in found.session.granted.keys() - found.told:
+                found.told.add(name)
+                owner.granted(found.session.wanted[name])
+        if not found.serving and found.session.settled:
+            found.serving = True
+            self.supervisor.serving(epoch)
+
+    def _listener(self, epoch: int, line: int) -> Listener:
+        owner = self._owner
+
+        def rare(frame: bytes, recv_ns: int, line: int) -> None:
+            owner.rare(self, epoch, line, frame, recv_ns)
+
+        def failed(_listener: Listener, error: Exception, message: bytes) -> None:
+            log.error(
+                "a frame could not be handled: %r",
+                message[:200],
+                extra={"link": self.supervisor.name},
+                exc_info=error,
+            )
+
+        return Listener(
+            owner.codec,
+            line,
+            owner.bell,
+            rare,
+            _nothing,
+            _nothing,
+            owner.venue.limits.max_message,
+            failed,
+        )
+
+    def _forget(self, epoch: int) -> None:
+        self._listeners.pop(epoch, None)
+        line = self._taken.pop(epoch, None)
+        if line is not None:
+            self._lines.give(line)
+
+
+def _nothing(*_: object) -> None:
+    """The supervisor learns of openings and ends from the transport itself."""

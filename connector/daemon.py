@@ -1,0 +1,408 @@
+"""Run a coroutine as a daemon: the loop and how it waits, signals, the service manager, memory,
+affinity.
+
+Knows nothing of markets: the application comes as an object with a few methods."""
+
+import asyncio
+import ctypes
+import gc
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from connector.clock import monotonic_ns
+from connector.config import Daemon, LoopMode
+from connector.errors import ConfigError, ConnectorError
+
+log = logging.getLogger("connector.daemon")
+
+ASKED, BUG, CONFIGURATION, NOT_READY = 0, 1, 2, 4
+"""Exit statuses."""
+
+STALL_NS = 200_000
+"""A callback longer than this is counted: by then a frame has waited for as long as a trade
+takes."""
+TICK_S = 0.05
+"""How often feeds are checked and the heartbeat is written."""
+END_S = 5.0
+"""How long the application may take to end before it is left."""
+MCL_CURRENT, MCL_FUTURE = 1, 2
+
+
+class Application(Protocol):
+    """What the runner needs of what it runs."""
+
+    async def start(self) -> None:
+        """Build and start everything; returns when it runs. ConfigError: the configuration is
+        wrong."""
+
+    def tick(self, now_ns: int) -> None:
+        """Called about every 50 ms."""
+
+    async def ready(self) -> None:
+        """Returns when everything that is required is there or named unavailable."""
+
+    async def failed(self) -> BaseException:
+        """Returns when something that must not end has ended."""
+
+    async def stop(self) -> None:
+        """End everything."""
+
+    def status(self) -> str:
+        """One line on how things are."""
+
+    def ring(self) -> int:
+        """Wake sleeping readers."""
+
+    def written(self) -> int:
+        """Grows with everything that is published: tells a turn with work from an idle one."""
+
+    def set_call_soon(self, call_soon: Callable[..., object] | None) -> None:
+        """How ``ring`` gets called: by the given function once something was published, or each
+        turn."""
+
+    def turn(self, away_ns: int) -> None:
+        """A turn of the loop took this long."""
+
+    def stalled(self) -> None:
+        """A turn took longer than ``STALL_NS``."""
+
+
+class Manager(Protocol):
+    """The service manager's side (``transport.sd_notify``)."""
+
+    watchdog_ns: int
+
+    def ready(self) -> None: ...
+    def stopping(self) -> None: ...
+    def watchdog(self) -> None: ...
+    def status(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+
+def run(application: Application, settings: Daemon, manager: Manager) -> int:
+    """Run until told to stop; the exit status."""
+    import uvloop
+
+    mode = choose_mode(settings)
+    bind(settings.cpu)
+    lock_memory()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_main(application, settings, manager, mode))
+        finally:
+            manager.close()
+
+
+def choose_mode(settings: Daemon, isolated: frozenset[int] | None = None) -> LoopMode:
+    """``auto`` spins only on one CPU of our own: one that is isolated or named in the
+    configuration."""
+    if settings.loop is not LoopMode.AUTO:
+        return settings.loop
+    if settings.cpu is not None:
+        return LoopMode.SPIN
+    mine = os.sched_getaffinity(0)
+    isolated = isolated_cpus() if isolated is None else isolated
+    return LoopMode.SPIN if len(mine) == 1 and mine <= isolated else LoopMode.ADAPTIVE
+
+
+def isolated_cpus(path: Path = Path("/sys/devices/system/cpu/isolated")) -> frozenset[int]:
+    """The CPUs the kernel keeps other work away from."""
+    try:
+        return parse_cpus(path.read_text())
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def parse_cpus(text: str) -> frozenset[int]:
+    """``0,2-4`` as numbers."""
+    found: set[int] = set()
+    for part in text.strip().split(","):
+        if part:
+            low, _, high = part.partition("-")
+            found.update(range(int(low), int(high or low) + 1))
+    return frozenset(found)
+
+
+def bind(cpu: int | None) -> None:
+    """Keep this process on ``cpu``."""
+    if cpu is None:
+        return
+    try:
+        os.sched_setaffinity(0, {cpu})
+    except OSError as error:
+        raise ConfigError(f"daemon.cpu: {cpu}: {error.strerror}") from None
+
+
+def lock_memory() -> bool:
+    """Keep every page resident, now and later; only where no limit can make a later allocation
+    fail."""
+    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] != resource.RLIM_INFINITY:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    return bool(libc.mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+
+
+class Turner:
+    """Makes the loop wait as its mode says, rings the bell once a turn, and measures turns.
+
+    Spinning is a callback that schedules itself: the loop then polls without waiting, timers and
+    signals run as always. ``adaptive`` spins until nothing was published for ``spin_us``, then
+    leaves the loop to wait; the next thing published starts it again."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        application: Application,
+        mode: LoopMode,
+        spin_ns: int,
+    ) -> None:
+        self._loop, self._application, self._mode = loop, application, mode
+        self._spin_ns = spin_ns
+        self._running = False
+        self._spinning = False
+        self._written = -1
+        self._until_ns = 0
+        self._last_ns = 0
+
+    def start(self) -> None:
+        self._running = True
+        if self._mode is LoopMode.BLOCK:
+            self._application.set_call_soon(self._loop.call_soon)
+        else:
+            self._spin()
+
+    def stop(self) -> None:
+        self._running = False
+        self._application.set_call_soon(None)
+
+    def _spin(self) -> None:
+        self._spinning = True
+        self._application.set_call_soon(None)
+        self._last_ns = monotonic_ns()
+        self._until_ns = self._last_ns + self._spin_ns
+        self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        if not self._running:
+            return
+        now_ns = monotonic_ns()
+        away_ns = now_ns - self._last_ns
+        self._last_ns = now_ns
+        application = self._application
+        application.ring()
+        written = application.written()
+        if written != self._written:
+            self._written = written
+            self._until_ns = now_ns + self._spin_ns
+            application.turn(away_ns)
+        if away_ns > STALL_NS:
+            application.stalled()
+        if self._mode is LoopMode.SPIN or now_ns < self._until_ns:
+            self._loop.call_soon(self._turn)
+            return
+        self._spinning = False
+        application.set_call_soon(self._wake)
+
+    def _wake(self, callback: Callable[[], object]) -> None:
+        """The bell asks to be rung at the end of this turn: something was published."""
+        self._loop.call_soon(callback)
+        if self._running and not self._spinning:
+            self._spin()
+
+
+class Collector:
+    """Python's garbage collection by hand: off after the start, young objects in idle ticks.
+
+    A collection of everything is left to a rare tick; what lived at the start is frozen out of
+    it."""
+
+    YOUNG, MIDDLE_TICKS, OLD_TICKS = 700, 200, 12_000  # ticks of 50 ms: 10 s and 10 min
+
+    def __init__(self) -> None:
+        self._ticks = 0
+        self._on = False
+
+    def freeze(self) -> None:
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self._on = True
+
+    def thaw(self) -> None:
+        if self._on:
+            gc.unfreeze()
+            gc.enable()
+            self._on = False
+
+    def tick(self) -> None:
+        if not self._on:
+            return
+        self._ticks += 1
+        if self._ticks % self.OLD_TICKS == 0:
+            gc.collect()
+        elif self._ticks % self.MIDDLE_TICKS == 0:
+            gc.collect(1)
+        elif gc.get_count()[0] >= self.YOUNG:
+            gc.collect(0)
+
+
+async def _main(
+    application: Application, settings: Daemon, manager: Manager, mode: LoopMode
+) -> int:
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    # Before anything is awaited: a signal during the first TLS handshake must count.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    turner = Turner(loop, application, mode, settings.spin_us * 1000)
+    collector = Collector()
+    ticker = _Ticker(loop, application, manager, collector)
+    try:
+        ticker.start()
+        status = await _start(application, asked)
+        if status is not None:
+            return status
+        turner.start()
+        log.info("started", extra={"loop": mode.value, "pid": os.getpid()})
+        status = await _until_ready(application, settings, asked)
+        if status is not None:
+            return status
+        collector.freeze()
+        ticker.ready = True
+        manager.ready()
+        log.info("ready", extra={"status": application.status()})
+        return await _until_asked(application, asked)
+    finally:
+        manager.stopping()
+        log.info("stopping")
+        turner.stop()
+        collector.thaw()
+        try:
+            async with asyncio.timeout(END_S):
+                await application.stop()
+        except TimeoutError:
+            log.error("the end took too long", extra={"seconds": END_S})
+        ticker.stop()
+        log.info("stopped")
+
+
+class _Ticker:
+    """The 50 ms tick: feeds, heartbeat, watchdog, garbage, status line."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        application: Application,
+        manager: Manager,
+        collector: Collector,
+    ) -> None:
+        self._loop, self._application = loop, application
+        self._manager, self._collector = manager, collector
+        self._handle: asyncio.TimerHandle | None = None
+        self._watchdog_ns = 0
+        self._status = ""
+        self._status_ns = 0
+        self.ready = False
+
+    def start(self) -> None:
+        self._handle = self._loop.call_later(TICK_S, self._tick)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _tick(self) -> None:
+        self._handle = self._loop.call_later(TICK_S, self._tick)
+        now_ns = monotonic_ns()
+        try:
+            self._application.tick(now_ns)
+        except Exception:
+            log.exception("a tick failed")
+        self._collector.tick()
+        patience_ns = self._manager.watchdog_ns
+        # A third of the patience: two lost datagrams must not kill a healthy process.
+        if patience_ns and now_ns - self._watchdog_ns >= patience_ns // 3:
+            self._watchdog_ns = now_ns
+            self._manager.watchdog()
+        if now_ns - self._status_ns >= 1_000_000_000:
+            self._status_ns = now_ns
+            status = self._application.status()
+            if status != self._status:
+                self._status = status
+                self._manager.status(status)
+
+
+async def _start(application: Application, asked: asyncio.Event) -> int | None:
+    """None when everything runs; else the exit status."""
+    starting = asyncio.ensure_future(application.start())
+    stopping = asyncio.ensure_future(asked.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return ASKED
+        try:
+            starting.result()
+        except (ConnectorError, MemoryError) as error:
+            # Another daemon on the directory, too little memory, a bad path: mended outside of us.
+            print(f"connector: {error}", file=sys.stderr)  # noqa: T201  # to whoever started us
+            return CONFIGURATION
+        except Exception:
+            log.exception("the start failed")
+            return BUG
+        return None
+    finally:
+        await _cancel(starting, stopping)
+
+
+async def _until_ready(
+    application: Application, settings: Daemon, asked: asyncio.Event
+) -> int | None:
+    readiness = asyncio.ensure_future(application.ready())
+    failure = asyncio.ensure_future(application.failed())
+    stopping = asyncio.ensure_future(asked.wait())
+    try:
+        done, _ = await asyncio.wait(
+            {readiness, failure, stopping},
+            timeout=settings.ready_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if stopping in done:
+            return ASKED
+        if failure in done:
+            log.error("a part ended that must not", exc_info=failure.result())
+            return BUG
+        if readiness in done:
+            readiness.result()
+            return None
+        log.error(
+            "not ready in time",
+            extra={"seconds": settings.ready_s, "status": application.status()},
+        )
+        return NOT_READY
+    finally:
+        await _cancel(readiness, failure, stopping)
+
+
+async def _until_asked(application: Application, asked: asyncio.Event) -> int:
+    failure = asyncio.ensure_future(application.failed())
+    stopping = asyncio.ensure_future(asked.wait())
+    try:
+        done, _ = await asyncio.wait({failure, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if failure in done:
+            log.error("a part ended that must not", exc_info=failure.result())
+            return BUG
+        return ASKED
+    finally:
+        await _cancel(failure, stopping)
+
+
+async def _cancel(*tasks: "asyncio.Future[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,118 @@
+"""A venue's REST door under its weight budget: a request in, a body out, or an error by what to do
+next."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from connector.clock import monotonic_ns, wall_ns
+from connector.errors import NotSent, Rejected, Throttled, Unknown
+from connector.model.counters import Counter
+from connector.protocol.ratelimit import Budget
+from connector.transport.http import HttpClient
+from connector.venues.contract import Outcome, Pool, Request, Venue
+
+log = logging.getLogger("connector.rest")
+
+SECOND_NS = 1_000_000_000
+PAUSE_NS = {Outcome.THROTTLED: 60 * SECOND_NS, Outcome.BANNED: 120 * SECOND_NS}
+"""How long to stop when the venue does not say: its counting minute, and its shortest ban."""
+
+
+class Rest:
+    """Asks one venue; counts what it costs before it is sent and stops all when the venue says so.
+
+    ``count`` takes a counter and an amount."""
+
+    def __init__(
+        self, venue: Venue, client: HttpClient, count: Callable[[Counter, int], None]
+    ) -> None:
+        self._venue, self._client, self._count = venue, client, count
+        self._pools: list[tuple[Pool, Budget]] = []
+        self.set_pools(venue.pools)
+
+    def set_pools(self, pools: Iterable[Pool]) -> None:
+        """Take over the limits the venue states; what was used of a pool stays counted."""
+        known = {(pool.name, pool.window_ns): budget for pool, budget in self._pools}
+        quiet_ns = max((budget.quiet_until_ns for budget in known.values()), default=0)
+        fresh: list[tuple[Pool, Budget]] = []
+        for pool in pools:
+            budget = known.get((pool.name, pool.window_ns))
+            if budget is None:
+                budget = Budget(pool.limit, pool.window_ns)
+                budget.stop(quiet_ns)
+            else:
+                budget.resize(pool.limit)
+            fresh.append((pool, budget))
+        self._pools = fresh
+
+    @property
+    def pools(self) -> list[tuple[Pool, Budget]]:
+        return self._pools
+
+    @property
+    def quiet_until_ns(self) -> int:
+        """Nothing is sent before this instant."""
+        return max((budget.quiet_until_ns for _, budget in self._pools), default=0)
+
+    def admit_ns(self, request: Request, now_ns: int, share: float = 1.0) -> int:
+        """The earliest instant at which ``request`` may go out, within ``share`` of its pools."""
+        due_ns = max(now_ns, self.quiet_until_ns)
+        for pool, budget in self._pools:
+            if pool.name == request.pool:
+                reserve = pool.limit - int(pool.limit * share)
+                due_ns = max(due_ns, budget.admit_ns(now_ns, wall_ns(), request.weight, reserve))
+        return due_ns
+
+    async def ask(self, request: Request, share: float = 1.0) -> bytes:
+        """The body of a good answer.
+
+        Throttled: not now (``retry_ns``). NotSent: no connection, or certainly not done. Rejected:
+        the venue said no. Unknown: no answer that proves anything."""
+        now_ns = monotonic_ns()
+        due_ns = self.admit_ns(request, now_ns, share)
+        if due_ns > now_ns:
+            raise Throttled(f"{request.name}: the budget allows it later", due_ns)
+        numbers = [
+            (pool, budget, budget.take(now_ns, wall_ns(), request.weight))
+            for pool, budget in self._pools
+            if pool.name == request.pool
+        ]
+        self._count(Counter.HTTP_REQUESTS, 1)
+        try:
+            answer = await self._client.request(
+                request.method, request.target, request.headers, request.body
+            )
+        except (NotSent, Unknown) as error:
+            self._count(Counter.HTTP_ERRORS, 1)
+            raise type(error)(f"{request.name}: {error}") from None
+        used = self._venue.used(answer.headers)
+        for pool, budget, number in numbers:
+            if pool.header in used:
+                budget.correct(number, wall_ns(), used[pool.header])
+        verdict = self._venue.judge(answer.status, answer.headers, answer.body)
+        if verdict.outcome is Outcome.OK:
+            return answer.body
+        what = f"{request.name}: HTTP {answer.status}: {verdict.message or verdict.outcome.value}"
+        if verdict.outcome in PAUSE_NS:
+            self._count(Counter.HTTP_THROTTLED, 1)
+            raise Throttled(what, self._stop(verdict.retry_after_ns or PAUSE_NS[verdict.outcome]))
+        self._count(Counter.HTTP_ERRORS, 1)
+        if verdict.outcome is Outcome.REJECTED:
+            raise Rejected(what)
+        if verdict.outcome is Outcome.NOT_EXECUTED:
+            raise NotSent(what)
+        raise Unknown(what)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _stop(self, pause_ns: int) -> int:
+        until_ns = monotonic_ns() + pause_ns
+        # Sending on turns a 429 into a ban of the whole address, so every pool stops.
+        for _, budget in self._pools:
+            budget.stop(until_ns)
+        log.warning(
+            "the venue wants silence",
+            extra={"venue": self._venue.folder, "seconds": round(pause_ns / 1e9, 1)},
+        )
+        return until_ns

@@ -1,0 +1,207 @@
+"""Real processes for end-to-end tests: a simulated venue and a daemon."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from connector.ipc.segments import BookImage, read_book
+from tests.reference.raw_peer import HELLO, RawPeer
+
+COMMAND = [sys.executable, "-m", "connector"]
+
+
+def eventually(what: Any, seconds: float = 10.0, step_s: float = 0.02) -> Any:
+    """The first true answer of ``what()``; fails when none comes in time."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
+        time.sleep(step_s)
+
+
+class Sim:
+    """A ``connector sim`` process."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, "sim", *arguments], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the simulator did not start"
+        self.where: dict[str, Any] = json.loads(line)
+
+    def fault(self, kind: str, **keys: Any) -> None:
+        """Put a fault in force."""
+        self.ask("/_sim/faults", json.dumps({"kind": kind, **keys}).encode())
+
+    def clear(self) -> None:
+        self.ask("/_sim/faults", method="DELETE")
+
+    def status(self) -> dict[str, Any]:
+        answer = self.ask("/_sim/status")
+        assert isinstance(answer, dict)
+        return answer
+
+    def ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
+        request = urllib.request.Request(self.where["rest"] + path, body, method=method)
+        with urllib.request.urlopen(request, timeout=10, context=self._context()) as answer:
+            return json.loads(answer.read())
+
+    def _context(self) -> Any:
+        if not self.where["ca"]:
+            return None
+        import ssl
+
+        return ssl.create_default_context(cafile=self.where["ca"])
+
+    def __enter__(self) -> "Sim":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _end(self.process)
+
+
+class Daemon:
+    """A ``connector run`` process under a notify socket of ours."""
+
+    def __init__(
+        self,
+        folder: Path,
+        sim: Sim | None,
+        *,
+        feeds: list[dict[str, Any]] | None = None,
+        venue: Mapping[str, Any] | None = None,
+        daemon: Mapping[str, Any] | None = None,
+        watchdog_us: int = 0,
+        config: str | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.runtime_dir = folder / "run"
+        self.state_dir = folder / "state"
+        if config is None:
+            config = self._config(sim, feeds, venue or {}, daemon or {})
+        (folder / "c.toml").write_text(config)
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        (folder / "notify").unlink(missing_ok=True)
+        self._notify.bind(str(folder / "notify"))
+        self.heard: list[str] = []
+        environ = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify")}
+        if watchdog_us:
+            environ["WATCHDOG_USEC"] = str(watchdog_us)
+        self.log = folder / "log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *COMMAND,
+                    "run",
+                    str(folder / "c.toml"),
+                    "--runtime-dir",
+                    str(self.runtime_dir),
+                    "--state-dir",
+                    str(self.state_dir),
+                ],
+                stderr=log,
+                env=environ,
+            )
+
+    def _config(
+        self,
+        sim: Sim | None,
+        feeds: list[dict[str, Any]] | None,
+        venue: Mapping[str, Any],
+        daemon: Mapping[str, Any],
+    ) -> str:
+        keys: dict[str, Any] = {"loop": "block", "ring_bytes": 1 << 22, "ready_s": 20, **daemon}
+        text = "[daemon]\n" + _toml(keys)
+        hosts: dict[str, Any] = {}
+        if sim is not None:
+            hosts = {"rest_url": sim.where["rest"], "ws_url": sim.where["ws"]}
+            if sim.where["ca"]:
+                hosts["ca_file"] = sim.where["ca"]
+        text += "[venues.binance_usdm]\n" + _toml({**hosts, **venue})
+        for row in feeds or [{"instruments": ["*"]}]:
+            text += "[[venues.binance_usdm.feeds]]\n" + _toml(row)
+        return text
+
+    def ready(self, seconds: float = 20.0) -> "Daemon":
+        """Wait for READY=1."""
+        self.hear("READY=1", seconds)
+        return self
+
+    def hear(self, word: str, seconds: float = 10.0) -> None:
+        """Wait until the service manager's socket has received ``word``."""
+        end = time.monotonic() + seconds
+        while not any(word in line for line in self.heard):
+            left = end - time.monotonic()
+            assert left > 0, f"no {word} in {self.heard}\n{self.text()}"
+            assert self.process.poll() is None, f"ended: {self.process.returncode}\n{self.text()}"
+            self._notify.settimeout(min(left, 0.2))
+            try:
+                self.heard.append(self._notify.recv(4096).decode())
+            except TimeoutError:
+                continue
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def ask(self, request: str, **keys: Any) -> dict[str, Any]:
+        """One request on the control socket."""
+        with RawPeer(self.runtime_dir) as peer:
+            assert (peer.ask(HELLO) or {}).get("ok")
+            answer = peer.ask({"request": request, **keys})
+            assert answer is not None
+            return answer
+
+    def state(self) -> dict[str, Any]:
+        venues = self.ask("state")["state"]["venues"]
+        assert isinstance(venues, dict)
+        return dict(venues["binance_usdm"])
+
+    def book(self, index: int) -> BookImage | None:
+        """The full book of an instrument; None while it is not valid."""
+        with RawPeer(self.runtime_dir) as peer:
+            assert (peer.ask(HELLO) or {}).get("ok")
+            before = len(peer.fds)
+            answer = peer.ask({"request": "book", "instrument": index}) or {}
+            if not answer.get("ok"):
+                return None
+            return read_book(peer.fds[before])[2]
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 10.0) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _end(self.process)
+        self._notify.close()
+
+
+def _toml(keys: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+
+
+def _end(process: "subprocess.Popen[Any]") -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+    if process.stdout is not None:
+        process.stdout.close()
