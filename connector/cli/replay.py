@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     replay = Replay(
         venue,
-        symbol=args.symbol.upper(),
+        symbol=args.symbol,
         every=args.every,
         on_checkpoint=on_checkpoint,
         warn=warn,
@@ -119,7 +119,7 @@ def _why(replay: Replay) -> str:
     known = ", ".join(sorted(replay.symbols)) or "none"
     if not name or name not in replay.symbols:
         return f"no depth messages of {name or 'any symbol'}; the recording has: {known}"
-    if not replay.counts.get("snapshots"):
+    if not {"snapshots", "snapshots_refused"} & set(replay.counts):
         return f"{name}: the book is not live: no snapshot of it in the recording"
     if replay.applied:
         return f"{name}: the book is not live at the end, {replay.applied} messages were applied"

@@ -32,6 +32,7 @@ RING_BYTES = 8 * 1024 * 1024
 WAITING_MOST = 200_000
 """Depth messages kept from before the first snapshot; a snapshot that follows needs the newest."""
 TOP = 20
+TEXTS_MOST = 1_000_000
 LINE = 0
 HANDLED = 0
 """What the compiled codec answers when it needed no help."""
@@ -50,39 +51,55 @@ class Checkpoint(msgspec.Struct, frozen=True):
     full: str
 
 
-def digest(
-    applied: int,
-    update_id: int,
-    bids: list[tuple[int, int]],
-    asks: list[tuple[int, int]],
-    instrument: Instrument,
-) -> Checkpoint:
-    """The checkpoint of a book given as scaled levels, best first.
+class _Texts(dict[int, str]):
+    """The wire's text of scaled integers; prices and quantities come again and again."""
+
+    def __init__(self, exponent: int, digits: int) -> None:
+        super().__init__()
+        self._exponent, self._digits = exponent, digits
+
+    def __missing__(self, value_e: int) -> str:
+        if len(self) >= TEXTS_MOST:
+            self.clear()
+        text = self[value_e] = decimal_text(value_e, self._exponent, self._digits)
+        return text
+
+
+class Digests:
+    """Makes checkpoints of one instrument's books, hashed as the oracles are.
 
     ``full`` is the SHA-256 over the lines ``b,price,qty`` (bids) and then ``a,price,qty`` (asks),
-    ``top20`` that of ``price:qty,…|price:qty,…``."""
-    price, qty = instrument.price_exponent, instrument.qty_exponent
-    price_digits, qty_digits = instrument.price_digits, instrument.qty_digits
+    ``top20`` that of ``price:qty,…|price:qty,…``; the texts have the wire's number of decimals."""
 
-    def texts(side: list[tuple[int, int]]) -> list[tuple[str, str]]:
-        return [
-            (decimal_text(price_e, price, price_digits), decimal_text(qty_e, qty, qty_digits))
-            for price_e, qty_e in side
-        ]
+    def __init__(self, instrument: Instrument) -> None:
+        self._prices = _Texts(instrument.price_exponent, instrument.price_digits)
+        self._sizes = _Texts(instrument.qty_exponent, instrument.qty_digits)
 
-    b, a = texts(bids), texts(asks)
-    full = "".join([*(f"b,{p},{q}\n" for p, q in b), *(f"a,{p},{q}\n" for p, q in a)])
-    top = "|".join(",".join(f"{p}:{q}" for p, q in side[:TOP]) for side in (b, a))
-    return Checkpoint(
-        applied,
-        update_id,
-        b[0] if b else None,
-        a[0] if a else None,
-        len(b),
-        len(a),
-        hashlib.sha256(top.encode()).hexdigest(),
-        hashlib.sha256(full.encode()).hexdigest(),
-    )
+    def __call__(
+        self,
+        applied: int,
+        update_id: int,
+        bids: list[tuple[int, int]],
+        asks: list[tuple[int, int]],
+    ) -> Checkpoint:
+        """The checkpoint of a book given as scaled levels, best first."""
+        prices, sizes = self._prices, self._sizes
+        lines = [f"b,{prices[price_e]},{sizes[qty_e]}\n" for price_e, qty_e in bids]
+        lines += [f"a,{prices[price_e]},{sizes[qty_e]}\n" for price_e, qty_e in asks]
+        top = "|".join(
+            ",".join(f"{prices[price_e]}:{sizes[qty_e]}" for price_e, qty_e in side[:TOP])
+            for side in (bids, asks)
+        )
+        return Checkpoint(
+            applied,
+            update_id,
+            (prices[bids[0][0]], sizes[bids[0][1]]) if bids else None,
+            (prices[asks[0][0]], sizes[asks[0][1]]) if asks else None,
+            len(bids),
+            len(asks),
+            hashlib.sha256(top.encode()).hexdigest(),
+            hashlib.sha256("".join(lines).encode()).hexdigest(),
+        )
 
 
 class Replay:
@@ -113,6 +130,7 @@ class Replay:
         self._codec: Any = None
         self._kernel: Any = None
         self._feed: InstrumentFeed | None = None
+        self._digests: Digests | None = None
         self._seen_id = 0
         self._said = 0
         self._shown: State | None = None
@@ -145,7 +163,7 @@ class Replay:
                 self._take_answer(name, "", item)
         elif item.kind is Kind.HTTP:
             url = urlsplit(item.url)
-            symbol = parse_qs(url.query).get("symbol", [""])[0].upper()
+            symbol = parse_qs(url.query).get("symbol", [""])[0]
             self._take_answer(url.path.rpartition("/")[2], symbol, item)
 
     def finish(self) -> bool:
@@ -161,7 +179,8 @@ class Replay:
     def _take_frame(self, item: Item) -> None:
         symbol = self._venue.depth_symbol(item.payload)
         if symbol:
-            self.symbols[symbol] = self.symbols.get(symbol, 0) + 1
+            self._meet(symbol)
+            self.symbols[symbol] += 1
             if self._unclaimed:
                 unclaimed, self._unclaimed = self._unclaimed, []
                 for answer in unclaimed:
@@ -172,6 +191,13 @@ class Replay:
         elif symbol and symbol == self.symbol:
             self._waiting.append(item)
 
+    def _meet(self, symbol: str) -> None:
+        """A symbol of the recording; the wanted one takes its spelling from here."""
+        if symbol not in self.symbols:
+            self.symbols[symbol] = 0
+            if symbol.upper() == self._wanted.upper():
+                self._wanted = symbol
+
     def _take_answer(self, name: str, symbol: str, item: Item) -> None:
         if name == self._venue.instruments_endpoint:
             self._listing = item.payload
@@ -179,7 +205,7 @@ class Replay:
             if not symbol:
                 self._take_nameless(item)
                 return
-            self.symbols.setdefault(symbol, 0)
+            self._meet(symbol)
             if symbol == self.symbol:
                 self._take_snapshot(item)
 
@@ -193,7 +219,6 @@ class Replay:
             self._warn("a snapshot that names no symbol, in a recording of several: not used")
 
     def _take_snapshot(self, item: Item) -> None:
-        self._count("snapshots")
         try:
             if self._feed is None:
                 self._begin(item)
@@ -201,6 +226,7 @@ class Replay:
             assert self.instrument is not None
             snapshot = self._venue.snapshot(item.payload, self.instrument)
         except ValueError as error:
+            self._count("snapshots_refused")
             self._warn(f"a snapshot that cannot be used: {error}")
             return
         self._feed.on_snapshot(snapshot, self._feed.epoch, item.time_ns)
@@ -226,6 +252,7 @@ class Replay:
         )
         feed.on_line_up(LINE, 1, item.time_ns)
         self.instrument, self._segment = instrument, segment
+        self._digests = Digests(instrument)
         self._codec, self._kernel, self._feed = codec, kernel, feed
         while self._waiting:
             self._decode(self._waiting.popleft())
@@ -282,11 +309,11 @@ class Replay:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        assert self.instrument is not None
+        assert self._digests is not None
         self._said = self.applied
         kernel = self._kernel
         self._on_checkpoint(
-            digest(self.applied, kernel.last_id, kernel.bids(), kernel.asks(), self.instrument)
+            self._digests(self.applied, kernel.last_id, kernel.bids(), kernel.asks())
         )
 
     def _look(self) -> None:
