@@ -265,10 +265,14 @@ class InstrumentFeed:
         self._chained = False
         self._count(Counter.GAPS)
         self._buffer = self._ahead.take()
-        self._staged = self._spare = None
         if now_ns - self._live_since_ns >= STEADY_NS:
             self._attempt = 0
-        self._plan(now_ns)
+        spare, self._staged, self._spare = self._spare, None, None
+        if spare is not None and spare.last_id > self._kernel.last_id and self._buffer:
+            self._staged = spare
+            self._sync(now_ns)
+        else:
+            self._plan(now_ns)
 
     # Base
 
@@ -315,6 +319,8 @@ class InstrumentFeed:
             return
         self._asked = False
         if self._chained:
+            # Nobody asked, but a gap that is found later may lie before it.
+            self._spare = snapshot
             return
         if self._staged is None:
             self._staged = snapshot

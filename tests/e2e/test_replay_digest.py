@@ -203,10 +203,12 @@ def test_a_dropped_message_is_a_gap_at_the_next(short, k):
 
 
 @pytest.mark.parametrize("k", [5, 30])
-def test_a_later_snapshot_heals_a_gap(short, k):
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_later_snapshot_heals_a_gap(short, k, after):
+    """Whether it stands before or behind the message that shows the gap."""
     frames = short.frames[:k] + short.frames[k + 1 :]
     found, replay, live = replayed(
-        [short.snapshot, *frames[: k + 3], short.snapshots[k + 3], *frames[k + 3 :]]
+        [short.snapshot, *frames[: k + after], short.snapshots[k + 3], *frames[k + after :]]
     )
     agrees(found, short)
     assert live

@@ -177,6 +177,19 @@ def test_a_gap_invalidates_in_the_same_call_and_heals_as_a_difference():
     assert rig.counts["RESYNCS"] == 1
 
 
+def test_a_snapshot_that_came_before_the_gap_was_seen_heals_it_at_once():
+    rig = Rig().live(100)
+    rig.snapshot(150)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 100), "the book goes on by itself"
+    rig.event(140, 160)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 160)
+    assert (rig.counts["GAPS"], rig.counts["RESYNCS"]) == (1, 1)
+    rig.snapshot(155)
+    rig.event(170, 180)
+    assert rig.state is State.RESYNC, "a snapshot the book has passed is of no use"
+    assert rig.feed.snapshot_due_ns is not None
+
+
 def test_a_late_snapshot_of_an_earlier_connection_never_touches_the_book():
     rig = Rig()
     rig.up(epoch=1)
