@@ -3,12 +3,13 @@
 Pure: no clock, no memory, no terminal. Rates are between the two samples; latencies are those of
 the records between them, or of the whole run when there is only one."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -119,11 +120,23 @@ class Sample(Struct, frozen=True, kw_only=True):
     readers: Sequence[Reader]
 
 
-def frame(sample: Sample, before: Sample | None, rows: int = 40) -> RenderableType:
-    """The whole view; ``rows``: how many instruments fit."""
-    low = Table.grid(padding=(0, 3))
-    low.add_row(_latencies(sample, before), _readers(sample))
-    return Group(_head(sample, before), "", _books(sample, before, rows), "", low, _faults(sample))
+def frame(
+    sample: Sample, before: Sample | None, rows: int = 40, width: int = 120
+) -> RenderableType:
+    """The whole view; ``rows``: how many instruments fit; ``width``: of the terminal."""
+    return Group(
+        _head(sample, before),
+        _books(sample, before, rows, quantities=width >= 100),
+        _latencies(sample, before),
+        _readers(sample),
+        _faults(sample),
+    )
+
+
+def show(sample: Sample, before: Sample | None) -> None:
+    """Print one frame with all instruments; a pipe is as wide as the frame."""
+    console = Console(width=None if sys.stdout.isatty() else 108)
+    console.print(frame(sample, before, len(sample.books), console.width))
 
 
 def numbers(sample: Sample, before: Sample | None) -> dict[str, Any]:
@@ -217,35 +230,30 @@ def _head(sample: Sample, before: Sample | None) -> Text:
     return text
 
 
-def _books(sample: Sample, before: Sample | None, rows: int) -> Table:
+def _books(sample: Sample, before: Sample | None, rows: int, quantities: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    several = len({book.exchange for book in sample.books}) > 1
     for name in ("instrument", "state"):
         table.add_column(name, no_wrap=True)
-    for name in (
-        "bid qty",
-        "bid",
-        "ask",
-        "ask qty",
-        "spread",
-        "depth/s",
-        "bbo/s",
-        "trades/s",
-        "gaps",
-    ):
+    sides = ("bid qty", "bid", "ask", "ask qty") if quantities else ("bid", "ask")
+    for name in (*sides, "spread", "depth/s", "bbo/s", "trades/s", "gaps"):
         table.add_column(name, justify="right", no_wrap=True)
     for book in sample.books[:rows]:
         both = book.bid_qty_e and book.ask_qty_e
         ticks = (book.ask_e - book.bid_e) // book.tick_e if both and book.tick_e > 0 else None
-        rates = _rates(book, sample, before)
+        bid = Text(book.price(book.bid_e) if book.bid_qty_e else "", "green")
+        ask = Text(book.price(book.ask_e) if book.ask_qty_e else "", "red")
+        prices = [bid, ask]
+        if quantities:
+            bid_qty = book.qty(book.bid_qty_e) if book.bid_qty_e else ""
+            ask_qty = book.qty(book.ask_qty_e) if book.ask_qty_e else ""
+            prices = [Text(bid_qty), bid, ask, Text(ask_qty)]
         table.add_row(
-            f"{book.symbol} [dim]{book.exchange}[/]",
+            f"{book.symbol} [dim]{book.exchange}[/]" if several else book.symbol,
             Text(book.state.name, COLOURS[book.state]),
-            book.qty(book.bid_qty_e) if book.bid_qty_e else "",
-            Text(book.price(book.bid_e) if book.bid_qty_e else "", "green"),
-            Text(book.price(book.ask_e) if book.ask_qty_e else "", "red"),
-            book.qty(book.ask_qty_e) if book.ask_qty_e else "",
+            *prices,
             "" if ticks is None else f"{ticks:,} t",
-            *("" if rate is None else f"{rate:,.0f}" for rate in rates[:3]),
+            *("" if rate is None else f"{rate:,.0f}" for rate in _rates(book, sample, before)[:3]),
             str(book.gaps) if book.gaps else "",
         )
     if len(sample.books) > rows:

@@ -1,0 +1,84 @@
+"""Watch a running daemon: books, rates, latencies, readers, and what went wrong.
+
+Follows a restart of the daemon. --once prints one frame, --json one object, after looking for
+--interval seconds to have rates.
+"""
+
+import argparse
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import orjson
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from connector.cli import _frame
+from connector.cli._sample import Watch
+from connector.errors import AttachError, EpochChanged, Stalled
+from connector.model.paths import runtime_directory
+
+CHROME_ROWS = 22
+"""Rows of the view that are not instruments."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runtime-dir", default="", help="where the daemon's control socket is")
+    parser.add_argument("--interval", type=_seconds, default=1.0, help="seconds between two looks")
+    parser.add_argument("--once", action="store_true", help="print one frame and end")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and end")
+
+
+def run(args: argparse.Namespace) -> int:
+    runtime = runtime_directory(args.runtime_dir)
+    watch = Watch(runtime)
+    before = watch.sample()
+    if args.once or args.json or not sys.stdout.isatty():
+        time.sleep(args.interval)
+        sample = watch.sample()
+        watch.close()
+        if args.json:
+            print(orjson.dumps(_frame.numbers(sample, before)).decode())
+        else:
+            _frame.show(sample, before)
+        return 0
+    return _follow(runtime, watch, before, args.interval)
+
+
+def _follow(
+    runtime: Path, watch: Watch | None, before: _frame.Sample, interval_s: float
+) -> NoReturn:
+    """The live view, until Ctrl-C."""
+    console = Console()
+    shown: _frame.Sample | None = None
+    sample = before
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            note = "Ctrl-C ends it"
+            try:
+                if watch is None:
+                    watch, shown = Watch(runtime), None
+                sample = watch.sample()
+            except EpochChanged:
+                watch, note = None, "the daemon is gone; waiting for the next one"
+            except AttachError:
+                note = "the daemon is gone; waiting for the next one"
+            except Stalled as error:
+                note = str(error)
+            else:
+                before, shown = shown or before, sample
+            rows = max(console.height - CHROME_ROWS, 4)
+            old = before if before.epoch == sample.epoch and before is not sample else None
+            view = _frame.frame(sample, old, rows, console.width)
+            live.update(Group(view, "", Text(note, "dim")), refresh=True)
+            time.sleep(interval_s)
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0.05 <= (seconds := float(text)) <= 3600:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is not between 0.05 and 3600 seconds")

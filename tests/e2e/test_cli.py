@@ -1,0 +1,116 @@
+"""`connector top` and `connector tap` against a daemon that runs, and one that is restarted."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import ROOT, Stage, stage
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with stage(tmp_path_factory.mktemp("s"), "BTCUSDT,ETHUSDT") as both:
+        yield both
+
+
+def command(*words: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "connector", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_top_prints_one_frame_with_every_book(running: Stage) -> None:
+    shown = command("top", "--once", "--interval", "0.5", "--runtime-dir", str(running.runtime))
+    assert shown.returncode == 0, shown.stderr
+    assert "2 of 2 books live" in shown.stdout
+    assert re.search(r"BTCUSDT +LIVE +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +\d+ t", shown.stdout)
+    assert re.search(r"frame callback to record readable +[\d.]+ [nµm]s", shown.stdout)
+    assert re.search(r"top +\d+ +0:00:0\d", shown.stdout)
+    assert "\x1b" not in shown.stdout
+
+
+def test_top_tells_the_same_as_json(running: Stage) -> None:
+    shown = command("top", "--json", "--interval", "0.5", "--runtime-dir", str(running.runtime))
+    told = json.loads(shown.stdout)
+    assert told["pid"] == running.daemon.pid
+    assert told["heartbeat_age_ms"] < 1500
+    assert [book["symbol"] for book in told["books"]] == ["BTCUSDT", "ETHUSDT"]
+    for book in told["books"]:
+        assert book["state"] == "LIVE"
+        assert Decimal(book["bid"]) < Decimal(book["ask"])
+        assert book["rates"]["depth"] > 0
+    assert told["latency_ns"]["recv_to_publish"]["count"] > 0
+    assert told["counters"]["frames"] > 0
+    assert [reader["strategy"] for reader in told["readers"]] == ["top"]
+
+
+def test_tap_follows_what_was_asked_for(running: Stage) -> None:
+    shown = command(
+        "tap", "--json", "--symbol", "btcusdt", "--type", "bbo", "--type", "trade",
+        "--count", "20", "--runtime-dir", str(running.runtime),
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    told = [json.loads(line, parse_float=Decimal) for line in shown.stdout.splitlines()]
+    assert len(told) == 20
+    assert {row["symbol"] for row in told} == {"BTCUSDT"}
+    assert {row["type"] for row in told} <= {"bbo", "trade"}
+    assert [row["sequence"] for row in told] == sorted({row["sequence"] for row in told})
+    for row in told:
+        if row["type"] == "bbo":
+            assert Decimal(0) < row["bid_price"] < row["ask_price"]
+
+
+def test_tap_writes_a_line_for_people(running: Stage) -> None:
+    shown = command(
+        "tap", "--type", "book_delta", "--count", "3", "--runtime-dir", str(running.runtime)
+    )
+    assert [len(re.findall(r"bids=\d+ asks=\d+", line)) for line in shown.stdout.splitlines()] == [
+        1, 1, 1,
+    ]  # fmt: skip
+
+
+def test_a_symbol_the_daemon_does_not_have_is_told(running: Stage) -> None:
+    shown = command("tap", "--symbol", "NOPE", "--runtime-dir", str(running.runtime))
+    assert shown.returncode == 2
+    assert "NOPE: the daemon has BTCUSDT, ETHUSDT" in shown.stderr
+
+
+@pytest.mark.parametrize("name", ["top", "tap"])
+def test_without_a_daemon_they_say_where_they_looked(name: str, tmp_path: Path) -> None:
+    shown = command(name, "--runtime-dir", str(tmp_path))
+    assert shown.returncode == 1
+    assert f"no daemon at {tmp_path}/control.sock" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_tap_goes_on_after_a_restart_and_ends_on_ctrl_c(running: Stage) -> None:
+    tap = subprocess.Popen(
+        [sys.executable, "-m", "connector", "tap", "--json", "--runtime-dir", str(running.runtime)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert tap.stdout is not None
+    assert json.loads(tap.stdout.readline())["sequence"] > 0
+    running.restart_daemon()
+    later: list[int] = []
+    before = 0
+    for line in tap.stdout:
+        sequence = json.loads(line)["sequence"]
+        if sequence < before:
+            later.append(sequence)
+            break
+        before = sequence
+    tap.send_signal(signal.SIGINT)
+    _, said = tap.communicate(timeout=20)
+    assert later, "nothing of the second daemon arrived"
+    assert "the daemon is gone; waiting" in said
+    assert tap.returncode == 130
