@@ -1,0 +1,267 @@
+"""Show everything at work: a simulated venue, a daemon and a strategy, in three processes.
+
+On a terminal it shows the live view until Ctrl-C. With --seconds N (or DEMO_SECONDS=N), or without
+a terminal, it runs N seconds (default 10) and prints one JSON object as its last line. On the way
+some depth messages of one symbol are withheld, to show that the gap is found and healed.
+
+The exit code is 1 when a book was not live or crossed, when the strategy lost records, or when the
+gap was not healed; 0 otherwise. Nothing it starts outlives it.
+"""
+
+import argparse
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+import connector
+from connector.cli import _frame
+from connector.cli._processes import Family, ends_on_signals
+from connector.cli._sample import Watch
+from connector.clock import monotonic_ns
+from connector.errors import AttachError, ConfigError, ConnectorError
+from connector.model.counters import Counter
+from connector.model.states import VALID
+
+CONFIG = Path(connector.__file__).parents[1] / "configs" / "demo.toml"
+START_S = 30.0
+"""Simulator, daemon and every book have to be up by then."""
+HEAL_S = 15.0
+"""A gap that is not healed by then will not be."""
+GAP_MS = 200
+"""How long the messages of one depth stream are withheld: several messages at any stream speed."""
+REFRESH_S = 0.5
+TERMINAL_GAP_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seconds", type=_seconds, default=os.environ.get("DEMO_SECONDS") or None,
+        help="run so long and print a JSON line (default on a terminal: until Ctrl-C; else 10)",
+    )  # fmt: skip
+    parser.add_argument("--symbols", default="6", help="how many, or names (default 6)")
+    parser.add_argument("--rate", default="100", help="messages a second and symbol (default 100)")
+
+
+def run(args: argparse.Namespace) -> int:
+    if not CONFIG.is_file():
+        raise ConfigError(f"{CONFIG} is missing: the demo runs from a checkout of the project")
+    live = args.seconds is None and sys.stdout.isatty()
+    seconds = None if live else args.seconds or 10.0
+    with (
+        ends_on_signals(),
+        tempfile.TemporaryDirectory(prefix="connector-demo-") as folder,
+        Family(Path(folder)) as family,
+    ):
+        demo = Demo(Path(folder), family)
+        demo.start(args.symbols, args.rate, measured=seconds is not None)
+        if seconds is None:
+            return demo.show()
+        print(
+            f"connector demo: simulated venue, daemon and strategy are running; {seconds:g} s",
+            flush=True,
+        )
+        return demo.measure(seconds)
+
+
+class Demo:
+    """The three processes and what is asked of them."""
+
+    def __init__(self, folder: Path, family: Family) -> None:
+        self._folder = folder
+        self._family = family
+        self._url = ""
+        self._watch: Watch | None = None
+        self._strategy: subprocess.Popen[bytes] | None = None
+        self._wounded = ""
+        """The symbol whose messages were withheld."""
+
+    def start(self, symbols: str, rate: str, measured: bool) -> None:
+        """Start all three; returns when every book is live and the strategy reads."""
+        stamps = self._folder / "stamps"
+        options = ["--symbols", symbols, "--rate", rate]
+        if measured:
+            options += ["--stamps", str(stamps)]
+        sim = self._family.start("sim", "connector", "sim", *options)
+        ready = self._answer(sim, START_S)
+        self._url = ready["rest"]
+        runtime = self._folder / "run"
+        runtime.mkdir(mode=0o700)
+        self._family.start(
+            "daemon", "connector", "run", str(CONFIG),
+            "--runtime-dir", str(runtime), "--state-dir", str(self._folder / "state"),
+            "--set", f'venues.binance_usdm.rest_url="{ready["rest"]}"',
+            "--set", f'venues.binance_usdm.ws_url="{ready["ws"]}"',
+        )  # fmt: skip
+        self._watch = self._attached(runtime)
+        self._strategy = self._family.start(
+            "strategy", "connector.cli._demo_strategy", str(runtime),
+            *([str(stamps)] if measured else []),
+        )  # fmt: skip
+        self._answer(self._strategy, START_S)
+
+    def measure(self, seconds: float) -> int:
+        """Run so long, wound a book on the way, print what was measured; the exit code."""
+        assert self._watch is not None
+        begin_ns = monotonic_ns()
+        before = self._watch.sample()
+        self._run_until(begin_ns + int(seconds / 3 * 1e9))
+        self._wound()
+        self._run_until(begin_ns + int(seconds * 1e9))
+        deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
+        sample = self._watch.sample()
+        while not self._healed(sample) and monotonic_ns() < deadline_ns:
+            self._run_until(monotonic_ns() + 100_000_000)
+            sample = self._watch.sample()
+        result = self._finish_strategy()
+        _frame.show(sample, before)
+        complaints = self._complaints(sample, result)
+        for complaint in complaints:
+            print(f"connector demo: {complaint}", file=sys.stderr, flush=True)
+        line = {
+            "seconds": round((sample.now_ns - begin_ns) / 1e9, 3),
+            "frames": sample.counters[Counter.FRAMES],
+            "records": sample.sequence,
+            "books_live": sum(book.state in VALID for book in sample.books),
+            "books": len(sample.books),
+            "gaps": sample.counters[Counter.GAPS],
+            "resyncs": sample.counters[Counter.RESYNCS],
+            "lapped": result["lapped"],
+            "crossed": sample.counters[Counter.CROSSED],
+            "strategy_events": result["events"],
+            "frame_to_strategy_ns": result["frame_to_strategy_ns"],
+            "sender_to_strategy_ns": result["sender_to_strategy_ns"],
+        }
+        print(orjson.dumps(line).decode(), flush=True)
+        return 1 if complaints else 0
+
+    def show(self) -> int:
+        """The live view until Ctrl-C; the exit code."""
+        assert self._watch is not None
+        console = Console()
+        begin_ns = monotonic_ns()
+        before = sample = self._watch.sample()
+        note = "Ctrl-C ends it"
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            try:
+                while True:
+                    rows = max(console.height - 24, 4)
+                    old = before if before is not sample else None
+                    view = _frame.frame(sample, old, rows, console.width)
+                    live.update(Group(view, "", Text(note, "dim")), refresh=True)
+                    self._run_until(monotonic_ns() + int(REFRESH_S * 1e9))
+                    before, sample = sample, self._watch.sample()
+                    if not self._wounded and sample.now_ns - begin_ns > TERMINAL_GAP_S * 1e9:
+                        self._wound()
+                    if self._wounded:
+                        healed = "and is whole again" if self._healed(sample) else "and recovers"
+                        note = (
+                            f"{self._wounded} missed depth messages on purpose {healed}; "
+                            "Ctrl-C ends it"
+                        )
+            except KeyboardInterrupt:
+                pass
+        complaints = self._complaints(sample, self._finish_strategy())
+        _frame.show(sample, before)
+        for complaint in complaints:
+            print(f"connector demo: {complaint}", file=sys.stderr)
+        return 1 if complaints else 0
+
+    def _attached(self, runtime: Path) -> Watch:
+        """The view of the daemon, as soon as all its books are live."""
+        deadline_ns = monotonic_ns() + int(START_S * 1e9)
+        watch: Watch | None = None
+        while True:
+            self._family.check()
+            try:
+                watch = watch or Watch(runtime)
+                books = watch.sample().books
+                why = f"{sum(book.state in VALID for book in books)} of {len(books)} books are live"
+                if books and all(book.state in VALID for book in books):
+                    return watch
+            except AttachError as error:
+                why = str(error)
+            if monotonic_ns() > deadline_ns:
+                raise ConnectorError(f"not ready after {START_S:g} s: {why}")
+            time.sleep(0.05)
+
+    def _run_until(self, when_ns: int) -> None:
+        """Let it run, looking after the processes."""
+        while (left_s := (when_ns - monotonic_ns()) / 1e9) > 0:
+            time.sleep(min(left_s, 0.2))
+            self._family.check()
+
+    def _wound(self) -> None:
+        """Have the venue lose some depth messages of one symbol."""
+        assert self._watch is not None
+        self._wounded = self._watch.sample().books[0].symbol
+        fault = {"kind": "stall", "stream": f"{self._wounded.lower()}@depth*", "ms": GAP_MS}
+        request = urllib.request.Request(f"{self._url}/_sim/faults", orjson.dumps(fault))
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answer.read()
+
+    def _healed(self, sample: _frame.Sample) -> bool:
+        """The wounded book had a gap and is live again."""
+        for book in sample.books:
+            if book.symbol == self._wounded:
+                return book.gaps > 0 and book.resyncs >= book.gaps and book.state in VALID
+        return False
+
+    def _complaints(self, sample: _frame.Sample, result: dict[str, Any]) -> Sequence[str]:
+        found = [
+            f"{book.symbol} is {book.state.name}"
+            for book in sample.books
+            if book.state not in VALID
+        ]
+        if crossed := sample.counters[Counter.CROSSED]:
+            found.append(f"live books were crossed {crossed} times")
+        if result["lapped"]:
+            found.append(f"the strategy lost {result['lapped']} records")
+        if not result["events"]:
+            found.append("the strategy saw nothing")
+        if self._wounded and not self._healed(sample):
+            found.append(f"the gap of {self._wounded} was not healed")
+        return found
+
+    def _finish_strategy(self) -> dict[str, Any]:
+        """Ask the strategy to end; what it measured."""
+        assert self._strategy is not None
+        assert self._strategy.stdin is not None
+        self._strategy.stdin.close()
+        result = self._answer(self._strategy, 60.0)
+        self._strategy.wait(10.0)
+        return result
+
+    def _answer(self, child: subprocess.Popen[bytes], timeout_s: float) -> dict[str, Any]:
+        """The next line a child prints, as JSON."""
+        assert child.stdout is not None
+        deadline_ns = monotonic_ns() + int(timeout_s * 1e9)
+        while not select.select([child.stdout], [], [], 0.2)[0]:
+            self._family.check()
+            if monotonic_ns() > deadline_ns:
+                raise ConnectorError(f"a process did not answer within {timeout_s:g} s")
+        line = child.stdout.readline()
+        if not line:
+            child.wait(10.0)
+            self._family.check()
+        answer = orjson.loads(line)
+        assert isinstance(answer, dict)
+        return answer
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no time to run")
+    return seconds

@@ -1,0 +1,163 @@
+"""The demo as a user runs it, with a terminal and without, ended in every way; nothing is left."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = [
+    "seconds", "frames", "records", "books_live", "books", "gaps", "resyncs", "lapped", "crossed",
+    "strategy_events", "frame_to_strategy_ns", "sender_to_strategy_ns",
+]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo makes its own temporary folder; short, as it has to hold a socket."""
+    return tmp_path_factory.mktemp("d")
+
+
+def environ(folder: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name != "DEMO_SECONDS"}
+    return {**kept, "TMPDIR": str(folder), "TERM": "xterm", "COLUMNS": "120", **more}
+
+
+def processes(folder: Path) -> list[str]:
+    """The command lines of processes that were started for this folder's demo."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                mine = f"TMPDIR={folder}".encode() in (entry / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if mine and "connector" in line and entry.name != str(os.getpid()):
+                found.append(line)
+    return found
+
+
+def wait_until_empty(folder: Path, timeout_s: float = 10.0) -> list[str]:
+    deadline = time.monotonic() + timeout_s
+    while (left := processes(folder)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def judge(line: str) -> dict[str, Any]:
+    """Check what the last line promises."""
+    told: dict[str, Any] = json.loads(line)
+    assert list(told) == KEYS
+    assert told["books"] == told["books_live"] > 0
+    assert told["gaps"] >= 1
+    assert told["resyncs"] == told["gaps"]
+    assert told["lapped"] == told["crossed"] == 0
+    assert told["frames"] > 0
+    assert told["records"] >= told["strategy_events"] > 0
+    for name in ("frame_to_strategy_ns", "sender_to_strategy_ns"):
+        assert list(told[name]) == ["p50", "p99", "p999"]
+        assert 0 < told[name]["p50"] <= told[name]["p99"] <= told[name]["p999"]
+    # The sender's way contains the daemon's: it begins earlier and ends at the same moment.
+    assert told["sender_to_strategy_ns"]["p50"] > told["frame_to_strategy_ns"]["p50"]
+    return told
+
+
+def test_without_a_terminal_it_runs_its_seconds_and_tells_all(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", "demo"],
+        env=environ(folder, DEMO_SECONDS="3"), cwd=ROOT, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = judge(done.stdout.splitlines()[-1])
+    assert told["seconds"] >= 3
+    assert wait_until_empty(folder) == []
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def terminal(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The demo on a terminal of its own, as soon as its view has been drawn."""
+    main, other = pty.openpty()
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "connector", "demo", "--symbols", "2"],
+        env=environ(folder), cwd=ROOT, stdin=other, stdout=other, stderr=other,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(other)
+    try:
+        read_until(main, b"books live", 60)
+        yield demo, main
+    finally:
+        demo.kill()
+        demo.wait()
+        os.close(main)
+
+
+def read_until(terminal: int, wanted: bytes, timeout_s: float) -> bytes:
+    """What the terminal shows up to ``wanted``, or to its end."""
+    seen = b""
+    deadline = time.monotonic() + timeout_s
+    while wanted not in seen and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                seen += os.read(terminal, 65536)
+            except OSError:
+                return seen
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_on_a_terminal_it_shows_the_view_until_it_is_ended(
+    folder: Path, terminal: tuple[subprocess.Popen[bytes], int], number: int, code: int
+) -> None:
+    demo, main = terminal
+    assert b"BTCUSDT" in read_until(main, b"BTCUSDT", 10)
+    assert len(processes(folder)) == 4
+    demo.send_signal(number)
+    read_until(main, b"no such words: to the end", 20)
+    assert demo.wait(20) == code
+    assert wait_until_empty(folder) == []
+
+
+def test_a_process_that_dies_ends_the_demo_with_its_words(folder: Path) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "connector", "demo", "--seconds", "60", "--symbols", "1"],
+        env=environ(folder), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    assert "running" in demo.stdout.readline()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and entry.name != str(demo.pid):
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"sim" in words and any(str(folder).encode() in word for word in words):
+                os.kill(int(entry.name), signal.SIGKILL)
+    _, said = demo.communicate(timeout=30)
+    assert demo.returncode == 1
+    assert "sim ended with status -9" in said
+    assert wait_until_empty(folder) == []
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan"])
+def test_a_wrong_time_is_usage(folder: Path, text: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", "demo", f"--seconds={text}"],
+        env=environ(folder), cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "seconds" in done.stderr
