@@ -17,9 +17,11 @@ KERNELS = ROOT / "_speedups"
 LONGEST = 600
 
 BASE = {"errors", "clock", "model", "_speedups"}
-MAY_IMPORT = {
+BELOW_APP = BASE | {"protocol", "venues", "market", "ipc", "transport", "config", "logs"}
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
+    "logs": set(),
     "_speedups": set(),
     "model": {"_speedups", "errors"},
     "protocol": {"_speedups", "errors", "model"},
@@ -30,44 +32,19 @@ MAY_IMPORT = {
     "sim": BASE | {"protocol", "transport", "venues"},
     "config": BASE | {"protocol", "venues.contract"},
     "daemon": BASE | {"protocol", "config"},
-    "logs": set(),
-    "connections": BASE | {"protocol", "venues.contract", "market", "transport", "config"},
-    "service": BASE
-    | {"protocol", "venues.contract", "market", "ipc", "transport", "config", "connections"},
-    "app": BASE
-    | {"protocol", "venues", "market", "ipc", "transport", "config", "daemon", "service"},
-    "testing": BASE | {"protocol", "venues", "market", "ipc", "sim"},
+    "connections": BELOW_APP,
+    "service": BELOW_APP | {"connections"},
+    "app": BELOW_APP | {"connections", "service", "daemon"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
-    "cli": {
-        *BASE,
-        "protocol",
-        "venues",
-        "market",
-        "ipc",
-        "transport",
-        "sim",
-        "config",
-        "daemon",
-        "app",
-        "logs",
-        "service",
-    }
-    | {"__init__"},
+    "cli": BELOW_APP | {"connections", "service", "app", "daemon", "sim", "__init__"},
 }
 """What each part may import of the others; itself always."""
 
 SHELL = (
-    "transport/",
-    "sim/",
-    "ipc/server",
-    "ipc/client",
-    "connections.py",
-    "service.py",
-    "app.py",
-    "daemon.py",
-    "cli/",
-)
+    "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "service.py", "app.py",
+    "daemon.py", "cli/",
+)  # fmt: skip
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")
 LOOPS = {"asyncio", "socket", "selectors", "ssl", "uvloop", "picows", "aiofastnet", "threading"}
@@ -193,6 +170,24 @@ def test_no_file_is_too_long() -> None:
         if (count := len(path.read_text().splitlines())) > LONGEST
     }
     assert long == {}
+
+
+def test_all_names_exactly_what_the_package_offers() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    import connector
+
+    offered = {"__version__"}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            offered |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            offered.add(node.name)
+    offered = {name for name in offered if not name.startswith("_") or name == "__version__"}
+    assert len(connector.__all__) == len(set(connector.__all__))
+    assert set(connector.__all__) == offered
+    assert list(connector.__all__) == sorted(connector.__all__)
+    for name in connector.__all__:
+        assert getattr(connector, name) is not None
 
 
 @pytest.mark.parametrize("numbers", [Counter, Hop])

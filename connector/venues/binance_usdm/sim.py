@@ -24,7 +24,7 @@ MAX_STREAMS = 1024
 class Texts:
     """Writes one symbol's ticks and lots as the venue does: fixed decimals, trailing zeros kept."""
 
-    __slots__ = ("_price_digits", "_prices", "_qtys", "_qty_digits", "_step", "_tick")
+    __slots__ = ("_price_digits", "_prices", "_qty_digits", "_qtys", "_step", "_tick")
 
     CACHED = 200_000
 
