@@ -45,6 +45,9 @@ async def replayed(
             if asked is not None and not first and asked.done():
                 first = asked.result().content
                 book.snapshot(json.loads(first))
+        if asked is not None and not first:
+            first = (await asked).content
+            book.snapshot(json.loads(first))
     return book, messages, first
 
 
