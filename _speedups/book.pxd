@@ -6,8 +6,8 @@
 #   summary[tick >> 12]       one bit a page that is not empty
 #   far[]                     levels off the grid or outside the window, by price, ascending; it grows
 #
-# Every price in the window is O(1); the best is kept, its successor and ordered walks are ctz/clz. Pages of both
-# sides come from one arena a book and are given back when they are empty, so a page in the arena is all zeros.
+# Every price in the window is O(1); the best is kept, its successor and ordered walks are ctz/clz. Pages come
+# from one pool a process (pages.h) and are given back when they are empty.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from .layout cimport Level, LevelsCell
@@ -39,10 +39,7 @@ cdef struct BookC:
     uint64_t first_tick           # of the window; a multiple of 64
     uint64_t ticks                # in the window: WINDOW_TICKS, fewer where prices would pass 2^63
     int64_t tick_e
-    uint64_t* occupied            # one word a page; the next free page while it is free
-    int64_t* quantity             # 64 a page
-    uint32_t pages, capacity      # pages ever taken, pages mapped; page 0 is never used
-    uint32_t free_page            # 0: none
+    uint32_t pages                # in use
     bint broken                   # memory ran out in an apply
 
 # tick_e: the price grid in scaled units (> 0); centre_e: a price near the market, the window's middle.

@@ -5,7 +5,7 @@ The structure is drawn in ``book.pxd``. Everything but the class at the end is C
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memmove, memset
 
 from .atomics cimport likely, unlikely
 from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
@@ -13,32 +13,26 @@ from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 cdef extern from *:
     """
     #include <stdint.h>
-    #include <sys/mman.h>
     #define BOOK_LOWEST(word) __builtin_ctzll(word)
     #define BOOK_HIGHEST(word) (63 - __builtin_clzll(word))
     #define BOOK_PREFETCH(p) __builtin_prefetch((p), 1)
     static inline uint64_t book_rotate(uint64_t x, int by) { return by ? (x >> by) | (x << (64 - by)) : x; }
-    /* Anonymous memory: zero, resident only where touched, grown without copying. */
-    static void *book_map(size_t bytes) {
-      void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      return p == MAP_FAILED ? NULL : p;
-    }
-    static void *book_remap(void *old, size_t bytes, size_t more) {
-      void *p = mremap(old, bytes, more, MREMAP_MAYMOVE);
-      return p == MAP_FAILED ? NULL : p;
-    }
-    static void book_unmap(void *p, size_t bytes) { if (p) munmap(p, bytes); }
     """
     int lowest "BOOK_LOWEST" (uint64_t word) noexcept nogil
     int highest "BOOK_HIGHEST" (uint64_t word) noexcept nogil
     void prefetch "BOOK_PREFETCH" (const void* p) noexcept nogil
     uint64_t rotate "book_rotate" (uint64_t x, int by) noexcept nogil
-    void* book_map(size_t size) noexcept nogil
-    void* book_remap(void* old, size_t size, size_t more) noexcept nogil
-    void book_unmap(void* p, size_t size) noexcept nogil
+
+cdef extern from "pages.h" nogil:
+    int64_t* page_quantity
+    uint64_t* page_occupied
+    bint pages_spare() noexcept
+    uint32_t page_take() noexcept
+    void page_give(uint32_t page) noexcept
+    void* block_take(size_t size) noexcept
+    void block_give(void* block) noexcept
 
 cdef enum:
-    FIRST_CAPACITY = 128
     PAGE_BYTES = 64 * sizeof(int64_t)
     SIDE_BYTES = WINDOW_PAGES * sizeof(uint32_t) + WINDOW_GROUPS * sizeof(uint64_t)
     AHEAD = 8                     # levels between the prefetch of a cell and its use
@@ -99,19 +93,14 @@ cdef BookC* book_new(int64_t tick_e, int64_t centre_e) noexcept nogil:
     cdef char* directories
     if book == NULL:
         return NULL
-    directories = <char*>book_map(2 * SIDE_BYTES)
-    book.bids.directory = <uint32_t*>directories
-    book.quantity = <int64_t*>book_map(FIRST_CAPACITY * PAGE_BYTES)
-    book.occupied = <uint64_t*>malloc(FIRST_CAPACITY * sizeof(uint64_t))
-    book.capacity = FIRST_CAPACITY
-    if directories == NULL or book.quantity == NULL or book.occupied == NULL:
-        book_free(book)
+    directories = <char*>block_take(2 * SIDE_BYTES) if pages_spare() else NULL
+    if directories == NULL:
+        free(book)
         return NULL
+    book.bids.directory = <uint32_t*>directories
     book.bids.summary = <uint64_t*>(directories + WINDOW_PAGES * sizeof(uint32_t))
     book.asks.directory = <uint32_t*>(directories + SIDE_BYTES)
     book.asks.summary = <uint64_t*>(directories + SIDE_BYTES + WINDOW_PAGES * sizeof(uint32_t))
-    book.pages = 1
-    book.occupied[0] = 0
     side_reset(&book.bids, True)
     side_reset(&book.asks, False)
     set_grid(book, tick_e)
@@ -119,18 +108,7 @@ cdef BookC* book_new(int64_t tick_e, int64_t centre_e) noexcept nogil:
     return book
 
 
-cdef void book_free(BookC* book) noexcept nogil:
-    if book == NULL:
-        return
-    book_unmap(book.bids.directory, 2 * SIDE_BYTES)
-    book_unmap(book.quantity, <size_t>book.capacity * PAGE_BYTES)
-    free(book.occupied)
-    free(book.bids.far)
-    free(book.asks.far)
-    free(book)
-
-
-cdef void side_clear(BookC* book, Side* side) noexcept nogil:
+cdef void side_clear(Side* side) noexcept nogil:
     cdef Py_ssize_t group, page
     cdef uint64_t pages
     for group in range(WINDOW_GROUPS):
@@ -139,15 +117,26 @@ cdef void side_clear(BookC* book, Side* side) noexcept nogil:
         while pages:
             page = (group << 6) + lowest(pages)
             pages &= pages - 1
-            memset(book.quantity + (<size_t>side.directory[page] << 6), 0, PAGE_BYTES)
+            memset(page_quantity + (<size_t>side.directory[page] << 6), 0, PAGE_BYTES)
+            page_give(side.directory[page])
             side.directory[page] = 0
 
 
+cdef void book_free(BookC* book) noexcept nogil:
+    if book == NULL:
+        return
+    side_clear(&book.bids)
+    side_clear(&book.asks)
+    block_give(book.bids.directory)
+    free(book.bids.far)
+    free(book.asks.far)
+    free(book)
+
+
 cdef void book_clear(BookC* book, int64_t centre_e) noexcept nogil:
-    side_clear(book, &book.bids)
-    side_clear(book, &book.asks)
-    book.pages = 1
-    book.free_page = 0
+    side_clear(&book.bids)
+    side_clear(&book.asks)
+    book.pages = 0
     book.broken = False
     side_reset(&book.bids, True)
     side_reset(&book.asks, False)
@@ -156,39 +145,19 @@ cdef void book_clear(BookC* book, int64_t centre_e) noexcept nogil:
 
 # --- pages ----------------------------------------------------------------------------------------------------------
 
-cdef bint more_pages(BookC* book) noexcept nogil:
-    cdef size_t capacity = book.capacity + (book.capacity >> 1)
-    cdef void* quantity
-    cdef uint64_t* occupied = <uint64_t*>realloc(book.occupied, capacity * sizeof(uint64_t))
-    if occupied == NULL:
-        return False
-    book.occupied = occupied
-    quantity = book_remap(book.quantity, <size_t>book.capacity * PAGE_BYTES, capacity * PAGE_BYTES)
-    if quantity == NULL:
-        return False
-    book.quantity = <int64_t*>quantity
-    book.capacity = <uint32_t>capacity
-    return True
-
-
 cdef uint32_t take_page(BookC* book) noexcept nogil:
     """An empty page, or 0 and ``broken`` when memory ran out."""
-    cdef uint32_t page = book.free_page
+    cdef uint32_t page = page_take()
     if page:
-        book.free_page = <uint32_t>book.occupied[page]
-    else:
-        if book.pages == book.capacity and not more_pages(book):
-            book.broken = True
-            return 0
-        page = book.pages
         book.pages += 1
-    book.occupied[page] = 0
+    else:
+        book.broken = True
     return page
 
 
 cdef inline void give_page(BookC* book, uint32_t page) noexcept nogil:
-    book.occupied[page] = book.free_page
-    book.free_page = page
+    page_give(page)
+    book.pages -= 1
 
 
 cdef inline Py_ssize_t page_below(const Side* side, Py_ssize_t page) noexcept nogil:
@@ -218,13 +187,13 @@ cdef inline Py_ssize_t page_above(const Side* side, Py_ssize_t page) noexcept no
 cdef void find_best(const BookC* book, Side* side, bint bid) noexcept nogil:
     """The best is gone: the next one of its page, else of the nearest page behind it."""
     cdef Py_ssize_t page = side.best >> 6
-    cdef uint64_t word = book.occupied[side.directory[page]]
+    cdef uint64_t word = page_occupied[side.directory[page]]
     if not word:
         page = page_below(side, page) if bid else page_above(side, page)
         if page < 0:
             side.best = -1 if bid else WINDOW_TICKS
             return
-        word = book.occupied[side.directory[page]]
+        word = page_occupied[side.directory[page]]
     side.best = (page << 6) + (highest(word) if bid else lowest(word))
 
 
@@ -277,16 +246,16 @@ cdef inline void touch_cell(const BookC* book, const Side* side, int64_t price_e
     cdef uint32_t page
     if likely(tick < book.ticks):
         page = side.directory[tick >> 6]
-        prefetch(&book.occupied[page])
-        prefetch(&book.quantity[(<size_t>page << 6) + (tick & 63)])
+        prefetch(&page_occupied[page])
+        prefetch(&page_quantity[(<size_t>page << 6) + (tick & 63)])
 
 
 cdef inline void change_occupancy(
     BookC* book, Side* side, bint bid, uint64_t tick, uint32_t page, bint present
 ) noexcept nogil:
-    cdef uint64_t word = book.occupied[page] ^ (<uint64_t>1 << (tick & 63))
+    cdef uint64_t word = page_occupied[page] ^ (<uint64_t>1 << (tick & 63))
     cdef uint64_t bit = <uint64_t>1 << ((tick >> 6) & 63)
-    book.occupied[page] = word
+    page_occupied[page] = word
     if present:
         side.count += 1
         side.summary[tick >> 12] |= bit
@@ -321,7 +290,7 @@ cdef inline void apply_level(BookC* book, Side* side, bint bid, int64_t price_e,
         if page == 0:
             return
         side.directory[tick >> 6] = page
-    cell = book.quantity + (<size_t>page << 6) + (tick & 63)
+    cell = page_quantity + (<size_t>page << 6) + (tick & 63)
     old_e = cell[0]
     cell[0] = qty_e
     if (qty_e != 0) != (old_e != 0):
@@ -377,8 +346,8 @@ cdef inline void walk_page(Walk* walk, Py_ssize_t page) noexcept nogil:
         walk.word = 0
         return
     number = walk.side.directory[page]
-    walk.word = walk.book.occupied[number]
-    walk.quantity = walk.book.quantity + (<size_t>number << 6)
+    walk.word = page_occupied[number]
+    walk.quantity = page_quantity + (<size_t>number << 6)
     walk.page_price_e = <int64_t>(walk.book.first_tick + (<uint64_t>page << 6)) * walk.book.tick_e
 
 
@@ -539,11 +508,11 @@ cdef void evict(BookC* book, Side* side, Py_ssize_t page) noexcept nogil:
     cdef uint32_t number = side.directory[page]
     cdef uint64_t word
     cdef int64_t page_price_e = <int64_t>(book.first_tick + (<uint64_t>page << 6)) * book.tick_e
-    cdef int64_t* quantity = book.quantity + (<size_t>number << 6)
+    cdef int64_t* quantity = page_quantity + (<size_t>number << 6)
     cdef int bit
     if number == 0:
         return
-    word = book.occupied[number]
+    word = page_occupied[number]
     while word:
         bit = lowest(word)
         word &= word - 1
@@ -587,7 +556,7 @@ cdef void side_settle(BookC* book, Side* side, bint bid) noexcept nogil:
     if page < 0:
         side.best = -1 if bid else WINDOW_TICKS
     else:
-        word = book.occupied[side.directory[page]]
+        word = page_occupied[side.directory[page]]
         side.best = (page << 6) + (highest(word) if bid else lowest(word))
     for i in range(count):
         level = side.far[i]
@@ -757,12 +726,7 @@ cdef class Book:
     @property
     def pages(self):
         """Pages in use; for tests of what is given back."""
-        cdef uint32_t page = self.c.free_page
-        cdef Py_ssize_t count = self.c.pages - 1
-        while page:
-            count -= 1
-            page = <uint32_t>self.c.occupied[page]
-        return count
+        return self.c.pages
 
     @property
     def window(self):
