@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port; 0 (default) takes a free one")
     parser.add_argument("--tls", metavar="FOLDER", help="speak TLS; writes a new ca.pem there")
     parser.add_argument(
-        "--symbols", default="4", help="how many symbols, or their names with commas (default 4)"
+        "--symbols", default="", metavar="N", help="how many, or names with commas (default 4)"
     )
     parser.add_argument("--exchange-info", metavar="FILE", help="list what this answer lists")
     parser.add_argument(
@@ -138,7 +138,9 @@ def _market(args: argparse.Namespace) -> Any:
 
     if args.replay:
         return _replay(args)
-    names = None if args.symbols.isdecimal() else args.symbols.upper().split(",")
+    wanted = args.symbols or "4"
+    count = int(wanted) if wanted.isdecimal() else 0
+    names = None if wanted.isdecimal() else wanted.upper().split(",")
     if args.exchange_info:
         try:
             info = Path(args.exchange_info).read_bytes()
@@ -151,8 +153,10 @@ def _market(args: argparse.Namespace) -> Any:
             if missing:
                 raise ConfigError(f"--exchange-info does not list {', '.join(missing)}")
             rows = [listed[name] for name in names]
+        elif args.symbols:
+            rows = rows[:count]
     else:
-        rows = contracts(int(args.symbols) if names is None else names, args.seed)
+        rows = contracts(count if names is None else names, args.seed)
     if not rows:
         raise ConfigError("--symbols: at least one is needed")
     if args.rate <= 0:

@@ -161,3 +161,16 @@ def test_a_rate_of_nothing_is_refused() -> None:
     state = SymbolState(LISTING, Exchange([LISTING]))
     with pytest.raises(ValueError, match="rate"):
         Flow(state, seed=1, rate=0, now_ns=0)
+
+
+def test_whatever_is_listed_can_trade() -> None:
+    from connector.sim.listings import contracts, listing
+
+    for row in contracts(60):
+        listed = listing(row)
+        state = SymbolState(listed, Exchange([listed]))
+        flow = Flow(state, seed=1, rate=10, levels=1000, now_ns=0)
+        for _ in range(50):
+            flow.step(flow.next_ns, 0)
+        assert 0 < state.bid_tick < state.ask_tick
+        assert min(len(side.keys) for side in state.sides) > 800
