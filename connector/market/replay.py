@@ -126,6 +126,7 @@ class Replay:
         self._listing = b""
         self._waiting: deque[Item] = deque(maxlen=WAITING_MOST)
         self._unclaimed: list[Item] = []
+        self._parts: dict[int, set[str]] = {}
         self._segment: Segment | None = None
         self._codec: Any = None
         self._kernel: Any = None
@@ -168,6 +169,8 @@ class Replay:
 
     def finish(self) -> bool:
         """The recording is over: the last checkpoint, if one is due; whether the book is LIVE."""
+        if self._unclaimed and len(self.symbols) == 1:
+            self._claim(self.symbol)
         if not self.live:
             return False
         if self.applied != self._said:
@@ -181,10 +184,9 @@ class Replay:
         if symbol:
             self._meet(symbol)
             self.symbols[symbol] += 1
+            self._parts.setdefault(item.part, set()).add(symbol)
             if self._unclaimed:
-                unclaimed, self._unclaimed = self._unclaimed, []
-                for answer in unclaimed:
-                    self._take_nameless(answer)
+                self._claim(symbol)
         if self._feed is not None:
             if not symbol or symbol == self.symbol:
                 self._decode(item)
@@ -210,13 +212,21 @@ class Replay:
                 self._take_snapshot(item)
 
     def _take_nameless(self, item: Item) -> None:
-        """A snapshot that names no symbol belongs to the only one there is."""
-        if not self.symbols:
+        """A snapshot that names no symbol belongs to the only one of its file; where it comes
+        before any, to the one that follows."""
+        there = self._parts.get(item.part)
+        if not there:
             self._unclaimed.append(item)
-        elif set(self.symbols) == {self.symbol}:
+        elif there == {self.symbol}:
             self._take_snapshot(item)
-        else:
-            self._warn("a snapshot that names no symbol, in a recording of several: not used")
+        elif self.symbol in there:
+            self._warn("a snapshot that names no symbol, in a file of several: not used")
+
+    def _claim(self, symbol: str) -> None:
+        unclaimed, self._unclaimed = self._unclaimed, []
+        if symbol == self.symbol:
+            for answer in unclaimed:
+                self._take_snapshot(answer)
 
     def _take_snapshot(self, item: Item) -> None:
         try:

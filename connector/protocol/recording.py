@@ -50,6 +50,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     kind: Kind
     url: str
     payload: bytes
+    part: int = 0
+    """Which of the files it is from, counted from 0."""
 
 
 class RecordingError(ValueError):
@@ -63,19 +65,19 @@ def read(
 
     Raises RecordingError for a line of unknown form and OSError for a file that cannot be read;
     ``warn`` is told of a file that ends in the middle of a line."""
-    for path in paths:
+    for part, path in enumerate(paths):
         with open(path, "rb") as raw:
-            yield from items(raw, str(path), warn)
+            yield from items(raw, str(path), warn, part)
 
 
-def items(raw: IO[bytes], name: str, warn: Callable[[str], None]) -> Iterator[Item]:
+def items(raw: IO[bytes], name: str, warn: Callable[[str], None], part: int = 0) -> Iterator[Item]:
     """The items of one open file; ``name`` is what errors call it."""
     time_ns = 0
     for number, line, whole in _lines(raw, name, warn):
         stripped = line.strip(b" \t\r\n\x00")
         if not stripped:
             continue
-        item = _item(stripped, time_ns)
+        item = _item(stripped, time_ns, part)
         if not whole and (item is None or not _complete(item)):
             warn(f"{name}:{number}: the file ends in the middle of this line")
             return
@@ -107,19 +109,19 @@ def _lines(
         warn(f"{name}: compressed data ends early after line {number} ({error})")
 
 
-def _item(line: bytes, time_ns: int) -> Item | None:
+def _item(line: bytes, time_ns: int, part: int) -> Item | None:
     found = _STAMPED.match(line)
     if found is not None:
-        return Item(_whole_ns(found[1]), Kind.FRAME, "", line[found.end() :])
+        return Item(_whole_ns(found[1]), Kind.FRAME, "", line[found.end() :], part)
     found = _FRAME.match(line)
     if found is not None:
-        return Item(_seconds_ns(found[1]), Kind.FRAME, "", line[found.end() :])
+        return Item(_seconds_ns(found[1]), Kind.FRAME, "", line[found.end() :], part)
     found = _URL.match(line)
     if found is not None:
         url = found[1].decode("utf-8", "replace")
-        return Item(_seconds_ns(found[3]), _KINDS[found[2]], url, line[found.end() :])
+        return Item(_seconds_ns(found[3]), _KINDS[found[2]], url, line[found.end() :], part)
     if line[:1] in (b"{", b"["):
-        return Item(time_ns, Kind.FRAME, "", line)
+        return Item(time_ns, Kind.FRAME, "", line, part)
     return None
 
 

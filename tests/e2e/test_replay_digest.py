@@ -87,6 +87,28 @@ def test_several_symbols_want_a_choice(recordings, capsys):
     assert "AKROUSDT, CTKUSDT, KEEPUSDT, SUSHIUSDT" in err
 
 
+def test_files_of_two_symbols_are_told_apart(recordings, capsys):
+    """Their snapshots name no symbol: each belongs to the one of its file."""
+    folder = recordings / "binance-usdm"
+    files = [folder / "ethusdt_20240718.gz", folder / FAST]
+    for symbol, applied in (("BTCUSDT", 206), ("ETHUSDT", 3273 - 5)):
+        code, lines, _ = digests(capsys, *files, "--symbol", symbol)
+        assert (code, [line["applied"] for line in lines]) == (0, [applied])
+    code, lines, err = digests(capsys, *files)
+    assert (code, lines) == (2, [])
+    assert "BTCUSDT, ETHUSDT" in err
+
+
+@pytest.mark.parametrize("first", ["snapshot", "frames"])
+def test_a_snapshot_may_have_a_file_of_its_own(short, first, tmp_path, capsys):
+    (tmp_path / "snapshot").write_bytes(short.snapshot)
+    (tmp_path / "frames").write_bytes(b"\n".join(short.frames))
+    files = sorted(tmp_path.iterdir(), key=lambda path: path.name != first)
+    code, lines, _ = digests(capsys, *files, "--every", 1)
+    assert code == 0
+    assert lines == list(short.truth.values())
+
+
 def test_a_recording_without_a_snapshot_shows_no_book(recordings, capsys):
     code, lines, err = digests(
         capsys, recordings / "binance-usdm" / "ethusdt_20240719.gz", "--every", 100
