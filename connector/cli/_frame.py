@@ -3,6 +3,7 @@
 Pure: no clock, no memory, no terminal. Rates are between the two samples; latencies are those of
 the records between them, or of the whole run when there is only one."""
 
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector._speedups import decimal
+from connector.errors import ConfigError
 from connector.model.counters import Counter, Hop
 from connector.model.histogram import Percentiles, summarize
 from connector.model.states import VALID, State
@@ -137,6 +139,16 @@ def show(sample: Sample, before: Sample | None) -> None:
     """Print one frame with all instruments; a pipe is as wide as the frame."""
     console = Console(width=None if sys.stdout.isatty() else 108)
     console.print(frame(sample, before, len(sample.books), console.width))
+
+
+def picture(sample: Sample, before: Sample | None, path: str) -> None:
+    """Write one frame as an SVG."""
+    console = Console(width=108, record=True, file=io.StringIO(), force_terminal=True)
+    console.print(frame(sample, before, len(sample.books), console.width))
+    try:
+        console.save_svg(path, title="connector top")
+    except OSError as error:
+        raise ConfigError(f"--svg {path}: {error.strerror}") from None
 
 
 def numbers(sample: Sample, before: Sample | None) -> dict[str, Any]:

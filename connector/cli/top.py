@@ -1,7 +1,7 @@
 """Watch a running daemon: books, rates, latencies, readers, and what went wrong.
 
-Follows a restart of the daemon. --once prints one frame, --json one object, after looking for
---interval seconds to have rates.
+Follows a restart of the daemon. --once prints one frame, --json one object, --svg writes a picture
+of a frame, each after looking for --interval seconds to have rates.
 """
 
 import argparse
@@ -30,17 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interval", type=_seconds, default=1.0, help="seconds between two looks")
     parser.add_argument("--once", action="store_true", help="print one frame and end")
     parser.add_argument("--json", action="store_true", help="print one JSON object and end")
+    parser.add_argument("--svg", metavar="FILE", help="write one frame as a picture and end")
 
 
 def run(args: argparse.Namespace) -> int:
     runtime = runtime_directory(args.runtime_dir)
     watch = Watch(runtime)
     before = watch.sample()
-    if args.once or args.json or not sys.stdout.isatty():
+    if args.once or args.json or args.svg or not sys.stdout.isatty():
         time.sleep(args.interval)
         sample = watch.sample()
         watch.close()
-        if args.json:
+        if args.svg:
+            _frame.picture(sample, before, args.svg)
+        elif args.json:
             print(orjson.dumps(_frame.numbers(sample, before)).decode())
         else:
             _frame.show(sample, before)

@@ -53,6 +53,16 @@ def test_top_tells_the_same_as_json(running: Stage) -> None:
     assert [reader["strategy"] for reader in told["readers"]] == ["top"]
 
 
+def test_top_draws_a_picture(running: Stage, tmp_path: Path) -> None:
+    runtime = str(running.runtime)
+    picture = tmp_path / "top.svg"
+    shown = command("top", "--svg", str(picture), "--interval", "0.2", "--runtime-dir", runtime)
+    assert shown.returncode == 0, shown.stderr
+    assert "BTCUSDT" in picture.read_text()
+    shown = command("top", "--svg", str(tmp_path), "--interval", "0.2", "--runtime-dir", runtime)
+    assert shown.returncode == 2
+
+
 def test_tap_follows_what_was_asked_for(running: Stage) -> None:
     shown = command(
         "tap", "--json", "--symbol", "btcusdt", "--type", "bbo", "--type", "trade",
@@ -93,24 +103,25 @@ def test_without_a_daemon_they_say_where_they_looked(name: str, tmp_path: Path) 
 
 
 def test_tap_goes_on_after_a_restart_and_ends_on_ctrl_c(running: Stage) -> None:
-    tap = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "connector", "tap", "--json", "--runtime-dir", str(running.runtime)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    assert tap.stdout is not None
-    assert json.loads(tap.stdout.readline())["sequence"] > 0
-    running.restart_daemon()
-    later: list[int] = []
-    before = 0
-    for line in tap.stdout:
-        sequence = json.loads(line)["sequence"]
-        if sequence < before:
-            later.append(sequence)
-            break
-        before = sequence
-    tap.send_signal(signal.SIGINT)
-    _, said = tap.communicate(timeout=20)
-    assert later, "nothing of the second daemon arrived"
+    ) as tap:  # fmt: skip
+        try:
+            assert tap.stdout is not None
+            assert json.loads(tap.stdout.readline())["sequence"] > 0
+            running.restart_daemon()
+            before, begun_anew = 0, False
+            for line in tap.stdout:
+                sequence = json.loads(line)["sequence"]
+                if begun_anew := sequence < before:
+                    break
+                before = sequence
+            tap.send_signal(signal.SIGINT)
+            _, said = tap.communicate(timeout=20)
+        finally:
+            tap.kill()
+    assert begun_anew, "nothing of the second daemon arrived"
     assert "the daemon is gone; waiting" in said
     assert tap.returncode == 130
