@@ -89,6 +89,11 @@ class InstrumentFeed:
     ) -> None:
         self._kernel = kernel
         self._subscriptions = {row.channel: row for row in subscriptions}
+        self._quiet_ns = [
+            (KIND[row.channel], row.quiet_ns)
+            for row in self._subscriptions.values()
+            if row.quiet_ns
+        ]
         self._count = count
         self._random = Random(seed)
         self._buffer_most = buffer_most
@@ -96,6 +101,8 @@ class InstrumentFeed:
         depth = self._subscriptions.get(Channel.DEPTH)
         self._ahead = Ahead[Held](depth.period_ns if depth else 0, ahead_most)
         self._lines: dict[int, frozenset[Channel]] = {}
+        self._served: frozenset[FeedKind] = frozenset()
+        """The kinds that are subscribed and have a connection."""
         self._heard_ns: dict[FeedKind, int] = {}
         self._silent: set[FeedKind] = set()
         self._buffer: list[Held] = []
@@ -122,24 +129,22 @@ class InstrumentFeed:
         channels: frozenset[Channel] = frozenset(Channel),
     ) -> None:
         """A connection that serves ``channels`` is open and subscribed; ``epoch`` is its number."""
-        served = self._served()
-        self._lines[line] = channels
+        served = self._serve(line, channels)
         self._kernel.line_seen(line, 0, 0)
         if Channel.DEPTH in channels and FeedKind.BOOK not in served:
             self.epoch = epoch
             self._asked = False
-        for kind in self._served() - served:
+        for kind in self._served - served:
             self._heard_ns[kind] = now_ns
             if self._state(kind) is State.DOWN:
                 self._move(kind, State.SYNCING, Reason.CONNECTED, now_ns)
 
     def on_line_down(self, line: int, now_ns: int) -> None:
         """A connection is gone; what only it served is DOWN at once."""
-        served = self._served()
-        self._lines.pop(line, None)
-        for kind in served - self._served():
+        served = self._serve(line, None)
+        for kind in served - self._served:
             self._move(kind, State.DOWN, Reason.DISCONNECTED, now_ns)
-        if FeedKind.BOOK not in self._served():
+        if FeedKind.BOOK not in self._served:
             self._buffer.clear()
             self._ahead.take()
             self._staged = self._spare = None
@@ -147,14 +152,20 @@ class InstrumentFeed:
         elif self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
             self._gap(Reason.GAP, now_ns)
 
-    def _served(self) -> set[FeedKind]:
-        """The kinds of feed that are subscribed and have a connection."""
-        return {
+    def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
+        """A line serves these channels now (None: it is gone); returns what was served before."""
+        before = self._served
+        if channels is None:
+            self._lines.pop(line, None)
+        else:
+            self._lines[line] = channels
+        self._served = frozenset(
             KIND[channel]
-            for channels in self._lines.values()
-            for channel in channels
+            for served in self._lines.values()
+            for channel in served
             if channel in self._subscriptions
-        }
+        )
+        return before
 
     def _line_ids(self) -> list[int]:
         """The last id each live depth line delivered, 0 before its first message."""
@@ -314,7 +325,7 @@ class InstrumentFeed:
     def on_snapshot(self, snapshot: Snapshot, epoch: int, now_ns: int) -> None:
         """A snapshot that was asked for under ``epoch``; a late or needless one changes nothing."""
         self._count(Counter.SNAPSHOTS)
-        if epoch != self.epoch or FeedKind.BOOK not in self._served():
+        if epoch != self.epoch or FeedKind.BOOK not in self._served:
             self._count(Counter.SNAPSHOTS_LATE)
             return
         self._asked = False
@@ -405,17 +416,21 @@ class InstrumentFeed:
     def on_timer(self, now_ns: int) -> list[FeedKind]:
         """Look at the clock; returns the kinds whose streams were found silent, each once, also
         those that never said anything."""
-        if self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
+        kernel = self._kernel
+        if (
+            self._chained
+            and len(self._ahead)
+            and self._ahead.lost(kernel.last_id, self._line_ids(), now_ns)
+        ):
             self._gap(Reason.GAP, now_ns)
-        if self._state(FeedKind.BOOK) is State.LIVE and self._crossed():
+        if kernel.state(FeedKind.BOOK) == State.LIVE and self._crossed():
             self.resync(Reason.FAULT, now_ns)
-        silent = []
-        for channel, row in self._subscriptions.items():
-            kind = KIND[channel]
-            if not row.quiet_ns or kind not in self._served():
+        silent: list[FeedKind] = []
+        for kind, quiet_ns in self._quiet_ns:
+            if kind not in self._served:
                 continue
             heard_ns = self._last_heard_ns(kind)
-            if now_ns - heard_ns <= row.quiet_ns:
+            if now_ns - heard_ns <= quiet_ns:
                 self._silent.discard(kind)
                 continue
             if kind not in self._silent:
@@ -425,7 +440,7 @@ class InstrumentFeed:
             if kind is FeedKind.BBO:
                 # The book's touch keeps it fresh while its own stream is silent.
                 heard_ns = max(heard_ns, self._last_heard_ns(FeedKind.BOOK))
-            if now_ns - heard_ns > row.quiet_ns and self._state(kind) in (State.LIVE, State.BEHIND):
+            if now_ns - heard_ns > quiet_ns and self._state(kind) in (State.LIVE, State.BEHIND):
                 self._move(kind, State.STALE, Reason.SILENT, now_ns)
         return silent
 
