@@ -1,7 +1,7 @@
 """Decimal text and scaled integers: exact both ways, refused whenever it cannot be."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector._speedups import decimal
@@ -70,6 +70,7 @@ def test_only_text_is_taken() -> None:
         decimal.parse(1.5, 8)  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(spellings, st.integers(-3, 18))
 def test_parse_is_decimal_or_refuses_for_the_same_reason(text: str, exponent: int) -> None:
     expected = decimal_model.parse(text, exponent)
@@ -81,6 +82,7 @@ def test_parse_is_decimal_or_refuses_for_the_same_reason(text: str, exponent: in
             assert parse(text, exponent) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**63) + 1, 2**63 - 1), st.integers(0, 18), st.integers(0, 20))
 def test_format_is_exact_and_comes_back(value_e: int, exponent: int, digits: int) -> None:
     text = decimal.format(value_e, exponent, digits)
