@@ -51,6 +51,8 @@ def write(Segment segment not None, uint64_t records, uint64_t seed=1, *, uint64
     cdef uint64_t state = seed * 2 + 1, i, k, words, sequence
     cdef uint64_t* body
     cdef RecordHeader* record
+    if segment.ring.capacity >> 3 < 64 + MOST_WORDS * 8:
+        raise ValueError("the ring is too small for the longest record")
     with nogil:
         for i in range(records):
             state ^= state << 13
