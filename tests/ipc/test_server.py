@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -268,3 +269,26 @@ def test_the_session_ends_with_its_process_though_a_child_holds_the_socket(tmp_p
                 await process.wait()
 
     asyncio.run(main())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_refused() -> None:
+    async def main(folder: Path) -> None:
+        async with running(folder, allow=allow(frozenset({0}))):
+            folder.chmod(0o755)
+            (folder / "control.sock").chmod(0o666)
+            code = (
+                "import os, sys; from pathlib import Path\n"
+                "from tests.reference.raw_peer import *\n"
+                "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+                "print(RawPeer(Path(sys.argv[1])).ask(HELLO)['error'])\n"
+            )
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-W", "ignore", "-c", code, str(folder)),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            out, _ = await process.communicate()
+            assert out.decode().strip() == "uid 65534 may not attach as 'raw'"
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(main(Path(folder)))
