@@ -275,8 +275,8 @@ def test_the_session_ends_with_its_process_though_a_child_holds_the_socket(tmp_p
 def test_another_user_is_refused() -> None:
     async def main(folder: Path) -> None:
         async with running(folder, allow=allow(frozenset({0}))):
-            folder.chmod(0o755)
-            (folder / "control.sock").chmod(0o666)
+            os.chmod(folder, 0o755)
+            os.chmod(folder / "control.sock", 0o666)
             code = (
                 "import os, sys; from pathlib import Path\n"
                 "from tests.reference.raw_peer import *\n"
