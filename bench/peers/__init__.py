@@ -1,0 +1,1 @@
+"""Other projects on the same frames, in an environment of their own."""
