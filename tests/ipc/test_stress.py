@@ -1,6 +1,6 @@
 """Ring and table under two processes: torn is FORBIDDEN, lost is ACCEPTABLE and counted exactly.
 
-``CONNECTOR_STRESS`` is the number of records (default 20 million, split over the
+``CONNECTOR_STRESS`` is the number of records (default 100 million, split over the
 cases).
 """
 
@@ -17,7 +17,7 @@ from connector._speedups import stress
 from connector._speedups.ring import RingReader
 from connector._speedups.segment import Mapping, Segment
 
-RECORDS = int(os.environ.get("CONNECTOR_STRESS", 20_000_000))
+RECORDS = int(os.environ.get("CONNECTOR_STRESS", 100_000_000))
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def reader_of(segment: Segment) -> RingReader:
 
 @pytest.mark.parametrize(
     ("ring_bytes", "share", "pause_every"),
-    [(1 << 19, 0.2, 0), (1 << 22, 0.6, 0), (1 << 20, 0.05, 64)],
+    [(1 << 19, 0.5, 0), (1 << 22, 0.4, 0), (1 << 20, 0.05, 64)],
 )
 def test_nothing_is_torn_and_every_loss_counted(
     ring_bytes: int, share: float, pause_every: int
@@ -58,7 +58,7 @@ def test_nothing_is_torn_and_every_loss_counted(
         return 0
 
     with process(write):
-        received, lost, _, torn, cells, torn_cells, finished = stress.read(reader, records, 60)
+        received, lost, _, torn, cells, torn_cells, finished = stress.read(reader, records, 100)
     assert torn == 0
     assert torn_cells == 0
     assert finished
