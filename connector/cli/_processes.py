@@ -70,11 +70,6 @@ class Family:
         """The file that takes a child's stderr."""
         return self._folder / f"{name}.log"
 
-    def forget(self, child: subprocess.Popen[bytes]) -> None:
-        """A child that was ended on purpose."""
-        self._close(child)
-        self._children = [(name, other) for name, other in self._children if other is not child]
-
     def check(self) -> None:
         """ConnectorError if a child has ended, with the last it said."""
         for name, child in self._children:
@@ -94,15 +89,11 @@ class Family:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-            self._close(child)
+            for pipe in (child.stdin, child.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
         self._children.clear()
-
-    @staticmethod
-    def _close(child: subprocess.Popen[bytes]) -> None:
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
 
     def _last_words(self, name: str) -> str:
         try:
