@@ -1,0 +1,44 @@
+"""``connector check`` as a user runs it."""
+
+import subprocess
+from pathlib import Path
+
+from tests.reference.stack import COMMAND, Sim
+
+
+def check(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*COMMAND, "check", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_check_online_says_what_would_be_subscribed(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        "[[venues.binance_usdm.feeds]]\n"
+        'instruments = ["ETHUSDT", "NOSUCH"]\nchannels = ["depth", "mark_price"]\n'
+    )
+    with Sim("--symbols", "ETHUSDT", "--rate", "1") as sim:
+        urls = [f"venues.binance_usdm.{key}_url={sim.where[key]}" for key in ("rest", "ws")]
+        found = check(str(config), "--online", "--set", urls[0], "--set", urls[1])
+    assert found.returncode == 1, found.stderr
+    assert "ethusdt@depth@" in found.stdout
+    assert "ethusdt@markPrice@1s" in found.stdout
+    assert "UNAVAILABLE NOSUCH: not listed" in found.stdout
+
+
+def test_check_machine_names_a_mending_command_for_everything_that_costs() -> None:
+    found = check("--machine")
+    assert found.returncode in (0, 1), found.stderr
+    lines = found.stdout.splitlines()
+    costs = [index for index, line in enumerate(lines) if line.split()[0] == "COSTS"]
+    assert all(lines[index + 1].split()[0] == "mend:" for index in costs)
+    assert bool(costs) == bool(found.returncode)
+
+
+def test_check_names_every_fault_and_says_2(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text("[daemon]\nlop = 1\nspin_us = 'x'\n[venues.binance]\n")
+    found = check(str(config))
+    assert found.returncode == 2
+    for place in ("daemon.lop", "daemon.spin_us", "venues.binance"):
+        assert place in found.stderr

@@ -1,0 +1,42 @@
+"""How the loop waits, and which snapshot is asked for next."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from connector.config import Daemon, LoopMode
+from connector.daemon import choose_mode, isolated_cpus, parse_cpus
+from connector.market.snapshots import AT_ONCE, Want, choose
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"),
+    [("", set()), ("3", {3}), ("0,2-4", {0, 2, 3, 4}), ("1-2\n", {1, 2})],
+)
+def test_cpu_lists_are_read_as_the_kernel_writes_them(text: str, cpus: set[int]) -> None:
+    assert parse_cpus(text) == cpus
+
+
+def test_a_missing_or_odd_list_isolates_nothing(tmp_path: Path) -> None:
+    assert isolated_cpus(tmp_path / "nothing") == frozenset()
+    (tmp_path / "odd").write_text("a-b")
+    assert isolated_cpus(tmp_path / "odd") == frozenset()
+
+
+def test_auto_spins_only_on_a_cpu_of_its_own() -> None:
+    mine = os.sched_getaffinity(0)
+    assert choose_mode(Daemon(), frozenset()) is LoopMode.ADAPTIVE
+    assert choose_mode(Daemon(cpu=min(mine)), frozenset()) is LoopMode.SPIN
+    shared = LoopMode.SPIN if len(mine) == 1 else LoopMode.ADAPTIVE
+    assert choose_mode(Daemon(), frozenset(mine)) is shared
+    assert choose_mode(Daemon(loop=LoopMode.BLOCK, cpu=min(mine))) is LoopMode.BLOCK
+
+
+def test_the_most_urgent_due_book_is_asked_for_within_budget_and_number() -> None:
+    wants = [Want(2, 0, "C"), Want(1, 5, "B"), Want(1, 3, "A"), Want(0, 99, "own orders, later")]
+    assert choose(wants, 0, 10, 10) == Want(1, 3, "A")
+    assert choose(wants, 0, 99, 99) == Want(0, 99, "own orders, later")
+    assert choose(wants, 0, 11, 10) is None, "the budget says later"
+    assert choose(wants, AT_ONCE, 10, 10) is None
+    assert choose([], 0, 0, 0) is None
