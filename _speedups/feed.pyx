@@ -8,38 +8,30 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from .atomics cimport likely, monotonic_ns, store_relaxed, unlikely
+from .atomics cimport likely, monotonic_ns, unlikely
 from .book cimport (
     BOOK_NEGATIVE, BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre,
-    book_crossed, book_difference, book_edge_near, book_free, book_new, book_rebuild, book_recentre, flat_count,
+    book_difference, book_edge_near, book_free, book_new, book_rebuild, book_recentre, flat_count,
     list_side, put_flat, raise_status,
 )
 from .counters cimport (
-    COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_CROSSED, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD,
-    COUNT_RECORDS, COUNT_TRADES_OLD, COUNT_VENUE_RESETS, count,
+    COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD, COUNT_TRADES_OLD,
+    COUNT_VENUE_RESETS, count,
 )
-from .histogram cimport histogram_add
+from .ids cimport id_is_new
 from .layout cimport (
-    CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, RECORD_BBO,
-    RECORD_BOOK_DELTA, RECORD_FEED_STATE, RECORD_MARK_PRICE, RECORD_TRADE, STATE_BEHIND, STATE_DOWN, STATE_GAP,
-    STATE_LIVE, STATE_RESYNC, STATE_STALE, STATE_SYNCING, BboBody, BookDeltaBody, FeedStateBody, Level, LevelsCell,
-    MarkPriceBody, RecordHeader, TradeBody,
+    CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, RECORD_BBO, RECORD_BOOK_DELTA, RECORD_MARK_PRICE,
+    RECORD_TRADE, STATE_BEHIND, STATE_DOWN, STATE_GAP, STATE_LIVE, STATE_RESYNC, STATE_STALE, STATE_SYNCING, BboBody,
+    BookDeltaBody, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
-from .ring cimport ring_claim, ring_commit
+from .publish cimport (
+    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, SMALL_RECORD, add, fuse_touch, heard, make_live,
+    move, publish, publish_state, publish_touch, show_book, trade_cell_state, valid,
+)
+from .ring cimport ring_claim
 from .segment cimport Segment
 from .seqlock cimport cell_begin, cell_end, cell_state
 from .table cimport write_bbo, write_levels, write_mark_price, write_trade
-
-cdef enum:                        # ConnectorFeedKind as plain numbers, to index with
-    KIND_BOOK = 1
-    KIND_BBO = 2
-    KIND_TRADE = 3
-    KIND_MARK_PRICE = 4
-
-cdef enum:
-    SMALL_RECORD = 128            # header and a body of 64 bytes
-    ORIGIN_MARKET = 1
-    ID_WINDOW = 64
 
 # connector.model.states.MOVES: by state, one bit for each state that may follow; a test compares.
 cdef uint8_t MOVES[7]
@@ -54,137 +46,7 @@ MOVES[:] = [
 ]
 
 
-# --- records --------------------------------------------------------------------------------------------------------
-
-cdef inline void add(uint64_t* number) noexcept nogil:
-    store_relaxed(number, number[0] + 1)
-
-
-cdef inline void publish(FeedC* feed, RecordHeader* record, uint16_t type, uint64_t length) noexcept nogil:
-    record.type = type
-    record.instrument = feed.instrument
-    record.venue = feed.venue
-    ring_commit(feed.ring, record, length)
-    count(feed.counters, COUNT_RECORDS)
-    histogram_add(feed.latency, record.publish_ns - record.recv_ns)
-
-
-cdef inline void heard(FeedC* feed, int kind, int64_t recv_ns) noexcept nogil:
-    feed.recv_ns[kind] = recv_ns
-    add(&feed.stats.frames)
-    store_relaxed(&feed.stats.last_data_ns, <uint64_t>recv_ns)
-
-
-cdef inline bint valid(uint8_t state) noexcept nogil:
-    return state == STATE_LIVE or state == STATE_BEHIND
-
-
-cdef void publish_state(FeedC* feed, int kind, uint8_t previous, uint32_t reason, int64_t recv_ns) noexcept nogil:
-    cdef RecordHeader* record = ring_claim(feed.ring, SMALL_RECORD)
-    cdef FeedStateBody* body
-    if record == NULL:
-        return                    # never: every ring has room for 128 bytes
-    body = <FeedStateBody*>(record + 1)
-    memset(body, 0, 64)
-    record.recv_ns = recv_ns
-    body.kind = <uint8_t>kind
-    body.state = feed.state[kind]
-    body.previous = previous
-    body.reason = reason
-    body.bid_low_e = body.ask_high_e = CONNECTOR_ABSENT
-    if kind == KIND_BOOK:
-        record.venue_ns = feed.venue_ns
-        record.update_id = feed.last_id
-        body.bid_low_e = feed.bid_low_e
-        body.ask_high_e = feed.ask_high_e
-        if feed.book != NULL:
-            body.bids = <uint32_t>book_bid_count(feed.book)
-            body.asks = <uint32_t>book_ask_count(feed.book)
-    publish(feed, record, RECORD_FEED_STATE, SMALL_RECORD)
-
-
-cdef void move(FeedC* feed, int kind, uint8_t state, uint32_t reason, int64_t recv_ns) noexcept nogil:
-    cdef uint8_t previous = feed.state[kind]
-    feed.state[kind] = state
-    publish_state(feed, kind, previous, reason, recv_ns)
-
-
-cdef inline uint8_t trade_cell_state(const FeedC* feed) noexcept nogil:
-    return feed.state[KIND_TRADE] if feed.has_trades else feed.state[KIND_MARK_PRICE]
-
-
-# Data made a feed live. Its cell is written; the claimed record waits until the state is told.
-cdef RecordHeader* make_live(FeedC* feed, int kind, RecordHeader* record) noexcept nogil:
-    cdef char kept[SMALL_RECORD]
-    cdef int64_t recv_ns = record.recv_ns
-    memcpy(kept, record, SMALL_RECORD)
-    if feed.state[kind] == STATE_DOWN:
-        move(feed, kind, STATE_SYNCING, REASON_CONNECTED, recv_ns)
-    move(feed, kind, STATE_LIVE, REASON_DATA, recv_ns)
-    record = ring_claim(feed.ring, SMALL_RECORD)
-    memcpy(&record.length, kept + sizeof(uint64_t), SMALL_RECORD - sizeof(uint64_t))
-    return record
-
-
 # --- depth and best bid/ask -----------------------------------------------------------------------------------------
-
-# The book's touch replaces an older best bid/ask: the cell is written; True when a record is due, `touch` its body.
-cdef bint fuse_touch(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
-    cdef const LevelsCell* levels = &feed.top.levels
-    if record.update_id <= feed.bbo_id:
-        return False
-    feed.bbo_id = record.update_id
-    memset(touch, 0, sizeof(BboBody))
-    touch.bid_price_e = levels.bid[0].price_e if levels.bids else CONNECTOR_ABSENT
-    touch.bid_qty_e = levels.bid[0].qty_e if levels.bids else 0
-    touch.ask_price_e = levels.ask[0].price_e if levels.asks else CONNECTOR_ABSENT
-    touch.ask_qty_e = levels.ask[0].qty_e if levels.asks else 0
-    if (
-        feed.state[KIND_BBO] == STATE_LIVE
-        and touch.bid_price_e == feed.top.bbo.bid_price_e and touch.bid_qty_e == feed.top.bbo.bid_qty_e
-        and touch.ask_price_e == feed.top.bbo.ask_price_e and touch.ask_qty_e == feed.top.bbo.ask_qty_e
-    ):
-        return False
-    touch.transaction_ns = transaction_ns
-    touch.source = KIND_BOOK
-    touch.state = STATE_LIVE
-    write_bbo(&feed.top.bbo, record, touch, STATE_LIVE)
-    return True
-
-
-cdef void publish_touch(
-    FeedC* feed, const BboBody* touch, int64_t update_id, int64_t venue_ns, int64_t recv_ns, uint16_t line
-) noexcept nogil:
-    cdef RecordHeader* record = ring_claim(feed.ring, SMALL_RECORD)
-    if record == NULL:
-        return
-    record.update_id = update_id
-    record.venue_ns = venue_ns
-    record.recv_ns = recv_ns
-    record.line = line
-    memcpy(record + 1, touch, 64)
-    if feed.state[KIND_BBO] != STATE_LIVE:
-        record = make_live(feed, KIND_BBO, record)
-    add(&feed.stats.bbos)
-    publish(feed, record, RECORD_BBO, SMALL_RECORD)
-
-
-# The book was changed by the message `record` tells of: tables and counts. True when a Bbo record is due after it.
-cdef inline bint show_book(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
-    feed.last_id = record.update_id
-    feed.venue_ns = record.venue_ns
-    write_levels(
-        &feed.top.levels, feed.book, record.update_id, record.venue_ns, record.recv_ns, feed.state[KIND_BOOK]
-    )
-    add(&feed.stats.deltas)
-    count(feed.counters, COUNT_DELTAS)
-    if not valid(feed.state[KIND_BOOK]):
-        return False
-    if unlikely(book_crossed(feed.book)):
-        add(&feed.stats.crossed)
-        count(feed.counters, COUNT_CROSSED)
-    return fuse_touch(feed, record, transaction_ns, touch)
-
 
 cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef BookDeltaBody* body = <BookDeltaBody*>(record + 1)
@@ -252,28 +114,6 @@ cdef int feed_bbo(FeedC* feed, RecordHeader* record) noexcept nogil:
 
 
 # --- trades and mark prices -----------------------------------------------------------------------------------------
-
-# Lines bring the same ids at different times, so an id is looked up among the last 64, not only compared with the
-# highest. False when it was seen, or is too old to tell.
-cdef bint id_is_new(FeedC* feed, IdWindow* window, int64_t number, uint16_t line, int64_t venue_ns) noexcept nogil:
-    cdef uint64_t distance
-    if unlikely(number <= window.last - ID_WINDOW and number < window.line_id[line] and venue_ns > window.line_ns[line]):
-        count(feed.counters, COUNT_VENUE_RESETS)
-        memset(window, 0, sizeof(IdWindow))
-    if number > window.line_id[line]:
-        window.line_id[line] = number
-        window.line_ns[line] = venue_ns
-    if number > window.last:
-        distance = <uint64_t>number - <uint64_t>window.last
-        window.seen = (window.seen << distance if distance < ID_WINDOW else 0) | 1
-        window.last = number
-        return True
-    distance = <uint64_t>window.last - <uint64_t>number
-    if distance >= ID_WINDOW or (window.seen >> distance) & 1:
-        return False
-    window.seen |= <uint64_t>1 << distance
-    return True
-
 
 cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef TradeBody* body = <TradeBody*>(record + 1)

@@ -77,7 +77,8 @@ static void *block_take(size_t bytes) {
   char *block = blocks_free;
   if (block) {
     memcpy(&blocks_free, block, sizeof blocks_free);
-    memset(block, 0, sizeof(char *));
+    static char *const nothing;
+    memcpy(block, &nothing, sizeof nothing);
     return block;
   }
   if (blocks_next + bytes > blocks_end || !blocks_next) {

@@ -1,0 +1,157 @@
+# What a feed writes: records, states, the touch a book shows. Inlines of feed.pyx, which decides when.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from .atomics cimport store_relaxed, unlikely
+from .book cimport book_ask_count, book_bid_count, book_crossed
+from .counters cimport COUNT_CROSSED, COUNT_DELTAS, COUNT_RECORDS, count
+from .feed cimport REASON_CONNECTED, REASON_DATA, FeedC
+from .histogram cimport histogram_add
+from .layout cimport (
+    CONNECTOR_ABSENT, RECORD_BBO, RECORD_FEED_STATE, STATE_BEHIND, STATE_DOWN, STATE_LIVE, STATE_SYNCING, BboBody,
+    FeedStateBody, LevelsCell, RecordHeader,
+)
+from .ring cimport ring_claim, ring_commit
+from .table cimport write_bbo, write_levels
+
+cdef enum:                        # ConnectorFeedKind as plain numbers, to index with
+    KIND_BOOK = 1
+    KIND_BBO = 2
+    KIND_TRADE = 3
+    KIND_MARK_PRICE = 4
+
+cdef enum:
+    SMALL_RECORD = 128            # header and a body of 64 bytes
+    ORIGIN_MARKET = 1
+
+
+# --- records --------------------------------------------------------------------------------------------------------
+
+cdef inline void add(uint64_t* number) noexcept nogil:
+    store_relaxed(number, number[0] + 1)
+
+
+cdef inline void publish(FeedC* feed, RecordHeader* record, uint16_t type, uint64_t length) noexcept nogil:
+    record.type = type
+    record.instrument = feed.instrument
+    record.venue = feed.venue
+    ring_commit(feed.ring, record, length)
+    count(feed.counters, COUNT_RECORDS)
+    histogram_add(feed.latency, record.publish_ns - record.recv_ns)
+
+
+cdef inline void heard(FeedC* feed, int kind, int64_t recv_ns) noexcept nogil:
+    feed.recv_ns[kind] = recv_ns
+    add(&feed.stats.frames)
+    store_relaxed(&feed.stats.last_data_ns, <uint64_t>recv_ns)
+
+
+cdef inline bint valid(uint8_t state) noexcept nogil:
+    return state == STATE_LIVE or state == STATE_BEHIND
+
+
+cdef inline void publish_state(FeedC* feed, int kind, uint8_t previous, uint32_t reason, int64_t recv_ns) noexcept nogil:
+    cdef RecordHeader* record = ring_claim(feed.ring, SMALL_RECORD)
+    cdef FeedStateBody* body
+    if record == NULL:
+        return                    # never: every ring has room for 128 bytes
+    body = <FeedStateBody*>(record + 1)
+    memset(body, 0, 64)
+    record.recv_ns = recv_ns
+    body.kind = <uint8_t>kind
+    body.state = feed.state[kind]
+    body.previous = previous
+    body.reason = reason
+    body.bid_low_e = body.ask_high_e = CONNECTOR_ABSENT
+    if kind == KIND_BOOK:
+        record.venue_ns = feed.venue_ns
+        record.update_id = feed.last_id
+        body.bid_low_e = feed.bid_low_e
+        body.ask_high_e = feed.ask_high_e
+        if feed.book != NULL:
+            body.bids = <uint32_t>book_bid_count(feed.book)
+            body.asks = <uint32_t>book_ask_count(feed.book)
+    publish(feed, record, RECORD_FEED_STATE, SMALL_RECORD)
+
+
+cdef inline void move(FeedC* feed, int kind, uint8_t state, uint32_t reason, int64_t recv_ns) noexcept nogil:
+    cdef uint8_t previous = feed.state[kind]
+    feed.state[kind] = state
+    publish_state(feed, kind, previous, reason, recv_ns)
+
+
+cdef inline uint8_t trade_cell_state(const FeedC* feed) noexcept nogil:
+    return feed.state[KIND_TRADE] if feed.has_trades else feed.state[KIND_MARK_PRICE]
+
+
+# Data made a feed live. Its cell is written; the claimed record waits until the state is told.
+cdef inline RecordHeader* make_live(FeedC* feed, int kind, RecordHeader* record) noexcept nogil:
+    cdef char kept[SMALL_RECORD]
+    cdef int64_t recv_ns = record.recv_ns
+    memcpy(kept, record, SMALL_RECORD)
+    if feed.state[kind] == STATE_DOWN:
+        move(feed, kind, STATE_SYNCING, REASON_CONNECTED, recv_ns)
+    move(feed, kind, STATE_LIVE, REASON_DATA, recv_ns)
+    record = ring_claim(feed.ring, SMALL_RECORD)
+    memcpy(&record.length, kept + sizeof(uint64_t), SMALL_RECORD - sizeof(uint64_t))
+    return record
+
+
+# --- the book as shown ------------------------------------------------------------------------------------------------
+
+# The book's touch replaces an older best bid/ask: the cell is written; True when a record is due, `touch` its body.
+cdef inline bint fuse_touch(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
+    cdef const LevelsCell* levels = &feed.top.levels
+    if record.update_id <= feed.bbo_id:
+        return False
+    feed.bbo_id = record.update_id
+    memset(touch, 0, sizeof(BboBody))
+    touch.bid_price_e = levels.bid[0].price_e if levels.bids else CONNECTOR_ABSENT
+    touch.bid_qty_e = levels.bid[0].qty_e if levels.bids else 0
+    touch.ask_price_e = levels.ask[0].price_e if levels.asks else CONNECTOR_ABSENT
+    touch.ask_qty_e = levels.ask[0].qty_e if levels.asks else 0
+    if (
+        feed.state[KIND_BBO] == STATE_LIVE
+        and touch.bid_price_e == feed.top.bbo.bid_price_e and touch.bid_qty_e == feed.top.bbo.bid_qty_e
+        and touch.ask_price_e == feed.top.bbo.ask_price_e and touch.ask_qty_e == feed.top.bbo.ask_qty_e
+    ):
+        return False
+    touch.transaction_ns = transaction_ns
+    touch.source = KIND_BOOK
+    touch.state = STATE_LIVE
+    write_bbo(&feed.top.bbo, record, touch, STATE_LIVE)
+    return True
+
+
+cdef inline void publish_touch(
+    FeedC* feed, const BboBody* touch, int64_t update_id, int64_t venue_ns, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    cdef RecordHeader* record = ring_claim(feed.ring, SMALL_RECORD)
+    if record == NULL:
+        return
+    record.update_id = update_id
+    record.venue_ns = venue_ns
+    record.recv_ns = recv_ns
+    record.line = line
+    memcpy(record + 1, touch, 64)
+    if feed.state[KIND_BBO] != STATE_LIVE:
+        record = make_live(feed, KIND_BBO, record)
+    add(&feed.stats.bbos)
+    publish(feed, record, RECORD_BBO, SMALL_RECORD)
+
+
+# The book was changed by the message `record` tells of: tables and counts. True when a Bbo record is due after it.
+cdef inline bint show_book(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
+    feed.last_id = record.update_id
+    feed.venue_ns = record.venue_ns
+    write_levels(
+        &feed.top.levels, feed.book, record.update_id, record.venue_ns, record.recv_ns, feed.state[KIND_BOOK]
+    )
+    add(&feed.stats.deltas)
+    count(feed.counters, COUNT_DELTAS)
+    if not valid(feed.state[KIND_BOOK]):
+        return False
+    if unlikely(book_crossed(feed.book)):
+        add(&feed.stats.crossed)
+        count(feed.counters, COUNT_CROSSED)
+    return fuse_touch(feed, record, transaction_ns, touch)
