@@ -1,7 +1,7 @@
 """What `connector top` shows: two samples of a daemon in, a rich renderable or JSON data out.
 
-Pure: no clock, no memory, no terminal. Rates are between the two samples; latencies are those of
-the records between them, or of the whole run when there is only one."""
+Pure: no clock, no memory, no terminal. Rates are between the two samples; latencies are those
+since a third one, or of the whole run without it."""
 
 import io
 import sys
@@ -123,13 +123,17 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 def frame(
-    sample: Sample, before: Sample | None, rows: int = 40, width: int = 120
+    sample: Sample,
+    before: Sample | None,
+    rows: int = 40,
+    width: int = 120,
+    since: Sample | None = None,
 ) -> RenderableType:
     """The whole view; ``rows``: how many instruments fit; ``width``: of the terminal."""
     return Group(
         _head(sample, before),
         _books(sample, before, rows, quantities=width >= 100),
-        _latencies(sample, before),
+        _latencies(sample, since),
         _readers(sample),
         _faults(sample),
     )
@@ -151,7 +155,7 @@ def picture(sample: Sample, before: Sample | None, path: str) -> None:
         raise ConfigError(f"--svg {path}: {error.strerror}") from None
 
 
-def numbers(sample: Sample, before: Sample | None) -> dict[str, Any]:
+def numbers(sample: Sample, before: Sample | None, since: Sample | None = None) -> dict[str, Any]:
     """The same as JSON data; prices are text, exact."""
     return {
         "version": sample.version,
@@ -191,7 +195,7 @@ def numbers(sample: Sample, before: Sample | None) -> dict[str, Any]:
                 "p999": percentiles.p999,
                 "max": percentiles.max_ns,
             }
-            for hop, percentiles in _hops(sample, before)
+            for hop, percentiles in _hops(sample, since)
         },
         "counters": {counter.name.lower(): value for counter, value in sample.counters.items()},
         "readers": [
@@ -273,12 +277,12 @@ def _books(sample: Sample, before: Sample | None, rows: int, quantities: bool) -
     return table
 
 
-def _latencies(sample: Sample, before: Sample | None) -> Table:
+def _latencies(sample: Sample, since: Sample | None) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("latency", no_wrap=True)
     for name in ("p50", "p99", "p99.9", "worst"):
         table.add_column(name, justify="right", no_wrap=True)
-    for hop, found in _hops(sample, before):
+    for hop, found in _hops(sample, since):
         shown = (found.p50, found.p99, found.p999, found.max_ns) if found.count else ()
         table.add_row(hop.sentence, *(nanoseconds(value) for value in shown))
     return table
@@ -320,9 +324,9 @@ def _rates(book: Book, sample: Sample, before: Sample | None) -> list[float | No
     return [round((now - then) / seconds, 1) for now, then in pairs]
 
 
-def _hops(sample: Sample, before: Sample | None) -> list[tuple[Hop, Percentiles]]:
+def _hops(sample: Sample, since: Sample | None) -> list[tuple[Hop, Percentiles]]:
     return [
-        (hop, buckets.since(before.hops.get(hop) if before is not None else None))
+        (hop, buckets.since(since.hops.get(hop) if since is not None else None))
         for hop, buckets in sample.hops.items()
     ]
 

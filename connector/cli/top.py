@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,8 @@ from connector.cli._sample import Watch
 from connector.errors import AttachError, EpochChanged, Stalled
 from connector.model.paths import runtime_directory
 
+WINDOW_S = 60
+"""The live view's latencies are those of so many seconds."""
 CHROME_ROWS = 22
 """Rows of the view that are not instruments."""
 
@@ -58,12 +61,14 @@ def _follow(
     console = Console()
     shown: _frame.Sample | None = None
     sample = before
+    window = deque([before], maxlen=max(int(WINDOW_S / interval_s), 1))
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             note = "Ctrl-C ends it"
             try:
                 if watch is None:
                     watch, shown = Watch(runtime), None
+                    window.clear()
                 sample = watch.sample()
             except EpochChanged:
                 watch, note = None, "the daemon is gone; waiting for the next one"
@@ -73,9 +78,11 @@ def _follow(
                 note = str(error)
             else:
                 before, shown = shown or before, sample
+                window.append(sample)
             rows = max(console.height - CHROME_ROWS, 4)
             old = before if before.epoch == sample.epoch and before is not sample else None
-            view = _frame.frame(sample, old, rows, console.width)
+            since = window[0] if window and window[0] is not sample else None
+            view = _frame.frame(sample, old, rows, console.width, since)
             live.update(Group(view, "", Text(note, "dim")), refresh=True)
             time.sleep(interval_s)
 

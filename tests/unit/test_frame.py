@@ -78,7 +78,7 @@ def test_rates_are_between_the_samples() -> None:
 def test_latencies_are_of_the_window_and_of_the_run_without_one() -> None:
     before = sample(hops={Hop.RECV_TO_PUBLISH: histogram(*[1000] * 100)})
     now = sample(hops={Hop.RECV_TO_PUBLISH: histogram(*[1000] * 100, *[50_000] * 10)})
-    window = _frame.numbers(now, before)["latency_ns"]["recv_to_publish"]
+    window = _frame.numbers(now, None, before)["latency_ns"]["recv_to_publish"]
     run = _frame.numbers(now, None)["latency_ns"]["recv_to_publish"]
     assert window["count"] == 10
     assert window["p50"] == pytest.approx(50_000, rel=0.04)
