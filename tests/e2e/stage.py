@@ -1,5 +1,8 @@
 """A simulated venue and a daemon that outlives its restarts, for tests of what a user does."""
 
+import os
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,3 +46,16 @@ def stage(folder: Path, symbols: str) -> Iterator[Stage]:
         finally:
             with both.daemon:
                 pass
+
+
+def read_until(terminal: int, wanted: bytes, timeout_s: float) -> bytes:
+    """What the terminal shows up to ``wanted``, or to its end."""
+    seen = b""
+    deadline = time.monotonic() + timeout_s
+    while wanted not in seen and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                seen += os.read(terminal, 65536)
+            except OSError:
+                return seen
+    return seen

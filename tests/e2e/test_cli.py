@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import ROOT, Stage, stage
+from tests.e2e.stage import ROOT, Stage, read_until, stage
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +124,27 @@ def test_tap_goes_on_after_a_restart_and_ends_on_ctrl_c(running: Stage) -> None:
             assert tap.wait(20) == 130
         finally:
             tap.kill()
+
+
+def test_the_live_view_follows_a_restart(running: Stage) -> None:
+    main, other = pty.openpty()
+    top = subprocess.Popen(
+        [sys.executable, "-m", "connector", "top", "--interval", "0.2",
+         "--runtime-dir", str(running.runtime)],
+        cwd=ROOT, stdin=other, stdout=other, stderr=other, start_new_session=True,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "110", "LINES": "40"},
+    )  # fmt: skip
+    os.close(other)
+    try:
+        first = f"pid {running.pid} ".encode()
+        assert first in read_until(main, first, 20)
+        running.restart_daemon()
+        second = f"pid {running.pid} ".encode()
+        assert second in read_until(main, second, 20)
+        top.send_signal(signal.SIGINT)
+        read_until(main, b"no such words: to the end", 5)
+        assert top.wait(10) == 130
+    finally:
+        top.kill()
+        top.wait()
+        os.close(main)

@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -14,7 +13,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.e2e.stage import ROOT, read_until
+
 KEYS = [
     "seconds", "frames", "records", "books_live", "books", "gaps", "resyncs", "lapped", "crossed",
     "strategy_events", "frame_to_strategy_ns", "sender_to_strategy_ns",
@@ -102,19 +102,6 @@ def terminal(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         demo.kill()
         demo.wait()
         os.close(main)
-
-
-def read_until(terminal: int, wanted: bytes, timeout_s: float) -> bytes:
-    """What the terminal shows up to ``wanted``, or to its end."""
-    seen = b""
-    deadline = time.monotonic() + timeout_s
-    while wanted not in seen and time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.1)[0]:
-            try:
-                seen += os.read(terminal, 65536)
-            except OSError:
-                return seen
-    return seen
 
 
 @pytest.mark.parametrize(
