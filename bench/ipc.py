@@ -168,7 +168,6 @@ def ring(rounds: int, ring_bytes: int) -> Group:
     p50 = {name: [spread(batch)[0] for batch in batches] for name, batches in found.items()}
     goals = {
         "64 bytes": 1.25,
-        "128 bytes": 1.25,
         "704 bytes": 2.0,
     }
     for name, batches in found.items():
@@ -236,9 +235,9 @@ def wake(rounds: int) -> Group:
     def write(count: int) -> None:
         rung = 0
         for _ in range(count):
-            while not words[sleeping] & 1 or words[sleeping] == rung:
+            while not (seen := words[sleeping]) & 1 or seen == rung:
                 pass
-            rung = words[sleeping]
+            rung = seen
             due = time.monotonic_ns() + 100_000  # it is in poll() by then
             while time.monotonic_ns() < due:
                 pass

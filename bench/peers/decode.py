@@ -73,14 +73,15 @@ def cryptofeed(symbol: str, base: Any, frames: list[bytes], top: bool) -> tuple[
 
     async def ignore(book: Any, receipt: float) -> None:
         if top:
-            book.book.bids.to_list()
-            book.book.asks.to_list()
+            for place in range(TOP):
+                book.book.bids.index(place)
+                book.book.asks.index(place)
 
     feed = BinanceFutures(symbols=[name], channels=[L2_BOOK], callbacks={L2_BOOK: ignore})
     book = OrderBook(
         feed.id,
         name,
-        max_depth=TOP if top else 0,
+        max_depth=0,
         bids={Decimal(price): Decimal(quantity) for price, quantity in base.bids.items()},
         asks={Decimal(price): Decimal(quantity) for price, quantity in base.asks.items()},
     )
