@@ -11,11 +11,14 @@ import signal
 import ssl
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
 from connector.errors import ConfigError
+
+if TYPE_CHECKING:
+    from connector.venues.sim_contract import VenueSim
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " 'fault clear' takes all out of force, 'fault list' shows them)",
     )
     parser.add_argument("--url", help="for fault: the REST URL the simulator printed")
+    parser.add_argument("--venue", default="binance_usdm", help="whose protocol (%(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port; 0 (default) takes a free one")
     parser.add_argument("--tls", metavar="FOLDER", help="speak TLS; writes a new ca.pem there")
@@ -79,7 +83,9 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: str | None) -> int:
     from connector.sim.server import Options, Server, ready_line
     from connector.sim.stamps import Stamps
+    from connector.venues.sim_contract import load
 
+    venue = load(args.venue)
     options = Options(
         ping_s=args.ping,
         pong_s=args.pong,
@@ -89,9 +95,9 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         weight_limit=args.weight_limit,
         bare_errors=args.bare_errors,
     )
-    market = _market(args)
+    market = _market(venue, args)
     scenario = _scenario(args.scenario)
-    server = Server(market, options)
+    server = Server(venue, market, options)
     try:
         await server.start(args.host, args.port, context)
     except OSError as error:
@@ -130,21 +136,20 @@ def _stamps(path: str | None) -> BinaryIO | None:
         raise ConfigError(f"--stamps {path}: {error.strerror}") from None
 
 
-def _market(args: argparse.Namespace) -> Any:
+def _market(venue: "VenueSim", args: argparse.Namespace) -> Any:
     from connector.sim.listings import contracts
     from connector.sim.server import wall_ms
     from connector.sim.synthetic import SyntheticMarket
-    from connector.venues.binance_usdm import sim_rest as rest
 
     if args.replay:
-        return _replay(args)
+        return _replay(venue, args)
     wanted = args.symbols or "4"
     count = int(wanted) if wanted.isdecimal() else 0
     names = None if wanted.isdecimal() else wanted.upper().split(",")
     if args.exchange_info:
         try:
             info = Path(args.exchange_info).read_bytes()
-            rows = rest.contracts(gzip.decompress(info) if info[:2] == b"\x1f\x8b" else info)
+            rows = venue.contracts(gzip.decompress(info) if info[:2] == b"\x1f\x8b" else info)
         except (OSError, ValueError) as error:
             raise ConfigError(f"--exchange-info {args.exchange_info}: {error}") from None
         if names is not None:
@@ -156,25 +161,25 @@ def _market(args: argparse.Namespace) -> Any:
         elif args.symbols:
             rows = rows[:count]
     else:
-        rows = contracts(count if names is None else names, args.seed)
+        rows = contracts(venue.listings, count if names is None else names, args.seed)
     if not rows:
         raise ConfigError("--symbols: at least one is needed")
     if args.rate <= 0:
         raise ConfigError("--rate must be above 0")
     return SyntheticMarket(
+        venue,
         rows,
         rate=args.rate,
         levels=args.levels,
         seed=args.seed,
         bursts=not args.no_bursts,
         wall_ms=wall_ms,
-        weight_limit=args.weight_limit or rest.WEIGHT_LIMIT,
+        weight_limit=args.weight_limit,
     )
 
 
-def _replay(args: argparse.Namespace) -> Any:
+def _replay(venue: "VenueSim", args: argparse.Namespace) -> Any:
     from connector.sim.replay import ReplayMarket
-    from connector.venues.binance_usdm import sim_rest as rest
 
     def warn(sentence: str) -> None:
         print(f"connector sim: {sentence}", file=sys.stderr)
@@ -187,13 +192,14 @@ def _replay(args: argparse.Namespace) -> Any:
         if speed < 0 or (args.speed != "max" and not speed):
             raise ValueError("--speed must be above 0, or max")
         return ReplayMarket(
+            venue,
             [Path(path) for path in args.replay],
             speed=speed,
             symbol=args.symbol.upper(),
             info=info,
             settle_s=args.settle,
             snapshot_wait_s=args.snapshot_wait,
-            weight_limit=args.weight_limit or rest.WEIGHT_LIMIT,
+            weight_limit=args.weight_limit,
             warn=warn,
         )
     except (OSError, ValueError) as error:

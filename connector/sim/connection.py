@@ -10,7 +10,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from connector.clock import monotonic_ns, wall_ns
 from connector.sim.hub import CLOSE, PING, PONG, frame
-from connector.venues.binance_usdm import sim as venue
+from connector.venues.sim_contract import Session
 
 if TYPE_CHECKING:
     from connector.sim.server import Server
@@ -30,7 +30,7 @@ def reset(transport: Any) -> None:
 class Connection(WSListener):
     """A client's WebSocket."""
 
-    def __init__(self, server: "Server", number: int, session: venue.Session, address: str) -> None:
+    def __init__(self, server: "Server", number: int, session: Session, address: str) -> None:
         self.server = server
         self.number = number
         self.session = session

@@ -28,6 +28,13 @@ def frame(payload: bytes, opcode: int = TEXT, flags: int = _FIN) -> bytes:
     return struct.pack("!BBQ", flags | opcode, 127, size) + payload
 
 
+def content(framed: bytes) -> bytes:
+    """The payload of a `frame`."""
+    if len(framed) < 2:
+        return b""
+    return framed[{126: 4, 127: 10}.get(framed[1], 2) :]
+
+
 def frames(part: Part) -> bytes:
     """The frames of one part of a message, framing faults included."""
     if part.form in ("split", "pings"):
@@ -80,6 +87,8 @@ class Hub:
         """Where to write down when each message leaves, if anybody wants to know."""
         self.messages = 0
         self.sent_bytes = 0
+        self.waiting_bytes = 0
+        """Published since the last flush."""
 
     def add(self, stream: str, peer: Peer) -> bool:
         """Subscribe; True if the stream had no subscriber before."""
@@ -116,10 +125,10 @@ class Hub:
         """Whether some subscriber does not take what it is sent."""
         return any(peer.paused for peers in self._peers.values() for peer in peers)
 
-    def publish(self, stream: str, payload: bytes, whole: bytes = b"") -> None:
+    def publish(self, stream: str, payload: bytes, framed: bytes = b"") -> None:
         """Send a payload to the stream's subscribers, wrapped or raw as each wants it.
 
-        ``whole`` is the combined form where it exists already, byte for byte.
+        ``framed`` is the frame of the combined form where it exists already.
         """
         peers = self._peers.get(stream)
         if not peers:
@@ -127,12 +136,12 @@ class Hub:
         if self.stamps is not None:
             self.stamps.note(stream, payload)
         if self.faults.messages or self._held:
-            self._publish_faulty(stream, payload, whole, peers)
+            self._publish_faulty(stream, payload, framed, peers)
             return
-        raw = wrapped = b""
+        raw = b""
         for peer in peers:
             if peer.combined:
-                data = wrapped = wrapped or frame(whole or self._wrap(stream, payload))
+                data = framed = framed or frame(self._wrap(stream, payload))
             else:
                 data = raw = raw or frame(payload)
             self._send(peer, data)
@@ -141,6 +150,7 @@ class Hub:
         """Write what was published since the last call."""
         if self.stamps is not None:
             self.stamps.leaving()
+        self.waiting_bytes = 0
         if self._dirty:
             dirty, self._dirty = self._dirty, set()
             for peer in dirty:
@@ -156,12 +166,17 @@ class Hub:
 
     def _send(self, peer: Peer, data: bytes) -> None:
         self.messages += 1
-        self.sent_bytes += len(data)
+        size = len(data)
+        self.sent_bytes += size
+        self.waiting_bytes += size
         peer.write(data)
         self._dirty.add(peer)
 
-    def _publish_faulty(self, stream: str, payload: bytes, whole: bytes, peers: list[Peer]) -> None:
+    def _publish_faulty(
+        self, stream: str, payload: bytes, framed: bytes, peers: list[Peer]
+    ) -> None:
         now_ns = monotonic_ns()
+        whole = content(framed)
         for peer in peers:
             message = (whole or self._wrap(stream, payload)) if peer.combined else payload
             parts, hold_ms = self.faults.message(stream, peer.number, message, now_ns)

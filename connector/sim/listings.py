@@ -1,67 +1,39 @@
 """What the synthetic market lists when nobody says otherwise."""
 
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 
 from connector.sim.exchange import Listing
-from connector.venues.binance_usdm.sim_rest import Contract
-
-# symbol, price digits, tick, quantity digits, step, price: as listed by the venue in 2025/26.
-_MAJORS = (
-    "BTCUSDT 2 0.10 3 0.001 68005.00",
-    "ETHUSDT 2 0.01 3 0.001 3424.98",
-    "SOLUSDT 4 0.0100 2 0.01 185.2300",
-    "BNBUSDT 3 0.010 2 0.01 601.120",
-    "XRPUSDT 4 0.0001 1 0.1 2.3541",
-    "DOGEUSDT 6 0.000010 0 1 0.184320",
-    "ADAUSDT 5 0.00010 0 1 0.65430",
-    "AVAXUSDT 4 0.0010 0 1 24.1230",
-    "LINKUSDT 3 0.001 2 0.01 17.415",
-    "LTCUSDT 2 0.01 3 0.001 92.48",
-    "DOTUSDT 3 0.001 1 0.1 3.912",
-    "TRXUSDT 5 0.00001 0 1 0.31542",
-    "SUIUSDT 6 0.000100 1 0.1 2.483100",
-    "UNIUSDT 4 0.0010 0 1 6.2140",
-    "AAVEUSDT 3 0.010 1 0.1 224.310",
-    "FILUSDT 3 0.001 1 0.1 1.542",
-    "NEARUSDT 4 0.0010 0 1 2.2340",
-    "APTUSDT 5 0.00010 1 0.1 3.21540",
-    "ETCUSDT 3 0.001 2 0.01 15.842",
-    "ATOMUSDT 3 0.001 2 0.01 3.104",
-)
+from connector.venues.sim_contract import Contract
 
 
-def contracts(wanted: int | list[str], seed: int = 1) -> list[Contract]:
-    """The contracts of the synthetic venue: that many, or those named."""
-    majors = {row.split()[0]: row.split() for row in _MAJORS}
+def contracts(majors: Sequence[Contract], wanted: int | list[str], seed: int = 1) -> list[Contract]:
+    """That many contracts, or those named; beyond the venue's ``majors`` they are invented."""
+    known = {row.symbol: row for row in majors}
     if isinstance(wanted, int):
-        names = [*majors, *(f"SIM{n:03d}USDT" for n in range(1, wanted - len(majors) + 1))]
+        names = [*known, *(f"SIM{n:03d}USDT" for n in range(1, wanted - len(known) + 1))]
         names = names[:wanted]
     else:
         names = wanted
-    return [_contract(majors.get(name) or _invented(name, seed)) for name in names]
+    return [known.get(name) or _invented(name, seed) for name in names]
 
 
-def _contract(row: list[str]) -> Contract:
-    symbol, price_digits, tick, qty_digits, step, price = row
-    return Contract(
-        symbol=symbol,
-        base=symbol.removesuffix("USDT"),
-        price_digits=int(price_digits),
-        tick=tick,
-        qty_digits=int(qty_digits),
-        step=step,
-        price=price,
-    )
-
-
-def _invented(symbol: str, seed: int) -> list[str]:
+def _invented(symbol: str, seed: int) -> Contract:
     rng = random.Random(f"{seed}/{symbol}/listing")
     digits, qty_digits = rng.randint(2, 6), rng.randint(0, 3)
     tick = Decimal(1).scaleb(-digits)
     price = tick * rng.randint(20_000, 400_000)
     step = Decimal(1).scaleb(-qty_digits)
-    return [symbol, str(digits), f"{tick:f}", str(qty_digits), f"{step:f}", f"{price:f}"]
+    return Contract(
+        symbol=symbol,
+        base=symbol.removesuffix("USDT"),
+        price_digits=digits,
+        tick=f"{tick:f}",
+        qty_digits=qty_digits,
+        step=f"{step:f}",
+        price=f"{price:f}",
+    )
 
 
 def listing(contract: Contract) -> Listing:

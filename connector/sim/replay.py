@@ -16,21 +16,25 @@ A subscriber of a diff stream that was recorded at another speed only gets that 
 he asked for.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import orjson
-
 from connector.clock import monotonic_ns
-from connector.protocol import recording
 from connector.sim.hub import Hub
-from connector.sim.tape import HELD_AFTER, Message, SymbolReplay, contract, is_diff, message, scan
-from connector.venues.binance_usdm import sim as venue
-from connector.venues.binance_usdm import sim_rest as rest
+from connector.sim.tape import Message, SymbolReplay, Tape
+from connector.venues.sim_contract import (
+    AggRow,
+    MarkTexts,
+    Stream,
+    TickerRow,
+    TradeRow,
+    VenueSim,
+)
 
 LONGEST_JOINT_NS = 1_000_000_000
 """Longest pause between the last line of one file and the first of the next."""
+FULL_BYTES = 64 * 1024
+"""So much leaves in one write."""
 
 
 class ReplayMarket:
@@ -42,6 +46,7 @@ class ReplayMarket:
 
     def __init__(
         self,
+        venue: VenueSim,
         paths: Sequence[Path],
         *,
         speed: float = 1.0,
@@ -49,38 +54,26 @@ class ReplayMarket:
         info: bytes = b"",
         settle_s: float = 0.3,
         snapshot_wait_s: float = 10.0,
-        weight_limit: int = rest.WEIGHT_LIMIT,
+        weight_limit: int = 0,
         warn: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        self._paths = [Path(path) for path in paths]
+        self._venue = venue
         self._speed = speed
-        self._weight_limit = weight_limit
-        found = scan(self._paths, warn)
-        if symbol:
-            if symbol not in found.symbols:
-                known = ", ".join(sorted(found.symbols)) or "none"
-                raise ValueError(f"{symbol} is not in the recording; there are: {known}")
-            found.symbols = {symbol: found.symbols[symbol]}
-        if not found.symbols:
-            raise ValueError("no message of a stream in " + ", ".join(map(str, self._paths)))
-        self._replays = found.symbols
-        self._streams = {
-            name: count
-            for name, count in found.streams.items()
-            if name.partition("@")[0].upper() in found.symbols
-        }
-        contracts = [row for each in found.symbols.values() if (row := contract(each))]
-        self._info = info or found.info
+        self._weight_limit = weight_limit or venue.weight_limit
+        self._tape = Tape([Path(path) for path in paths], venue, symbol, warn)
+        self._replays = self._tape.symbols
+        self._streams = self._tape.counts
+        contracts = [row for each in self._replays.values() if (row := each.contract())]
+        self._info = info or self._tape.info
         listed = {row.symbol: row for row in contracts}
         if self._info:
-            listed |= {row.symbol: row for row in rest.contracts(self._info)}
+            listed |= {row.symbol: row for row in venue.contracts(self._info)}
         else:
             self._made = contracts
-        self._symbols: dict[str, object] = {**dict.fromkeys(found.symbols), **listed}
-        self._names: dict[str, list[str]] = {}
+        self._symbols: dict[str, object] = {**dict.fromkeys(self._replays), **listed}
         self._settle_ns = int(settle_s * 1e9)
         self._snapshot_wait_ns = int(snapshot_wait_s * 1e9)
-        self._iterator = self._messages()
+        self._iterator = self._tape.messages()
         self._next: Message | None = next(self._iterator, None)
         self._begin_ns = 0
         """When the flow starts; 0: nobody has subscribed yet."""
@@ -104,7 +97,7 @@ class ReplayMarket:
         return self._symbols
 
     def exchange_info(self, now_ms: int) -> bytes:
-        return self._info or rest.exchange_info(self._made, now_ms, self._weight_limit)
+        return self._info or self._venue.exchange_info(self._made, now_ms, self._weight_limit)
 
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._replay(symbol).depth(limit, now_ms)
@@ -112,59 +105,36 @@ class ReplayMarket:
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._replay(symbol).old_depth(limit, now_ms)
 
-    def trades(self, symbol: str) -> Sequence[rest.TradeRow]:
-        rows = []
-        for event in map(orjson.loads, self._replay(symbol).trades):
-            price, qty = Decimal(event["p"]), Decimal(event["q"])
-            rows.append(
-                rest.TradeRow(
-                    event["t"], event["p"], event["q"], f"{price * qty:f}", event["T"], event["m"]
-                )
-            )
-        return rows
+    def trades(self, symbol: str) -> Sequence[TradeRow]:
+        return [*map(self._venue.tape.trade, self._replay(symbol).trades)]
 
-    def agg_trades(self, symbol: str) -> Sequence[rest.AggRow]:
-        return [
-            rest.AggRow(e["a"], e["p"], e["q"], e["f"], e["l"], e["T"], e["m"])
-            for e in map(orjson.loads, self._replay(symbol).agg_trades)
-        ]
+    def agg_trades(self, symbol: str) -> Sequence[AggRow]:
+        return [*map(self._venue.tape.agg_trade, self._replay(symbol).agg_trades)]
 
-    def mark(self, symbol: str, now_ms: int) -> venue.MarkTexts | None:
+    def mark(self, symbol: str, now_ms: int) -> MarkTexts | None:
         raw = self._replay(symbol).mark
-        if not raw:
-            return None
-        event = orjson.loads(raw)
-        index = event.get("i", event["p"])
-        return venue.MarkTexts(
-            event["p"], index, event.get("P", index), event.get("ap", event["p"]),
-            event.get("r", "0.00000000"), event.get("T", 0),
-        )  # fmt: skip
+        return self._venue.tape.mark(raw) if raw else None
 
-    def ticker(self, symbol: str) -> rest.TickerRow | None:
+    def ticker(self, symbol: str) -> TickerRow | None:
         raw = self._replay(symbol).ticker
-        if not raw:
-            return None
-        event = orjson.loads(raw)
-        return rest.TickerRow(
-            event["b"], event["B"], event["a"], event["A"], event.get("T", 0), event["u"]
-        )
+        return self._venue.tape.bbo(raw) if raw else None
 
     # What the server tells and asks.
 
-    def subscribed(self, stream: venue.Stream) -> None:
+    def subscribed(self, stream: Stream) -> None:
         """The stream has its first subscriber."""
         source = self._source(stream)
         if source is None:
             return
-        self._names.setdefault(source, []).append(stream.name)
+        track = self._tape.tracks[source]
+        track.names = (*track.names, stream.name)
         if not self._begin_ns and self._next is not None:
             self._begin_ns = monotonic_ns() + self._settle_ns
             self._base_ns = self._last_ns = self._next.time_ns
 
-    def unsubscribed(self, stream: venue.Stream) -> None:
-        for names in self._names.values():
-            if stream.name in names:
-                names.remove(stream.name)
+    def unsubscribed(self, stream: Stream) -> None:
+        for track in self._tape.tracks.values():
+            track.names = tuple(name for name in track.names if name != stream.name)
 
     def reset(self, symbol: str) -> None:
         """A recording's ids are what they are."""
@@ -186,17 +156,25 @@ class ReplayMarket:
             return False
         for _ in range(most):
             upcoming = self._next
-            if upcoming is None or self._due_ns(upcoming) > now_ns:
+            if upcoming is None or (self._speed and self._due_ns(upcoming) > now_ns):
+                self._settle()
                 return False
-            if self._hold(upcoming, now_ns):
+            track = upcoming.track
+            if track.kind == "depth" and track.book.holds() and self._hold(track.book, now_ns):
                 return False
             self._send(upcoming)
-            self._next = next(self._iterator, None)
-            if self._next is not None:
-                self._join(self._next)
+            self._next = following = next(self._iterator, None)
+            if following is not None:
+                if following.joint:
+                    self._join(following)
+                self._last_ns = following.time_ns
+            if hub.waiting_bytes >= FULL_BYTES:
+                break
         return self._next is not None
 
     def status(self) -> dict[str, object]:
+        for replay in self._replays.values():
+            replay.settle()
         return {
             "mode": "replay",
             "speed": self._speed or "max",
@@ -215,27 +193,22 @@ class ReplayMarket:
         found = self._replays.get(symbol)
         if found is None:
             # Listed, but not recorded: a book nobody trades in.
-            found = self._replays[symbol] = SymbolReplay(symbol)
+            found = self._replays[symbol] = SymbolReplay(symbol, self._venue)
         return found
 
-    def _messages(self) -> Iterator[Message]:
-        for path in self._paths:
-            joint = True
-            for item in recording.read([path]):
-                if item.kind is recording.Kind.FRAME:
-                    found = message(item, joint)
-                    if found is not None and found.stream in self._streams:
-                        joint = False
-                        yield found
+    def _settle(self) -> None:
+        """Bring the own books nearer to what was sent: there is time."""
+        for replay in self._replays.values():
+            replay.settle(20)
 
-    def _source(self, stream: venue.Stream) -> str | None:
+    def _source(self, stream: Stream) -> str | None:
         """The recorded stream that serves a subscriber: the same, or another speed of it."""
         if stream.name in self._streams:
             return stream.name
         others = [
             other
             for name in self._streams
-            if (other := venue.stream(name, self._symbols)) is not None
+            if (other := self._venue.stream(name, self._symbols)) is not None
             and (other.symbol, other.kind, other.levels)
             == (stream.symbol, stream.kind, stream.levels)
         ]
@@ -249,29 +222,17 @@ class ReplayMarket:
     def _join(self, upcoming: Message) -> None:
         """Keep the pace over the seam of two files, whatever lies between them."""
         gap_ns = upcoming.time_ns - self._last_ns
-        if upcoming.joint and not 0 <= gap_ns <= LONGEST_JOINT_NS:
+        if not 0 <= gap_ns <= LONGEST_JOINT_NS:
             self._base_ns += gap_ns - LONGEST_JOINT_NS
-        self._last_ns = upcoming.time_ns
 
-    def _hold(self, upcoming: Message, now_ns: int) -> bool:
+    def _hold(self, replay: SymbolReplay, now_ns: int) -> bool:
         """Whether to wait for somebody to ask for the recorded snapshot before this message."""
-        replay = self._replays[upcoming.stream.partition("@")[0].upper()]
-        if (
-            replay.first is None
-            or replay.asked
-            or replay.missed
-            or replay.after < HELD_AFTER
-            or not is_diff(upcoming.stream)
-        ):
-            return False
         if not self._held_ns:
             self._held_ns = now_ns
             self.holds += 1
         if now_ns - self._held_ns > self._snapshot_wait_ns:
             replay.missed = True
-        elif not replay.asked:
-            return True
-        return False
+        return not replay.missed
 
     def _send(self, sent: Message) -> None:
         hub = self.hub
@@ -280,18 +241,18 @@ class ReplayMarket:
             self._begin_ns += monotonic_ns() - self._held_ns
             self._held_ns = 0
         self.sent += 1
-        names = self._names.get(sent.stream, ())
-        symbol, _, kind = sent.stream.partition("@")
-        replay = self._replays[symbol.upper()]
-        if is_diff(sent.stream):
-            replay.take(sent.payload, bool(names))
-        elif kind == "bookTicker":
-            replay.ticker = sent.payload
-        elif kind == "trade":
-            replay.trades.append(sent.payload)
-        elif kind == "aggTrade":
-            replay.agg_trades.append(sent.payload)
-        elif kind.startswith("markPrice"):
-            replay.mark = sent.payload
+        track = sent.track
+        names, replay = track.names, track.book
+        match track.kind:
+            case "depth":
+                replay.take(sent.payload, bool(names))
+            case "bookTicker":
+                replay.ticker = sent.payload
+            case "trade":
+                replay.trades.append(sent.payload)
+            case "aggTrade":
+                replay.agg_trades.append(sent.payload)
+            case "markPrice":
+                replay.mark = sent.payload
         for name in names:
-            hub.publish(name, sent.payload, sent.whole if name == sent.stream else b"")
+            hub.publish(name, sent.payload, sent.framed if name == track.stream else b"")

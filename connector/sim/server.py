@@ -25,8 +25,7 @@ from connector.protocol import http1
 from connector.sim.connection import Connection, reset
 from connector.sim.faults import Faults, Rule
 from connector.sim.hub import Hub
-from connector.venues.binance_usdm import sim as venue
-from connector.venues.binance_usdm import sim_rest as rest
+from connector.venues.sim_contract import MarketView, Opening, Refused, Stream, VenueSim
 
 log = logging.getLogger("connector.sim")
 
@@ -52,7 +51,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """Control errors as ``{"code","msg"}`` instead of ``{"error":{...}}``; the venue does both."""
 
 
-class Market(rest.MarketView, Protocol):
+class Market(MarketView, Protocol):
     """A market the server can run: synthetic or a replay."""
 
     hub: Hub | None
@@ -60,8 +59,8 @@ class Market(rest.MarketView, Protocol):
     @property
     def done(self) -> bool: ...
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
-    def subscribed(self, stream: venue.Stream) -> None: ...
-    def unsubscribed(self, stream: venue.Stream) -> None: ...
+    def subscribed(self, stream: Stream) -> None: ...
+    def unsubscribed(self, stream: Stream) -> None: ...
     def reset(self, symbol: str) -> None: ...
     def next_ns(self) -> int | None: ...
     def run_until(self, now_ns: int, most: int) -> bool: ...
@@ -75,12 +74,13 @@ def wall_ms() -> int:
 class Server:
     """The venue: its connections, its market, its faults."""
 
-    def __init__(self, market: Market, options: Options | None = None) -> None:
+    def __init__(self, venue: VenueSim, market: Market, options: Options | None = None) -> None:
+        self.venue = venue
         self.market = market
         self.options = options or Options()
         self.faults = Faults()
-        promised = rest.weight_limit(market.exchange_info(wall_ms()))
-        self.weights = rest.Weights(self.options.weight_limit or promised)
+        promised = venue.promised(market.exchange_info(wall_ms()))
+        self.rest = venue.rest(self.options.weight_limit or promised)
         self.connections: dict[int, Connection] = {}
         self.http: set[HttpConnection] = set()
         self.requests: dict[str, int] = {}
@@ -97,7 +97,7 @@ class Server:
     async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         """Listen; ``port`` 0 takes a free one, told in ``self.port``."""
         loop = asyncio.get_running_loop()
-        self.hub = self.market.hub = Hub(self.faults, venue.wrapped, loop.call_later)
+        self.hub = self.market.hub = Hub(self.faults, self.venue.frames.wrapped, loop.call_later)
         self._server = await aiofastnet.create_server(
             loop, lambda: HttpConnection(self), host=host, port=port, ssl=context, backlog=512
         )
@@ -140,8 +140,8 @@ class Server:
             "bytes_sent": self.hub.sent_bytes,
             "streams": sorted(self.hub.streams),
             "requests": self.requests,
-            "throttled": self.weights.throttled,
-            "banned": self.weights.banned,
+            "throttled": self.rest.throttled,
+            "banned": self.rest.banned,
             "faults": dict(self.faults.counts),
             "rules": [rule_row(rule) for rule in self.faults.rules()],
         }
@@ -174,17 +174,17 @@ class Server:
         times.append(now_ns)
         return True
 
-    def open(self, opened: venue.Opening, address: str) -> Connection:
+    def open(self, opened: Opening, address: str) -> Connection:
         """A connection whose handshake is being answered."""
         self._number += 1
         self.accepted += 1
-        session = venue.Session(opened, bare_errors=self.options.bare_errors)
+        session = self.venue.session(opened, self.options.bare_errors)
         return Connection(self, self._number, session, address)
 
     def subscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
         """Let the connection hear these streams, as far as they exist and its URL carries them."""
         for name in names:
-            stream = venue.stream(name, self.market.symbols)
+            stream = self.venue.stream(name, self.market.symbols)
             if stream is not None and connection.session.route in stream.routes:
                 if self.hub.add(name, connection):
                     self.market.subscribed(stream)
@@ -206,7 +206,7 @@ class Server:
 
     def _left(self, name: str, connection: Connection) -> None:
         if self.hub.remove(name, connection):
-            stream = venue.stream(name, self.market.symbols)
+            stream = self.venue.stream(name, self.market.symbols)
             assert stream is not None
             self.market.unsubscribed(stream)
 
@@ -232,7 +232,7 @@ class Server:
     async def _pump(self) -> None:
         while True:
             now_ns = monotonic_ns()
-            more = self.market.run_until(now_ns, 64)
+            more = self.market.run_until(now_ns, 256)
             self.hub.flush()
             if more:
                 await asyncio.sleep(0)
@@ -319,10 +319,13 @@ class HttpConnection(asyncio.Protocol):
         server.requests[request.path] = server.requests.get(request.path, 0) + 1
         symbol = _symbol_of(request)
         rule = server.faults.answer(request.path, symbol)
+        found = server.rest.answer(
+            server.market, request.method, request.path, request.query, self.address, wall_ms()
+        )
+        status, body, headers = found.status, found.body, found.headers
         if rule is None:
-            self._answer(request, *respond(server, request, self.address))
+            self._answer(request, status, body, headers)
             return
-        status, body, headers = respond(server, request, self.address)
         match rule.kind:
             case "status":
                 if rule["retry_after"] >= 0:
@@ -342,7 +345,7 @@ class HttpConnection(asyncio.Protocol):
                 loop.call_later(rule["ms"] / 1000, self._late, request, status, body, headers)
             case "old_snapshot":
                 if status == 200:
-                    body = server.market.old_depth(symbol, 1000, wall_ms())
+                    body = server.market.old_depth(symbol, server.venue.snapshot_levels, wall_ms())
                 self._answer(request, status, body, headers)
             case "lost":
                 self._busy = True
@@ -393,11 +396,11 @@ class HttpConnection(asyncio.Protocol):
     def _upgrade(self, event: http1.Upgrade) -> None:
         server = self.server
         try:
-            opened = venue.opening(event.request.target)
+            opened = server.venue.opening(event.request.target)
             if not server.admit(self.address):
-                raise venue.Refused(429, "too many connections")
-        except venue.Refused as refused:
-            body = rest.error_body(-1, str(refused))
+                raise Refused(429, "too many connections")
+        except Refused as refused:
+            body = server.venue.refusal(refused)
             self._send(http1.response(refused.status, body, keep_alive=False), close=True)
             return
         server.http.discard(self)
@@ -426,39 +429,6 @@ def _symbol_of(request: http1.Request) -> str:
         if part.startswith("symbol="):
             return part[7:]
     return ""
-
-
-def respond(
-    server: Server, request: http1.Request, address: str
-) -> tuple[int, bytes, dict[str, str]]:
-    """Serve one REST request under the venue's limits: status, body and headers."""
-    now_ms = wall_ms()
-    route = rest.ROUTES.get(request.path)
-    headers: dict[str, str] = {}
-    weight, params, fault = 1, None, None
-    try:
-        params = rest.Params(request.query)
-        weight = route.weight(params) if route is not None else 1
-    except rest.Fault as refused:
-        fault = refused
-    verdict = server.weights.take(address, weight, now_ms)
-    headers["x-mbx-used-weight-1m"] = str(verdict.used)
-    if verdict.status != 200:
-        headers["Retry-After"] = str(verdict.retry_after_s)
-        return verdict.status, verdict.body, headers
-    if route is None:
-        return 404, rest.error_body(-1099, "Not found, unauthenticated, or unauthorized."), headers
-    if request.method not in ("GET", "HEAD"):
-        headers["Allow"] = "GET"
-        text = f"Request method '{request.method}' not supported"
-        return 405, rest.error_body(-1020, text), headers
-    if fault is not None or params is None:
-        assert fault is not None
-        return fault.status, fault.body, headers
-    try:
-        return 200, route.answer(params, server.market, now_ms), headers
-    except rest.Fault as refused:
-        return refused.status, refused.body, headers
 
 
 def ready_line(server: Server, host: str, ca: str | None) -> dict[str, object]:

@@ -13,8 +13,16 @@ from connector.sim.exchange import ASK, BID, Cut, Exchange, SymbolState
 from connector.sim.flow import Flow, Kind, Step
 from connector.sim.hub import Hub
 from connector.sim.listings import listing
-from connector.venues.binance_usdm import sim as venue
-from connector.venues.binance_usdm import sim_rest as rest
+from connector.venues.sim_contract import (
+    AggRow,
+    Contract,
+    MarkTexts,
+    Stream,
+    TickerRow,
+    TradeRow,
+    VenueSim,
+    decimal,
+)
 
 BEHIND_NS = 500_000_000
 """A flow later than this skips what it missed: the machine is too slow for the rate asked."""
@@ -28,15 +36,12 @@ Action = Callable[[int, int], int | None]
 class Running:
     """One symbol that trades: its state, its flow and the names and texts of its streams."""
 
-    def __init__(self, state: SymbolState, flow: Flow) -> None:
+    def __init__(self, venue: VenueSim, state: SymbolState, flow: Flow) -> None:
         self.state, self.flow = state, flow
+        self._frames = venue.frames
         row = state.listing
-        self.texts = venue.Texts(row.price_digits, row.tick, row.qty_digits, row.step)
-        lower = row.symbol.lower()
-        self.fastest = f"{lower}@depth@0ms"
-        self.bbo = f"{lower}@bookTicker"
-        self.trades = f"{lower}@trade"
-        self.agg_trades = f"{lower}@aggTrade"
+        self.texts = venue.texts(row.price_digits, row.tick, row.qty_digits, row.step)
+        self.names = venue.names(row.symbol)
         self.late_bbo: list[bytes] = []
         self.partial_ids: dict[str, int] = {}
         # The oldest book anybody can be told of: before everything that was streamed.
@@ -45,7 +50,7 @@ class Running:
     def cut(self, message: Cut, event_ms: int) -> bytes:
         state, texts = self.state, self.texts
         ids = (message.first_id, message.last_id, message.prev_id)
-        return venue.depth_update(
+        return self._frames.depth(
             state.listing.symbol, event_ms, state.time_ms, ids,
             texts.levels(message.bids), texts.levels(message.asks),
         )  # fmt: skip
@@ -53,7 +58,7 @@ class Running:
     def snapshot(self, limit: int, now_ms: int) -> bytes:
         state = self.state
         bids, asks = state.top(limit)
-        return rest.depth_body(
+        return self._frames.snapshot(
             state.update_id, now_ms, state.time_ms, self.texts.levels(bids), self.texts.levels(asks)
         )
 
@@ -73,16 +78,18 @@ class SyntheticMarket:
 
     def __init__(
         self,
-        contracts: list[rest.Contract],
+        venue: VenueSim,
+        contracts: list[Contract],
         *,
         rate: float,
         levels: int,
         seed: int,
         bursts: bool,
         wall_ms: Callable[[], int],
-        weight_limit: int = rest.WEIGHT_LIMIT,
+        weight_limit: int = 0,
     ) -> None:
-        self._weight_limit = weight_limit
+        self._venue, self._frames = venue, venue.frames
+        self._weight_limit = weight_limit or venue.weight_limit
         self._contracts = {row.symbol: row for row in contracts}
         self.exchange = Exchange([listing(row) for row in contracts], FIRST_ID)
         self._rate, self._levels, self._seed, self._bursts = rate, levels, seed, bursts
@@ -102,11 +109,11 @@ class SyntheticMarket:
     # What the REST side asks.
 
     @property
-    def symbols(self) -> Mapping[str, rest.Contract]:
+    def symbols(self) -> Mapping[str, Contract]:
         return self._contracts
 
     def exchange_info(self, now_ms: int) -> bytes:
-        return rest.exchange_info(self._contracts.values(), now_ms, self._weight_limit)
+        return self._venue.exchange_info(self._contracts.values(), now_ms, self._weight_limit)
 
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._start(symbol).snapshot(limit, now_ms)
@@ -114,44 +121,44 @@ class SyntheticMarket:
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._start(symbol).first_snapshot
 
-    def trades(self, symbol: str) -> Sequence[rest.TradeRow]:
+    def trades(self, symbol: str) -> Sequence[TradeRow]:
         running = self._start(symbol)
         row, texts = running.state.listing, running.texts
         digits = row.price_digits + row.qty_digits
         return [
-            rest.TradeRow(
+            TradeRow(
                 t.trade_id,
                 texts.price(t.tick),
                 texts.qty(t.lots),
-                venue.decimal(t.tick * row.tick * t.lots * row.step, digits),
+                decimal(t.tick * row.tick * t.lots * row.step, digits),
                 t.time_ms,
                 t.buyer_is_maker,
             )
             for t in running.state.trades
         ]
 
-    def agg_trades(self, symbol: str) -> Sequence[rest.AggRow]:
+    def agg_trades(self, symbol: str) -> Sequence[AggRow]:
         running = self._start(symbol)
         texts = running.texts
         return [
-            rest.AggRow(
+            AggRow(
                 t.agg_id, texts.price(t.tick), texts.qty(t.lots), t.first_id, t.last_id, t.time_ms,
                 t.buyer_is_maker,
             )
             for t in running.state.agg_trades
         ]  # fmt: skip
 
-    def mark(self, symbol: str, now_ms: int) -> venue.MarkTexts | None:
+    def mark(self, symbol: str, now_ms: int) -> MarkTexts | None:
         return self._mark(self._start(symbol), now_ms)
 
-    def ticker(self, symbol: str) -> rest.TickerRow | None:
+    def ticker(self, symbol: str) -> TickerRow | None:
         running = self._start(symbol)
         state = running.state
-        return rest.TickerRow(*running.best(), time_ms=state.time_ms, update_id=state.bbo_id)
+        return TickerRow(*running.best(), time_ms=state.time_ms, update_id=state.bbo_id)
 
     # What the server tells.
 
-    def subscribed(self, stream: venue.Stream) -> None:
+    def subscribed(self, stream: Stream) -> None:
         """The stream has its first subscriber."""
         running = self._start(stream.symbol)
         if stream.kind == "depth":
@@ -171,7 +178,7 @@ class SyntheticMarket:
 
             self._plan(first_ns, tick)
 
-    def unsubscribed(self, stream: venue.Stream) -> None:
+    def unsubscribed(self, stream: Stream) -> None:
         """Nobody listens to the stream any more."""
         running = self._running.get(stream.symbol)
         if running is not None and stream.kind == "depth":
@@ -223,7 +230,7 @@ class SyntheticMarket:
                 now_ns=monotonic_ns(),
                 bursts=self._bursts,
             )
-            running = self._running[symbol] = Running(state, flow)
+            running = self._running[symbol] = Running(self._venue, state, flow)
             for _ in range(50):
                 flow.step(flow.next_ns, state.time_ms)
             flow.next_ns = monotonic_ns()
@@ -244,30 +251,30 @@ class SyntheticMarket:
         hub, state = self.hub, running.state
         assert hub is not None
         symbol = state.listing.symbol
-        if step.trade is not None and hub.has(running.trades):
+        if step.trade is not None and hub.has(running.names.trade):
             trade, texts = step.trade, running.texts
             price, qty = texts.price(trade.tick), texts.qty(trade.lots)
-            payload = venue.trade(
+            payload = self._frames.trade(
                 symbol, wall_ms, trade.time_ms, trade.trade_id, price, qty, trade.buyer_is_maker
             )
-            hub.publish(running.trades, payload)
-        if step.touch_moved and hub.has(running.bbo):
-            payload = venue.book_ticker(
+            hub.publish(running.names.trade, payload)
+        if step.touch_moved and hub.has(running.names.bbo):
+            payload = self._frames.bbo(
                 symbol, wall_ms, state.time_ms, state.update_id, running.best()
             )
             if step.late_touch or running.late_bbo:
                 running.late_bbo.append(payload)
             else:
-                hub.publish(running.bbo, payload)
+                hub.publish(running.names.bbo, payload)
         if step.kind is not Kind.DEPTH:
             return
-        if hub.has(running.fastest) and (message := state.cut(0)) is not None:
-            hub.publish(running.fastest, running.cut(message, wall_ms))
+        if hub.has(running.names.depth) and (message := state.cut(0)) is not None:
+            hub.publish(running.names.depth, running.cut(message, wall_ms))
         for payload in running.late_bbo:
-            hub.publish(running.bbo, payload)
+            hub.publish(running.names.bbo, payload)
         running.late_bbo = []
 
-    def _tick(self, stream: venue.Stream, running: Running) -> bool:
+    def _tick(self, stream: Stream, running: Running) -> bool:
         """Send what a timed stream sends; False when nobody listens any more."""
         hub, state = self.hub, running.state
         assert hub is not None
@@ -283,7 +290,7 @@ class SyntheticMarket:
             self._partial(stream, running, wall_ms)
         else:
             mark = self._mark(running, wall_ms)
-            hub.publish(stream.name, venue.mark_price(state.listing.symbol, wall_ms, mark))
+            hub.publish(stream.name, self._frames.mark(state.listing.symbol, wall_ms, mark))
         return True
 
     def _aggregate(self, running: Running, wall_ms: int) -> None:
@@ -297,32 +304,32 @@ class SyntheticMarket:
             ids = (trade.agg_id, trade.first_id, trade.last_id)
             price, qty = texts.price(trade.tick), texts.qty(trade.lots)
             symbol = running.state.listing.symbol
-            payload = venue.agg_trade(
+            payload = self._frames.agg_trade(
                 symbol, wall_ms, trade.time_ms, ids, price, qty, trade.buyer_is_maker
             )
-            hub.publish(running.agg_trades, payload)
+            hub.publish(running.names.agg_trade, payload)
 
-    def _partial(self, stream: venue.Stream, running: Running, wall_ms: int) -> None:
+    def _partial(self, stream: Stream, running: Running, wall_ms: int) -> None:
         """The top levels; the venue sends them whether they changed or not, with the diff's ids."""
         hub, state = self.hub, running.state
         assert hub is not None
         bids, asks = state.top(stream.levels)
         last = running.partial_ids.get(stream.name, state.update_id)
         running.partial_ids[stream.name] = state.update_id
-        payload = venue.depth_update(
+        payload = self._frames.depth(
             state.listing.symbol, wall_ms, state.time_ms,
             (min(last + 1, state.update_id), state.update_id, last),
             running.texts.levels(bids), running.texts.levels(asks),
         )  # fmt: skip
         hub.publish(stream.name, payload)
 
-    def _mark(self, running: Running, wall_ms: int) -> venue.MarkTexts:
+    def _mark(self, running: Running, wall_ms: int) -> MarkTexts:
         mark = running.flow.mark(wall_ms)
-        return venue.MarkTexts(
-            venue.decimal(mark.mark_e, 8),
-            venue.decimal(mark.index_e, 8),
-            venue.decimal(mark.settle_e, 8),
-            venue.decimal(mark.average_e, 8),
-            venue.decimal(mark.rate_e, 8),
+        return MarkTexts(
+            decimal(mark.mark_e, 8),
+            decimal(mark.index_e, 8),
+            decimal(mark.settle_e, 8),
+            decimal(mark.average_e, 8),
+            decimal(mark.rate_e, 8),
             mark.next_funding_ms,
         )

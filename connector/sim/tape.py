@@ -1,53 +1,33 @@
-"""Recordings as the simulated venue reads them: their messages, their snapshots, their books.
+"""Recordings as the simulated venue replays them: their messages, their snapshots, their books.
 
 Recorded lines in; out come the messages of each stream with the bytes to send, and per symbol the
 recorded snapshots and a book of its own (plain dictionaries, kept by the venue's rules).
 """
 
-import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import gcd
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import msgspec
 from msgspec import Struct
 
 from connector.protocol import recording
-from connector.venues.binance_usdm import sim as venue
-from connector.venues.binance_usdm import sim_rest as rest
+from connector.sim.hub import frame
+from connector.venues.sim_contract import (
+    Contract,
+    RecordedDepth,
+    RecordedSnapshot,
+    VenueSim,
+    decimal,
+)
 
 HELD_AFTER = 3
 """Depth messages at or behind the snapshot that may go out before it was asked for."""
-
-
-class Depth(Struct):
-    """A recorded depth message, as far as the book needs it."""
-
-    u: int
-    pu: int
-    b: list[tuple[str, str]]
-    a: list[tuple[str, str]]
-    T: int = 0
-
-
-class RecordedSnapshot(Struct):
-    lastUpdateId: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
-    T: int = 0
-
-
-class _Combined(Struct):
-    stream: str
-    data: msgspec.Raw
-
-
-class _Event(Struct):
-    e: str
-    s: str
+KEPT_BYTES = 256 * 1024 * 1024
+"""Recordings up to this size are kept in memory ready to send; larger ones are read as they go."""
+WAITING_BYTES = 64 * 1024 * 1024
+"""Messages of one symbol that may be sent before its own book takes them."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -58,66 +38,39 @@ class Snapshot(Struct, frozen=True):
     parsed: RecordedSnapshot
 
 
+class Track:
+    """One recorded stream."""
+
+    __slots__ = ("book", "kind", "names", "stream", "symbol")
+
+    def __init__(self, stream: str, symbol: str, kind: str) -> None:
+        self.stream, self.symbol, self.kind = stream, symbol, kind
+        self.names: tuple[str, ...] = ()
+        """The names under which somebody listens to it."""
+        self.book: SymbolReplay
+
+
 class Message(Struct, frozen=True, gc=False):
-    """One recorded message: whole as recorded, and the payload inside the combined form."""
+    """One recorded message."""
 
     time_ns: int
-    stream: str
-    whole: bytes
-    """Empty when it was not recorded in the combined form."""
+    track: Track
     payload: bytes
+    framed: bytes
+    """The combined form as recorded, in its WebSocket frame; empty when it was recorded raw."""
     joint: bool = False
     """First of its file."""
 
 
-_HEAD = re.compile(rb'\s*\{\s*"stream"\s*:\s*"([^"\\]+)"\s*,\s*"data"\s*:\s*')
-_depth = msgspec.json.Decoder(Depth)
-_snapshot = msgspec.json.Decoder(RecordedSnapshot)
-_combined = msgspec.json.Decoder(_Combined)
-_event = msgspec.json.Decoder(_Event)
-_RAW_STREAMS = {
-    "depthUpdate": "@depth@0ms",
-    "bookTicker": "@bookTicker",
-    "trade": "@trade",
-    "aggTrade": "@aggTrade",
-    "markPriceUpdate": "@markPrice@1s",
-}
-
-
-def message(item: recording.Item, joint: bool = False) -> Message | None:
-    """The recorded message of a line; None when it is none of a stream.
-
-    A line that is not whole JSON is a message all the same when its stream can be told: it was on
-    the wire like that.
-    """
-    whole = item.payload
-    match = _HEAD.match(whole)
-    if match is not None:
-        name, payload = match[1].decode(), whole[match.end() :].rstrip().removesuffix(b"}")
-        return Message(item.time_ns, name, whole, payload, joint)
-    try:
-        combined = _combined.decode(whole)
-        return Message(item.time_ns, combined.stream, whole, bytes(combined.data), joint)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    try:
-        event = _event.decode(whole)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    suffix = _RAW_STREAMS.get(event.e)
-    if suffix is None:
-        return None
-    return Message(item.time_ns, event.s.lower() + suffix, b"", whole, joint)
-
-
-class Side(dict[Decimal, tuple[str, str]]):
-    """One side of a book: price to its wire texts."""
+class Side(dict[float, tuple[str, str]]):
+    """One side of a book: price to its wire texts. A double tells any two prices apart here: they
+    have at most 15 digits."""
 
     def apply(self, levels: list[tuple[str, str]]) -> None:
-        for price, qty in levels:
-            key = Decimal(price)
-            if Decimal(qty):
-                self[key] = (price, qty)
+        for level in levels:
+            key = float(level[0])
+            if float(level[1]):
+                self[key] = level
             else:
                 self.pop(key, None)
 
@@ -127,10 +80,14 @@ class Side(dict[Decimal, tuple[str, str]]):
 
 
 class SymbolReplay:
-    """What the replay knows of one symbol: recorded snapshots ahead, its own book behind."""
+    """What the replay knows of one symbol: recorded snapshots ahead, its own book behind.
 
-    def __init__(self, symbol: str) -> None:
+    The own book takes messages when it has time (`settle`) or is asked, not as they are sent.
+    """
+
+    def __init__(self, symbol: str, venue: VenueSim) -> None:
         self.symbol = symbol
+        self._tape, self._frames = venue.tape, venue.frames
         self.snapshots: deque[Snapshot] = deque()
         """The recorded snapshots that the stream has not reached; the first is the book's base."""
         self.bids, self.asks = Side(), Side()
@@ -145,47 +102,75 @@ class SymbolReplay:
         """Depth messages sent at or behind the first snapshot."""
         self.missed = False
         """One of those went out while nobody listened: the first snapshot helps nobody any more."""
-        self.first_prev_id = 0
         self.gaps = 0
         self.trades: deque[bytes] = deque(maxlen=1000)
         self.agg_trades: deque[bytes] = deque(maxlen=1000)
         self.ticker = b""
         self.mark = b""
+        self._first_prev_id = 0
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
 
     def take(self, payload: bytes, heard: bool) -> None:
         """Note a depth message that is being sent."""
-        try:
-            depth = _depth.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        self._waiting.append(payload)
+        self._waiting_bytes += len(payload)
+        if self._waiting_bytes > WAITING_BYTES:
+            self.settle(2)
+        if self._first_prev_id and (self.asked or self.missed):
             return
-        self.first_prev_id = self.first_prev_id or depth.pu
-        if self.first is not None and depth.u >= self.first.last_id:
+        try:
+            depth = self._tape.depth(payload)
+        except ValueError:
+            return
+        self._first_prev_id = self._first_prev_id or depth.prev_id
+        if self.first is not None and depth.last_id >= self.first.last_id:
             self.after += 1
             self.missed = self.missed or not heard
-        try:
-            self._apply(depth)
-        except ArithmeticError:
-            self.live = False
 
-    def _apply(self, depth: Depth) -> None:
-        if self.live and depth.u <= self.last_id:
+    def holds(self) -> bool:
+        """Whether the next depth message must wait until the snapshot was asked for."""
+        return (
+            not self.asked
+            and not self.missed
+            and self.after >= HELD_AFTER
+            and self.first is not None
+        )
+
+    def settle(self, most: int = -1) -> None:
+        """Bring the own book up to date, or so many messages nearer to it."""
+        waiting = self._waiting
+        while waiting and most:
+            payload = waiting.popleft()
+            self._waiting_bytes -= len(payload)
+            most -= 1
+            try:
+                self._apply(self._tape.depth(payload))
+            except ArithmeticError:
+                self.live = False
+            except ValueError:
+                # Not a depth message, as recorded. The ids of the next one tell what it cost.
+                continue
+
+    def _apply(self, depth: RecordedDepth) -> None:
+        if self.live and depth.last_id <= self.last_id:
             return
-        if self.live and depth.pu > self.last_id:
+        if self.live and depth.prev_id > self.last_id:
             # The recording has a hole: the book is wrong until the next recorded snapshot.
             self.live = False
             self.gaps += 1
         if not self.live and not self._rebase(depth):
-            self.last_id = max(self.last_id, depth.u)
+            self.last_id = max(self.last_id, depth.last_id)
             return
-        self.bids.apply(depth.b)
-        self.asks.apply(depth.a)
-        self.last_id, self.time_ms = depth.u, depth.T
+        self.bids.apply(depth.bids)
+        self.asks.apply(depth.asks)
+        self.last_id, self.time_ms = depth.last_id, depth.time_ms
 
-    def _rebase(self, depth: Depth) -> bool:
+    def _rebase(self, depth: RecordedDepth) -> bool:
         """Start the book from the recorded snapshot this message continues, if there is one."""
-        while self.snapshots and self.snapshots[0].last_id < depth.pu:
+        while self.snapshots and self.snapshots[0].last_id < depth.prev_id:
             self.snapshots.popleft()
-        if not self.snapshots or depth.u < self.snapshots[0].last_id:
+        if not self.snapshots or depth.last_id < self.snapshots[0].last_id:
             return False
         base = self.snapshots.popleft().parsed
         self.bids.clear()
@@ -199,15 +184,16 @@ class SymbolReplay:
         """Answer a depth request at this point of the replay."""
         first = self.first
         if first is not None and not self.asked:
-            self.asked = self.asked or limit >= len(first.parsed.bids)
+            self.asked = limit >= len(first.parsed.bids)
             if not self.missed and self.after <= HELD_AFTER and self.asked:
                 return first.body
+        self.settle()
         if not self.live and self.snapshots:
             ahead = self.snapshots[0]
             if limit >= max(len(ahead.parsed.bids), len(ahead.parsed.asks)):
                 return ahead.body
-            return _body(ahead.parsed, limit, now_ms)
-        return rest.depth_body(
+            return self._shortened(ahead.parsed, limit, now_ms)
+        return self._frames.snapshot(
             self.last_id,
             now_ms,
             self.time_ms or now_ms,
@@ -218,108 +204,149 @@ class SymbolReplay:
     def old_depth(self, limit: int, now_ms: int) -> bytes:
         """A depth answer from before the recording began."""
         body = self.first.body if self.first is not None else self.depth(limit, now_ms)
-        old = b"%d" % max(1, self.first_prev_id - 1000)
-        return re.sub(rb'("lastUpdateId"\s*:\s*)\d+', rb"\g<1>" + old, body, count=1)
+        return self._tape.older(body, max(1, self._first_prev_id - 1000))
 
+    def _shortened(self, snapshot: RecordedSnapshot, limit: int, now_ms: int) -> bytes:
+        sides = []
+        for levels in (snapshot.bids, snapshot.asks):
+            sides.append(",".join(f'["{price}","{qty}"]' for price, qty in levels[:limit]))
+        return self._frames.snapshot(
+            snapshot.last_id, now_ms, snapshot.time_ms or now_ms, sides[0], sides[1]
+        )
 
-def _body(snapshot: RecordedSnapshot, limit: int, now_ms: int) -> bytes:
-    sides = []
-    for levels in (snapshot.bids, snapshot.asks):
-        sides.append(",".join(f'["{price}","{qty}"]' for price, qty in levels[:limit]))
-    return rest.depth_body(snapshot.lastUpdateId, now_ms, snapshot.T or now_ms, *sides)
-
-
-class Scan(Struct):
-    """What a first reading of the files found."""
-
-    symbols: dict[str, SymbolReplay]
-    streams: dict[str, int]
-    """Recorded stream to its number of messages."""
-    info: bytes = b""
-
-
-def scan(paths: Sequence[Path], warn: Callable[[str], None]) -> Scan:
-    """Read the files once: streams, snapshots in order, exchangeInfo.
-
-    A snapshot line without a URL belongs to the only symbol of its file.
-    """
-    found = Scan({}, {})
-    for path in paths:
-        own: dict[str, None] = {}
-        bare: list[bytes] = []
-        for item in recording.read([path], warn):
-            if item.kind is recording.Kind.HTTP:
-                _answer(found, item, warn)
-                continue
-            if item.kind is not recording.Kind.FRAME:
-                continue
-            if item.payload.startswith(b'{"lastUpdateId"'):
-                bare.append(item.payload)
-                continue
-            sent = message(item)
-            if sent is None:
-                if b'"symbols"' in item.payload and b'"rateLimits"' in item.payload:
-                    found.info = found.info or item.payload
-                continue
-            found.streams[sent.stream] = found.streams.get(sent.stream, 0) + 1
-            symbol = sent.stream.partition("@")[0].upper()
-            own[symbol] = None
-            found.symbols.setdefault(symbol, SymbolReplay(symbol))
-        if bare and len(own) != 1:
-            warn(f"{path}: {len(bare)} snapshots name no symbol and the file has {len(own)}")
-            continue
-        for body in bare:
-            _add(found, next(iter(own)), body, f"{path}", warn)
-    for replay in found.symbols.values():
-        replay.first = replay.snapshots[0] if replay.snapshots else None
-    return found
-
-
-def _answer(found: Scan, item: recording.Item, warn: Callable[[str], None]) -> None:
-    url = urlsplit(item.url)
-    if url.path.endswith("/exchangeInfo"):
-        found.info = found.info or item.payload
-    elif url.path.endswith("/depth"):
-        symbol = parse_qs(url.query).get("symbol", [""])[0]
-        found.symbols.setdefault(symbol, SymbolReplay(symbol))
-        _add(found, symbol, item.payload, item.url, warn)
-
-
-def _add(found: Scan, symbol: str, body: bytes, where: str, warn: Callable[[str], None]) -> None:
-    try:
-        parsed = _snapshot.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        warn(f"{where}: a snapshot of {symbol} cannot be read: {error}")
-        return
-    found.symbols[symbol].snapshots.append(Snapshot(parsed.lastUpdateId, body, parsed))
-
-
-def contract(symbol: SymbolReplay) -> rest.Contract | None:
-    """What a symbol's first snapshot tells of it: decimals, and the grid of its prices."""
-    if symbol.first is None:
-        return None
-    levels = symbol.first.parsed.bids + symbol.first.parsed.asks
-    if not levels:
-        return None
-    price_digits = max(_digits(price) for price, _ in levels)
-    qty_digits = max(_digits(qty) for _, qty in levels)
-    units = [int(Decimal(price).scaleb(price_digits)) for price, _ in levels]
-    return rest.Contract(
-        symbol=symbol.symbol,
-        base=symbol.symbol.removesuffix("USDT"),
-        price_digits=price_digits,
-        tick=venue.decimal(gcd(*units), price_digits),
-        qty_digits=qty_digits,
-        step=venue.decimal(1, qty_digits),
-        price=levels[0][0],
-    )
+    def contract(self) -> Contract | None:
+        """What the first snapshot tells of the symbol: decimals, and the grid of its prices."""
+        if self.first is None:
+            return None
+        levels = self.first.parsed.bids + self.first.parsed.asks
+        if not levels:
+            return None
+        price_digits = max(_digits(price) for price, _ in levels)
+        qty_digits = max(_digits(qty) for _, qty in levels)
+        units = [int(Decimal(price).scaleb(price_digits)) for price, _ in levels]
+        return Contract(
+            symbol=self.symbol,
+            base=self.symbol.removesuffix("USDT"),
+            price_digits=price_digits,
+            tick=decimal(gcd(*units), price_digits),
+            qty_digits=qty_digits,
+            step=decimal(1, qty_digits),
+            price=levels[0][0],
+        )
 
 
 def _digits(text: str) -> int:
     return len(text.partition(".")[2])
 
 
-def is_diff(stream: str) -> bool:
-    """Whether a stream carries changes of a book."""
-    kind = stream.partition("@")[2]
-    return kind == "depth" or kind.startswith("depth@")
+class Tape:
+    """The recordings of one replay; reading them tells the symbols and streams in them."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        venue: VenueSim,
+        only: str = "",
+        warn: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        """``only``: the one symbol wanted, if not all. Raises OSError and ValueError."""
+        self._paths, self._venue = paths, venue
+        self.symbols: dict[str, SymbolReplay] = {}
+        self.tracks: dict[str, Track] = {}
+        self.counts: dict[str, int] = {}
+        """Recorded stream to its number of messages."""
+        self.info = b""
+        """The recorded instruments answer."""
+        self._kept: deque[Message] | None = deque()
+        kept = 0
+        for path in paths:
+            own: dict[str, None] = {}
+            bare: list[bytes] = []
+            joint = True
+            for item in recording.read([path], warn):
+                found = self._message(item, joint)
+                if found is None:
+                    self._answer(item, bare, warn)
+                    continue
+                symbol = found.track.symbol
+                own[symbol] = None
+                if only and symbol != only:
+                    continue
+                joint = False
+                self.counts[found.track.stream] = self.counts.get(found.track.stream, 0) + 1
+                kept += len(found.framed) + len(found.payload) + 120
+                if kept > KEPT_BYTES:
+                    self._kept = None
+                if self._kept is not None:
+                    self._kept.append(found)
+            if bare and len(own) != 1:
+                warn(f"{path}: {len(bare)} snapshots name no symbol and the file has {len(own)}")
+                continue
+            for body in bare:
+                self._snapshot(next(iter(own)), body, f"{path}", warn)
+        if only:
+            if only not in self.symbols:
+                known = ", ".join(sorted(self.symbols)) or "none"
+                raise ValueError(f"{only} is not in the recording; there are: {known}")
+            self.symbols = {only: self.symbols[only]}
+        if not self.counts:
+            raise ValueError("no message of a stream in " + ", ".join(map(str, paths)))
+        for replay in self.symbols.values():
+            replay.first = replay.snapshots[0] if replay.snapshots else None
+
+    def messages(self) -> Iterator[Message]:
+        """The messages in order; once."""
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            while kept:
+                yield kept.popleft()
+            return
+        for path in self._paths:
+            joint = True
+            for item in recording.read([path]):
+                found = self._message(item, joint)
+                if found is not None and found.track.symbol in self.symbols:
+                    joint = False
+                    yield found
+
+    def _message(self, item: recording.Item, joint: bool) -> Message | None:
+        if item.kind is not recording.Kind.FRAME:
+            return None
+        found = self._venue.tape.message(item.payload)
+        if found is None:
+            return None
+        track = self.tracks.get(found.stream)
+        if track is None:
+            symbol, kind = self._venue.tape.stream(found.stream)
+            if not symbol:
+                return None
+            track = self.tracks[found.stream] = Track(found.stream, symbol, kind)
+            track.book = self._symbol(symbol)
+        framed = frame(item.payload) if found.combined else b""
+        return Message(item.time_ns, track, found.payload, framed, joint)
+
+    def _symbol(self, symbol: str) -> SymbolReplay:
+        replay = self.symbols.get(symbol)
+        if replay is None:
+            replay = self.symbols[symbol] = SymbolReplay(symbol, self._venue)
+        return replay
+
+    def _answer(self, item: recording.Item, bare: list[bytes], warn: Callable[[str], None]) -> None:
+        if item.kind not in (recording.Kind.FRAME, recording.Kind.HTTP):
+            return
+        kind, symbol = self._venue.tape.answer(item.url, item.payload)
+        if kind == "instruments":
+            self.info = self.info or item.payload
+        elif kind == "snapshot" and symbol:
+            self._snapshot(symbol, item.payload, item.url, warn)
+        elif kind == "snapshot":
+            # Without a URL it belongs to the only symbol of its file.
+            bare.append(item.payload)
+
+    def _snapshot(self, symbol: str, body: bytes, where: str, warn: Callable[[str], None]) -> None:
+        try:
+            parsed = self._venue.tape.snapshot(body)
+        except ValueError as error:
+            warn(f"{where}: a snapshot of {symbol} cannot be read: {error}")
+            return
+        self._symbol(symbol).snapshots.append(Snapshot(parsed.last_id, body, parsed))

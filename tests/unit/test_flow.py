@@ -165,8 +165,9 @@ def test_a_rate_of_nothing_is_refused() -> None:
 
 def test_whatever_is_listed_can_trade() -> None:
     from connector.sim.listings import contracts, listing
+    from connector.venues.sim_contract import load
 
-    for row in contracts(60):
+    for row in contracts(load("binance_usdm").listings, 60):
         listed = listing(row)
         state = SymbolState(listed, Exchange([listed]))
         flow = Flow(state, seed=1, rate=10, levels=1000, now_ns=0)

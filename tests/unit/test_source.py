@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "market": BASE | {"protocol", "venues"},
     "ipc": BASE,
     "transport": BASE | {"protocol", "venues.contract"},
-    "sim": BASE | {"protocol", "transport", "venues"},
+    "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
     "config": BASE | {"protocol", "venues.contract"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
@@ -167,6 +167,29 @@ def written_files() -> Iterator[Path]:
 def test_the_rule_of_length_sees_every_kind_of_file() -> None:
     kinds = {path.suffix for path in written_files() if path.parent == KERNELS}
     assert kinds == {".py", ".pyx", ".pxd", ".pyi", ".h"}
+
+
+def test_nothing_outside_the_venues_imports_one() -> None:
+    """A venue is added by adding its folder: everybody else finds it by name."""
+    from connector.venues import contract
+
+    folders = contract.folders()
+    assert folders
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in python_files()
+        for line, name in imports(path)
+        if any(name.startswith(f"connector.venues.{folder}") for folder in folders)
+        and path.relative_to(PACKAGE).parts[:2] not in {("venues", folder) for folder in folders}
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["binance_usdm", "BINANCE_USDM", "BinanceU", "binanceu"])
+def test_the_simulator_finds_a_venue_by_either_name(name: str) -> None:
+    from connector.venues import sim_contract
+
+    assert sim_contract.load(name).folder == "binance_usdm"
 
 
 def test_no_file_is_too_long() -> None:

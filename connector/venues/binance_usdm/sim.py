@@ -11,7 +11,20 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import orjson
-from msgspec import Struct
+
+from connector.venues.binance_usdm import sim_rest, sim_tape
+from connector.venues.binance_usdm.sim_listings import LISTINGS
+from connector.venues.sim_contract import (
+    Frames,
+    MarkTexts,
+    Opening,
+    Refused,
+    Reply,
+    Stream,
+    StreamNames,
+    VenueSim,
+    decimal,
+)
 
 PUBLIC, MARKET, PRIVATE, LEGACY = "public", "market", "private", ""
 SPEEDS = {"": 250, "@500ms": 500, "@100ms": 100, "@0ms": 0}
@@ -61,15 +74,6 @@ class Texts:
         )
 
 
-def decimal(units: int, digits: int) -> str:
-    """``units`` of 10**-digits as decimal text."""
-    if not digits:
-        return str(units)
-    sign = "-" if units < 0 else ""
-    text = str(abs(units)).rjust(digits + 1, "0")
-    return f"{sign}{text[:-digits]}.{text[-digits:]}"
-
-
 # Frames
 
 
@@ -117,17 +121,6 @@ def agg_trade(
     ).encode()
 
 
-class MarkTexts(Struct, frozen=True):
-    """The mark price of a symbol as decimal texts."""
-
-    mark: str
-    index: str
-    settle: str
-    average: str
-    rate: str
-    next_funding_ms: int
-
-
 def mark_price(symbol: str, event_ms: int, mark: MarkTexts) -> bytes:
     return (
         f'{{"e":"markPriceUpdate","E":{event_ms},"s":"{symbol}","p":"{mark.mark}",'
@@ -148,25 +141,17 @@ def _bool(value: bool) -> str:
 # Streams and URLs
 
 
-class Stream(Struct, frozen=True):
-    """A stream that exists; ``kind``: depth, partial, bookTicker, trade, aggTrade or markPrice."""
+def names(symbol: str) -> StreamNames:
+    lower = symbol.lower()
+    return StreamNames(
+        f"{lower}@depth@0ms", f"{lower}@bookTicker", f"{lower}@trade", f"{lower}@aggTrade"
+    )
 
-    name: str
-    symbol: str
-    kind: str
-    period_ms: int = 0
-    levels: int = 0
 
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """Classes of URL that deliver it; un-routed URLs give only what is public.
-
-        The class of ``@trade`` is not documented and sources disagree: both carry it here.
-        """
-        if self.kind == "trade":
-            return (PUBLIC, MARKET, LEGACY)
-        return (MARKET,) if self.kind in ("aggTrade", "markPrice") else (PUBLIC, LEGACY)
-
+_PUBLIC_ONLY = (PUBLIC, LEGACY)
+"""Un-routed URLs give only what is public."""
+_TRADE = (PUBLIC, MARKET, LEGACY)
+"""The class of ``@trade`` is not documented and sources disagree: both carry it here."""
 
 _STREAM = re.compile(
     r"(?P<symbol>[^@]+)@(?:depth(?P<levels>5|10|20)?(?P<speed>@500ms|@100ms|@0ms)?"
@@ -184,29 +169,15 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
     if lower != lower.lower() or symbol not in symbols:
         return None
     if match["kind"]:
-        return Stream(name, symbol, match["kind"])
+        kind = match["kind"]
+        routes = {"bookTicker": _PUBLIC_ONLY, "trade": _TRADE}.get(kind, (MARKET,))
+        return Stream(name, symbol, kind, routes)
     if "@markPrice" in name:
-        return Stream(name, symbol, "markPrice", 1000 if match["second"] else 3000)
+        return Stream(name, symbol, "markPrice", (MARKET,), 1000 if match["second"] else 3000)
     period_ms = SPEEDS[match["speed"] or ""]
     if match["levels"]:
-        return Stream(name, symbol, "partial", period_ms, int(match["levels"]))
-    return Stream(name, symbol, "depth", period_ms)
-
-
-class Opening(Struct, frozen=True):
-    """What a WebSocket URL asks for."""
-
-    route: str
-    combined: bool
-    streams: tuple[str, ...]
-
-
-class Refused(Exception):
-    """The URL is not served; ``status`` is the answer to the handshake."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
+        return Stream(name, symbol, "partial", _PUBLIC_ONLY, period_ms, int(match["levels"]))
+    return Stream(name, symbol, "depth", _PUBLIC_ONLY, period_ms)
 
 
 _LISTEN_KEYS = {"listenKey", "events"}
@@ -255,23 +226,13 @@ def _limited(names: Iterable[str]) -> tuple[str, ...]:
 # Control messages
 
 
-class Reply(Struct):
-    """What a control message leads to."""
-
-    message: bytes
-    close: int = 0
-    """WebSocket close code to hang up with; 0 to stay."""
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
 class Session:
     """The control side of one connection: its streams and its ``combined`` property."""
 
-    def __init__(self, opened: Opening, *, bare_errors: bool = False) -> None:
+    def __init__(self, opened: Opening, bare_errors: bool = False) -> None:
         self.route = opened.route
         self.combined = opened.combined
         self.streams: dict[str, None] = dict.fromkeys(opened.streams)
@@ -368,3 +329,35 @@ _SEQUENCE = "invalid type: expected a sequence"
 
 def _is_unsigned(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
+
+
+def refusal(refused: Refused) -> bytes:
+    return sim_rest.error_body(-1, str(refused))
+
+
+SIM = VenueSim(
+    folder="binance_usdm",
+    weight_limit=sim_rest.WEIGHT_LIMIT,
+    snapshot_levels=1000,
+    listings=LISTINGS,
+    opening=opening,
+    refusal=refusal,
+    session=Session,
+    stream=stream,
+    names=names,
+    texts=Texts,
+    frames=Frames(
+        depth=depth_update,
+        snapshot=sim_rest.depth_body,
+        bbo=book_ticker,
+        trade=trade,
+        agg_trade=agg_trade,
+        mark=mark_price,
+        wrapped=wrapped,
+    ),
+    rest=sim_rest.Rest,
+    exchange_info=sim_rest.exchange_info,
+    contracts=sim_rest.contracts,
+    promised=sim_rest.weight_limit,
+    tape=sim_tape.TAPE,
+)

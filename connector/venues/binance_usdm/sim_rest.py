@@ -6,59 +6,18 @@ in, bytes out; a refused request raises `Fault` with the venue's code and text.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from msgspec import Struct
 
-from connector.venues.binance_usdm.sim import MarkTexts
+from connector.venues.sim_contract import Contract, MarketView, RestAnswer
 
 WEIGHT_LIMIT = 2400
 MINUTE_MS = 60_000
-
-
-class TradeRow(Struct, frozen=True):
-    trade_id: int
-    price: str
-    qty: str
-    quote_qty: str
-    time_ms: int
-    buyer_is_maker: bool
-
-
-class AggRow(Struct, frozen=True):
-    agg_id: int
-    price: str
-    qty: str
-    first_id: int
-    last_id: int
-    time_ms: int
-    buyer_is_maker: bool
-
-
-class TickerRow(Struct, frozen=True):
-    bid: str
-    bid_qty: str
-    ask: str
-    ask_qty: str
-    time_ms: int
-    update_id: int
-
-
-class MarketView(Protocol):
-    """What the REST side must know of the market."""
-
-    @property
-    def symbols(self) -> Mapping[str, Any]: ...
-    def exchange_info(self, now_ms: int) -> bytes: ...
-    def depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
-    def trades(self, symbol: str) -> Sequence[TradeRow]: ...
-    def agg_trades(self, symbol: str) -> Sequence[AggRow]: ...
-    def mark(self, symbol: str, now_ms: int) -> MarkTexts | None: ...
-    def ticker(self, symbol: str) -> TickerRow | None: ...
 
 
 class Params:
@@ -266,6 +225,52 @@ ROUTES: dict[str, Route] = {
 }
 
 
+class Rest:
+    """The REST side: answers requests under the venue's weight limit."""
+
+    def __init__(self, weight_limit: int) -> None:
+        self._weights = Weights(weight_limit)
+
+    @property
+    def throttled(self) -> int:
+        return self._weights.throttled
+
+    @property
+    def banned(self) -> int:
+        return self._weights.banned
+
+    def answer(
+        self, market: MarketView, method: str, path: str, query: str, address: str, now_ms: int
+    ) -> RestAnswer:
+        """Serve one request: status, body and headers."""
+        route = ROUTES.get(path)
+        weight, params, fault = 1, None, None
+        try:
+            params = Params(query)
+            weight = route.weight(params) if route is not None else 1
+        except Fault as refused:
+            fault = refused
+        verdict = self._weights.take(address, weight, now_ms)
+        headers = {"x-mbx-used-weight-1m": str(verdict.used)}
+        if verdict.status != 200:
+            headers["Retry-After"] = str(verdict.retry_after_s)
+            return RestAnswer(verdict.status, verdict.body, headers)
+        if route is None:
+            body = error_body(-1099, "Not found, unauthenticated, or unauthorized.")
+            return RestAnswer(404, body, headers)
+        if method not in ("GET", "HEAD"):
+            headers["Allow"] = "GET"
+            body = error_body(-1020, f"Request method '{method}' not supported")
+            return RestAnswer(405, body, headers)
+        if fault is not None or params is None:
+            assert fault is not None
+            return RestAnswer(fault.status, fault.body, headers)
+        try:
+            return RestAnswer(200, route.answer(params, market, now_ms), headers)
+        except Fault as refused:
+            return RestAnswer(refused.status, refused.body, headers)
+
+
 # Limits
 
 
@@ -332,20 +337,6 @@ class Weights:
 
 
 # exchangeInfo
-
-
-class Contract(Struct, frozen=True, kw_only=True):
-    """What exchangeInfo says of a symbol, as far as a market needs it; prices as on the wire."""
-
-    symbol: str
-    base: str = ""
-    quote: str = "USDT"
-    price_digits: int
-    tick: str
-    qty_digits: int
-    step: str
-    price: str
-    """Where it trades, roughly."""
 
 
 def contracts(info: bytes) -> list[Contract]:

@@ -1,0 +1,319 @@
+"""What a venue gives to the simulator: how it looks from its own side of the wire.
+
+Data first, then a handful of pure functions; texts and numbers in, bytes out. Who is connected,
+what time it is and what the market does is the simulator's business (`connector.sim`). A venue's
+folder has a module ``sim`` with a `VenueSim` named ``SIM``; it is written from the venue's
+reference alone, so that connector and simulator do not share a mistake.
+
+Prices and quantities are texts, written as the venue writes them.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from connector.errors import ConfigError
+from connector.venues.contract import load as load_venue
+
+# The market
+
+
+class Contract(Struct, frozen=True, kw_only=True):
+    """What is listed, as far as a market needs it; prices as on the wire."""
+
+    symbol: str
+    base: str = ""
+    quote: str = "USDT"
+    price_digits: int
+    """Decimals of a price on the wire."""
+    tick: str
+    qty_digits: int
+    step: str
+    price: str
+    """Where it trades, roughly."""
+
+
+class TradeRow(Struct, frozen=True):
+    trade_id: int
+    price: str
+    qty: str
+    quote_qty: str
+    time_ms: int
+    buyer_is_maker: bool
+
+
+class AggRow(Struct, frozen=True):
+    """Trades of one order at one price."""
+
+    agg_id: int
+    price: str
+    qty: str
+    first_id: int
+    last_id: int
+    time_ms: int
+    buyer_is_maker: bool
+
+
+class TickerRow(Struct, frozen=True):
+    """The best prices; ``update_id`` is the book's."""
+
+    bid: str
+    bid_qty: str
+    ask: str
+    ask_qty: str
+    time_ms: int
+    update_id: int
+
+
+class MarkTexts(Struct, frozen=True):
+    """The mark price of a symbol."""
+
+    mark: str
+    index: str
+    settle: str
+    average: str
+    rate: str
+    next_funding_ms: int
+
+
+class MarketView(Protocol):
+    """What the REST side must know of the market; symbols are those it lists."""
+
+    @property
+    def symbols(self) -> Mapping[str, Any]: ...
+    def exchange_info(self, now_ms: int) -> bytes: ...
+    def depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
+    def trades(self, symbol: str) -> Sequence[TradeRow]: ...
+    def agg_trades(self, symbol: str) -> Sequence[AggRow]: ...
+    def mark(self, symbol: str, now_ms: int) -> MarkTexts | None: ...
+    def ticker(self, symbol: str) -> TickerRow | None: ...
+
+
+# WebSocket
+
+
+class Stream(Struct, frozen=True):
+    """A stream that exists."""
+
+    name: str
+    symbol: str
+    kind: str
+    """depth, partial, bookTicker, trade, aggTrade or markPrice."""
+    routes: tuple[str, ...]
+    """Classes of URL that deliver it."""
+    period_ms: int = 0
+    levels: int = 0
+
+
+class StreamNames(Struct, frozen=True):
+    """A symbol's streams that the synthetic market feeds as things happen."""
+
+    depth: str
+    """Changes of the book without delay."""
+    bbo: str
+    trade: str
+    agg_trade: str
+
+
+class Opening(Struct, frozen=True):
+    """What a WebSocket URL asks for."""
+
+    route: str
+    combined: bool
+    streams: tuple[str, ...]
+
+
+class Refused(Exception):
+    """The URL is not served; ``status`` is the answer to the handshake."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Reply(Struct):
+    """What a control message leads to."""
+
+    message: bytes
+    close: int = 0
+    """WebSocket close code to hang up with; 0 to stay."""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class Session(Protocol):
+    """The control side of one connection."""
+
+    route: str
+    combined: bool
+    """Whether it wants each payload with its stream's name around it."""
+    streams: dict[str, None]
+
+    def receive(self, text: bytes) -> Reply:
+        """Answer one text message of the client."""
+
+
+class Texts(Protocol):
+    """Writes one symbol's ticks and lots."""
+
+    def price(self, tick: int) -> str: ...
+    def qty(self, lots: int) -> str: ...
+    def levels(self, levels: Iterable[tuple[int, int]]) -> str:
+        """The inside of a JSON array of levels, from (tick, lots) pairs."""
+
+
+class Frames(Struct, frozen=True):
+    """Builders of the payloads; first arguments: symbol, event time, and what is said."""
+
+    depth: Callable[[str, int, int, tuple[int, int, int], str, str], bytes]
+    """Symbol, event ms, transaction ms, (first, last, previous last) id, bids, asks."""
+    snapshot: Callable[[int, int, int, str, str], bytes]
+    """A full book: last id, event ms, transaction ms, bids, asks."""
+    bbo: Callable[[str, int, int, int, tuple[str, str, str, str]], bytes]
+    """Symbol, event ms, transaction ms, update id, (bid, its quantity, ask, its quantity)."""
+    trade: Callable[[str, int, int, int, str, str, bool], bytes]
+    """Symbol, event ms, transaction ms, id, price, quantity, whether the buyer is the maker."""
+    agg_trade: Callable[[str, int, int, tuple[int, int, int], str, str, bool], bytes]
+    """The same with (own id, first trade's, last trade's)."""
+    mark: Callable[[str, int, MarkTexts], bytes]
+    wrapped: Callable[[str, bytes], bytes]
+    """The combined form of a payload: stream name and payload."""
+
+
+# REST
+
+
+class RestAnswer(Struct, frozen=True):
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+class Rest(Protocol):
+    """The REST side under the venue's limits; one a simulator, it counts per client address."""
+
+    @property
+    def throttled(self) -> int:
+        """Requests refused because there were too many."""
+
+    @property
+    def banned(self) -> int:
+        """Requests refused because their address would not stop."""
+
+    def answer(
+        self, market: MarketView, method: str, path: str, query: str, address: str, now_ms: int
+    ) -> RestAnswer: ...
+
+
+# Recordings
+
+
+class RecordedMessage(Struct, frozen=True, gc=False):
+    """A frame of a recording: its stream and the payload inside the combined form."""
+
+    stream: str
+    payload: bytes
+    combined: bool
+    """Whether it was recorded in the combined form."""
+
+
+class RecordedDepth(Struct, gc=False):
+    """A recorded change of the book."""
+
+    last_id: int
+    prev_id: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+    time_ms: int
+
+
+class RecordedSnapshot(Struct):
+    """A recorded full book, best first."""
+
+    last_id: int
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
+    time_ms: int
+
+
+class Tape(Struct, frozen=True):
+    """How this venue's recordings are read."""
+
+    message: Callable[[bytes], RecordedMessage | None]
+    """The message of a line; None when it is none of a stream."""
+    stream: Callable[[str], tuple[str, str]]
+    """Symbol and kind (as in `Stream.kind`) of a recorded stream; "" for what it has not."""
+    answer: Callable[[str, bytes], tuple[str, str]]
+    """What a recorded answer is, from its URL ("" if none is known) and its body:
+    ("snapshot", symbol or ""), ("instruments", "") or ("", "")."""
+    depth: Callable[[bytes], RecordedDepth]
+    """A payload of a stream of kind depth; raises ValueError."""
+    snapshot: Callable[[bytes], RecordedSnapshot]
+    """Raises ValueError."""
+    older: Callable[[bytes, int], bytes]
+    """A snapshot's bytes with another last id."""
+    trade: Callable[[bytes], TradeRow]
+    agg_trade: Callable[[bytes], AggRow]
+    mark: Callable[[bytes], MarkTexts]
+    bbo: Callable[[bytes], TickerRow]
+
+
+# All of it
+
+
+class VenueSim(Struct, frozen=True, kw_only=True):
+    """A venue as the simulator runs it."""
+
+    folder: str
+    weight_limit: int
+    """Request weight a minute that the venue grants unless told otherwise."""
+    snapshot_levels: int
+    """Most levels a side of a depth answer."""
+    listings: Sequence[Contract]
+    """What the synthetic market lists first."""
+    opening: Callable[[str], Opening]
+    """Understand the target of a handshake; raises `Refused`."""
+    refusal: Callable[[Refused], bytes]
+    """The body that goes with a refused handshake."""
+    session: Callable[[Opening, bool], Session]
+    """The second says that control errors come bare, if the venue has two forms."""
+    stream: Callable[[str, Mapping[str, Any]], Stream | None]
+    """The stream of that name among these symbols; None when there is none."""
+    names: Callable[[str], StreamNames]
+    texts: Callable[[int, int, int, int], Texts]
+    """Price decimals, tick in units of the last, quantity decimals, step in units of the last."""
+    frames: Frames
+    rest: Callable[[int], Rest]
+    """The REST side with that weight a minute."""
+    exchange_info: Callable[[Iterable[Contract], int, int], bytes]
+    """An instruments answer: contracts, now in ms, weight a minute."""
+    contracts: Callable[[bytes], list[Contract]]
+    """The tradable ones of an instruments answer; raises ValueError naming the fault."""
+    promised: Callable[[bytes], int]
+    """The weight a minute that an instruments answer promises; raises ValueError."""
+    tape: Tape
+
+
+def decimal(units: int, digits: int) -> str:
+    """``units`` of 10**-digits as decimal text."""
+    if not digits:
+        return str(units)
+    sign = "-" if units < 0 else ""
+    text = str(abs(units)).rjust(digits + 1, "0")
+    return f"{sign}{text[:-digits]}.{text[-digits:]}"
+
+
+def load(name: str) -> VenueSim:
+    """The simulated side of the venue called ``name``: its folder or its exchange name, any case.
+
+    Raises ConfigError if there is no such venue or it has none."""
+    folder = load_venue(name).folder
+    module = f"connector.venues.{folder}.sim"
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f"venue {folder} has no simulated side")
+    venue = importlib.import_module(module).SIM
+    assert isinstance(venue, VenueSim)
+    return venue
