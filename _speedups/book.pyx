@@ -18,7 +18,8 @@ from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 cdef enum:
     PAGE_BYTES = 64 * sizeof(int64_t)
     SIDE_BYTES = WINDOW_PAGES * sizeof(uint32_t) + WINDOW_GROUPS * sizeof(uint64_t)
-    AHEAD = 8                     # levels between the prefetch of a cell and its use
+    BLOCK_BYTES = 2 * SIDE_BYTES + 17 * 64   # an odd number of lines: books share no cache sets
+    AHEAD = 64                    # levels of a side whose cells are asked for before they are used
     EDGE_TICKS = WINDOW_TICKS >> 3
 
 
@@ -37,7 +38,7 @@ cdef BookC* book_new(int64_t tick_e, int64_t centre_e) noexcept nogil:
     cdef char* directories
     if book == NULL:
         return NULL
-    directories = <char*>block_take(2 * SIDE_BYTES) if pages_spare() else NULL
+    directories = <char*>block_take(BLOCK_BYTES) if pages_spare() else NULL
     if directories == NULL:
         free(book)
         return NULL
@@ -119,7 +120,16 @@ cdef void find_best(const BookC* book, Side* side, bint bid) noexcept nogil:
 
 # --- apply ----------------------------------------------------------------------------------------------------------
 
-cdef inline void touch_cell(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
+# A book among hundreds is in no cache, so memory is asked for in stages: the directory while signs are looked at,
+# then what the directory says, and only then the first level is applied.
+
+cdef inline void ask_directory(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
+    cdef uint64_t tick = tick_of(book, price_e)
+    if likely(tick < book.ticks):
+        prefetch(&side.directory[tick >> 6])
+
+
+cdef inline void ask_cell(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
     cdef uint64_t tick = tick_of(book, price_e)
     cdef uint32_t page
     if likely(tick < book.ticks):
@@ -131,12 +141,12 @@ cdef inline void touch_cell(const BookC* book, const Side* side, int64_t price_e
 cdef inline void change_occupancy(
     BookC* book, Side* side, bint bid, uint64_t tick, uint32_t page, bint present
 ) noexcept nogil:
-    cdef uint64_t word = page_occupied[page] ^ (<uint64_t>1 << (tick & 63))
-    cdef uint64_t bit = <uint64_t>1 << ((tick >> 6) & 63)
+    cdef uint64_t bit = <uint64_t>1 << (tick & 63), word = page_occupied[page] ^ bit
     page_occupied[page] = word
     if present:
         side.count += 1
-        side.summary[tick >> 12] |= bit
+        if word == bit:
+            side.summary[tick >> 12] |= <uint64_t>1 << ((tick >> 6) & 63)
         if bid:
             if <int64_t>tick > side.best:
                 side.best = <int64_t>tick
@@ -145,7 +155,7 @@ cdef inline void change_occupancy(
         return
     side.count -= 1
     if not word:
-        side.summary[tick >> 12] &= ~bit
+        side.summary[tick >> 12] &= ~(<uint64_t>1 << ((tick >> 6) & 63))
         side.directory[tick >> 6] = 0
         give_page(book, page)
     if unlikely(<int64_t>tick == side.best):
@@ -179,11 +189,9 @@ cdef inline void apply_side(BookC* book, Side* side, bint bid, const Level* leve
     cdef Py_ssize_t i
     cdef int64_t edge_e = side.edge_e
     cdef bint touched = side.touched
-    for i in range(count if count < AHEAD else AHEAD):
-        touch_cell(book, side, level[i].price_e)
     for i in range(count):
-        if i + AHEAD < count:
-            touch_cell(book, side, level[i + AHEAD].price_e)
+        if unlikely(i + AHEAD < count):
+            ask_cell(book, side, level[i + AHEAD].price_e)
         if bid:
             touched |= level[i].price_e >= edge_e
         else:
@@ -195,10 +203,18 @@ cdef inline void apply_side(BookC* book, Side* side, bint bid, const Level* leve
 cdef int book_apply(BookC* book, const Level* levels, Py_ssize_t bids, Py_ssize_t asks) noexcept nogil:
     cdef int64_t signs = 0
     cdef Py_ssize_t i
-    for i in range(bids + asks):
+    for i in range(bids):
         signs |= levels[i].price_e | levels[i].qty_e
+        ask_directory(book, &book.bids, levels[i].price_e)
+    for i in range(bids, bids + asks):
+        signs |= levels[i].price_e | levels[i].qty_e
+        ask_directory(book, &book.asks, levels[i].price_e)
     if unlikely(signs < 0):
         return BOOK_NEGATIVE
+    for i in range(min(bids, AHEAD)):
+        ask_cell(book, &book.bids, levels[i].price_e)
+    for i in range(bids, bids + min(asks, AHEAD)):
+        ask_cell(book, &book.asks, levels[i].price_e)
     apply_side(book, &book.bids, True, levels, bids)
     apply_side(book, &book.asks, False, levels + bids, asks)
     return BOOK_NO_MEMORY if unlikely(book.broken) else BOOK_OK
