@@ -15,7 +15,7 @@ import pytest
 
 from connector._speedups.ring import RingReader
 from connector._speedups.segment import Mapping
-from connector.market.replay import digest
+from connector.market.replay import Digests
 from connector.model.counters import Counter
 from connector.model.records import Flag, RecordType, dtype
 from connector.model.states import VALID, FeedKind, State
@@ -449,7 +449,7 @@ def replay_ends_with_the_oracles_book(
             list(zip(flat[::2], flat[1::2], strict=True))
             for flat in (memoryview(side).cast("q").tolist() for side in (image.bids, image.asks))
         ]
-        found = digest(last["applied"], image.update_id, *sides, instrument)
+        found = Digests(instrument)(last["applied"], image.update_id, *sides)
         assert (found.nb, found.na) == (last["nb"], last["na"])
         assert found.top20 == last["top20"]
         assert found.full == last["full"]
