@@ -33,7 +33,9 @@ WAITING_MOST = 200_000
 """Depth messages kept from before the first snapshot; a snapshot that follows needs the newest."""
 TOP = 20
 TEXTS_MOST = 1_000_000
-LINE = 0
+FIRST_LINE = 0
+MOST_LINES = 16
+"""Streams of one symbol that are told apart; the feed has room for so many connections."""
 HANDLED = 0
 """What the compiled codec answers when it needed no help."""
 
@@ -124,7 +126,7 @@ class Replay:
         self._on_checkpoint = on_checkpoint
         self._warn = warn
         self._listing = b""
-        self._waiting: deque[Item] = deque(maxlen=WAITING_MOST)
+        self._waiting: deque[tuple[Item, str]] = deque(maxlen=WAITING_MOST)
         self._unclaimed: list[Item] = []
         self._parts: dict[int, set[str]] = {}
         self._segment: Segment | None = None
@@ -132,6 +134,7 @@ class Replay:
         self._kernel: Any = None
         self._feed: InstrumentFeed | None = None
         self._digests: Digests | None = None
+        self._lines: dict[str, int] = {}
         self._seen_id = 0
         self._said = 0
         self._shown: State | None = None
@@ -180,7 +183,7 @@ class Replay:
     # Lines
 
     def _take_frame(self, item: Item) -> None:
-        symbol = self._venue.depth_symbol(item.payload)
+        symbol, stream = self._venue.depth_stream(item.payload)
         if symbol:
             self._meet(symbol)
             self.symbols[symbol] += 1
@@ -189,9 +192,9 @@ class Replay:
                 self._claim(symbol)
         if self._feed is not None:
             if not symbol or symbol == self.symbol:
-                self._decode(item)
+                self._decode(item, stream if symbol else None)
         elif symbol and symbol == self.symbol:
-            self._waiting.append(item)
+            self._waiting.append((item, stream))
 
     def _meet(self, symbol: str) -> None:
         """A symbol of the recording; the wanted one takes its spelling from here."""
@@ -260,12 +263,12 @@ class Replay:
             buffer_most=WAITING_MOST,
             on_applied=self._on_applied,
         )
-        feed.on_line_up(LINE, 1, item.time_ns)
         self.instrument, self._segment = instrument, segment
+        feed.on_line_up(FIRST_LINE, 1, item.time_ns)
         self._digests = Digests(instrument)
         self._codec, self._kernel, self._feed = codec, kernel, feed
         while self._waiting:
-            self._decode(self._waiting.popleft())
+            self._decode(*self._waiting.popleft())
 
     def _scale(self, snapshot: bytes) -> Instrument:
         """The recording's own exchangeInfo where it fits what is written, else the wire."""
@@ -287,10 +290,22 @@ class Replay:
             known, price_digits=wire.price_digits, qty_digits=wire.qty_digits
         )
 
-    def _decode(self, item: Item) -> None:
-        """A frame: the compiled codec takes it, or the venue's decoder and the sequencer do."""
+    def _line(self, stream: str, time_ns: int) -> int:
+        """The line a depth stream counts as: only within one stream do ids rise, and one symbol may
+        have been recorded at several speeds."""
+        line = self._lines.get(stream)
+        if line is None:
+            line = self._lines[stream] = min(len(self._lines), MOST_LINES - 1)
+            if line != FIRST_LINE and self._feed is not None:
+                self._feed.on_line_up(line, 1, time_ns)
+        return line
+
+    def _decode(self, item: Item, stream: str | None) -> None:
+        """A frame: the compiled codec takes it, or the venue's decoder and the sequencer do;
+        ``stream`` names a depth message's."""
         self._count("frames")
-        if self._codec.decode(item.payload, item.time_ns, LINE) == HANDLED:
+        line = FIRST_LINE if stream is None else self._line(stream, item.time_ns)
+        if self._codec.decode(item.payload, item.time_ns, line) == HANDLED:
             if self._kernel.last_id != self._seen_id:
                 self._on_applied()
             return
@@ -306,7 +321,7 @@ class Replay:
             if isinstance(event, UnknownEvent | UnknownSymbol):
                 continue
             if isinstance(event, Depth):
-                self._feed.on_event(event, LINE, item.time_ns)
+                self._feed.on_event(event, line, item.time_ns)
                 self._look()
 
     def _scales(self, symbol: str) -> Instrument | None:

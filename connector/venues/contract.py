@@ -330,9 +330,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     recorded: Callable[[bytes], str]
     """The endpoint whose answer a recorded line without an URL is, by name; "" when it is a
     stream's frame."""
-    depth_symbol: Callable[[bytes], str]
-    """The symbol of a frame that changes a book, "" for every other frame; cheap and never
-    raises."""
+    depth_stream: Callable[[bytes], tuple[str, str]]
+    """The symbol and the stream's name of a frame that changes a book, "" for every other frame and
+    where the frame names no stream; cheap and never raises."""
     wire_instrument: Callable[[str, bytes], Instrument]
     """An instrument as a snapshot's own text shows it: decimals as written, the grid that fits its
     prices."""

@@ -333,6 +333,50 @@ def test_other_streams_and_symbols_do_not_disturb(short, capsys, tmp_path):
     assert [row.full for row in found] == [row["full"] for row in short.truth.values()]
 
 
+def joined(events: list[dict], made_ms: int, pace: str) -> bytes:
+    """Events as a slower diff stream brings them: one message, made when its turn ends."""
+    sides = {
+        side: [[price, qty] for price, qty in dict(row for e in events for row in e[side]).items()]
+        for side in "ba"
+    }
+    event = {**events[-1], "U": events[0]["U"], "pu": events[0]["pu"], "E": made_ms, **sides}
+    return json.dumps({"stream": f"btcusdt@depth@{pace}", "data": event}).encode()
+
+
+def test_one_symbol_at_several_speeds_is_one_book(short):
+    """A slower stream's message is made later and has a smaller id than the last fast one: that
+    is no venue reset."""
+    payloads = [short.snapshot]
+    turn: list[dict] = []
+    for frame, event in zip(short.frames, short.events, strict=True):
+        payloads.append(frame)
+        if len(turn) == 5:
+            payloads.append(joined(turn, event["E"] + 1, "500ms"))
+            turn = []
+        turn.append(event)
+    found, replay, live = replayed(payloads)
+    assert live
+    assert [row.full for row in found] == [row["full"] for row in short.truth.values()]
+    assert not {"gaps", "venue_resets"} & set(replay.counts)
+
+
+@pytest.mark.parametrize("k", [8, 33])
+def test_a_slower_stream_fills_a_hole_of_the_faster(short, k):
+    payloads = [short.snapshot, *short.frames[:k]]
+    turn = short.events[k - 3 : k + 3]
+    payloads += [*short.frames[k + 1 : k + 3], joined(turn, turn[-1]["E"] + 5, "500ms")]
+    payloads += short.frames[k + 3 :]
+    found, replay, live = replayed(payloads)
+    agrees(found, short)
+    assert not live, "the slower stream was not known to be there"
+    first = joined(short.events[:3], short.events[2]["E"], "500ms")
+    found, replay, live = replayed([*payloads[:4], first, *payloads[4:]])
+    agrees(found, short)
+    assert live
+    assert "gaps" not in replay.counts
+    assert found[-1].u == short.events[-1]["u"]
+
+
 def test_no_count_is_printed_twice(short, tmp_path, capsys):
     path = tmp_path / "recording"
     path.write_bytes(b"".join(row + b"\n" for row in [short.snapshot, *short.frames]))

@@ -208,7 +208,7 @@ def test_decoding_is_total(data):
         if not frame:
             break
     payload = bytes(frame)
-    VENUE.depth_symbol(payload)
+    VENUE.depth_stream(payload)
     VENUE.recorded(payload)
     with suppress(ValueError):
         VENUE.decode(payload, scales)
@@ -237,21 +237,24 @@ def test_trades_of_other_origin_are_marked():
 def test_symbols_that_are_not_configured_are_told_apart():
     frame = FRAMES["depth_2026"].replace(b"ETHUSDT", "币安人生USDT".encode())
     assert VENUE.decode(frame, scales) == UnknownSymbol("币安人生USDT", "depthUpdate")
-    assert VENUE.depth_symbol(frame) == "币安人生USDT"
+    assert VENUE.depth_stream(frame) == ("币安人生USDT", "ethusdt@depth@100ms")
+    escaped = json.dumps(json.loads(frame)).encode()
+    assert b"\\u5e01" in escaped
+    assert VENUE.depth_stream(escaped) == VENUE.depth_stream(frame)
 
 
 @pytest.mark.parametrize("kind", [b"depth20", b"depth5@100ms", b"depth20@0ms", b"rpiDepth@500ms"])
 def test_depth_streams_of_another_kind_do_not_touch_the_book(kind):
     frame = FRAMES["depth_2026"].replace(b"@depth@100ms", b"@" + kind)
     assert VENUE.decode(frame, scales) == UnknownEvent(kind.decode())
-    assert VENUE.depth_symbol(frame) == ""
+    assert VENUE.depth_stream(frame) == ("", "")
 
 
 @pytest.mark.parametrize("kind", [b"depth", b"depth@0ms", b"depth@100ms", b"depth@500ms"])
 def test_every_pace_of_the_diff_stream_is_the_book(kind):
     frame = FRAMES["depth_2026"].replace(b"@depth@100ms", b"@" + kind)
     assert isinstance(VENUE.decode(frame, scales), Depth)
-    assert VENUE.depth_symbol(frame) == "ETHUSDT"
+    assert VENUE.depth_stream(frame) == ("ETHUSDT", f"ethusdt@{kind.decode()}")
 
 
 def test_an_array_of_events_is_a_list():

@@ -64,7 +64,7 @@ def configured(config: Config) -> Venue:
         instruments_endpoint="exchangeInfo",
         snapshot_endpoint="depth",
         recorded=market.recorded,
-        depth_symbol=market.depth_symbol,
+        depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
     )
 

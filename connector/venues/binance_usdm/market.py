@@ -305,21 +305,32 @@ _EVENTS: dict[str, Callable[[Raw, Scales], Event]] = {
     "markPriceUpdate": _mark_price,
 }
 
-_STREAM = re.compile(rb'"stream"\s*:\s*"([^"\\]*)"')
-_SYMBOL = re.compile(rb'"s"\s*:\s*"([^"\\]*)"')
+_STREAM = re.compile(rb'"stream"\s*:\s*("(?:[^"\\]|\\.)*")')
+_SYMBOL = re.compile(rb'"s"\s*:\s*("(?:[^"\\]|\\.)*")')
 _HEAD = 400
 """Bytes at the start of a message in which its keys before the levels stand."""
 
 
-def depth_symbol(frame: bytes) -> str:
-    """The symbol of a frame of the diff stream, "" for every other frame."""
+def depth_stream(frame: bytes) -> tuple[str, str]:
+    """Symbol and stream name of a frame of the diff stream, both "" for every other frame."""
     if b"depthUpdate" not in frame:
+        return "", ""
+    stream = _name(_STREAM.search(frame))
+    if other_depth(stream):
+        return "", ""
+    return _name(_SYMBOL.search(frame)), stream
+
+
+def _name(found: re.Match[bytes] | None) -> str:
+    """The text of a JSON string; recorders that write messages anew escape what is not ASCII."""
+    if found is None:
         return ""
-    stream = _STREAM.search(frame)
-    if stream is not None and other_depth(stream[1].decode("utf-8", "replace")):
-        return ""
-    symbol = _SYMBOL.search(frame)
-    return symbol[1].decode("utf-8", "replace") if symbol is not None else ""
+    if b"\\" in found[1]:
+        try:
+            return msgspec.json.decode(found[1], type=str)
+        except ValueError:
+            return ""
+    return found[1][1:-1].decode("utf-8", "replace")
 
 
 def recorded(payload: bytes) -> str:
