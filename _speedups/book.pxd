@@ -75,6 +75,7 @@ cdef int64_t book_best_price(const BookC* book, bint bid) noexcept nogil
 cdef Py_ssize_t flat_count(object flat) except -1
 cdef int put_flat(Level* out, object flat) except -1
 cdef list list_side(const BookC* book, bint bid, object most)
+cdef list flat_levels(const Level* levels, Py_ssize_t count)
 cdef object raise_status(int status)
 
 cdef class Book:

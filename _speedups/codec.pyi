@@ -2,6 +2,7 @@ from typing_extensions import Buffer
 
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
+from connector._speedups.snapshot import PackedSnapshot
 
 class Codec:
     quick: bool
@@ -10,6 +11,7 @@ class Codec:
     def remove(self, symbol: str) -> None: ...
     @property
     def symbols(self) -> tuple[str, ...]: ...
+    def snapshot(self, body: bytes, symbol: str) -> PackedSnapshot | None: ...
     def decode(self, frame: Buffer, recv_ns: int, line: int) -> int: ...
     def decode_many(
         self, frames: list[bytes], recv_ns: int = 0, line: int = 0

@@ -9,9 +9,11 @@ from libc.string cimport memcpy, memset
 from .feed cimport MAX_LINES, Feed, FeedC
 from .scan cimport quick_levels_supported
 from .segment cimport Segment
+from .snapshot cimport PackedSnapshot, SnapshotC
 
 cdef enum:
     FIRST_SLOTS = 64
+    LEVEL_TEXT = 8                # bytes of the shortest level, `["",""]`
 
 
 cdef int check_line(int line) except -1:
@@ -83,6 +85,20 @@ cdef class Codec:
 
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
         return RARE
+
+    cdef int read_snapshot(
+        self, const char* body, Py_ssize_t length, int price_exponent, int qty_exponent, SnapshotC* out
+    ) noexcept nogil:
+        return RARE
+
+    def snapshot(self, bytes body not None, str symbol not None):
+        """A depth answer of a symbol that was added; None when it is left to the msgspec decoder."""
+        cdef Feed feed = self.feeds[symbol]
+        cdef Py_ssize_t length = len(body)
+        cdef PackedSnapshot found = PackedSnapshot(length // LEVEL_TEXT)
+        if self.read_snapshot(body, length, feed.c.price_exponent, feed.c.qty_exponent, &found.c) != HANDLED:
+            return None
+        return found
 
     def decode(self, frame not None, int64_t recv_ns, int line):
         """Decode one whole message, bytes or another contiguous buffer.

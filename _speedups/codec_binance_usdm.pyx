@@ -22,6 +22,7 @@ from .ring cimport ring_claim
 from .scan cimport (
     NUMBER_OK, Cursor, take, take_integer, take_levels, take_quoted, take_text,
 )
+from .snapshot cimport SnapshotC
 
 cdef enum:
     NS_PER_MS = 1000000
@@ -455,6 +456,33 @@ cdef inline int take_message(Message* m) noexcept nogil:
     return VERDICT_RARE
 
 
+# `{"lastUpdateId":…,"E":…,"T":…,"bids":[…],"asks":[…]}`, E and T not on every market; any other spelling is left to
+# the msgspec decoder.
+cdef inline bint take_depth_answer(
+    Cursor* c, int price_exponent, int qty_exponent, bint quick, SnapshotC* out
+) noexcept nogil:
+    cdef const char* start = c.p
+    cdef int64_t ms = 0
+    if not take(c, b'{"lastUpdateId":', 16) or take_integer(c, &out.last_id) != NUMBER_OK:
+        return False
+    out.venue_ns = CONNECTOR_ABSENT
+    if take(c, b',"E":', 5):
+        if not take_stamp(c, &ms):
+            return False
+        out.venue_ns = ms * NS_PER_MS
+    if take(c, b',"T":', 5) and not take_stamp(c, &ms):
+        return False
+    if not take(c, b',"bids":', 8) or take_levels(
+        c, start, price_exponent, qty_exponent, out.levels, out.most, &out.bids, quick
+    ) != NUMBER_OK:
+        return False
+    if not take(c, b',"asks":', 8) or take_levels(
+        c, start, price_exponent, qty_exponent, out.levels + out.bids, out.most - out.bids, &out.asks, quick
+    ) != NUMBER_OK:
+        return False
+    return take(c, b"}", 1) and c.p == c.end
+
+
 @cython.final
 cdef class BinanceUsdmCodec(Codec):
     """The compiled codec of Binance USD-M market streams."""
@@ -478,3 +506,11 @@ cdef class BinanceUsdmCodec(Codec):
             return RARE
         count(self.counters, COUNT_FAST)
         return HANDLED
+
+    cdef int read_snapshot(
+        self, const char* body, Py_ssize_t length, int price_exponent, int qty_exponent, SnapshotC* out
+    ) noexcept nogil:
+        cdef Cursor c
+        c.p = body
+        c.end = body + length
+        return HANDLED if take_depth_answer(&c, price_exponent, qty_exponent, self.quick, out) else RARE

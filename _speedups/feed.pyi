@@ -3,6 +3,7 @@
 from typing_extensions import Buffer
 
 from connector._speedups.segment import Segment
+from connector._speedups.snapshot import PackedSnapshot
 from connector.model.instrument import Instrument
 from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot, Trade
 
@@ -73,7 +74,7 @@ class Feed:
 
     # A new base
 
-    def stage(self, snapshot: Snapshot) -> None:
+    def stage(self, snapshot: Snapshot | PackedSnapshot) -> None:
         """Build a book beside the one in use, in place of one staged before."""
     def stage_apply(self, event: Depth) -> None:
         """Apply a buffered message to the staged book."""

@@ -31,6 +31,7 @@ from .publish cimport (
 from .ring cimport ring_claim
 from .segment cimport Segment
 from .seqlock cimport cell_begin, cell_end, cell_state
+from .snapshot cimport PackedSnapshot, SnapshotC
 from .table cimport write_bbo, write_levels, write_mark_price, write_trade
 
 # connector.model.states.MOVES: by state, one bit for each state that may follow; a test compares.
@@ -407,43 +408,55 @@ cdef class Feed:
     # -- a new base
 
     def stage(self, snapshot):
-        cdef Py_ssize_t bids = flat_count(snapshot.bids), asks = flat_count(snapshot.asks), i
-        cdef int64_t bid_e = -1, ask_e = -1, low_e = CONNECTOR_ABSENT, high_e = CONNECTOR_ABSENT, price_e
-        cdef int64_t snapshot_id = snapshot.last_id, venue_ns = snapshot.venue_ns
-        cdef BookC* shadow
-        cdef int status
-        cdef Level* levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
+        cdef Py_ssize_t bids, asks
+        cdef SnapshotC found
+        cdef Level* levels
+        if type(snapshot) is PackedSnapshot:
+            self.stage_packed(&(<PackedSnapshot>snapshot).c)
+            return
+        bids, asks = flat_count(snapshot.bids), flat_count(snapshot.asks)
+        levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
         if levels == NULL:
             raise MemoryError
         try:
             put_flat(levels, snapshot.bids)
             put_flat(levels + bids, snapshot.asks)
-            for i in range(bids):
-                price_e = levels[i].price_e
-                bid_e = max(bid_e, price_e)
-                low_e = price_e if i == 0 or price_e < low_e else low_e
-            for i in range(bids, bids + asks):
-                price_e = levels[i].price_e
-                ask_e = price_e if i == bids or price_e < ask_e else ask_e
-                high_e = max(high_e, price_e)
-            if bid_e < 0 or ask_e < 0:
-                price_e = max(bid_e, ask_e)
-            else:
-                price_e = bid_e // 2 + ask_e // 2
-            shadow = book_new(self.tick_e, price_e)
-            if shadow == NULL:
-                raise MemoryError("the book has no memory")
-            status = book_apply(shadow, levels, bids, asks)
+            found.levels, found.most, found.bids, found.asks = levels, bids + asks, bids, asks
+            found.last_id, found.venue_ns = snapshot.last_id, snapshot.venue_ns
+            self.stage_packed(&found)
         finally:
             free(levels)
+
+    cdef int stage_packed(self, const SnapshotC* found) except -1:
+        cdef int64_t bid_e = -1, ask_e = -1, low_e = CONNECTOR_ABSENT, high_e = CONNECTOR_ABSENT, price_e
+        cdef Py_ssize_t i
+        cdef BookC* shadow
+        cdef int status
+        for i in range(found.bids):
+            price_e = found.levels[i].price_e
+            bid_e = max(bid_e, price_e)
+            low_e = price_e if i == 0 or price_e < low_e else low_e
+        for i in range(found.bids, found.bids + found.asks):
+            price_e = found.levels[i].price_e
+            ask_e = price_e if i == found.bids or price_e < ask_e else ask_e
+            high_e = max(high_e, price_e)
+        if bid_e < 0 or ask_e < 0:
+            price_e = max(bid_e, ask_e)
+        else:
+            price_e = bid_e // 2 + ask_e // 2
+        shadow = book_new(self.tick_e, price_e)
+        if shadow == NULL:
+            raise MemoryError("the book has no memory")
+        status = book_apply(shadow, found.levels, found.bids, found.asks)
         if status != BOOK_OK:
             book_free(shadow)
             raise_status(status)
         book_free(self.shadow)
         self.shadow = shadow
-        self.shadow_id, self.shadow_venue_ns = snapshot_id, venue_ns
+        self.shadow_id, self.shadow_venue_ns = found.last_id, found.venue_ns
         self.shadow_low_e, self.shadow_high_e = low_e, high_e
         add(&self.c.stats.snapshots)
+        return 0
 
     def stage_apply(self, event):
         cdef Py_ssize_t bids = flat_count(event.bids), asks = flat_count(event.asks)

@@ -20,7 +20,7 @@ from connector.config import VenueSettings, configured
 from connector.connections import LINES, Connection, Lines
 from connector.errors import Rejected, Throttled, VenueError
 from connector.ipc.segments import LEVEL, BookImage
-from connector.market.feed import KIND, InstrumentFeed
+from connector.market.feed import KIND, Base, InstrumentFeed
 from connector.market.selection import Chosen, Selection, Wish, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
@@ -403,7 +403,8 @@ class MarketService:
         try:
             request = self.venue.snapshot_request(live.chosen.instrument)
             body = await self._rest.ask(request, share)
-            snapshot = self.venue.snapshot(body, live.chosen.instrument)
+            snapshot = self._decoded(body, live)
+            await asyncio.sleep(0)  # frames that wait come before the new book is put in place
             now_ns = monotonic_ns()
             live.feed.on_snapshot(snapshot, epoch, now_ns)
             if State(live.kernel.state(FeedKind.BOOK)) in VALID:
@@ -415,6 +416,15 @@ class MarketService:
         finally:
             self._asking.discard(symbol)
             self.touched()
+
+    def _decoded(self, body: bytes, live: _Live) -> Base:
+        """A depth answer; what the compiled codec does not take, the venue's decoder judges."""
+        symbol = live.chosen.instrument.symbol
+        packed: Base | None = self.codec.snapshot(body, symbol)
+        if packed is not None:
+            return packed
+        self.count(Counter.FALLBACK)
+        return self.venue.snapshot(body, live.chosen.instrument)
 
     def _publish_budgets(self, now_ns: int) -> None:
         wall = wall_ns()

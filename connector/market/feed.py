@@ -7,7 +7,7 @@ is declared invalid before anything else happens to it, and valid only when it i
 
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from connector.market.book_sync import MOST_AHEAD, Ahead, Step, Waiting, first, follow, went_back
 from connector.model.counters import Counter
@@ -17,7 +17,6 @@ from connector.venues.contract import (
     Channel,
     Depth,
     MarkPrice,
-    Snapshot,
     Subscription,
     Trade,
 )
@@ -38,6 +37,13 @@ KIND = {
 }
 
 
+class Base(Protocol):
+    """A snapshot, decoded by the venue or packed by the compiled codec; the kernel takes either."""
+
+    @property
+    def last_id(self) -> int: ...
+
+
 class Kernel(Protocol):
     """What of ``_speedups.feed.Feed`` is used here; it publishes and keeps the top table."""
 
@@ -49,7 +55,7 @@ class Kernel(Protocol):
     def line_venue_ns(self, line: int) -> int: ...
     def line_seen(self, line: int, last_id: int, venue_ns: int) -> None: ...
     def apply(self, event: Depth, line: int, recv_ns: int) -> None: ...
-    def stage(self, snapshot: Snapshot) -> None: ...
+    def stage(self, snapshot: Any) -> None: ...
     def stage_apply(self, event: Depth) -> None: ...
     def adopt(self, recv_ns: int) -> None: ...
     def drop_base(self) -> None: ...
@@ -106,8 +112,8 @@ class InstrumentFeed:
         self._heard_ns: dict[FeedKind, int] = {}
         self._silent: set[FeedKind] = set()
         self._buffer: list[Held] = []
-        self._staged: Snapshot | None = None
-        self._spare: Snapshot | None = None
+        self._staged: Base | None = None
+        self._spare: Base | None = None
         self._chained = False
         self._had_base = False
         self._reset_ns = 0
@@ -322,7 +328,7 @@ class InstrumentFeed:
             self._not_before_ns = now_ns + LONGEST_BACKOFF_NS
         self._plan(now_ns)
 
-    def on_snapshot(self, snapshot: Snapshot, epoch: int, now_ns: int) -> None:
+    def on_snapshot(self, snapshot: Base, epoch: int, now_ns: int) -> None:
         """A snapshot that was asked for under ``epoch``; a late or needless one changes nothing."""
         self._count(Counter.SNAPSHOTS)
         if epoch != self.epoch or FeedKind.BOOK not in self._served:
