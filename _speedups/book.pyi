@@ -2,6 +2,12 @@
 
 from collections.abc import Sequence
 
+def refill() -> int:
+    """Ready memory for all books' next messages, to be called in idle; the pages that are ready.
+
+    Without it a message that needs a page may wait for 2 MiB to be mapped.
+    """
+
 class Book:
     """A paged ladder a side; the drawing is at the head of ``book.pxd``.
 

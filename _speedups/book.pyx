@@ -10,8 +10,8 @@ from libc.string cimport memmove, memset
 from .atomics cimport likely, unlikely
 from .ladder cimport (
     Walk, block_give, block_take, copy_side, far_put, highest, lowest, page_above, page_below, page_give,
-    page_occupied, page_quantity, page_take, pages_spare, prefetch, set_grid, set_window, tick_of, walk_begin,
-    walk_next, window_start,
+    page_occupied, page_quantity, page_take, pages_refill, pages_spare, prefetch, set_grid, set_window, tick_of,
+    walk_begin, walk_next, window_start,
 )
 from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 
@@ -470,6 +470,10 @@ cdef object raise_status(int status):
         raise ValueError("a price or quantity is negative")
     if status != BOOK_OK:
         raise MemoryError("the book has no memory for its levels")
+
+
+def refill():
+    return pages_refill(BLOCK_BYTES)
 
 
 cdef class Book:

@@ -25,6 +25,7 @@ cdef extern from "pages.h" nogil:
     int64_t* page_quantity
     uint64_t* page_occupied
     bint pages_spare() noexcept
+    uint32_t pages_refill(size_t block_bytes) noexcept
     uint32_t page_take() noexcept
     void page_give(uint32_t page) noexcept
     void* block_take(size_t size) noexcept

@@ -14,12 +14,13 @@
 #define PAGES_HUGE ((size_t)1 << 21)
 #define PAGES_MOST ((size_t)1 << 24)                /* 8 GiB of quantities */
 #define PAGES_STEP (PAGES_HUGE / 512)               /* pages to a huge page */
-#define PAGES_SPARE 1024                            /* ready before a book is made, so that applying does not fault */
+#define PAGES_SPARE 2048                            /* ready after a refill and before a book is made: to commit more
+                                                       takes hundreds of microseconds, which no message should wait */
 
 static int64_t *page_quantity;                      /* 64 a page */
 static uint64_t *page_occupied;                     /* one word a page; the next free page while it is free */
 static uint32_t pages_used = 1, pages_ready, pages_free, pages_free_count; /* page 0 is never used: "no page" */
-static char *blocks_free, *blocks_next, *blocks_end;
+static char *blocks_free, *blocks_next, *blocks_end, *blocks_spare;
 
 static char *pages_reserve(size_t bytes, int access) {
   char *start = mmap(NULL, bytes + PAGES_HUGE, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -31,9 +32,13 @@ static char *pages_reserve(size_t bytes, int access) {
   return aligned;
 }
 
+static void pages_touch(char *start, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 4096) ((volatile char *)start)[at] = 0;
+}
+
 static int pages_commit(char *start, size_t bytes) {
   if (mprotect(start, bytes, PROT_READ | PROT_WRITE)) return 0;
-  for (size_t at = 0; at < bytes; at += 4096) ((volatile char *)start)[at] = 0;
+  pages_touch(start, bytes);
   return 1;
 }
 
@@ -76,19 +81,30 @@ static inline void page_give(uint32_t page) {
 static void *block_take(size_t bytes) {
   char *block = blocks_free;
   if (block) {
-    memcpy(&blocks_free, block, sizeof blocks_free);
     static char *const nothing;
+    memcpy(&blocks_free, block, sizeof blocks_free);
     memcpy(block, &nothing, sizeof nothing);
     return block;
   }
-  if (blocks_next + bytes > blocks_end || !blocks_next) {
-    blocks_next = pages_reserve(PAGES_HUGE, PROT_READ | PROT_WRITE);
+  if (!blocks_next || blocks_next + bytes > blocks_end) {
+    blocks_next = blocks_spare ? blocks_spare : pages_reserve(PAGES_HUGE, PROT_READ | PROT_WRITE);
+    blocks_spare = NULL;
     if (!blocks_next) return NULL;
     blocks_end = blocks_next + PAGES_HUGE;
   }
   block = blocks_next;
   blocks_next += bytes;
   return block;
+}
+
+/* In idle: memory for the next messages and the next block. Returns how many pages are ready. */
+static uint32_t pages_refill(size_t block_bytes) {
+  pages_spare();
+  if (!blocks_free && !blocks_spare && (!blocks_next || blocks_next + block_bytes > blocks_end)) {
+    blocks_spare = pages_reserve(PAGES_HUGE, PROT_READ | PROT_WRITE);
+    if (blocks_spare) pages_touch(blocks_spare, PAGES_HUGE);
+  }
+  return pages_ready ? pages_ready - pages_used + pages_free_count : 0;
 }
 
 /* The block is all zeros again. */

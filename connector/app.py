@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connector._speedups.bell import Bell
+from connector._speedups.book import refill
 from connector._speedups.segment import Segment
 from connector.config import Config, own_directory
 from connector.ipc.segments import BookImage
@@ -73,6 +74,7 @@ class App:
         if self._segment is None:
             return
         self._segment.heartbeat(now_ns)
+        refill()
         for name, service in self._services.items():
             try:
                 service.tick(now_ns)
