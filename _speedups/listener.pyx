@@ -147,7 +147,8 @@ cdef class Listener(WSListener):
                 raise MemoryError(f"no {room:,} bytes for a fragmented message")
             self.joined = grown
             self.joined_room = room
-        memcpy(self.joined + self.joined_size, frame.payload_ptr, frame.payload_size)
+        if frame.payload_size:        # an empty first fragment: there may be no buffer yet, and memcpy takes no NULL
+            memcpy(self.joined + self.joined_size, frame.payload_ptr, frame.payload_size)
         self.joined_size += frame.payload_size
         self.joining = not frame.fin
         self.plain = not self.joining
