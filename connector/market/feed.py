@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from connector.market.book_sync import MOST_AHEAD, Ahead, Step, Waiting, first, follow, went_back
 from connector.model.counters import Counter
+from connector.model.instrument import ABSENT
 from connector.model.states import FeedKind, Reason, State
 from connector.venues.contract import (
     Bbo,
@@ -116,7 +117,7 @@ class InstrumentFeed:
         self._spare: Base | None = None
         self._chained = False
         self._had_base = False
-        self._reset_ns = 0
+        self._reset_ns = ABSENT
         self._asked = False
         self._attempt = 0
         self._not_before_ns = 0
@@ -260,6 +261,14 @@ class InstrumentFeed:
         """The venue began its ids anew: nothing known so far says anything about what follows."""
         self._count(Counter.VENUE_RESETS)
         self._reset_ns = held.event.venue_ns
+        spare = self._spare
+        if spare is not None and not went_back(
+            self._kernel.line_last_id(held.line),
+            self._kernel.line_venue_ns(held.line),
+            spare.last_id,
+            spare.venue_ns,
+        ):
+            spare = None  # of the ids before
         for line in self._lines:
             self._kernel.line_seen(line, 0, 0)
         self._kernel.line_seen(held.line, held.last_id, held.event.venue_ns)
@@ -267,7 +276,11 @@ class InstrumentFeed:
         if self._chained:
             self._gap(Reason.RESET, held.recv_ns)
         self._buffer = [held]
-        self._plan(held.recv_ns)
+        if spare is not None:
+            self._staged = spare
+            self._sync(held.recv_ns)
+        else:
+            self._plan(held.recv_ns)
 
     def resync(self, reason: Reason, now_ns: int) -> None:
         """Give the book up and fetch a new base: it is crossed, or its grid changed."""

@@ -70,7 +70,9 @@ def read(
             yield from items(raw, str(path), warn, part)
 
 
-def items(raw: IO[bytes], name: str, warn: Callable[[str], None], part: int = 0) -> Iterator[Item]:
+def items(
+    raw: io.BufferedReader, name: str, warn: Callable[[str], None], part: int = 0
+) -> Iterator[Item]:
     """The items of one open file; ``name`` is what errors call it."""
     time_ns = 0
     for number, line, whole in _lines(raw, name, warn):
@@ -91,15 +93,12 @@ def items(raw: IO[bytes], name: str, warn: Callable[[str], None], part: int = 0)
 
 
 def _lines(
-    raw: IO[bytes], name: str, warn: Callable[[str], None]
+    raw: io.BufferedReader, name: str, warn: Callable[[str], None]
 ) -> Iterator[tuple[int, bytes, bool]]:
     """Number, bytes and whether it ended with a line end, of every line."""
-    source = io.BufferedReader(raw) if isinstance(raw, io.RawIOBase) else raw
-    magic = source.read(2)
-    source.seek(0)
-    lines: IO[bytes] | gzip.GzipFile = source
-    if magic == GZIP_MAGIC:
-        lines = gzip.GzipFile(fileobj=source)
+    lines: IO[bytes] | gzip.GzipFile = raw
+    if raw.peek(2)[:2] == GZIP_MAGIC:  # not read and wound back: it may be a pipe
+        lines = gzip.GzipFile(fileobj=raw)
     number = 0
     try:
         for number, line in enumerate(lines, 1):

@@ -14,7 +14,7 @@ from connector._speedups.segment import Segment
 from connector.market.book_sync import Step, follow
 from connector.market.feed import BUFFER_MOST, LONGEST_BACKOFF_NS, InstrumentFeed
 from connector.model.counters import Counter
-from connector.model.instrument import Instrument
+from connector.model.instrument import ABSENT, Instrument
 from connector.model.states import FeedKind, State
 from connector.venues.contract import Bbo, Channel, Depth, MarkPrice, Snapshot, Subscription
 
@@ -294,6 +294,34 @@ def test_ids_that_begin_anew_are_a_reset_not_old_news():
     assert (rig.state, rig.kernel.last_id) == (State.LIVE, 20)
     rig.event(20, 30, venue_ms=10**10 + 7)
     assert rig.kernel.last_id == 30
+
+
+def test_a_snapshot_of_the_new_ids_may_come_before_the_first_of_them():
+    made = 10**8
+    rig = Rig().live(made)
+    rig.feed.on_snapshot(Snapshot(40, (made + 1) * MS, [99, 1], [1000, 1]), 1, rig.now)
+    rig.event(35, 50, venue_ms=made + 2)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 50)
+    assert (rig.counts["VENUE_RESETS"], rig.counts["RESYNCS"]) == (1, 1)
+
+
+def test_a_snapshot_of_the_old_ids_does_not_heal_a_reset():
+    made = 10**8
+    rig = Rig().live(made)
+    rig.feed.on_snapshot(Snapshot(40, (made - 1) * MS, [99, 1], [1000, 1]), 1, rig.now)
+    rig.event(35, 50, venue_ms=made + 2)
+    assert rig.state is State.RESYNC
+    assert rig.feed.snapshot_due_ns is not None
+
+
+def test_messages_without_an_event_time_make_a_book():
+    rig = Rig()
+    rig.up()
+    for prev_id, last_id in ((90, 100), (100, 110)):
+        event = Depth(SYMBOL, prev_id + 1, last_id, prev_id, ABSENT, ABSENT, [100, 1], [1000, 1])
+        rig.feed.on_event(event, 0, rig.now)
+    rig.snapshot(95)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 110)
 
 
 def test_a_duplicate_is_no_gap():

@@ -1,6 +1,7 @@
 """Recordings: every form of line, every damage said with its place."""
 
 import gzip
+import os
 
 import pytest
 
@@ -97,6 +98,16 @@ def test_gzip_is_known_by_its_bytes_and_its_early_end_is_said(tmp_path):
     assert 0 < len(part) < 5000
     assert part == whole[: len(part)]
     assert any("compressed data ends early" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pipe_will_do(pack):
+    source, sink = os.pipe()
+    with open(sink, "wb") as file:
+        file.write(pack(b"1721347021 {}\n1721347022 []\n"))
+    found = list(read([f"/dev/fd/{source}"]))
+    os.close(source)
+    assert [row.payload for row in found] == [b"{}", b"[]"]
 
 
 def test_files_follow_one_another_in_the_order_given(tmp_path):

@@ -129,6 +129,9 @@ def test_a_snapshot_decodes_best_first():
     assert found.bids[:2] == [e8("64336.00"), e8("69.0738")]
     assert found.asks[-2:] == [e8("64348.80"), e8("622.4083")]
     assert VENUE.recorded(FRAMES["snapshot"]) == "depth"
+    levels = ",".join(['["64336.00","69.0738"]'] * 100)
+    backwards = f'{{"asks":[{levels}],"bids":[{levels}],"lastUpdateId":5}}'.encode()
+    assert VENUE.recorded(backwards) == "depth"
     assert VENUE.recorded(INFO) == "exchangeInfo"
     assert not any(VENUE.recorded(FRAMES[name]) for name in EXPECTED)
 

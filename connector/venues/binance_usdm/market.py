@@ -338,7 +338,7 @@ def recorded(payload: bytes) -> str:
     head = payload[:_HEAD]
     if head.startswith((b'{"stream"', b'{"e"')) or b'"stream"' in head or b'"e"' in head:
         return ""
-    if b'"lastUpdateId"' in head:
+    if b'"lastUpdateId"' in payload:
         return "depth"
     if b'"symbols"' in payload and b'"filters"' in payload:
         return "exchangeInfo"
