@@ -26,6 +26,12 @@ cdef extern from *:
       clock_gettime(CLOCK_MONOTONIC, &now);
       return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
+    /* The same clock as of the last timer tick (1 to 10 ms ago), at a fifth of the price. */
+    static inline int64_t connector_coarse_ns(void) {
+      struct timespec now;
+      clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+      return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    }
     """
     uint64_t load_acquire "CONNECTOR_LOAD_ACQUIRE" (const uint64_t* p) noexcept nogil
     uint64_t load_relaxed "CONNECTOR_LOAD_RELAXED" (const uint64_t* p) noexcept nogil
@@ -38,3 +44,4 @@ cdef extern from *:
     bint likely "CONNECTOR_LIKELY" (bint x) noexcept nogil
     bint unlikely "CONNECTOR_UNLIKELY" (bint x) noexcept nogil
     int64_t monotonic_ns "connector_monotonic_ns" () noexcept nogil
+    int64_t coarse_ns "connector_coarse_ns" () noexcept nogil

@@ -189,16 +189,20 @@ cdef inline Py_ssize_t count_of(Py_ssize_t count) noexcept nogil:
 cdef class Top:
     """The top table of one instrument. Each call copies what is there now; it needs no polling.
 
-    Raises Stalled when the daemon was stopped half-way through a write, EpochChanged when it is gone.
+    Raises Stalled when the daemon was stopped half-way through a write, EpochChanged when it is gone (looked at every
+    10 ms) or when this is of an earlier daemon: ask the session for another.
     """
 
     def __init__(self, MarketReader reader not None, Instrument instrument not None):
         self.reader = reader
         self.instrument = instrument
+        self.entry()
 
     cdef const TopEntry* entry(self) except NULL:
         if self.reader.table == NULL or self.reader.forks != self.reader.fork_counter[0]:
             self.reader.unusable()
+        self.reader.glance()
+        self.reader.own(self.instrument)
         return self.reader.table + self.instrument.entry.id
 
     cdef int copy(self, const void* cell, void* out, size_t size) except -1:

@@ -5,6 +5,7 @@ from .layout cimport InstrumentEntry, Level, RecordHeader
 
 cdef class Instrument:            # a copy of a directory entry, refreshed in place when the venue changes it
     cdef InstrumentEntry entry
+    cdef uint64_t epoch           # the start of the daemon whose directory it is of
     cdef readonly str exchange, symbol, base, quote, margin
     cdef double price_unit, qty_unit, mark_unit, rate_unit
     cdef object __weakref__

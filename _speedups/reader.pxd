@@ -22,14 +22,15 @@ cdef class MarketReader:          # a strategy's view of the market segment and 
     cdef dict books               # index -> FullBook
     cdef bint has_books
     cdef uint64_t cursor          # the position last told to the daemon
-    cdef uint64_t idle_polls
     cdef int64_t checked_ns       # when the control socket was last looked at
     cdef public int64_t stalled_since_ns  # since when no copy of some cell could be had; 0: not now
     cpdef Event poll(self)
     cdef Event copy(self, const RecordHeader* record)
     cdef void tell(self) noexcept
     cdef int idle(self) except -1
+    cdef int glance(self) except -1
     cdef int check(self) except -1
+    cdef int own(self, Instrument instrument) except -1
     cdef Instrument listing(self, uint64_t index)
     cdef int absorb(self, Event event) except -1
 

@@ -1,7 +1,7 @@
 """The strategy's side of the market segment: records as events, the doorbell, whole books kept from the ring.
 
 Nothing here asks the kernel anything while records flow. ``connector.ipc.client.Session`` adds the control socket: it
-overrides ``unusable``, ``stalled``, ``ended`` and ``fetch_book``.
+overrides ``unusable``, ``stalled``, ``late``, ``ended`` and ``fetch_book``.
 """
 
 cimport cython
@@ -14,7 +14,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from .atomics cimport (
-    fence_acquire, fence_seq_cst, load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed, store_release,
+    coarse_ns, fence_acquire, fence_seq_cst, load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed, store_release,
     unlikely,
 )
 from .book cimport (
@@ -36,16 +36,18 @@ from .seqlock cimport cell_read
 
 cdef extern from *:
     """
+    #include <errno.h>
     #include <poll.h>
     #include <sys/socket.h>
     #include <time.h>
     #include <unistd.h>
-    /* Until one of the two is readable or timeout_ns passed; -1: no limit. Bit 0: the bell, bit 1: the socket. */
+    /* Until one of the two is readable or timeout_ns passed; -1: no limit. Bit 0: the bell, bit 1: the socket;
+       negative: -errno, taken before anything else can change it. */
     static int connector_sleep(int bell, int control, int64_t timeout_ns) {
       struct pollfd fds[2] = {{bell, POLLIN, 0}, {control, POLLIN, 0}};
       struct timespec left = {timeout_ns / 1000000000, timeout_ns % 1000000000};
       int ready = ppoll(fds, 2, timeout_ns < 0 ? NULL : &left, NULL);
-      return ready < 0 ? -1 : (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
+      return ready < 0 ? -errno : (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
     }
     static ssize_t connector_peek(int control) {
       char byte;
@@ -58,9 +60,9 @@ cdef extern from *:
 
 cdef enum:
     TELL_BYTES = 16384            # the daemon hears of our position this often
-    CHECK_POLLS = 256             # and every so many idle polls we look at the clock,
-    CHECK_NS = 10_000_000         # to look at the control socket this often
+    CHECK_NS = 10_000_000         # whoever finds nothing new looks at the control socket this often
     SPIN_NS = 50_000              # an iteration spins this long before it lets signals and threads in
+    LONGEST_S = 1_000_000_000     # a wait that is as good as one without a limit
     FRESH = 1                     # connector.model.states.Reason.FRESH
 
 cdef Instrument UNLISTED = Instrument.__new__(Instrument)
@@ -102,7 +104,7 @@ cdef class MarketReader:
         ring_skip(&self.view)
         self.listed = []
         self.stalled_since_ns = 0
-        self.checked_ns = monotonic_ns()
+        self.checked_ns = coarse_ns()
         self.tell()
 
     def shut(self):
@@ -122,6 +124,9 @@ cdef class MarketReader:
     def stalled(self):
         """A cell could not be copied; called again and again until it can be, or this raises."""
         raise ValueError("the daemon was stopped while it wrote")
+
+    def late(self):
+        """An answer nobody waits for any more came on the control socket: take it away."""
 
     def ended(self):
         """The control socket was closed."""
@@ -197,19 +202,23 @@ cdef class MarketReader:
         store_release(&self.up.market_cursor, self.view.position)
 
     cdef int idle(self) except -1:
-        cdef int64_t now_ns
         if self.view.position != self.cursor:
             self.tell()
-        self.idle_polls += 1
-        if unlikely(self.idle_polls % CHECK_POLLS == 0):
-            now_ns = monotonic_ns()
-            if now_ns - self.checked_ns >= CHECK_NS:
-                self.checked_ns = now_ns
-                self.check()
+        return self.glance()
+
+    cdef int glance(self) except -1:
+        """Is the daemon still there? Asks the kernel once in ``CHECK_NS``, the clock of the last tick otherwise."""
+        cdef int64_t now_ns = coarse_ns()
+        if unlikely(now_ns - self.checked_ns >= CHECK_NS):
+            self.checked_ns = now_ns
+            self.check()
         return 0
 
     cdef int check(self) except -1:
-        if connector_peek(self.control_fd) >= 0 or errno not in (EAGAIN, EINTR):
+        cdef ssize_t waiting = connector_peek(self.control_fd)
+        if unlikely(waiting > 0):
+            self.late()
+        elif unlikely(waiting == 0 or errno not in (EAGAIN, EINTR)):
             self.ended()
         return 0
 
@@ -244,6 +253,8 @@ cdef class MarketReader:
         cdef Event event = self.poll()
         if event is not None:
             return event
+        if timeout is not None and not timeout < LONGEST_S:
+            timeout = None
         if timeout is not None:
             until_ns = monotonic_ns() + <int64_t>(max(timeout, 0) * 1e9)
         while True:
@@ -254,8 +265,8 @@ cdef class MarketReader:
                     woken = connector_sleep(self.event_fd, self.control_fd, left_ns)
                 self.wake_up()
                 if woken < 0:
-                    if errno != EINTR:
-                        raise OSError(errno, "ppoll")
+                    if woken != -EINTR:
+                        raise OSError(-woken, "ppoll")
                     PyErr_CheckSignals()
             else:
                 woken = 0
@@ -357,11 +368,13 @@ cdef class MarketReader:
 
     cdef Instrument listing(self, uint64_t index):
         cdef uint64_t count
+        cdef Instrument instrument
         if index < <uint64_t>len(self.listed):
             return <Instrument>self.listed[index]
         count = load_acquire(&self.header.instruments)
         while <uint64_t>len(self.listed) < count:
             instrument = Instrument.__new__(Instrument)
+            instrument.epoch = self.header.epoch
             self.listed.append(instrument)
             try:
                 self.relist(len(self.listed) - 1)
@@ -384,6 +397,7 @@ cdef class MarketReader:
     def keep_book(self, Instrument instrument not None):
         """The whole book of an instrument, fetched now and kept up to date by every ``poll()``."""
         self.touch()
+        self.own(instrument)
         cdef FullBook book = self.books.get(instrument.entry.id)
         if book is None:
             book = FullBook.__new__(FullBook)
@@ -398,6 +412,16 @@ cdef class MarketReader:
         """Stop keeping a book."""
         self.books.pop(instrument.entry.id, None)
         self.has_books = bool(self.books)
+
+    cdef int own(self, Instrument instrument) except -1:
+        """Indexes are of one directory: with another daemon's one would read some other instrument."""
+        if unlikely(instrument.epoch != self.header.epoch):
+            self.foreign(instrument)
+        return 0
+
+    def foreign(self, instrument):
+        """An instrument of another start of the daemon was used."""
+        raise ValueError(f"{instrument!r} is of another start of the daemon")
 
     cdef int absorb(self, Event event) except -1:
         cdef FullBook book = self.books.get(event.header.instrument)

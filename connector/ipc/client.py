@@ -132,6 +132,9 @@ class Session(MarketReader):
             except TimeoutError:
                 control.close()
                 raise AttachError(f"the daemon at {path} does not answer") from None
+            except (OSError, ValueError) as error:  # no memory, a path that cannot be, no daemon
+                control.close()
+                raise AttachError(f"cannot attach at {path}: {error}") from None
             except BaseException:
                 control.close()
                 raise
@@ -173,6 +176,9 @@ class Session(MarketReader):
         """Leave the daemon; nothing of this session can be used afterwards but ``reattach()``."""
         self.shut()
         if self._socket is not None:
+            if os.getpid() == self._owner:  # a child that was forked meanwhile holds it open, too
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             self._socket = None
         if self._eventfd >= 0:
@@ -234,18 +240,18 @@ class Session(MarketReader):
         """Until the doorbell or the control socket has something to say."""
         assert self._socket is not None
         woken = loop.create_future()
+        bell, control = self._eventfd, self._socket.fileno()  # close() may forget them meanwhile
 
         def wake() -> None:
             if not woken.done():
                 woken.set_result(None)
 
-        control = self._socket.fileno()
-        loop.add_reader(self._eventfd, wake)
+        loop.add_reader(bell, wake)
         loop.add_reader(control, wake)
         try:
             await woken
         finally:
-            loop.remove_reader(self._eventfd)
+            loop.remove_reader(bell)
             loop.remove_reader(control)
         self.check_alive()
 
@@ -303,6 +309,21 @@ class Session(MarketReader):
             raise Stalled("the daemon does not answer on its control socket") from None
 
     # -- what the reader asks of us
+
+    def late(self) -> None:
+        assert self._socket is not None
+        try:
+            _, fds = receive(self._socket)
+        except ConnectionError:
+            self.ended()
+        for fd in fds:
+            os.close(fd)
+
+    def foreign(self, instrument: Instrument) -> NoReturn:
+        raise EpochChanged(
+            f"{instrument.exchange} {instrument.symbol} is of an earlier daemon: "
+            "ask session.instruments for it again"
+        )
 
     def ended(self) -> NoReturn:
         self.close()

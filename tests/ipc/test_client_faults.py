@@ -1,0 +1,166 @@
+"""What happens around a session: signals, forks, a daemon that stops or dies, the wrong directory."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import connector
+from tests.ipc.test_client import Daemon
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    running = Daemon(tmp_path)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.send_signal(signal.SIGCONT)
+            running.stop()
+
+
+def within(seconds: float, what: Callable[[], object]) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "not in time"
+        time.sleep(0.005)
+
+
+def test_a_signal_while_waiting_runs_its_handler_and_the_wait_goes_on(daemon: Daemon) -> None:
+    rung: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: rung.append(number))
+    try:
+        with connector.attach("signals", daemon.folder) as session:
+            signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+            started = time.monotonic()
+            assert session.wait(0.3) is None
+            assert time.monotonic() - started >= 0.3
+            assert len(rung) >= 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_endless_wait_may_be_called_infinite(daemon: Daemon) -> None:
+    with connector.attach("patient", daemon.folder) as session:
+        daemon.tell("trades", price_e=1, count=1)
+        event = session.wait(float("inf"))
+        assert event is not None
+        assert daemon._line() == str(event.sequence)
+
+
+def test_closing_ends_the_session_though_a_forked_child_lives(daemon: Daemon) -> None:
+    session = connector.attach("parent", daemon.folder)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    try:
+        os.close(reading)
+        session.close()
+        within(5, lambda: daemon.do("sessions") == [])
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
+
+
+def test_a_child_that_closes_its_copy_leaves_the_parents_session_alone(daemon: Daemon) -> None:
+    with connector.attach("parent", daemon.folder) as session:
+        child = os.fork()
+        if child == 0:
+            session.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert daemon.do("sessions") == ["parent"]
+        daemon.do("trades", price_e=1, count=1)
+        assert session.wait(5) is not None
+
+
+def test_the_top_table_alone_notices_a_killed_daemon(daemon: Daemon) -> None:
+    with connector.attach("looker", daemon.folder) as session:
+        top = session.top(0)
+        top.bbo()
+        daemon.stop(signal.SIGKILL)
+        time.sleep(0.05)
+        with pytest.raises(connector.EpochChanged):
+            top.bbo()
+
+
+def test_a_slow_poller_notices_a_killed_daemon_at_once(daemon: Daemon) -> None:
+    with connector.attach("slow", daemon.folder) as session:
+        assert session.poll() is None
+        daemon.stop(signal.SIGKILL)
+        time.sleep(0.05)
+        with pytest.raises(connector.EpochChanged):
+            session.poll()
+
+
+def test_what_is_of_an_earlier_daemon_is_never_read_as_another_instrument(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    with connector.attach("survivor", tmp_path) as session:
+        btc, top = session.instruments["BTCUSDT"], session.top("BTCUSDT")
+        daemon.stop(signal.SIGKILL)
+        daemon = Daemon(tmp_path)
+        try:
+            session.reattach()
+            for use in (top.bbo, lambda: session.top(btc), lambda: session.book(btc)):
+                with pytest.raises(connector.EpochChanged, match="earlier daemon"):
+                    use()
+            assert session.top("BTCUSDT").bbo().state is connector.State.DOWN
+            with connector.attach("other", tmp_path) as other:
+                other.top(session.instruments["BTCUSDT"]).bbo()
+        finally:
+            daemon.stop()
+
+
+def test_an_answer_that_comes_too_late_does_not_end_the_session(daemon: Daemon) -> None:
+    with connector.attach("patient", daemon.folder, timeout=0.2) as session:
+        daemon.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(connector.Stalled):
+            session.request("ping")
+        with pytest.raises(connector.Stalled):
+            session.book(0)
+        before = len(os.listdir("/proc/self/fd"))
+        daemon.process.send_signal(signal.SIGCONT)
+        daemon.do("trades", price_e=1, count=1)
+        assert session.wait(5) is not None
+        until = time.monotonic() + 0.2
+        while time.monotonic() < until:
+            assert session.poll() is None
+        assert session.request("ping")["ok"]
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("loop", ["closed by another task", "cancelled"])
+def test_a_stream_ends_cleanly(daemon: Daemon, loop: str) -> None:
+    async def main() -> None:
+        session = connector.attach("streamer", daemon.folder)
+
+        async def follow() -> None:
+            async for _ in session.stream():
+                raise AssertionError("nothing was published")
+
+        following = asyncio.create_task(follow())
+        await asyncio.sleep(0.05)
+        if loop == "closed by another task":
+            session.close()
+        following.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await following
+        session.close()
+
+    asyncio.run(main())
+
+
+def test_a_place_that_cannot_be_is_an_attach_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / ("x" * 120)):
+        with pytest.raises(connector.AttachError):
+            connector.attach("lost", folder)
