@@ -27,7 +27,7 @@ def parse(text, int exponent):
     cdef Cursor cursor = Cursor(start, start + len(data))
     cdef int64_t value = 0
     cdef int status = take_decimal(&cursor, exponent, &value)
-    if status == NUMBER_OK and cursor.p != cursor.end:
+    if cursor.p != cursor.end:    # whatever its value: it is not a number alone
         status = NUMBER_MALFORMED
     if status != NUMBER_OK:
         raise _refuse(status, text, exponent)
@@ -41,7 +41,7 @@ def parse_any(text, int exponent):
     cdef Cursor cursor = Cursor(start, start + len(data))
     cdef int64_t value = 0
     cdef int status = take_any_decimal(&cursor, exponent, &value)
-    if status == NUMBER_OK and cursor.p != cursor.end:
+    if cursor.p != cursor.end:    # whatever its value: it is not a number alone
         status = NUMBER_MALFORMED
     if status != NUMBER_OK:
         raise _refuse(status, text, exponent)
