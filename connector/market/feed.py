@@ -43,6 +43,8 @@ class Base(Protocol):
 
     @property
     def last_id(self) -> int: ...
+    @property
+    def venue_ns(self) -> int: ...
 
 
 class Kernel(Protocol):
