@@ -32,6 +32,8 @@ TICK_S = 0.05
 END_S = 5.0
 """How long the application may take to end before it is left."""
 MCL_CURRENT, MCL_FUTURE = 1, 2
+DESCRIPTORS = 65536
+"""As many open files as the unit allows; a thousand strategies need three thousand."""
 
 
 class Application(Protocol):
@@ -92,6 +94,7 @@ def run(application: Application, settings: Daemon, manager: Manager) -> int:
     mode = choose_mode(settings)
     bind(settings.cpu)
     lock_memory()
+    raise_descriptors()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_main(application, settings, manager, mode))
@@ -146,6 +149,14 @@ def lock_memory() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+
+
+def raise_descriptors() -> None:
+    """Take all the open files the system grants: the usual 1024 serve some 250 strategies."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Turner:
@@ -348,7 +359,7 @@ async def _start(application: Application, asked: asyncio.Event) -> int | None:
             return ASKED
         try:
             starting.result()
-        except (ConnectorError, MemoryError) as error:
+        except (ConnectorError, MemoryError, OSError) as error:
             # Another daemon on the directory, too little memory, a bad path: mended outside of us.
             print(f"connector: {error}", file=sys.stderr)  # noqa: T201  # to whoever started us
             return CONFIGURATION

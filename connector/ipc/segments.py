@@ -48,6 +48,12 @@ class SessionMemory:
         """What the strategy gets besides the market segment: up, down, eventfd."""
         return self.up_fd, self.down_fd, self.eventfd
 
+    def handed_over(self) -> None:
+        """The strategy has its descriptors; the daemon needs no more than its mappings."""
+        for name in ("up_fd", "down_fd"):
+            os.close(getattr(self, name))
+            setattr(self, name, -1)
+
     def market_cursor(self) -> int:
         """The reader's position in the market ring as it last stored it; not checked."""
         (cursor,) = struct.unpack_from("<Q", self.up, 128)

@@ -7,20 +7,22 @@ malformed message is counted and answered with an error; nothing a peer sends en
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import re
+import resource
 import socket
 import stat
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import ABI_HASH, Segment
@@ -35,6 +37,12 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE = 65536
 HELLO_S = 5.0
 """A peer that says nothing for this long is sent away."""
+SESSION_FDS = 3
+"""A session's socket, eventfd and pidfd."""
+RESERVED_FDS = 256
+"""Never given to sessions: without them no feed could be opened again."""
+STRANGERS = 32
+"""Connections that have not said hello yet; one more is closed at once."""
 _SO_PEERPIDFD = 77  # Linux 6.5; Python has no name for it yet
 _SO_PEERGROUPS = 59
 
@@ -53,7 +61,7 @@ class Hello(Struct, frozen=True):
 
     abi_hash: str
     strategy: str
-    version: str = ""
+    version: Annotated[str, Meta(max_length=64)] = ""
     resume: int = 0
     """The report sequence to go on from; 0: from now on."""
     kind: str = "market"
@@ -64,7 +72,8 @@ class Request(Struct, frozen=True):
     """Every message after the hello."""
 
     request: str
-    id: int = 0
+    id: Annotated[int, Meta(ge=-(1 << 62), le=1 << 62)] = 0
+    """Comes back with the answer."""
     instrument: int = -1
 
 
@@ -131,7 +140,7 @@ class AttachServer:
         self._book = book
         self._state = state
         self._allow = allow
-        self._max_sessions = max_sessions
+        self._max_sessions = min(max_sessions, sessions_that_fit())
         self._sessions: dict[int, _Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._next = 1
@@ -191,15 +200,24 @@ class AttachServer:
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        told = False
         while True:
             try:
                 peer, _ = await loop.sock_accept(listener)
             except OSError as error:  # out of descriptors: those inside go on
                 self._count(Counter.CONTROL_ERRORS)
-                log.error("control socket: cannot accept: %s", error)
+                if not told:
+                    log.error("control socket: cannot accept: %s", error)
+                told = True
                 await asyncio.sleep(0.1)
                 continue
+            told = False
             peer.setblocking(False)
+            # Our own task, those of sessions; the rest has not said hello.
+            if len(self._tasks) - 1 - len(self._sessions) >= STRANGERS:
+                self._count(Counter.ATTACH_REFUSED)
+                peer.close()
+                continue
             self._spawn(self._serve(peer), "ipc/session")
 
     # -- one connection
@@ -232,12 +250,12 @@ class AttachServer:
             return None
         try:
             hello = self._judge(data, who := credentials(peer))
+            memory = self._memory()
         except Refused as error:
             self._count(Counter.ATTACH_REFUSED)
             log.warning("attach refused: %s", error)
             _send(peer, {"ok": False, "error": str(error)})
             return None
-        memory = SessionMemory(self._next)
         session = _Session(self._next, hello, who, peer, memory)
         self._next += 1
         try:
@@ -250,6 +268,7 @@ class AttachServer:
                 "pid": os.getpid(),
             }
             _send(peer, answer, (self._segment.fd, *memory.fds))
+            memory.handed_over()
             session.watch(loop, asyncio.current_task())
             self._bell.add_session(memory.up, memory.eventfd)
         except BaseException:
@@ -259,6 +278,12 @@ class AttachServer:
         self._count(Counter.ATTACHES)
         log.info("session %d: %s attached, pid %d", session.number, hello.strategy, who.pid)
         return session
+
+    def _memory(self) -> SessionMemory:
+        try:
+            return SessionMemory(self._next)
+        except (OSError, MemoryError) as error:
+            raise Refused(f"no shared memory for a session: {error}") from None
 
     def _judge(self, data: bytes, peer: Peer) -> Hello:
         try:
@@ -278,7 +303,10 @@ class AttachServer:
         if hello.kind != "market":
             raise Refused(f"this daemon has no sessions of kind {hello.kind!r}, only 'market'")
         if len(self._sessions) >= self._max_sessions:
-            raise Refused(f"{self._max_sessions} sessions are attached already")
+            raise Refused(
+                f"{self._max_sessions} sessions are attached already "
+                f"(the limits of sessions and of open files allow no more)"
+            )
         return hello
 
     async def _requests(self, session: "_Session") -> None:
@@ -296,6 +324,10 @@ class AttachServer:
                 answer, fds = {"ok": False, "error": str(error)}, ()
             try:
                 _send(session.peer, {**answer, "id": number}, fds)
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    raise
+                _send(session.peer, {"ok": False, "error": "too long an answer", "id": number})
             finally:
                 for fd in fds:
                     os.close(fd)
@@ -317,7 +349,10 @@ class AttachServer:
             image = self._book(request.instrument) if self._book else None
             if image is None:
                 raise Refused(f"instrument {request.instrument} has no valid book now")
-            fd = book_memfd(request.instrument, self._segment.sequence, image)
+            try:
+                fd = book_memfd(request.instrument, self._segment.sequence, image)
+            except (OSError, MemoryError) as error:
+                raise Refused(f"no shared memory for the book: {error}") from None
             return {"ok": True}, (fd,)
         self._count(Counter.CONTROL_ERRORS)
         raise Refused(f"no request {request.request!r}: ping, sessions, state, book")
@@ -382,6 +417,14 @@ class _Session:
             os.close(self._pidfd)
             self._pidfd = -1
         self.memory.close()
+
+
+def sessions_that_fit() -> int:
+    """How many sessions this process may hold open and still have descriptors for its feeds."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        limit = 1 << 20
+    return max(1, (limit - RESERVED_FDS) // SESSION_FDS)
 
 
 def take_lock(runtime_dir: Path) -> int:

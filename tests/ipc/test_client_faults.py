@@ -1,4 +1,4 @@
-"""What happens around a session: signals, forks, a daemon that stops or dies, the wrong directory."""
+"""Around a session: signals, forks, a daemon that stops or dies, the wrong directory."""
 
 import asyncio
 import os

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import stat
 import sys
@@ -16,7 +17,7 @@ import pytest
 from connector._speedups.segment import ABI_HASH, Mapping
 from connector.errors import AlreadyRunning
 from connector.ipc.segments import read_book
-from connector.ipc.server import Peer, allow
+from connector.ipc.server import RESERVED_FDS, SESSION_FDS, STRANGERS, Peer, allow
 from connector.model.counters import Counter
 from tests.reference.market_daemon import MarketDaemon, book_image, instrument
 from tests.reference.raw_peer import HELLO, RawPeer
@@ -95,6 +96,7 @@ BAD_HELLOS = [
     ({**HELLO, "strategy": "../../etc"}, "name"),
     ({**HELLO, "strategy": 7}, "strategy"),
     ({**HELLO, "kind": "trading"}, "kind"),
+    ({**HELLO, "version": "v" * 60_000}, "version"),
 ]
 
 
@@ -124,14 +126,63 @@ def test_malformed_requests_are_counted_and_the_session_lives_on(tmp_path: Path)
                     b'{"request":3}',
                     b"null",
                     b'{"request":"rm"}',
+                    b'{"request":"ping","id":18446744073709551616}',
+                    b'{"request":"\\ud800"}',
                     b"\0" * 65536,
                 ):
                     answer = await ask(peer, bad)
                     assert not answer["ok"], bad
-                assert daemon.segment.counter(Counter.CONTROL_ERRORS.value) == 6
+                assert daemon.segment.counter(Counter.CONTROL_ERRORS.value) == 8
                 answer = await ask(peer, {"request": "ping", "id": 9})
                 assert answer["ok"]
                 assert answer["id"] == 9
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_does_not_fit_a_message_is_an_error(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, state=lambda: {"long": "x" * (8 << 20)}):
+            with await asyncio.to_thread(attached, tmp_path) as peer:
+                answer = await ask(peer, {"request": "state", "id": 4})
+                assert answer == {"ok": False, "error": "too long an answer", "id": 4}
+                assert (await ask(peer, {"request": "ping"}))["ok"]
+
+    asyncio.run(main())
+
+
+def test_sessions_leave_descriptors_for_the_feeds(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def main() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (RESERVED_FDS + 2 * SESSION_FDS, hard))
+        async with running(tmp_path):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            peers = [await asyncio.to_thread(attached, tmp_path) for _ in range(2)]
+            with await asyncio.to_thread(RawPeer, tmp_path) as third:
+                answer = await ask(third, HELLO)
+                assert "2 sessions are attached already" in answer["error"]
+            for peer in peers:
+                peer.__exit__()
+
+    try:
+        asyncio.run(main())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_strangers_that_say_nothing_are_not_collected(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as daemon:
+            before = len(os.listdir("/proc/self/fd"))
+            mute = [await asyncio.to_thread(RawPeer, tmp_path) for _ in range(3 * STRANGERS)]
+            refused = Counter.ATTACH_REFUSED.value
+            await until(lambda: daemon.segment.counter(refused) == 2 * STRANGERS)
+            assert len(os.listdir("/proc/self/fd")) <= before + 4 * STRANGERS
+            for peer in mute:
+                peer.__exit__()
+            await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+            await asyncio.to_thread(lambda: attached(tmp_path).__exit__())
 
     asyncio.run(main())
 
