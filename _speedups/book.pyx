@@ -134,7 +134,6 @@ cdef inline void ask_cell(const BookC* book, const Side* side, int64_t price_e) 
     cdef uint32_t page
     if likely(tick < book.ticks):
         page = side.directory[tick >> 6]
-        prefetch(&page_occupied[page])
         prefetch(&page_quantity[(<size_t>page << 6) + (tick & 63)])
 
 
