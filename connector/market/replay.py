@@ -5,7 +5,8 @@ the recording. Snapshots are taken where the recording has them: nothing is aske
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,6 +34,9 @@ WAITING_MOST = 200_000
 """Depth messages kept from before the first snapshot; a snapshot that follows needs the newest."""
 TOP = 20
 TEXTS_MOST = 1_000_000
+RECENT = 8
+"""Messages of each symbol that are looked at to tell whose a snapshot is."""
+CLEARLY = 4
 FIRST_LINE = 0
 MOST_LINES = 16
 """Streams of one symbol that are told apart; the feed has room for so many connections."""
@@ -128,7 +132,7 @@ class Replay:
         self._listing = b""
         self._waiting: deque[tuple[Item, str]] = deque(maxlen=WAITING_MOST)
         self._unclaimed: list[Item] = []
-        self._parts: dict[int, set[str]] = {}
+        self._parts: dict[int, dict[str, deque[bytes]]] = {}
         self._segment: Segment | None = None
         self._codec: Any = None
         self._kernel: Any = None
@@ -187,7 +191,8 @@ class Replay:
         if symbol:
             self._meet(symbol)
             self.symbols[symbol] += 1
-            self._parts.setdefault(item.part, set()).add(symbol)
+            there = self._parts.setdefault(item.part, {})
+            there.setdefault(symbol, deque(maxlen=RECENT)).append(item.payload)
             if self._unclaimed:
                 self._claim(symbol)
         if self._feed is not None:
@@ -216,14 +221,40 @@ class Replay:
 
     def _take_nameless(self, item: Item) -> None:
         """A snapshot that names no symbol belongs to the only one of its file; where it comes
-        before any, to the one that follows."""
+        before any, to the one that follows; of several, to the one that trades at its prices."""
         there = self._parts.get(item.part)
         if not there:
             self._unclaimed.append(item)
-        elif there == {self.symbol}:
-            self._take_snapshot(item)
         elif self.symbol in there:
-            self._warn("a snapshot that names no symbol, in a file of several: not used")
+            whose = self._whose(item.payload, there) if len(there) > 1 else self.symbol
+            if whose == self.symbol:
+                self._take_snapshot(item)
+            elif not whose:
+                self._warn("a snapshot that names no symbol, in a file of several: not used")
+
+    def _whose(self, snapshot: bytes, there: dict[str, deque[bytes]]) -> str:
+        """The symbol whose recent messages speak of a snapshot's prices, "" if that is not plain.
+
+        Most of a message's levels change a price that the book has; other symbols' do so seldom."""
+        try:
+            instrument = self._venue.wire_instrument(self.symbol, snapshot)
+            found = self._venue.snapshot(snapshot, instrument)
+        except ValueError:
+            return ""
+        prices = {*found.bids[::2], *found.asks[::2]}
+        shares = sorted((self._share(prices, there[name], instrument), name) for name in there)
+        (second, _), (most, name) = shares[-2:]
+        return name if most > CLEARLY * second else ""
+
+    def _share(self, prices: set[int], messages: Iterable[bytes], instrument: Instrument) -> float:
+        """How many of the prices in some messages are among these, 0 to 1."""
+        told: list[int] = []
+        for message in messages:
+            with suppress(ValueError):
+                event = self._venue.decode(message, lambda symbol: instrument)
+                if isinstance(event, Depth):
+                    told += event.bids[::2] + event.asks[::2]
+        return sum(price in prices for price in told) / (len(told) or 1)
 
     def _claim(self, symbol: str) -> None:
         unclaimed, self._unclaimed = self._unclaimed, []

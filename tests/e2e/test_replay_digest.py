@@ -99,6 +99,31 @@ def test_files_of_two_symbols_are_told_apart(recordings, capsys):
     assert "BTCUSDT, ETHUSDT" in err
 
 
+def test_symbols_of_one_file_are_told_apart_by_their_prices(recordings, tmp_path, capsys):
+    """Snapshots that name no symbol, all in one file; unless it is plain whose they are, no book
+    is shown."""
+    folder = recordings / "binance-usdm"
+    data = b"".join(
+        gzip.decompress((folder / name).read_bytes()) for name in (FAST, "ethusdt_20240718.gz")
+    )
+    path = tmp_path / "both"
+    path.write_bytes(data)
+    for symbol, source in (("BTCUSDT", FAST), ("ETHUSDT", "ethusdt_20240718.gz")):
+        _, alone, _ = digests(capsys, folder / source)
+        code, lines, _ = digests(capsys, path, "--symbol", symbol)
+        assert (code, lines) == (0, alone)
+
+
+def test_a_snapshot_that_fits_two_symbols_of_a_file_shows_no_book(short, tmp_path, capsys):
+    twins = [frame.replace(b"BTCUSDT", b"TWINUSDT") for frame in short.frames]
+    rows = [row for pair in zip(short.frames, twins, strict=True) for row in pair]
+    path = tmp_path / "both"
+    path.write_bytes(b"\n".join([*rows[:10], short.snapshots[4], *rows[10:]]))
+    code, lines, err = digests(capsys, path, "--symbol", "BTCUSDT")
+    assert (code, lines) == (3, [])
+    assert "names no symbol" in err
+
+
 @pytest.mark.parametrize("first", ["snapshot", "frames"])
 def test_a_snapshot_may_have_a_file_of_its_own(short, first, tmp_path, capsys):
     (tmp_path / "snapshot").write_bytes(short.snapshot)
