@@ -5,6 +5,7 @@ Secrets are never in the file: it holds references (``credential:``, ``file:``, 
 read when needed and cannot print what they read."""
 
 import difflib
+import ipaddress
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,7 +24,8 @@ from connector.errors import ConfigError
 from connector.model.paths import runtime_directory as runtime_directory
 from connector.venues.contract import Channel, Venue, folders, load
 
-Positive = Annotated[float, Meta(gt=0)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+"""Seconds; the bound keeps nanoseconds within 64 bits and infinity out."""
 
 
 class LoopMode(Enum):
@@ -50,7 +53,7 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     a burst."""
     cpu: Annotated[int, Meta(ge=0)] | None = None
     """The CPU the loop is bound to; none: where the system puts it."""
-    ring_bytes: Annotated[int, Meta(ge=1 << 16, le=1 << 34)] = 64 << 20
+    ring_bytes: Annotated[int, Meta(ge=1 << 18, le=1 << 34)] = 64 << 20
     """The market ring; 64 MiB are tens of seconds of a busy venue for a reader that was stopped."""
     log: LogFormat = LogFormat.TEXT
     ready_s: Positive = 60.0
@@ -363,14 +366,43 @@ def _judge(config: Config, faults: list[str]) -> None:
         if folder in seen:
             faults.append(f"{path}: the same venue as venues.{seen[folder]}")
         seen.setdefault(folder, key)
-        _judge_venue(settings, path, faults)
+        _judge_venue(configured(key, settings), settings, path, faults)
 
 
-def _judge_venue(venue: VenueSettings, path: str, faults: list[str]) -> None:
-    if venue.ca_file and not Path(venue.ca_file).is_file():
-        faults.append(f"{path}.ca_file: no file {venue.ca_file}")
+def _judge_hosts(venue: Venue, settings: VenueSettings, path: str, faults: list[str]) -> None:
+    for key, url, schemes in (
+        ("rest_url", venue.rest_url, ("http", "https")),
+        ("ws_url", venue.ws_url, ("ws", "wss")),
+    ):
+        try:
+            parts = urlsplit(url)
+            wrong = "" if parts.hostname and parts.port != 0 else "no host or port"
+            if parts.scheme not in schemes:
+                wrong = f"expected {' or '.join(schemes)}, not {parts.scheme!r}"
+        except ValueError as error:
+            wrong = str(error)
+        if wrong:
+            faults.append(f"{path}.{key}: {wrong}")
+    if settings.local_address:
+        try:
+            ipaddress.ip_address(settings.local_address)
+        except ValueError as error:
+            faults.append(f"{path}.local_address: {error}")
+    if settings.ca_file and not Path(settings.ca_file).is_file():
+        faults.append(f"{path}.ca_file: no file {settings.ca_file}")
+    elif settings.ca_file:
+        import ssl  # costs milliseconds; most configurations name no authority of their own
+
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            faults.append(f"{path}.ca_file: {settings.ca_file} holds no certificates: {error}")
+
+
+def _judge_venue(venue: Venue, settings: VenueSettings, path: str, faults: list[str]) -> None:
+    _judge_hosts(venue, settings, path, faults)
     wanted: dict[tuple[str, Channel], int] = {}
-    for index, feeds in enumerate(venue.feeds):
+    for index, feeds in enumerate(settings.feeds):
         where = f"{path}.feeds[{index}]"
         for symbol in feeds.instruments:
             if not symbol or symbol != symbol.strip():
@@ -404,18 +436,31 @@ def state_directory(option: str = "", environ: Mapping[str, str] | None = None) 
     return Path(home) / ".local/state/connector" if home else Path(f"/tmp/connector-{os.getuid()}")
 
 
+def directory_fault(path: Path) -> str:
+    """What is wrong with a directory that exists; empty when nothing is, or when it is missing."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{path}: not a directory (a link is not followed)"
+    if found.st_uid != os.geteuid():
+        return f"{path}: owned by uid {found.st_uid}, not by {os.geteuid()}"
+    if found.st_mode & 0o002:
+        return f"{path}: everybody may write there; chmod o-w {path}"
+    return ""
+
+
 def own_directory(path: Path) -> Path:
     """``path``, made 0700 where missing; ConfigError when it is not ours or anybody may write
     there."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    if not stat.S_ISDIR(found.st_mode):
-        raise ConfigError(f"{path}: not a directory (a link is not followed)")
-    if found.st_uid != os.geteuid():
-        raise ConfigError(f"{path}: owned by uid {found.st_uid}, not by {os.geteuid()}")
-    if found.st_mode & 0o002:
-        raise ConfigError(f"{path}: everybody may write there; chmod o-w {path}")
+    if not directory_fault(path):
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+    if fault := directory_fault(path):
+        raise ConfigError(fault)
     return path

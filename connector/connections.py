@@ -181,11 +181,12 @@ class Connection:
         self._perform(epoch, found, session.on_timer(now_ns, {}))
 
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
-        found = self._open.pop(epoch)
+        found = self._open.pop(epoch, None)  # none: its opening failed half-way
         self._forget(epoch)
         self._owner.count(Counter.DISCONNECTS)
-        for symbol in self._feeds:
-            self._owner.feed(symbol).on_line_down(found.line, now_ns)
+        if found is not None:
+            for symbol in self._feeds:
+                self._owner.feed(symbol).on_line_down(found.line, now_ns)
         self._owner.touched()
         log.warning("disconnected: %s", why, extra={"link": self.supervisor.name})
 

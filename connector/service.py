@@ -346,10 +346,9 @@ class MarketService:
         return selection
 
     def _plan(self, selection: Selection) -> list[Connection]:
-        for chosen in selection.chosen:
-            self._add(chosen)
+        served = [chosen for chosen in selection.chosen if self._add(chosen)]
         numbers = itertools.count(1)
-        for number, shard in enumerate(shards(self.venue, selection.chosen)):
+        for number, shard in enumerate(shards(self.venue, served)):
             lines = Lines()
             for route in self.venue.routes:
                 for line in range(self.venue.lines if shard.streams[route.name] else 0):
@@ -358,9 +357,15 @@ class MarketService:
         self._selected = True
         return self._connections
 
-    def _add(self, chosen: Chosen) -> None:
+    def _add(self, chosen: Chosen) -> bool:
+        """Give an instrument its place; one that has none costs only itself."""
         instrument = chosen.instrument
-        index = self._segment.add_instrument(instrument, self._index)
+        try:
+            index = self._segment.add_instrument(instrument, self._index)
+        except ValueError as error:  # a name longer than its field, a full directory
+            self.unavailable[instrument.symbol] = str(error)
+            log.error("unavailable: %s", error, extra={"venue": self.venue.folder})
+            return False
         kernel = Feed(self._segment, index, instrument, self._index)
         feed = InstrumentFeed(kernel, chosen.subscriptions, count=self.count, seed=index)
         live = _Live(chosen, index, kernel, feed)
@@ -368,6 +373,7 @@ class MarketService:
         self._by_index[index] = live
         self._turn.append(live)
         self.codec.add(instrument.symbol, kernel)
+        return True
 
     def _served(self, live: _Live, row: Subscription) -> bool:
         if _label(row) in self.unavailable:
@@ -413,6 +419,9 @@ class MarketService:
             retryable = not isinstance(error, Rejected)
             live.feed.on_snapshot_failed(epoch, monotonic_ns(), retryable=retryable)
             log.warning("no snapshot: %s", error, extra={"symbol": symbol})
+        except Exception:  # ours, or no memory: the book must be asked for again all the same
+            live.feed.on_snapshot_failed(epoch, monotonic_ns())
+            log.exception("a snapshot could not be used", extra={"symbol": symbol})
         finally:
             self._asking.discard(symbol)
             self.touched()

@@ -13,11 +13,12 @@ from connector.config import (
     Config,
     VenueSettings,
     configured,
+    directory_fault,
     read,
     runtime_directory,
     state_directory,
 )
-from connector.errors import ConnectorError
+from connector.errors import ConfigError, ConnectorError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +48,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(config: Config, args: argparse.Namespace) -> None:
-    print(f"{args.config}: no fault found")
     runtime = runtime_directory(args.runtime_dir or config.daemon.runtime_dir)
     state = state_directory(args.state_dir or config.daemon.state_dir)
+    faults = [fault for fault in map(directory_fault, (runtime, state)) if fault]
+    if runtime.resolve() == state.resolve():
+        faults.append(f"{runtime}: the runtime and the state directory must differ")
+    if faults:
+        raise ConfigError("\n".join(faults))
+    print(f"{args.config}: no fault found")
     print(f"  runtime directory  {runtime}{_access(runtime)}")
     print(f"  state directory    {state}{_access(state)}")
     print(f"  loop               {config.daemon.loop.value}")

@@ -138,8 +138,10 @@ class Supervisor:
             connection.abort()
             del self._open[epoch]
             now_ns = monotonic_ns()
-            self._peer.lost(epoch, why, now_ns)
-            self._perform(self.link.on_lost(epoch, now_ns))
+            try:
+                self._peer.lost(epoch, why, now_ns)
+            finally:  # a fault of the peer's must not keep the link from being opened again
+                self._perform(self.link.on_lost(epoch, now_ns))
 
     async def _sleep(self) -> None:
         now_ns = monotonic_ns()

@@ -42,3 +42,18 @@ def test_check_names_every_fault_and_says_2(tmp_path: Path) -> None:
     assert found.returncode == 2
     for place in ("daemon.lop", "daemon.spin_us", "venues.binance"):
         assert place in found.stderr
+
+
+def test_check_says_what_is_wrong_with_the_directories(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text('[[venues.binance_usdm.feeds]]\ninstruments = ["ETHUSDT"]\n')
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    places = ["--runtime-dir", str(config), "--state-dir", str(open_to_all)]
+    found = check(str(config), *places)
+    assert found.returncode == 2
+    assert f"{config}: not a directory" in found.stderr
+    assert f"{open_to_all}: everybody may write there" in found.stderr
+    same = ["--runtime-dir", str(tmp_path), "--state-dir", str(tmp_path)]
+    assert "must differ" in check(str(config), *same).stderr

@@ -84,7 +84,7 @@ def test_all_faults_are_named_at_once() -> None:
                 "lop": "spin",
                 "loop": "spinn",
                 "spin_us": "fast",
-                "ring_bytes": 70_000,
+                "ring_bytes": 1 << 20,
                 "ready_s": 0,
                 "allow_uids": [1, "root"],
                 "cpu": True,
@@ -158,6 +158,20 @@ def test_all_faults_are_named_at_once() -> None:
             },
             "ca_file: no file /nowhere/ca.pem",
         ),
+        *(
+            ({"venues": {"binance_usdm": {**GOOD["venues"]["binance_usdm"], key: value}}}, fault)
+            for key, value, fault in (
+                ("rest_url", "http://127.0.0.1:99999", r"binance_usdm.rest_url: Port out of range"),
+                ("rest_url", "wss://127.0.0.1", r"rest_url: expected http or https, not 'wss'"),
+                ("ws_url", "https://127.0.0.1", r"ws_url: expected ws or wss, not 'https'"),
+                ("ws_url", "ws://[::1", r"ws_url: Invalid IPv6 URL"),
+                ("local_address", "eth0", r"local_address: 'eth0' does not appear to be"),
+                ("first_message_s", float("inf"), r"first_message_s: Expected float <="),
+                ("connect_s", float("nan"), r"connect_s: Expected float"),
+                ("ca_file", __file__, r"ca_file: .*test_config.py holds no certificates"),
+            )
+        ),
+        ({"daemon": {"ring_bytes": 1 << 17}}, "daemon.ring_bytes: Expected int >= 262144"),
         (
             {
                 "venues": {
@@ -189,12 +203,12 @@ def test_overrides_take_toml_values_or_bare_words(tmp_path: Path) -> None:
         path,
         [
             "daemon.loop=block",
-            "daemon.ring_bytes=65536",
+            "daemon.ring_bytes=262144",
             "venues.binance_usdm.ws_url=ws://127.0.0.1:8080",
         ],
     )
     assert config.daemon.loop is LoopMode.BLOCK
-    assert config.daemon.ring_bytes == 65536
+    assert config.daemon.ring_bytes == 262144
     with pytest.raises(ConfigError, match=r"daemon\.lop: unknown key"):
         read(path, ["daemon.lop=block"])
     with pytest.raises(ConfigError, match="KEY"):
