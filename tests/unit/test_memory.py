@@ -12,6 +12,8 @@ from tests.reference.feed_desk import Desk, make_desk
 BATCHES, ROUNDS = 20, 10_000
 KINDS = 5
 MIDDLE = 50_000
+KEEPS_FREED = "libasan" in os.environ.get("LD_PRELOAD", "")
+"""AddressSanitizer holds freed memory back for a while: the resident size says nothing then."""
 
 
 def resident() -> int:
@@ -68,7 +70,7 @@ def test_a_million_messages_leave_nothing_behind() -> None:
     assert (
         max(ready[2:]) - min(ready[2:]) <= 4
     )  # two levels a side stand, on as many pages or fewer
-    assert held[-1] - held[4] < 1 << 20
+    assert KEEPS_FREED or held[-1] - held[4] < 1 << 20
 
 
 def test_books_that_went_give_back_all_they_had() -> None:
@@ -81,7 +83,7 @@ def test_books_that_went_give_back_all_they_had() -> None:
 
     ready, held = fill(), resident()
     assert all(fill() == ready for _ in range(5))
-    assert resident() - held < 1 << 20
+    assert KEEPS_FREED or resident() - held < 1 << 20
 
 
 def test_refilled_memory_is_enough_for_the_next_messages() -> None:
