@@ -314,10 +314,10 @@ class InstrumentFeed:
             self._buffer.clear()
             self._staged = self._spare = None
         self._buffer.append(held)
-        if self._staged is not None:
-            self._sync(held.recv_ns)
-        else:
+        if self._staged is None:
             self._plan(held.recv_ns)
+        elif held.last_id >= self._staged.last_id:
+            self._sync(held.recv_ns)
 
     def _plan(self, now_ns: int) -> None:
         """Ask for a snapshot when one is wanted: only with a message in the buffer, so that the
@@ -354,7 +354,8 @@ class InstrumentFeed:
             # Nobody asked, but a gap that is found later may lie before it.
             self._spare = snapshot
             return
-        if self._staged is None:
+        if self._staged is None or snapshot.last_id < self._staged.last_id:
+            # Ids do not fall: one that is waited for with a larger id is not of these ids.
             self._staged = snapshot
             self._sync(now_ns)
         else:
@@ -372,10 +373,10 @@ class InstrumentFeed:
             ),
             key=lambda row: row.last_id,
         )
-        self._buffer = held
         if not held:
             self._plan(now_ns)  # newer than every message: the next one decides
             return
+        self._buffer = held
         steps = (first(base_id, row.prev_id, row.last_id) for row in held)
         start = next((index for index, step in enumerate(steps) if step is Step.APPLY), None)
         if start is None:

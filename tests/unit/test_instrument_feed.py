@@ -305,6 +305,30 @@ def test_a_snapshot_of_the_new_ids_may_come_before_the_first_of_them():
     assert (rig.counts["VENUE_RESETS"], rig.counts["RESYNCS"]) == (1, 1)
 
 
+def test_a_snapshot_of_ids_that_never_come_does_not_bar_the_right_one():
+    rig = Rig()
+    rig.up()
+    rig.event(90, 100)
+    rig.snapshot(10**6)
+    rig.event(100, 110)
+    rig.event(110, 120)
+    assert rig.state is State.SYNCING
+    rig.snapshot(105)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 120)
+
+
+def test_waiting_for_ids_that_never_come_ends_with_the_buffer():
+    rig = Rig(buffer_most=8)
+    rig.up()
+    rig.event(0, 1)
+    rig.feed.on_snapshot_asked(rig.now)
+    rig.snapshot(10**6)
+    for number in range(1, 10):
+        rig.event(number, number + 1)
+    assert rig.counts["BUFFER_OVERFLOWS"] == 1
+    assert rig.feed.snapshot_due_ns is not None
+
+
 def test_a_snapshot_of_the_old_ids_does_not_heal_a_reset():
     made = 10**8
     rig = Rig().live(made)
