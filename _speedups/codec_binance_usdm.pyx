@@ -20,7 +20,8 @@ from .layout cimport (
 )
 from .ring cimport ring_claim
 from .scan cimport (
-    NUMBER_OK, Cursor, take, take_integer, take_levels, take_quoted, take_text,
+    NUMBER_OK, PAIR_BYTES, Cursor, quick_pair, take, take_integer, take_levels, take_milliseconds, take_quoted,
+    take_text,
 )
 from .snapshot cimport SnapshotC
 
@@ -105,7 +106,9 @@ cdef inline bint first_time(Message* m, uint32_t key) noexcept nogil:
 
 
 cdef inline bint take_stamp(Cursor* c, int64_t* ms) noexcept nogil:
-    return take_integer(c, ms) == NUMBER_OK and ms[0] <= (<int64_t>0x7FFFFFFFFFFFFFFF) // NS_PER_MS
+    if unlikely(not take_milliseconds(c, ms) and take_integer(c, ms) != NUMBER_OK):
+        return False
+    return ms[0] <= (<int64_t>0x7FFFFFFFFFFFFFFF) // NS_PER_MS
 
 
 cdef inline bint take_symbol(Message* m) noexcept nogil:
@@ -280,26 +283,95 @@ cdef int take_depth(Message* m) noexcept nogil:
     return feed_depth(feed, record)
 
 
+# --- the usual order of keys ------------------------------------------------------------------------------------------
+# Each reads a message's keys in the order the venue has always written them, straight down, and then moves the message's
+# cursor; at anything else nothing has changed and the loop that knows every order decides.
+
+cdef inline FeedSlot* usual_symbol(Cursor* c, const Message* m) noexcept nogil:
+    cdef const char* text = NULL
+    cdef Py_ssize_t length = 0
+    cdef bint wide = False
+    if unlikely(not take_text(c, &text, &length, &wide)):
+        return NULL
+    return find_slot(m.slots, m.mask, text, length)
+
+
+# Since 2026 the pair follows the symbol; False when it is not plain text.
+cdef inline bint usual_pair_name(Cursor* c, uint32_t* seen) noexcept nogil:
+    cdef const char* text = NULL
+    cdef Py_ssize_t length = 0
+    cdef bint wide = False
+    if not take(c, b',"ps":', 6):
+        return True
+    seen[0] |= KEY_PS
+    return take_text(c, &text, &length, &wide) and not wide
+
+
+# Two quoted numbers; `between` is what stands from the first one's last quote to the second one's first.
+cdef inline bint usual_numbers(
+    Cursor* c, const char* between, const FeedC* feed, int64_t* price_e, int64_t* qty_e
+) noexcept nogil:
+    cdef Py_ssize_t length
+    if unlikely(c.end - c.p < PAIR_BYTES):
+        return False
+    length = quick_pair(c.p - 1, between, feed.price_exponent, feed.qty_exponent, price_e, qty_e)
+    c.p += length - 1
+    return length != 0
+
+
+cdef inline bint usual_book_ticker(Message* m, int64_t* update_id, BboBody* out) noexcept nogil:
+    cdef Cursor c = m.c
+    cdef FeedSlot* slot
+    cdef int64_t event_ms = 0, transaction_ms = 0
+    cdef uint32_t seen = BBO_NEEDS
+    if unlikely(
+        not m.quick or not take(&c, b',"u":', 5) or take_integer(&c, update_id) != NUMBER_OK
+        or not take(&c, b',"s":', 5)
+    ):
+        return False
+    slot = usual_symbol(&c, m)
+    if unlikely(
+        slot == NULL
+        or not usual_pair_name(&c, &seen)
+        or not take(&c, b',"b":', 5)
+        or not usual_numbers(&c, b'","B":"', slot.feed, &out.bid_price_e, &out.bid_qty_e)
+        or not take(&c, b',"a":', 5)
+        or not usual_numbers(&c, b'","A":"', slot.feed, &out.ask_price_e, &out.ask_qty_e)
+        or not take(&c, b',"T":', 5) or not take_stamp(&c, &transaction_ms)
+        or not take(&c, b',"E":', 5) or not take_stamp(&c, &event_ms)
+    ):
+        return False
+    m.slot = slot
+    m.event_ms = event_ms
+    m.transaction_ms = transaction_ms
+    m.seen = seen
+    m.c.p = c.p
+    return True
+
+
 cdef int take_book_ticker(Message* m) noexcept nogil:
     cdef RecordHeader* record
     cdef BboBody* body
-    cdef int64_t update_id = 0, bid_price_e = 0, bid_qty_e = 0, ask_price_e = 0, ask_qty_e = 0
+    cdef BboBody read
+    cdef int64_t update_id = 0
     cdef int key
     cdef bint found
+    memset(&read, 0, sizeof(BboBody))
+    usual_book_ticker(m, &update_id, &read)
     while True:
         key = next_key(&m.c)
+        if likely(key == 0):
+            break
         if key == c'b':
-            found = take_price(m, KEY_BIDS, &bid_price_e)
+            found = take_price(m, KEY_BIDS, &read.bid_price_e)
         elif key == c'B':
-            found = take_qty(m, KEY_BID_QTY, &bid_qty_e)
+            found = take_qty(m, KEY_BID_QTY, &read.bid_qty_e)
         elif key == c'a':
-            found = take_price(m, KEY_ASKS, &ask_price_e)
+            found = take_price(m, KEY_ASKS, &read.ask_price_e)
         elif key == c'A':
-            found = take_qty(m, KEY_ASK_QTY, &ask_qty_e)
+            found = take_qty(m, KEY_ASK_QTY, &read.ask_qty_e)
         elif key == c'u':
             found = take_number(m, KEY_U, &update_id)
-        elif key == 0:
-            break
         else:
             found = take_common(m, key) == 1
         if unlikely(not found):
@@ -311,11 +383,7 @@ cdef int take_book_ticker(Message* m) noexcept nogil:
         return VERDICT_RARE
     stamp(m, record, update_id)
     body = <BboBody*>(<char*>record + sizeof(RecordHeader))
-    memset(body, 0, sizeof(BboBody))
-    body.bid_price_e = bid_price_e
-    body.bid_qty_e = bid_qty_e
-    body.ask_price_e = ask_price_e
-    body.ask_qty_e = ask_qty_e
+    body[0] = read
     body.transaction_ns = m.transaction_ms * NS_PER_MS
     return feed_bbo(m.slot.feed, record)
 
@@ -327,6 +395,35 @@ cdef inline bint take_maker(Message* m, bint* buyer_is_maker) noexcept nogil:
     return buyer_is_maker[0] or take(&m.c, b"false", 5)
 
 
+# A trade up to its origin; the order of an aggTrade is another.
+cdef inline bint usual_trade(Message* m, int64_t* trade_id, int64_t* price_e, int64_t* qty_e) noexcept nogil:
+    cdef Cursor c = m.c
+    cdef FeedSlot* slot
+    cdef int64_t event_ms = 0, transaction_ms = 0
+    if unlikely(
+        not m.quick
+        or not take(&c, b',"E":', 5) or not take_stamp(&c, &event_ms)
+        or not take(&c, b',"T":', 5) or not take_stamp(&c, &transaction_ms)
+        or not take(&c, b',"s":', 5)
+    ):
+        return False
+    slot = usual_symbol(&c, m)
+    if unlikely(
+        slot == NULL
+        or not take(&c, b',"t":', 5) or take_integer(&c, trade_id) != NUMBER_OK
+        or not take(&c, b',"p":', 5) or not usual_numbers(&c, b'","q":"', slot.feed, price_e, qty_e)
+    ):
+        return False
+    m.slot = slot
+    m.event_ms = event_ms
+    m.transaction_ms = transaction_ms
+    m.seen = KEY_E | KEY_T | KEY_S | KEY_ID | KEY_PRICE | KEY_QTY
+    if likely(take(&c, b',"X":"MARKET"', 13)):
+        m.seen |= KEY_ORIGIN
+    m.c.p = c.p
+    return True
+
+
 # trade and aggTrade: "a" and "t" are their ids; only a trade has "X", only an aggTrade "f", "l" and "nq".
 cdef inline int take_any_trade(Message* m, bint aggregate) noexcept nogil:
     cdef RecordHeader* record
@@ -335,6 +432,8 @@ cdef inline int take_any_trade(Message* m, bint aggregate) noexcept nogil:
     cdef bint buyer_is_maker = False
     cdef int key
     cdef bint found
+    if not aggregate:
+        usual_trade(m, &trade_id, &price_e, &qty_e)
     while True:
         key = next_key(&m.c)
         if key == c'p':

@@ -46,6 +46,9 @@ cdef extern from "levels.h" nogil:
         const char* start, const char* p, const char* end, int price_exponent, int qty_exponent, Level* out,
         Py_ssize_t most, const char** next,
     )
+    Py_ssize_t quick_pair "connector_pair" (
+        const char* p, const char* between, int first_exponent, int second_exponent, int64_t* first, int64_t* second,
+    )
 
 cdef enum NumberStatus:
     NUMBER_OK = 0
@@ -55,6 +58,7 @@ cdef enum NumberStatus:
 
 cdef enum:
     QUICK_DIGITS = 18             # so many digits fit an int64 whatever they are
+    PAIR_BYTES = 32               # of which a quick pair is at most
 
 cdef struct Cursor:
     const char* p
@@ -185,6 +189,21 @@ cdef inline int take_integer(Cursor* cursor, int64_t* out) noexcept nogil:
         return NUMBER_OVERFLOW
     out[0] = <int64_t>value
     return NUMBER_OK
+
+# The same of 13 digits, as milliseconds have until 2286, in two overlapping reads; else False, and nothing was read.
+cdef inline bint take_milliseconds(Cursor* cursor, int64_t* out) noexcept nogil:
+    cdef uint64_t x, y
+    if unlikely(cursor.end - cursor.p < 14):
+        return False
+    memcpy(&x, cursor.p, 8)
+    memcpy(&y, cursor.p + 5, 8)
+    x ^= 0x3030303030303030ULL
+    y ^= 0x3030303030303030ULL
+    if unlikely((no_digit(x) | no_digit(y)) or x & 255 == 0 or _is_digit(cursor.p[13])):
+        return False
+    out[0] = _eight_digits(x) * POW10[5] + _eight_digits(y & 0xFFFFFFFFFF000000ULL)
+    cursor.p += 13
+    return True
 
 # Whether the next bytes are `text`; if so the cursor moves behind them.
 cdef inline bint take(Cursor* cursor, const char* text, Py_ssize_t length) noexcept nogil:

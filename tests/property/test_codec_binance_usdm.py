@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
@@ -117,6 +118,45 @@ def test_levels_of_any_length_are_read_alike(
         SCALED.codec.quick = quick
         taken.append(agree(SCALED, frame))
     assert taken[0] == taken[1]
+
+
+NUMBER = st.from_regex(r"[0-9]{1,18}(\.[0-9]{1,17})?", fullmatch=True)
+SHORT_NUMBER = st.from_regex(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,3})?", fullmatch=True)
+ANY_NUMBER = SHORT_NUMBER | NUMBER
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.tuples(ANY_NUMBER, ANY_NUMBER, ANY_NUMBER, ANY_NUMBER),
+    st.sampled_from(EXPONENTS),
+    st.tuples(*2 * [st.integers(1, 10**14) | st.integers(9223372036850, 9223372036860)]),
+    st.booleans(),
+    st.none() | st.randoms(use_true_random=False),
+)
+def test_keys_in_any_order_are_read_alike(
+    numbers: tuple[str, ...],
+    exponents: tuple[int, int],
+    times: tuple[int, int],
+    later_years: bool,
+    shuffle: Random | None,
+) -> None:
+    symbol = "P{}Q{}".format(*exponents)
+    head, later = [f'"s":"{symbol}"'], [f'"ps":"{symbol}"'] if later_years else []
+    bid, bid_qty, ask, ask_qty = numbers
+    ticker = [f'"b":"{bid}"', f'"B":"{bid_qty}"', f'"a":"{ask}"', f'"A":"{ask_qty}"']
+    ticker = ['"u":7', *head, *later, *ticker, f'"T":{times[0]}', f'"E":{times[1]}']
+    trade = [f'"E":{times[0]}', f'"T":{times[1]}', *head, '"t":7', f'"p":"{bid}"']
+    trade += [f'"q":"{bid_qty}"', '"X":"MARKET"', '"m":true']
+    for kind, keys in (("bookTicker", ticker), ("trade", trade)):
+        keys += ['"st":1'] if later_years else []
+        if shuffle is not None:
+            shuffle.shuffle(keys)
+        frame = f'{{"e":"{kind}",{",".join(keys)}}}'.encode()
+        taken = []
+        for quick in (True, False):
+            SCALED.codec.quick = quick
+            taken.append(agree(SCALED, frame))
+        assert taken[0] == taken[1]
 
 
 def every_small_change(frame: bytes) -> Iterator[bytes]:
