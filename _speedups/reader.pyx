@@ -33,30 +33,7 @@ from .layout cimport (
 from .ring cimport ring_length, ring_peek, ring_skip, ring_start, ring_take
 from .segment cimport Mapping, fork_counter
 from .seqlock cimport cell_read
-
-cdef extern from *:
-    """
-    #include <errno.h>
-    #include <poll.h>
-    #include <sys/socket.h>
-    #include <time.h>
-    #include <unistd.h>
-    /* Until one of the two is readable or timeout_ns passed; -1: no limit. Bit 0: the bell, bit 1: the socket;
-       negative: -errno, taken before anything else can change it. */
-    static int connector_sleep(int bell, int control, int64_t timeout_ns) {
-      struct pollfd fds[2] = {{bell, POLLIN, 0}, {control, POLLIN, 0}};
-      struct timespec left = {timeout_ns / 1000000000, timeout_ns % 1000000000};
-      int ready = ppoll(fds, 2, timeout_ns < 0 ? NULL : &left, NULL);
-      return ready < 0 ? -errno : (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
-    }
-    static ssize_t connector_peek(int control) {
-      char byte;
-      return recv(control, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    }
-    """
-    int connector_sleep(int bell, int control, int64_t timeout_ns) nogil
-    ssize_t connector_peek(int control) nogil
-    ssize_t read(int fd, void* data, size_t size) nogil
+from .waiting cimport connector_peek, connector_sleep, read
 
 cdef enum:
     TELL_BYTES = 16384            # the daemon hears of our position this often
