@@ -44,6 +44,7 @@ cdef class FullBook:              # one instrument's whole book, kept up to date
     cdef readonly int64_t update_id
     cdef readonly int64_t venue_ns
     cdef readonly uint64_t images # full books fetched so far
+    cdef bint partial             # some parts of a split message were applied, its last one was not
     cdef bint based               # an image was loaded and nothing was missed since
     cdef int apply(self, BookDelta delta) except -1
     cdef list _levels(self, bint bid, most, bint exact)

@@ -444,13 +444,13 @@ cdef class FullBook:
 
     @property
     def state(self):
-        """SYNCING until there is a whole book to start from, then the venue feed's state."""
-        return state_of(self.state_now if self.based else STATE_SYNCING)
+        """The venue feed's state; SYNCING while there is no whole book to start from, or half a message was applied."""
+        return state_of(self.state_now if self.based and not self.partial else STATE_SYNCING)
 
     @property
     def valid(self):
         """Does it equal the venue's book at ``update_id``?"""
-        return self.based and self.state_now in (STATE_LIVE, STATE_BEHIND)
+        return self.based and not self.partial and self.state_now in (STATE_LIVE, STATE_BEHIND)
 
     def fetch(self):
         """Ask the daemon for the whole book; False when it has no valid one now."""
@@ -478,6 +478,7 @@ cdef class FullBook:
         if status != BOOK_OK:
             raise MemoryError()
         self.images += 1
+        self.partial = False
         self.based = True
         return True
 
@@ -495,7 +496,8 @@ cdef class FullBook:
         if book_apply(self.c, delta.levels, delta.bid_count, delta.ask_count) != BOOK_OK:
             self.fetch()
             return 0
-        if not delta.header.flags & FLAG_MORE:
+        self.partial = delta.header.flags & FLAG_MORE != 0
+        if not self.partial:
             self.update_id, self.venue_ns = delta.header.update_id, delta.header.venue_ns
             if book_edge_near(self.c):
                 book_recentre(self.c, book_centre(self.c))

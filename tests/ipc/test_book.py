@@ -77,6 +77,18 @@ def test_deltas_behind_the_image_are_applied_and_those_in_it_are_not(scene: Scen
     assert (book.update_id, book.images, book.valid) == (10, 1, True)
 
 
+def test_half_a_message_is_never_shown_as_a_book(scene: Scene) -> None:
+    scene.image(7, (100, 1))
+    book = scene.session.book(0)
+    scene.delta(7, 9, (100, 0), flags=Flag.MORE)
+    scene.delta(7, 9, (97, 4), flags=Flag.LAST)
+    assert scene.session.poll() is not None
+    assert (book.valid, book.state, book.update_id) == (False, State.SYNCING, 7)
+    assert scene.session.poll() is not None
+    assert (book.valid, book.state, book.update_id) == (True, State.LIVE, 9)
+    assert book.bids_e() == [(97, 4)]
+
+
 def test_a_gap_invalidates_and_the_published_difference_heals(scene: Scene) -> None:
     scene.image(7, (100, 1))
     book = scene.session.book(0)
