@@ -2,6 +2,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TOOLS := .venv/.tools
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fuzz soak bench bench-peers dev cover asan clean
@@ -12,27 +13,30 @@ help:          ## show this list
 $(READY): pyproject.toml setup.py tools/setup-venv $(wildcard _speedups/*.pyx _speedups/*.pxd _speedups/*.h)
 	@PYTHON="$(PYTHON)" tools/setup-venv
 
-dev: $(READY)  ## build everything into .venv, ready to work on
+$(TOOLS): $(READY)
+	@PYTHON="$(PYTHON)" tools/setup-venv test
+
+dev: $(TOOLS)  ## build everything into .venv, ready to work on
 
 demo: $(READY) ## simulated venue, daemon and a strategy; live view until Ctrl-C
 	@$(BIN)/connector demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
-test: $(READY) ## the whole test suite
+test: $(TOOLS) ## the whole test suite
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(READY) ## format, lint, types and Cython warnings
+check: $(TOOLS) ## format, lint, types and Cython warnings
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
-fuzz: $(READY) ## mutate frames and bytes for FUZZ_SECONDS (default 60)
+fuzz: $(TOOLS) ## mutate frames and bytes for FUZZ_SECONDS (default 60)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/fuzz -q --timeout=0
 
-soak: $(READY) ## replay the recordings at 1x through simulator and daemon
+soak: $(TOOLS) ## replay the recordings at 1x through simulator and daemon
 	@CONNECTOR_SOAK=1 $(BIN)/python -m pytest tests/e2e -q -k soak --timeout=0
 
-bench: $(READY) ## measure this machine; a table and JSON under bench/results
+bench: $(TOOLS) ## measure this machine; a table and JSON under bench/results
 	@$(BIN)/python -m bench
 
-bench-peers: $(READY) ## the same frames through other connectors (an environment of its own)
+bench-peers: $(TOOLS) ## the same frames through other connectors (an environment of its own)
 	@$(BIN)/python -m bench.peers
 
 cover: ## line coverage of Python and Cython (a traced build of its own)
