@@ -329,6 +329,15 @@ def test_waiting_for_ids_that_never_come_ends_with_the_buffer():
     assert rig.feed.snapshot_due_ns is not None
 
 
+def test_what_another_line_brings_of_the_old_ids_is_not_of_the_new_book():
+    rig = Rig().live(10**8)
+    rig.up(line=1)
+    rig.event(5, 10, venue_ms=10**8 + 5)
+    rig.event(10**8, 10**8 + 1, line=1, venue_ms=10**8 + 1)
+    rig.snapshot(8)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 10)
+
+
 def test_a_snapshot_of_the_old_ids_does_not_heal_a_reset():
     made = 10**8
     rig = Rig().live(made)
