@@ -211,7 +211,9 @@ class MarketService:
         return self._live[symbol].feed
 
     def heard_ns(self, symbol: str, kind: FeedKind) -> int:
-        return self._live[symbol].kernel.last_recv_ns(kind)
+        live = self._live[symbol]
+        heard_ns = live.kernel.last_recv_ns(kind)
+        return max(heard_ns, live.feed.depth_ns) if kind is FeedKind.BOOK else heard_ns
 
     def touched(self) -> None:
         self.bell.touch()

@@ -127,6 +127,8 @@ class InstrumentFeed:
         self.epoch = 0
         """Of the connection that a snapshot asked for now belongs to."""
         self.snapshot_due_ns: int | None = None
+        self.depth_ns = 0
+        """When a depth message last came here; what waits for a base never reaches the kernel."""
 
     # Connections
 
@@ -208,7 +210,7 @@ class InstrumentFeed:
 
     def _on_depth(self, held: Held) -> None:
         event = held.event
-        self._heard_ns[FeedKind.BOOK] = held.recv_ns
+        self._heard_ns[FeedKind.BOOK] = self.depth_ns = held.recv_ns
         line_id = self._kernel.line_last_id(held.line)
         line_ns = self._kernel.line_venue_ns(held.line)
         if went_back(line_id, line_ns, event.last_id, event.venue_ns):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.reference.stack import Daemon, Sim
+from tests.reference.stack import Daemon, Sim, eventually
 
 
 def test_an_instrument_with_no_place_in_the_directory_costs_only_itself(tmp_path: Path) -> None:
@@ -20,3 +20,14 @@ def test_an_instrument_with_no_place_in_the_directory_costs_only_itself(tmp_path
         assert (state["books_live"], state["books"]) == (1, 1)
         assert "bytes" in state["unavailable"][name]
         assert "Traceback" not in daemon.text()
+
+
+def test_a_stream_that_waits_for_its_snapshot_is_not_called_silent(tmp_path: Path) -> None:
+    with Sim("--symbols", "BTCUSDT", "--rate", "50") as sim:
+        sim.fault("status", path="*/depth", status=503, body="<html>", count=3)
+        with Daemon(tmp_path, sim, venue={"first_message_s": 0.5}) as daemon:
+            eventually(lambda: sim.status()["faults"].get("status", 0) == 3)
+            daemon.ready()
+            state = daemon.state()
+            assert (state["books_live"], state["unavailable"]) == (1, {})
+            assert "nothing ever came" not in daemon.text()
