@@ -4,7 +4,7 @@ from libc.string cimport memcmp, memcpy
 
 from .feed cimport FeedC
 from .segment cimport Segment
-from .snapshot cimport SnapshotC
+from .snapshot cimport DepthC, SnapshotC
 
 cdef enum Handled:
     HANDLED = 0                   # applied, or known to be old: nothing is left to do
@@ -59,6 +59,10 @@ cdef class Codec:
     # One whole message. recv_ns: CLOCK_MONOTONIC at the callback; line: which connection brought it. Nothing is read
     # outside frame[:length]; nothing is changed unless the last byte was understood.
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil
+    # A depth message as a record of its own, applied to nothing; RARE: it is none, or msgspec's.
+    cdef int read_depth(
+        self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line, DepthC* out
+    ) noexcept nogil
     # A whole depth answer; RARE: the venue's msgspec decoder takes it, what `out` holds then means nothing.
     cdef int read_snapshot(
         self, const char* body, Py_ssize_t length, int price_exponent, int qty_exponent, SnapshotC* out

@@ -2,7 +2,7 @@ from typing_extensions import Buffer
 
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
-from connector._speedups.snapshot import PackedSnapshot
+from connector._speedups.snapshot import PackedDepth, PackedSnapshot
 
 class Codec:
     quick: bool
@@ -11,6 +11,7 @@ class Codec:
     def remove(self, symbol: str) -> None: ...
     @property
     def symbols(self) -> tuple[str, ...]: ...
+    def depth(self, frame: bytes, recv_ns: int, line: int) -> PackedDepth | None: ...
     def snapshot(self, body: bytes, symbol: str) -> PackedSnapshot | None: ...
     def decode(self, frame: Buffer, recv_ns: int, line: int) -> int: ...
     def decode_many(

@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 from .feed cimport MAX_LINES, Feed, FeedC
 from .scan cimport quick_levels_supported
 from .segment cimport Segment
-from .snapshot cimport PackedSnapshot, SnapshotC
+from .snapshot cimport DepthC, PackedDepth, PackedSnapshot, SnapshotC
 
 cdef enum:
     FIRST_SLOTS = 64
@@ -85,6 +85,21 @@ cdef class Codec:
 
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
         return RARE
+
+    cdef int read_depth(
+        self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line, DepthC* out
+    ) noexcept nogil:
+        return RARE
+
+    def depth(self, bytes frame not None, int64_t recv_ns, int line):
+        """A depth message of a symbol that was added, applied to nothing; None when the frame is none or is left to
+        the msgspec decoder."""
+        cdef PackedDepth found = PackedDepth(len(frame) // LEVEL_TEXT + 1)
+        check_line(line)
+        if self.read_depth(frame, len(frame), recv_ns, <uint16_t>line, &found.c) != HANDLED:
+            return None
+        found.symbol = found.c.symbol[:found.c.symbol_length].decode()
+        return found
 
     cdef int read_snapshot(
         self, const char* body, Py_ssize_t length, int price_exponent, int qty_exponent, SnapshotC* out

@@ -13,7 +13,7 @@ from .atomics cimport likely, unlikely
 from .codec cimport HANDLED, RARE, Codec, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, count
 from .feed cimport (
-    VERDICT_RARE, FeedC, feed_bbo, feed_depth, feed_mark_price, feed_trade,
+    VERDICT_APPLIED, VERDICT_RARE, FeedC, feed_bbo, feed_depth, feed_mark_price, feed_trade,
 )
 from .layout cimport (
     CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, BboBody, BookDeltaBody, Level, MarkPriceBody, RecordHeader, TradeBody,
@@ -23,7 +23,7 @@ from .scan cimport (
     NUMBER_OK, PAIR_BYTES, Cursor, quick_pair, take, take_integer, take_levels, take_milliseconds, take_quoted,
     take_text,
 )
-from .snapshot cimport SnapshotC
+from .snapshot cimport DepthC, SnapshotC
 
 cdef enum:
     NS_PER_MS = 1000000
@@ -78,6 +78,7 @@ cdef struct Message:
     int64_t recv_ns
     uint16_t line
     bint quick
+    RecordHeader* kept            # not NULL: a depth message goes there, and nothing else is taken
 
 
 # The key after a comma as its bytes: "u" is 117, "pu" is 112 << 8 | 117. 0: the object ended. -1: neither.
@@ -241,7 +242,10 @@ cdef int take_depth(Message* m) noexcept nogil:
                 return VERDICT_RARE
             m.seen |= KEY_BIDS
             feed = m.slot.feed
-            record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(BookDeltaBody) + most * sizeof(Level))
+            if unlikely(m.kept != NULL):
+                record = m.kept
+            else:
+                record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(BookDeltaBody) + most * sizeof(Level))
             if unlikely(record == NULL):
                 return VERDICT_RARE
             levels = <Level*>(<char*>record + sizeof(RecordHeader) + sizeof(BookDeltaBody))
@@ -280,6 +284,8 @@ cdef int take_depth(Message* m) noexcept nogil:
     body.transaction_ns = m.transaction_ms * NS_PER_MS
     body.bids = <uint32_t>bids
     body.asks = <uint32_t>asks
+    if unlikely(m.kept != NULL):
+        return VERDICT_APPLIED
     return feed_depth(feed, record)
 
 
@@ -544,6 +550,8 @@ cdef inline int take_message(Message* m) noexcept nogil:
         return VERDICT_RARE
     if take(&m.c, b'depthUpdate"', 12):
         return take_depth(m)
+    if unlikely(m.kept != NULL):
+        return VERDICT_RARE
     if take(&m.c, b'bookTicker"', 11):
         return take_book_ticker(m)
     if take(&m.c, b'trade"', 6):
@@ -553,6 +561,24 @@ cdef inline int take_message(Message* m) noexcept nogil:
     if take(&m.c, b'markPriceUpdate"', 16):
         return take_mark_price(m)
     return VERDICT_RARE
+
+
+cdef inline void begin(
+    Message* m, BinanceUsdmCodec codec, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    m.c.p = m.start = frame
+    m.c.end = frame + length
+    m.stream = NULL
+    m.stream_length = 0
+    m.stream_wide = False
+    m.slots = codec.slots
+    m.mask = codec.mask
+    m.slot = NULL
+    m.seen = 0
+    m.recv_ns = recv_ns
+    m.line = line
+    m.quick = codec.quick
+    m.kept = NULL
 
 
 # `{"lastUpdateId":…,"E":…,"T":…,"bids":[…],"asks":[…]}`, E and T not on every market; any other spelling is left to
@@ -588,22 +614,23 @@ cdef class BinanceUsdmCodec(Codec):
 
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
         cdef Message m
-        m.c.p = m.start = frame
-        m.c.end = frame + length
-        m.stream = NULL
-        m.stream_length = 0
-        m.stream_wide = False
-        m.slots = self.slots
-        m.mask = self.mask
-        m.slot = NULL
-        m.seen = 0
-        m.recv_ns = recv_ns
-        m.line = line
-        m.quick = self.quick
+        begin(&m, self, frame, length, recv_ns, line)
         if unlikely(take_message(&m) == VERDICT_RARE):
             count(self.counters, COUNT_FALLBACK)
             return RARE
         count(self.counters, COUNT_FAST)
+        return HANDLED
+
+    cdef int read_depth(
+        self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line, DepthC* out
+    ) noexcept nogil:
+        cdef Message m
+        begin(&m, self, frame, length, recv_ns, line)
+        m.kept = out.record
+        if take_message(&m) == VERDICT_RARE:
+            return RARE
+        out.symbol = m.slot.symbol
+        out.symbol_length = m.slot.length
         return HANDLED
 
     cdef int read_snapshot(

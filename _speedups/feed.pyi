@@ -3,7 +3,7 @@
 from typing_extensions import Buffer
 
 from connector._speedups.segment import Segment
-from connector._speedups.snapshot import PackedSnapshot
+from connector._speedups.snapshot import PackedDepth, PackedSnapshot
 from connector.model.instrument import Instrument
 from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot, Trade
 
@@ -59,7 +59,7 @@ class Feed:
 
     # Messages; each returns 0 when it was published, 1 when it was old news
 
-    def apply(self, event: Depth, line: int, recv_ns: int, flags: int = 0) -> None:
+    def apply(self, event: Depth | PackedDepth, line: int, recv_ns: int, flags: int = 0) -> None:
         """Apply and publish a depth message that follows; the caller has judged that it does.
 
         Split into parts flagged MORE and LAST when it is longer than an eighth of the ring.
@@ -76,7 +76,7 @@ class Feed:
 
     def stage(self, snapshot: Snapshot | PackedSnapshot) -> None:
         """Build a book beside the one in use, in place of one staged before."""
-    def stage_apply(self, event: Depth) -> None:
+    def stage_apply(self, event: Depth | PackedDepth) -> None:
         """Apply a buffered message to the staged book."""
     def adopt(self, recv_ns: int = 0) -> None:
         """Put the staged book in place; the book must be SYNCING or RESYNC and stays so.
@@ -84,6 +84,9 @@ class Feed:
         Where there was a base, the difference is published as BookDelta records flagged RESYNC.
         The caller then moves the state to LIVE.
         """
+    @property
+    def crossed(self) -> bool:
+        """Is the best bid at or above the best ask?"""
     def drop_base(self) -> None:
         """Forget the book, so that the next one is a first one. ValueError while it is valid."""
     @property

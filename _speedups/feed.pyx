@@ -11,8 +11,7 @@ from libc.string cimport memcpy, memset
 from .atomics cimport likely, monotonic_ns, unlikely
 from .book cimport (
     BOOK_NEGATIVE, BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre,
-    book_difference, book_edge_near, book_free, book_new, book_rebuild, book_recentre, flat_count,
-    list_side, put_flat, raise_status,
+    book_crossed, book_difference, book_edge_near, book_free, book_new, book_rebuild, book_recentre, list_side, raise_status,
 )
 from .counters cimport (
     COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD, COUNT_TRADES_OLD,
@@ -31,7 +30,7 @@ from .publish cimport (
 from .ring cimport ring_claim
 from .segment cimport Segment
 from .seqlock cimport cell_begin, cell_end, cell_state
-from .snapshot cimport PackedSnapshot, SnapshotC
+from .snapshot cimport SnapshotC, levels_of
 from .table cimport write_bbo, write_levels, write_mark_price, write_trade
 
 # connector.model.states.MOVES: by state, one bit for each state that may follow; a test compares.
@@ -335,12 +334,13 @@ cdef class Feed:
 
     def apply(self, event, int line, int64_t recv_ns, int flags=0):
         cdef FeedC* feed = self.c
-        cdef Py_ssize_t bids = flat_count(event.bids), asks = flat_count(event.asks)
+        cdef Py_ssize_t bids = 0, asks = 0
         cdef RecordHeader head
         cdef BookDeltaBody ids
         cdef BboBody touch
         cdef bint touched
         cdef Level* levels
+        cdef Level* made
         if not self.has_base:
             raise ValueError("the book has no base to apply a message to")
         memset(&head, 0, sizeof(head))
@@ -348,12 +348,8 @@ cdef class Feed:
         head.line = <uint16_t>check_line(line)
         head.update_id, head.venue_ns, head.recv_ns = event.last_id, event.venue_ns, recv_ns
         ids.first_id, ids.prev_id, ids.transaction_ns = event.first_id, event.prev_id, event.transaction_ns
-        levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
-        if levels == NULL:
-            raise MemoryError
+        levels = levels_of(event, &bids, &asks, &made)
         try:
-            put_flat(levels, event.bids)
-            put_flat(levels + bids, event.asks)
             raise_status(book_apply(feed.book, levels, bids, asks))
             heard(feed, KIND_BOOK, recv_ns)
             add(&feed.stats.fallbacks)
@@ -362,7 +358,7 @@ cdef class Feed:
                 levels, bids, asks, ids, head.update_id, head.venue_ns, recv_ns, line, <uint16_t>flags
             )
         finally:
-            free(levels)
+            free(made)
         if touched:
             publish_touch(feed, &touch, head.update_id, head.venue_ns, recv_ns, head.line)
 
@@ -408,24 +404,15 @@ cdef class Feed:
     # -- a new base
 
     def stage(self, snapshot):
-        cdef Py_ssize_t bids, asks
         cdef SnapshotC found
-        cdef Level* levels
-        if type(snapshot) is PackedSnapshot:
-            self.stage_packed(&(<PackedSnapshot>snapshot).c)
-            return
-        bids, asks = flat_count(snapshot.bids), flat_count(snapshot.asks)
-        levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
-        if levels == NULL:
-            raise MemoryError
+        cdef Level* made
+        found.levels = levels_of(snapshot, &found.bids, &found.asks, &made)
         try:
-            put_flat(levels, snapshot.bids)
-            put_flat(levels + bids, snapshot.asks)
-            found.levels, found.most, found.bids, found.asks = levels, bids + asks, bids, asks
+            found.most = found.bids + found.asks
             found.last_id, found.venue_ns = snapshot.last_id, snapshot.venue_ns
             self.stage_packed(&found)
         finally:
-            free(levels)
+            free(made)
 
     cdef int stage_packed(self, const SnapshotC* found) except -1:
         cdef int64_t bid_e = -1, ask_e = -1, low_e = CONNECTOR_ABSENT, high_e = CONNECTOR_ABSENT, price_e
@@ -459,20 +446,17 @@ cdef class Feed:
         return 0
 
     def stage_apply(self, event):
-        cdef Py_ssize_t bids = flat_count(event.bids), asks = flat_count(event.asks)
+        cdef Py_ssize_t bids = 0, asks = 0
         cdef int64_t last_id = event.last_id, venue_ns = event.venue_ns
         cdef Level* levels
+        cdef Level* made
         if self.shadow == NULL:
             raise ValueError("no snapshot is staged")
-        levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
-        if levels == NULL:
-            raise MemoryError
+        levels = levels_of(event, &bids, &asks, &made)
         try:
-            put_flat(levels, event.bids)
-            put_flat(levels + bids, event.asks)
             raise_status(book_apply(self.shadow, levels, bids, asks))
         finally:
-            free(levels)
+            free(made)
         self.shadow_id, self.shadow_venue_ns = last_id, venue_ns
         add(&self.c.stats.deltas)
         count(self.c.counters, COUNT_DELTAS)
@@ -520,6 +504,10 @@ cdef class Feed:
         finally:
             free(levels)
             book_free(old)
+
+    @property
+    def crossed(self):
+        return self.c.book != NULL and bool(book_crossed(self.c.book))
 
     def drop_base(self):
         if valid(self.c.state[KIND_BOOK]):

@@ -1,7 +1,7 @@
-# A venue's full-book answer as scaled integers in C: read by a codec, staged by a feed.
+# Books that are not applied at once, as scaled integers in C: a venue's full-book answer, a depth message that waits.
 from libc.stdint cimport int64_t
 
-from .layout cimport Level
+from .layout cimport BookDeltaBody, Level, RecordHeader
 
 cdef struct SnapshotC:
     Level* levels                 # bids, then asks, each best first
@@ -12,3 +12,17 @@ cdef struct SnapshotC:
 
 cdef class PackedSnapshot:
     cdef SnapshotC c
+
+cdef struct DepthC:               # a record as it would stand in the ring
+    RecordHeader* record
+    BookDeltaBody* body
+    Level* levels
+    const char* symbol
+    Py_ssize_t symbol_length
+
+cdef class PackedDepth:
+    cdef DepthC c
+    cdef readonly str symbol
+
+# The levels of a message or snapshot, bids first: its own when it is packed, else `made`, which the caller frees.
+cdef Level* levels_of(object event, Py_ssize_t* bids, Py_ssize_t* asks, Level** made) except NULL

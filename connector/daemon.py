@@ -335,7 +335,7 @@ class _Ticker:
             self._application.tick(now_ns)
         except Exception:
             log.exception("a tick failed")
-        self._collector.tick()
+        self._loop.call_soon(self._collector.tick)
         patience_ns = self._manager.watchdog_ns
         # A third of the patience: two lost datagrams must not kill a healthy process.
         if patience_ns and now_ns - self._watchdog_ns >= patience_ns // 3:

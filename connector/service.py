@@ -25,7 +25,7 @@ from connector.market.selection import Chosen, Selection, Wish, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument
-from connector.model.states import VALID, FeedKind, Reason, State
+from connector.model.states import VALID, FeedKind, State
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.transport.http import HttpClient
@@ -44,7 +44,9 @@ log = logging.getLogger("connector.service")
 
 SECOND_NS = 1_000_000_000
 FEEDS_A_TICK = 32
-"""Feeds looked at in one tick: more would keep frames waiting for longer than 200 us."""
+"""Feeds looked at in one tick of 50 ms."""
+SLICE_NS = 50_000
+"""Then frames that wait come first: no callback may take longer than 200 us."""
 SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""
 
@@ -91,6 +93,8 @@ class MarketService:
         self._live: dict[str, _Live] = {}
         self._by_index: dict[int, _Live] = {}
         self._turn: deque[_Live] = deque()
+        self._to_look_at = 0
+        self._books: list[Feed] = []
         self._budgets_ns = 0
         self._connections: list[Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,29 +129,45 @@ class MarketService:
 
     def tick(self, now_ns: int) -> None:
         """Timers: silence, gaps whose patience ended, snapshots that are due."""
-        for _ in range(min(FEEDS_A_TICK, len(self._turn))):
-            self._turn.rotate(-1)
-            self._look_at(self._turn[0], now_ns)
+        loop = asyncio.get_running_loop()
         for connection in self._connections:
-            connection.tick(now_ns)
-        self._ask_snapshots(now_ns)
+            loop.call_soon(connection.tick, now_ns)
+        loop.call_soon(self._ask_snapshot)
         if now_ns >= self._budgets_ns:
             self._budgets_ns = now_ns + SECOND_NS
             self._publish_budgets(now_ns)
         self.touched()
+        idle = not self._to_look_at
+        self._to_look_at = min(FEEDS_A_TICK, len(self._turn))
+        if idle and self._to_look_at:
+            loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Look at feeds for as long as one callback may take, then let the loop turn."""
+        now_ns = monotonic_ns()
+        end_ns = now_ns + SLICE_NS
+        try:
+            while self._to_look_at:
+                self._to_look_at -= 1
+                self._turn.rotate(-1)
+                self._look_at(self._turn[0], now_ns)
+                if monotonic_ns() >= end_ns:
+                    break
+        finally:
+            self.touched()
+            if self._to_look_at:
+                asyncio.get_running_loop().call_soon(self._look)
 
     def _look_at(self, live: "_Live", now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
+        if live.kernel.crossed and live.kernel.state(FeedKind.BOOK) in VALID:
+            log.error("crossed book, fetching it anew", extra={"symbol": symbol})
         for kind in live.feed.on_timer(now_ns):
             log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
             for connection in self._connections:
                 connection.renew(symbol, kind, now_ns)
         if live.kernel.edge_near:
             live.kernel.recentre()
-        if State(live.kernel.state(FeedKind.BOOK)) in VALID and _crossed(live.kernel):
-            # Only a lost message or a fault of ours crosses a book that follows every update.
-            log.error("crossed book, fetching it anew", extra={"symbol": symbol})
-            live.feed.resync(Reason.FAULT, now_ns)
 
     def ready(self) -> None:
         """The daemon is READY: from now on snapshots leave the budget to others."""
@@ -166,12 +186,7 @@ class MarketService:
 
     def books(self) -> tuple[int, int]:
         """Live books, and all books."""
-        states = [
-            State(live.kernel.state(FeedKind.BOOK))
-            for live in self._live.values()
-            if any(row.channel is Channel.DEPTH for row in live.chosen.subscriptions)
-        ]
-        return sum(state in VALID for state in states), len(states)
+        return sum(kernel.state(FeedKind.BOOK) in VALID for kernel in self._books), len(self._books)
 
     def book(self, index: int) -> BookImage | None:
         """The full book of the instrument at ``index``; None: not ours, or not valid now."""
@@ -234,7 +249,10 @@ class MarketService:
         self, connection: Connection, epoch: int, line: int, frame: bytes, recv_ns: int
     ) -> None:
         """A frame that the compiled codec left to us."""
-        self.count(Counter.FALLBACK)
+        packed = self.codec.depth(frame, recv_ns, line)
+        if packed is not None:
+            self._live[packed.symbol].feed.on_depth(packed, line, recv_ns)
+            return
         try:
             events = self.venue.decode(frame, self._scales)
         except ValueError as error:
@@ -374,6 +392,8 @@ class MarketService:
         self._live[instrument.symbol] = live
         self._by_index[index] = live
         self._turn.append(live)
+        if any(row.channel is Channel.DEPTH for row in chosen.subscriptions):
+            self._books.append(kernel)
         self.codec.add(instrument.symbol, kernel)
         return True
 
@@ -387,22 +407,25 @@ class MarketService:
 
     # Snapshots
 
-    def _ask_snapshots(self, now_ns: int) -> None:
+    def _ask_snapshot(self) -> None:
+        """Ask for the most urgent snapshot, one a turn of the loop."""
+        now_ns = monotonic_ns()
         wants = [
             Want(1 if live.chosen.required else 2, live.feed.snapshot_due_ns, symbol)
             for symbol, live in self._live.items()
             if live.feed.snapshot_due_ns is not None and symbol not in self._asking
         ]
         share = RUNNING_SHARE if self._ready else STARTING_SHARE
-        while wants:
-            request = self.venue.snapshot_request(self._live[wants[0].symbol].chosen.instrument)
-            admit_ns = self._rest.admit_ns(request, now_ns, share)
-            want = choose(wants, len(self._asking), admit_ns, now_ns)
-            if want is None:
-                return
-            wants.remove(want)
-            self._asking.add(want.symbol)
-            self._start(self._snapshot(want.symbol, share), f"snapshot/{want.symbol}")
+        if not wants:
+            return
+        request = self.venue.snapshot_request(self._live[wants[0].symbol].chosen.instrument)
+        admit_ns = self._rest.admit_ns(request, now_ns, share)
+        want = choose(wants, len(self._asking), admit_ns, now_ns)
+        if want is None:
+            return
+        self._asking.add(want.symbol)
+        self._start(self._snapshot(want.symbol, share), f"snapshot/{want.symbol}")
+        asyncio.get_running_loop().call_soon(self._ask_snapshot)
 
     async def _snapshot(self, symbol: str, share: float) -> None:
         live = self._live[symbol]
@@ -434,7 +457,6 @@ class MarketService:
         packed: Base | None = self.codec.snapshot(body, symbol)
         if packed is not None:
             return packed
-        self.count(Counter.FALLBACK)
         return self.venue.snapshot(body, live.chosen.instrument)
 
     def _publish_budgets(self, now_ns: int) -> None:
@@ -470,11 +492,6 @@ def wishes(settings: VenueSettings) -> list[Wish]:
 
 async def _for_ever() -> None:
     await asyncio.Event().wait()
-
-
-def _crossed(kernel: Feed) -> bool:
-    bids, asks = kernel.top(1)
-    return bool(bids and asks and bids[0][0] >= asks[0][0])
 
 
 def _label(row: Subscription) -> str:

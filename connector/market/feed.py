@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from connector.market.book_sync import MOST_AHEAD, Ahead, Step, Waiting, first, follow, went_back
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT
-from connector.model.states import FeedKind, Reason, State
+from connector.model.states import VALID, FeedKind, Reason, State
 from connector.venues.contract import (
     Bbo,
     Channel,
@@ -47,6 +47,17 @@ class Base(Protocol):
     def venue_ns(self) -> int: ...
 
 
+class DepthEvent(Protocol):
+    """A depth message, decoded by the venue or packed by the compiled codec."""
+
+    @property
+    def last_id(self) -> int: ...
+    @property
+    def prev_id(self) -> int: ...
+    @property
+    def venue_ns(self) -> int: ...
+
+
 class Kernel(Protocol):
     """What of ``_speedups.feed.Feed`` is used here; it publishes and keeps the top table."""
 
@@ -57,23 +68,23 @@ class Kernel(Protocol):
     def line_last_id(self, line: int) -> int: ...
     def line_venue_ns(self, line: int) -> int: ...
     def line_seen(self, line: int, last_id: int, venue_ns: int) -> None: ...
-    def apply(self, event: Depth, line: int, recv_ns: int) -> None: ...
+    def apply(self, event: Any, line: int, recv_ns: int) -> None: ...
     def stage(self, snapshot: Any) -> None: ...
-    def stage_apply(self, event: Depth) -> None: ...
+    def stage_apply(self, event: Any) -> None: ...
     def adopt(self, recv_ns: int) -> None: ...
     def drop_base(self) -> None: ...
     def bbo(self, event: Bbo, line: int, recv_ns: int) -> int: ...
     def trade(self, event: Trade, line: int, recv_ns: int) -> int: ...
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int: ...
     def last_recv_ns(self, kind: int) -> int: ...
-    def bids(self, most: int | None = ...) -> list[tuple[int, int]]: ...
-    def asks(self, most: int | None = ...) -> list[tuple[int, int]]: ...
+    @property
+    def crossed(self) -> bool: ...
 
 
 class Held(Waiting, frozen=True):
     """A depth message that waits: for a base, or for what another line may bring."""
 
-    event: Depth
+    event: DepthEvent
     line: int
     recv_ns: int
 
@@ -193,7 +204,7 @@ class InstrumentFeed:
         if line not in self._lines:
             return
         if isinstance(event, Depth):
-            self._on_depth(Held(event.prev_id, event.last_id, event, line, recv_ns))
+            self.on_depth(event, line, recv_ns)
             return
         kind = FeedKind.MARK_PRICE
         if isinstance(event, Bbo):
@@ -208,8 +219,11 @@ class InstrumentFeed:
         if self._state(kind) in (State.SYNCING, State.STALE):
             self._move(kind, State.LIVE, Reason.DATA, recv_ns)
 
-    def _on_depth(self, held: Held) -> None:
-        event = held.event
+    def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
+        """A depth message that the compiled path did not apply."""
+        if line not in self._lines:
+            return
+        held = Held(event.prev_id, event.last_id, event, line, recv_ns)
         self._heard_ns[FeedKind.BOOK] = self.depth_ns = held.recv_ns
         line_id = self._kernel.line_last_id(held.line)
         line_ns = self._kernel.line_venue_ns(held.line)
@@ -447,7 +461,8 @@ class InstrumentFeed:
             and self._ahead.lost(kernel.last_id, self._line_ids(), now_ns)
         ):
             self._gap(Reason.GAP, now_ns)
-        if kernel.state(FeedKind.BOOK) == State.LIVE and self._crossed():
+        if kernel.state(FeedKind.BOOK) in VALID and kernel.crossed:
+            # A lost message crosses a book, or levels that come from beyond the snapshot's depth.
             self.resync(Reason.FAULT, now_ns)
         silent: list[FeedKind] = []
         for kind, quiet_ns in self._quiet_ns:
@@ -471,11 +486,6 @@ class InstrumentFeed:
     def _last_heard_ns(self, kind: FeedKind) -> int:
         """When the last message of a kind came, or its connection; on either path."""
         return max(self._heard_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
-
-    def _crossed(self) -> bool:
-        """A lasting cross comes from a lost message or from levels beyond the snapshot's depth."""
-        bids, asks = self._kernel.bids(1), self._kernel.asks(1)
-        return bool(bids and asks and bids[0][0] >= asks[0][0])
 
     def _state(self, kind: FeedKind) -> State:
         return State(self._kernel.state(kind))

@@ -85,6 +85,7 @@ class Daemon:
         daemon: Mapping[str, Any] | None = None,
         watchdog_us: int = 0,
         config: str | None = None,
+        command: list[str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -104,7 +105,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *COMMAND,
+                    *(command or COMMAND),
                     "run",
                     str(folder / "c.toml"),
                     "--runtime-dir",

@@ -68,9 +68,18 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     return Answer(Outcome.REJECTED, code, message if code else f"HTTP {status}: {message}")
 
 
+SHORT = 4096
+"""An error is shorter. What is longer is decoded once, by whoever asked: that takes long enough."""
+CLOSING = {b"{": b"}", b"[": b"]"}
+
+
 def _success(code: int, message: str, body: bytes) -> Answer:
     if code < 0:
         return Answer(Outcome.REJECTED, code, message)
+    if len(body) > SHORT:
+        if body[-1:] != CLOSING.get(body[:1]):
+            return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer: {_glimpse(body)}")
+        return Answer(Outcome.OK, code, message)
     try:
         _JSON.decode(body)
     except (ValueError, RecursionError) as error:
@@ -80,6 +89,8 @@ def _success(code: int, message: str, body: bytes) -> Answer:
 
 def _error(body: bytes) -> tuple[int, str]:
     """Code and text of ``{"code", "msg"}``; (0, "") for everything else."""
+    if len(body) > SHORT and b'"code"' not in body[:SHORT]:
+        return 0, ""
     try:
         found = _BODY.decode(body)
         return int(text(found.code) or 0), found.msg

@@ -1,0 +1,113 @@
+"""The daemon with a clock around every callback of its loop.
+
+``python -m tests.reference.measured_daemon REPORT run …`` takes the arguments of ``connector``.
+SIGUSR1 starts and stops the counting; at the end REPORT holds, as JSON, what each callback used of
+its thread's CPU time: wall time on a shared machine tells of the neighbours."""
+
+import gc
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+WORST = 40
+
+
+class Clock:
+    """How long callbacks took: a histogram by microseconds, and the worst by name."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.calls = 0
+        self.by_us: dict[int, int] = {}
+        self.worst: list[tuple[int, str]] = []
+
+    def turn(self, *_: object) -> None:
+        self.on = not self.on
+
+    def add(self, took_ns: int, callback: Any) -> None:
+        self.calls += 1
+        took_us = took_ns // 1000
+        self.by_us[took_us] = self.by_us.get(took_us, 0) + 1
+        if len(self.worst) < WORST or took_us > self.worst[-1][0]:
+            self.worst.append((took_us, _name(callback)))
+            self.worst.sort(reverse=True)
+            del self.worst[WORST:]
+
+    def report(self) -> dict[str, Any]:
+        return {"calls": self.calls, "by_us": self.by_us, "worst": self.worst}
+
+
+def _name(callback: Any) -> str:
+    owner = getattr(callback, "__self__", None)
+    name = getattr(callback, "__qualname__", type(callback).__name__)
+    if owner is not None and hasattr(owner, "get_coro"):
+        coro = owner.get_coro()
+        return f"{name} of {getattr(coro, '__qualname__', coro)}"
+    return f"{name} of {type(owner).__name__}" if owner is not None else name
+
+
+CLOCK = Clock()
+
+
+def measured(callback: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any) -> Any:
+        if not CLOCK.on:
+            return callback(*args)
+        began_ns = time.thread_time_ns()
+        try:
+            return callback(*args)
+        finally:
+            CLOCK.add(time.thread_time_ns() - began_ns, callback)
+
+    return run
+
+
+class Loop(uvloop.Loop):
+    """A loop whose callbacks are all measured."""
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        return super().call_soon(measured(callback), *args, context=context)
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        return super().call_soon_threadsafe(measured(callback), *args, context=context)
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        return super().call_later(delay, measured(callback), *args, context=context)
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        return super().call_at(when, measured(callback), *args, context=context)
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+        super().add_reader(fd, measured(callback), *args)
+
+    def _add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+        super().add_reader(fd, measured(callback), *args)
+
+    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
+        super().add_writer(fd, measured(callback), *args)
+
+    def _add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
+        super().add_writer(fd, measured(callback), *args)
+
+
+def main() -> int:
+    from connector.cli import main as connector
+
+    report = Path(sys.argv.pop(1))
+    uvloop.new_event_loop = Loop
+    signal.signal(signal.SIGUSR1, CLOCK.turn)
+    try:
+        return int(connector(sys.argv[1:]) or 0)
+    finally:
+        gc.enable()
+        report.write_text(json.dumps(CLOCK.report()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
