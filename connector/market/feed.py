@@ -156,6 +156,9 @@ class InstrumentFeed:
         if Channel.DEPTH in channels and FeedKind.BOOK not in served:
             self.epoch = epoch
             self._asked = False
+            # A lost connection is no fault of the symbol's: its backoff starts anew.
+            self._attempt = 0
+            self._not_before_ns = min(self._not_before_ns, now_ns + SHORTEST_BACKOFF_NS)
         for kind in self._served - served:
             self._heard_ns[kind] = now_ns
             if self._state(kind) is State.DOWN:

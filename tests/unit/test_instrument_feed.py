@@ -525,3 +525,14 @@ def test_whatever_the_lines_do_a_valid_book_is_the_true_one(data):
         if rig.state in (State.LIVE, State.BEHIND, State.STALE):
             assert dict(rig.kernel.bids()) == truth(rig.kernel.last_id)
         assert (rig.state is State.DOWN) == (not any(up))
+
+
+def test_a_flapping_connection_does_not_cost_the_symbol_its_turn():
+    rig = Rig()
+    for epoch in range(1, 9):
+        rig.up(epoch=epoch)
+        rig.event(90 + 10 * epoch, 100 + 10 * epoch)
+        assert rig.feed.snapshot_due_ns is not None
+        assert rig.feed.snapshot_due_ns <= rig.now + S
+        rig.feed.on_snapshot_asked(max(rig.now, rig.feed.snapshot_due_ns))
+        rig.feed.on_line_down(0, rig.now)
