@@ -49,6 +49,7 @@ cdef enum Count:
     COUNT_RARE_ERRORS = 42
     COUNT_TRADES_OLD = 43
     COUNT_MARK_PRICES_OLD = 44
+    COUNT_SNAPSHOTS_UNREACHED = 45
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -26,6 +26,7 @@ SECOND_NS = 1_000_000_000
 SHORTEST_BACKOFF_NS = SECOND_NS
 LONGEST_BACKOFF_NS = 60 * SECOND_NS
 STEADY_NS = 60 * SECOND_NS
+UNREACHED_NS = 10 * SECOND_NS
 """A book that was valid for this long starts again with the shortest backoff."""
 BUFFER_MOST = 4096
 
@@ -135,6 +136,7 @@ class InstrumentFeed:
         self._attempt = 0
         self._not_before_ns = 0
         self._live_since_ns = 0
+        self._staged_ns = 0
         self.epoch = 0
         """Of the connection that a snapshot asked for now belongs to."""
         self.snapshot_due_ns: int | None = None
@@ -337,6 +339,12 @@ class InstrumentFeed:
             self._plan(held.recv_ns)
         elif held.last_id >= self._staged.last_id:
             self._sync(held.recv_ns)
+        elif held.recv_ns - self._staged_ns > UNREACHED_NS:
+            # The stream flows and does not come to this id: it is another host's, or from before
+            # the venue began its ids anew.
+            self._count(Counter.SNAPSHOTS_UNREACHED)
+            self._staged = self._spare = None
+            self._plan(held.recv_ns)
 
     def _plan(self, now_ns: int) -> None:
         """Ask for a snapshot when one is wanted: only with a message in the buffer, so that the
@@ -393,7 +401,8 @@ class InstrumentFeed:
             key=lambda row: row.last_id,
         )
         if not held:
-            self._plan(now_ns)  # newer than every message: the next one decides
+            self._staged_ns = now_ns  # newer than every message: the next ones decide
+            self._plan(now_ns)
             return
         self._buffer = held
         steps = (first(base_id, row.prev_id, row.last_id) for row in held)

@@ -53,6 +53,10 @@ class Counter(Enum):
     RARE_ERRORS = 42, "frames whose handling in Python raised an error"
     TRADES_OLD = 43, "trades dropped because they were seen before"
     MARK_PRICES_OLD = 44, "mark prices dropped because a newer one was seen"
+    SNAPSHOTS_UNREACHED = (
+        45,
+        "snapshots dropped: the stream did not come to their id in ten seconds",
+    )
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

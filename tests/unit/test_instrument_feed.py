@@ -317,6 +317,26 @@ def test_a_snapshot_of_ids_that_never_come_does_not_bar_the_right_one():
     assert (rig.state, rig.kernel.last_id) == (State.LIVE, 120)
 
 
+def test_a_snapshot_the_stream_does_not_come_to_is_given_up_after_a_while():
+    rig = Rig()
+    rig.up()
+    rig.event(1, 2)
+    rig.feed.on_snapshot_asked(rig.now)
+    rig.snapshot(1_000_000)
+    for last_id in (3, 4):
+        rig.now += 4 * S
+        rig.event(last_id - 1, last_id)
+        assert rig.feed.snapshot_due_ns is None, "it may still come"
+    rig.now += 4 * S
+    rig.event(4, 5)
+    assert rig.counts["SNAPSHOTS_UNREACHED"] == 1
+    assert rig.feed.snapshot_due_ns == rig.now
+    rig.feed.on_snapshot_asked(rig.now)
+    rig.snapshot(3)
+    assert rig.state is State.LIVE
+    assert rig.kernel.last_id == 5
+
+
 def test_waiting_for_ids_that_never_come_ends_with_the_buffer():
     rig = Rig(buffer_most=8)
     rig.up()
