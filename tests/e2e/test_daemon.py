@@ -240,8 +240,9 @@ BAD_ANSWERS: list[dict[str, Any]] = [
 
 def test_bad_messages_and_bad_answers_are_counted_and_never_believed(tmp_path: Path) -> None:
     arguments = ["--symbols", ",".join(MANY), "--rate", "5", "--no-bursts"]
-    # A quarter of the real venue's weight would not pay for so many books at once.
-    arguments += ["--weight-limit", "6000"]
+    # A quarter of the real venue's weight would not pay for so many books at once, and comparing
+    # them costs weight, too.
+    arguments += ["--weight-limit", "100000"]
     with Sim(*arguments) as sim, Daemon(tmp_path, sim) as daemon:
         daemon.ready(30)
         with Reader(daemon) as reader:
