@@ -11,7 +11,7 @@ class Counter(Enum):
     FRAMES = 0, "WebSocket data frames received"
     FRAME_BYTES = 1, "bytes of those frames"
     FAST = 2, "frames decoded by the compiled codec"
-    FALLBACK = 3, "frames taken by the msgspec decoder"
+    FALLBACK = 3, "frames left by the compiled codec to the rare path"
     UNDECODABLE = 4, "frames neither decoder could read"
     UNKNOWN_EVENT = 5, "frames of an event type this version does not know"
     UNKNOWN_SYMBOL = 6, "events of an instrument that is not configured"
