@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0x20a14c14c37af15eull
+#define CONNECTOR_ABI_HASH 0xbec3cd50a788ece6ull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
@@ -23,10 +23,16 @@
 #define CONNECTOR_MAX_BUDGETS 64
 #define CONNECTOR_TOP_LEVELS 20
 #define CONNECTOR_INTENT_BLOCK 65536ull
+#define CONNECTOR_COMMANDS 256 /* slots of a session's command ring */
+#define CONNECTOR_REF_BYTES 40
+#define CONNECTOR_LABEL_BYTES 64
 
 enum ConnectorRecordType {
   RECORD_PAD = 1, RECORD_BOOK_DELTA = 2, RECORD_BBO = 3, RECORD_TRADE = 4, RECORD_MARK_PRICE = 5, RECORD_INDEX = 6,
   RECORD_LIQUIDATION = 7, RECORD_TICKER = 8, RECORD_KLINE = 9, RECORD_INSTRUMENT_CHANGE = 10, RECORD_FEED_STATE = 11,
+  RECORD_COMMAND = 32, RECORD_SENT = 33, RECORD_COMMAND_ANSWER = 34, RECORD_ORDER_REPORT = 35, RECORD_FILL_DETAIL = 36,
+  RECORD_BALANCE_UPDATE = 37, RECORD_POSITION_UPDATE = 38, RECORD_ACCOUNT_CONFIG = 39, RECORD_MARGIN_CALL = 40,
+  RECORD_SNAPSHOT_BEGIN = 41, RECORD_SNAPSHOT_END = 42,
 };
 enum ConnectorRecordFlag {
   FLAG_MORE = 1,   /* the message goes on in the next record of this instrument */
@@ -144,5 +150,101 @@ CONNECTOR_SIZE(SegmentHeader, 4096);
 CONNECTOR_SIZE(SessionUp, 4096);
 CONNECTOR_SIZE(SessionDown, 4096);
 CONNECTOR_SIZE(BookHeader, 64);
+
+/* The order path: layout_orders.pxd. Texts are padded with NUL, not ended by it. */
+enum ConnectorAction { ACTION_PLACE = 1, ACTION_AMEND = 2, ACTION_CANCEL = 3, ACTION_CANCEL_ALL = 4, ACTION_QUERY = 5 };
+enum ConnectorCommandFlag {
+  COMMAND_REDUCE_ONLY = 1, COMMAND_CLOSE_POSITION = 2, COMMAND_PRICE_PROTECT = 4, COMMAND_TEXT = 8,
+};
+enum ConnectorOrderType {
+  TYPE_LIMIT = 1, TYPE_MARKET = 2, TYPE_STOP = 3, TYPE_STOP_MARKET = 4, TYPE_TAKE_PROFIT = 5,
+  TYPE_TAKE_PROFIT_MARKET = 6, TYPE_TRAILING_STOP_MARKET = 7, TYPE_LIQUIDATION = 8,
+};
+enum ConnectorTimeInForce {
+  TIF_NONE = 0, TIF_GTC = 1, TIF_IOC = 2, TIF_FOK = 3, TIF_GTX = 4, TIF_GTD = 5, TIF_DAY = 6,
+};
+enum ConnectorPositionSide { POSITION_BOTH = 0, POSITION_LONG = 1, POSITION_SHORT = 2 };
+enum ConnectorWorkingType { WORKING_DEFAULT = 0, WORKING_LAST = 1, WORKING_MARK = 2, WORKING_INDEX = 3 };
+enum ConnectorSelfTrade {
+  STP_DEFAULT = 0, STP_NONE = 1, STP_EXPIRE_TAKER = 2, STP_EXPIRE_MAKER = 3, STP_EXPIRE_BOTH = 4,
+};
+enum ConnectorPriceMatch {
+  MATCH_NONE = 0, MATCH_OPPONENT = 1, MATCH_OPPONENT_5 = 2, MATCH_OPPONENT_10 = 3, MATCH_OPPONENT_20 = 4,
+  MATCH_QUEUE = 5, MATCH_QUEUE_5 = 6, MATCH_QUEUE_10 = 7, MATCH_QUEUE_20 = 8,
+};
+enum ConnectorResult { RESULT_ACCEPTED = 1, RESULT_REFUSED = 2, RESULT_UNKNOWN = 3 };
+enum ConnectorUpdate {
+  UPDATE_SUBMITTED = 1, UPDATE_EXECUTED = 2, UPDATE_CANCELLED = 3, UPDATE_REJECTED = 4, UPDATE_AMENDED = 5,
+  UPDATE_TRIGGERED = 6, UPDATE_LIQUIDATED = 7, UPDATE_STATE = 8,
+};
+enum ConnectorOrderStatus {
+  ORDER_PENDING = 0, ORDER_NEW = 1, ORDER_PARTIALLY_FILLED = 2, ORDER_FILLED = 3, ORDER_CANCELLED = 4,
+  ORDER_EXPIRED = 5, ORDER_REJECTED = 6, ORDER_TRIGGERED = 7, ORDER_UNKNOWN = 8,
+};
+enum ConnectorReportFlag {
+  REPORT_LATE = 1, REPORT_FOREIGN = 2, REPORT_RECOVERED = 4, REPORT_MAKER = 8, REPORT_TAKER = 16,
+  REPORT_SNAPSHOT = 32, REPORT_CONDITIONAL = 64,
+};
+
+typedef struct {
+  uint64_t stamp; int64_t valid_until_ns, created_ns; uint64_t cause_sequence; int64_t cause_recv_ns; uint64_t
+  order_key; int64_t order_id, price_e, qty_e, stop_price_e, activation_price_e, callback_rate_e, good_till_ns;
+  uint32_t instrument, flags; uint16_t account, batch, batch_size; uint8_t action, side, order_type, time_in_force,
+  position_side, working_type, self_trade, price_match, pad[2]; char ref_id[40], client_order_id[40],
+  venue_order_id[40], label[64], target[64]; uint8_t reserve[136];
+} Command;
+typedef struct {
+  Command command; uint64_t order_key, session; int64_t read_ns, wall_ns; int32_t code; uint32_t text_bytes; char
+  client_order_id[40]; uint8_t reserve[48];
+} CommandBody;
+typedef struct {
+  uint64_t order_key, command, request; int64_t sent_ns, wall_ns, deadline_ns; uint8_t action, pad[7]; int64_t
+  spare;
+} SentBody;
+typedef struct {
+  uint64_t order_key, command; int64_t order_id, wall_ns, sent_ns, value_e, limit_e; int32_t code, http_status,
+  venue_code; uint32_t text_bytes; uint8_t result, action, field, settled; uint16_t batch, pad; char ref_id[40],
+  client_order_id[40], venue_order_id[40]; uint8_t reserve[56];
+} CommandAnswerBody;
+typedef struct {
+  uint64_t order_key; int64_t order_id, wall_ns; uint64_t command; int64_t price_e, qty_e, filled_qty_e, last_qty_e,
+  last_price_e, average_e, stop_price_e, fee_e, realised_e, trade_id; int32_t average_exponent; uint32_t flags;
+  uint8_t update, status, side, order_type, time_in_force, position_side, reason, pad; char fee_asset[16],
+  client_order_id[40], ref_id[40], venue_order_id[40], venue_trade_id[40]; uint8_t reserve[80];
+} OrderReportBody;
+typedef struct {
+  uint64_t order_key; int64_t trade_id, wall_ns, fee_e, realised_e; uint32_t flags; uint8_t position_side, pad[3];
+  char fee_asset[16], venue_trade_id[40]; uint8_t reserve[88];
+} FillDetailBody;
+typedef struct {
+  int64_t wall_ns, wallet_e, available_e, change_e; uint8_t reason, pad[7]; char asset[16]; uint32_t flags; uint8_t
+  reserve[68];
+} BalanceUpdateBody;
+typedef struct {
+  int64_t wall_ns, qty_e, entry_e, unrealised_e, realised_e, own_qty_e; int32_t entry_exponent; uint32_t leverage;
+  uint8_t position_side, isolated, pad[2]; uint32_t flags; uint8_t reserve[64];
+} PositionUpdateBody;
+typedef struct {
+  int64_t wall_ns; uint32_t leverage; uint8_t multi_assets, hedge, pad[2]; int64_t spare[6];
+} AccountConfigBody;
+typedef struct {
+  int64_t wall_ns, wallet_e, qty_e, mark_e, unrealised_e, maintenance_e; uint8_t position_side, isolated, pad[6];
+  int64_t spare;
+} MarginCallBody;
+typedef struct {
+  uint64_t journal_sequence; int64_t wall_ns; uint32_t orders, positions; int64_t spare[5];
+} SnapshotBody;
+
+CONNECTOR_SIZE(Command, 512);
+CONNECTOR_SIZE(CommandBody, 640);
+CONNECTOR_SIZE(SentBody, 64);
+CONNECTOR_SIZE(CommandAnswerBody, 256);
+CONNECTOR_SIZE(OrderReportBody, 384);
+CONNECTOR_SIZE(FillDetailBody, 192);
+CONNECTOR_SIZE(BalanceUpdateBody, 128);
+CONNECTOR_SIZE(PositionUpdateBody, 128);
+CONNECTOR_SIZE(AccountConfigBody, 64);
+CONNECTOR_SIZE(MarginCallBody, 64);
+CONNECTOR_SIZE(SnapshotBody, 64);
 
 #endif

@@ -6,7 +6,9 @@
 # ------------------------------------------------------------------------------------------------ drawing
 # ConnectorRecordType: RECORD_PAD 1, RECORD_BOOK_DELTA 2, RECORD_BBO 3, RECORD_TRADE 4, RECORD_MARK_PRICE 5,
 #   RECORD_INDEX 6, RECORD_LIQUIDATION 7, RECORD_TICKER 8, RECORD_KLINE 9, RECORD_INSTRUMENT_CHANGE 10,
-#   RECORD_FEED_STATE 11
+#   RECORD_FEED_STATE 11, RECORD_COMMAND 32, RECORD_SENT 33, RECORD_COMMAND_ANSWER 34, RECORD_ORDER_REPORT 35,
+#   RECORD_FILL_DETAIL 36, RECORD_BALANCE_UPDATE 37, RECORD_POSITION_UPDATE 38, RECORD_ACCOUNT_CONFIG 39,
+#   RECORD_MARGIN_CALL 40, RECORD_SNAPSHOT_BEGIN 41, RECORD_SNAPSHOT_END 42
 # ConnectorRecordFlag: FLAG_MORE 1, FLAG_LAST 2, FLAG_RESYNC 4
 # ConnectorState: STATE_DOWN 0, STATE_SYNCING 1, STATE_LIVE 2, STATE_BEHIND 3, STATE_STALE 4, STATE_GAP 5,
 #   STATE_RESYNC 6
@@ -230,14 +232,14 @@
 #     384  char[64]  version            the daemon's, NUL-terminated
 #     448  u8[3648]  reserve            0
 #
-# SessionUp, 4096 bytes: written by the strategy, read by the daemon
+# SessionUp, 4096 bytes: written by the strategy, read by the daemon; a trading session has its Command[256] behind it
 #       0  u64       magic              "CNNTSSUP"
 #       8  u64       session            its number
 #      16  u64[14]   pad0               0
 #     128  u64       market_cursor      the reader's position in the market ring, stored now and then
 #     136  u64       market_sequence    the record it expects next
 #     144  u64[14]   pad1               0
-#     256  u64       report_cursor      reserved for reports
+#     256  u64       report_cursor      position in the report ring up to which reports were taken
 #     264  u64[15]   pad2               0
 #     384  u64       sleeping           odd: wants the doorbell
 #     392  u64[15]   pad3               0
@@ -245,16 +247,16 @@
 #     520  i64[15]   pad4               0
 #     640  u8[3456]  reserve            0
 #
-# SessionDown, 4096 bytes: written by the daemon, read by the strategy
+# SessionDown, 4096 bytes: written by the daemon, read by the strategy; a trading session: RingControl, report ring behind
 #       0  u64       magic              "CNNTSSDN"
 #       8  u64       session            its number
 #      16  u64[14]   pad0               0
 #     128  u64       state              1 open, 2 ended
 #     136  u64       reason             why it ended
 #     144  u64[14]   pad1               0
-#     256  u64       command_cursor     reserved for commands
+#     256  u64       command_cursor     commands taken
 #     264  u64[15]   pad2               0
-#     384  u64       daemon_sleeping    reserved for commands; odd: wants its doorbell
+#     384  u64       daemon_sleeping    odd: wants its doorbell
 #     392  u64[15]   pad3               0
 #     512  u8[3584]  reserve            0
 #
@@ -282,6 +284,8 @@ cdef extern from "connector_abi.h" nogil:
 
     cdef enum ConnectorRecordType:
         RECORD_PAD, RECORD_BOOK_DELTA, RECORD_BBO, RECORD_TRADE, RECORD_MARK_PRICE, RECORD_INDEX, RECORD_LIQUIDATION, RECORD_TICKER, RECORD_KLINE, RECORD_INSTRUMENT_CHANGE, RECORD_FEED_STATE
+        RECORD_COMMAND, RECORD_SENT, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT, RECORD_FILL_DETAIL, RECORD_BALANCE_UPDATE
+        RECORD_POSITION_UPDATE, RECORD_ACCOUNT_CONFIG, RECORD_MARGIN_CALL, RECORD_SNAPSHOT_BEGIN, RECORD_SNAPSHOT_END
 
     cdef enum ConnectorRecordFlag:
         FLAG_MORE, FLAG_LAST, FLAG_RESYNC

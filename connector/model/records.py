@@ -1,6 +1,6 @@
 """The shared memory's layout as Python sees it: record types, flags and, on demand, numpy dtypes.
 
-The drawing at the head of ``_speedups/layout.pxd`` says what each field means and in which unit;
+The drawings at the head of ``_speedups/layout.pxd`` and ``layout_orders.pxd`` say what each field means and in which unit;
 a test compares the two. numpy is only imported by ``dtype()``.
 """
 
@@ -29,6 +29,17 @@ class RecordType(IntEnum):
     KLINE = 9
     INSTRUMENT_CHANGE = 10
     FEED_STATE = 11
+    COMMAND = 32
+    SENT = 33
+    COMMAND_ANSWER = 34
+    ORDER_REPORT = 35
+    FILL_DETAIL = 36
+    BALANCE_UPDATE = 37
+    POSITION_UPDATE = 38
+    ACCOUNT_CONFIG = 39
+    MARGIN_CALL = 40
+    SNAPSHOT_BEGIN = 41
+    SNAPSHOT_END = 42
 
 
 class Flag(IntFlag):
@@ -123,6 +134,56 @@ STRUCTS: dict[str, str] = {
         "magic:u64 abi_hash:u64 instrument:u32 state:u32 update_id:i64 venue_ns:i64 "
         "sequence:u64 bids:u32 asks:u32 spare:u64"
     ),
+    "Command": (
+        "stamp:u64 valid_until_ns:i64 created_ns:i64 cause_sequence:u64 cause_recv_ns:i64 "
+        "order_key:u64 order_id:i64 price_e:i64 qty_e:i64 stop_price_e:i64 activation_price_e:i64 "
+        "callback_rate_e:i64 good_till_ns:i64 instrument:u32 flags:u32 account:u16 batch:u16 "
+        "batch_size:u16 action:u8 side:u8 order_type:u8 time_in_force:u8 position_side:u8 "
+        "working_type:u8 self_trade:u8 price_match:u8 pad:u8[2] ref_id:char[40] "
+        "client_order_id:char[40] venue_order_id:char[40] label:char[64] target:char[64] "
+        "reserve:u8[136]"
+    ),
+    "CommandBody": (
+        "command:Command order_key:u64 session:u64 read_ns:i64 wall_ns:i64 code:i32 "
+        "text_bytes:u32 client_order_id:char[40] reserve:u8[48]"
+    ),
+    "SentBody": (
+        "order_key:u64 command:u64 request:u64 sent_ns:i64 wall_ns:i64 deadline_ns:i64 action:u8 "
+        "pad:u8[7] spare:i64"
+    ),
+    "CommandAnswerBody": (
+        "order_key:u64 command:u64 order_id:i64 wall_ns:i64 sent_ns:i64 value_e:i64 limit_e:i64 "
+        "code:i32 http_status:i32 venue_code:i32 text_bytes:u32 result:u8 action:u8 field:u8 "
+        "settled:u8 batch:u16 pad:u16 ref_id:char[40] client_order_id:char[40] "
+        "venue_order_id:char[40] reserve:u8[56]"
+    ),
+    "OrderReportBody": (
+        "order_key:u64 order_id:i64 wall_ns:i64 command:u64 price_e:i64 qty_e:i64 "
+        "filled_qty_e:i64 last_qty_e:i64 last_price_e:i64 average_e:i64 stop_price_e:i64 "
+        "fee_e:i64 realised_e:i64 trade_id:i64 average_exponent:i32 flags:u32 update:u8 status:u8 "
+        "side:u8 order_type:u8 time_in_force:u8 position_side:u8 reason:u8 pad:u8 "
+        "fee_asset:char[16] client_order_id:char[40] ref_id:char[40] venue_order_id:char[40] "
+        "venue_trade_id:char[40] reserve:u8[80]"
+    ),
+    "FillDetailBody": (
+        "order_key:u64 trade_id:i64 wall_ns:i64 fee_e:i64 realised_e:i64 flags:u32 "
+        "position_side:u8 pad:u8[3] fee_asset:char[16] venue_trade_id:char[40] reserve:u8[88]"
+    ),
+    "BalanceUpdateBody": (
+        "wall_ns:i64 wallet_e:i64 available_e:i64 change_e:i64 reason:u8 pad:u8[7] asset:char[16] "
+        "flags:u32 reserve:u8[68]"
+    ),
+    "PositionUpdateBody": (
+        "wall_ns:i64 qty_e:i64 entry_e:i64 unrealised_e:i64 realised_e:i64 own_qty_e:i64 "
+        "entry_exponent:i32 leverage:u32 position_side:u8 isolated:u8 pad:u8[2] flags:u32 "
+        "reserve:u8[64]"
+    ),
+    "AccountConfigBody": "wall_ns:i64 leverage:u32 multi_assets:u8 hedge:u8 pad:u8[2] spare:i64[6]",
+    "MarginCallBody": (
+        "wall_ns:i64 wallet_e:i64 qty_e:i64 mark_e:i64 unrealised_e:i64 maintenance_e:i64 "
+        "position_side:u8 isolated:u8 pad:u8[6] spare:i64"
+    ),
+    "SnapshotBody": "journal_sequence:u64 wall_ns:i64 orders:u32 positions:u32 spare:i64[5]",
 }
 """Every struct of the layout as ``name:type[count] ...``; each uses only earlier ones."""
 

@@ -1,4 +1,4 @@
-"""The drawing in layout.pxd, the C header, the Python description and the compiled code agree."""
+"""The drawings in layout.pxd and layout_orders.pxd, the C header, the Python description and the compiled code agree."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from connector.model import records
+from connector.model import intents, records, reports
 from connector.model.instrument import ABSENT
 from connector.model.states import FeedKind, State
 
@@ -32,8 +32,8 @@ class Drawn(NamedTuple):
 
 def drawing() -> tuple[dict[str, list[Drawn]], dict[str, int], dict[str, dict[str, int]]]:
     """Fields and size by struct, and values by enum."""
-    text = (SPEEDUPS / "layout.pxd").read_text()
-    text = re.split(r"# -+ (?:drawing|end)\n", text)[1]
+    sheets = [(SPEEDUPS / name).read_text() for name in ("layout.pxd", "layout_orders.pxd")]
+    text = "".join(re.split(r"# -+ (?:drawing|end)\n", sheet)[1] for sheet in sheets)
     structs: dict[str, list[Drawn]] = {}
     sizes: dict[str, int] = {}
     enums: dict[str, dict[str, int]] = {}
@@ -117,6 +117,18 @@ def test_header_has_no_struct_or_enum_that_is_not_drawn() -> None:
         ("ConnectorSide", records.Side),
         ("ConnectorState", State),
         ("ConnectorFeedKind", FeedKind),
+        ("ConnectorAction", intents.Action),
+        ("ConnectorCommandFlag", intents.CommandFlag),
+        ("ConnectorOrderType", intents.OrderType),
+        ("ConnectorTimeInForce", intents.TimeInForce),
+        ("ConnectorPositionSide", intents.PositionSide),
+        ("ConnectorWorkingType", intents.WorkingType),
+        ("ConnectorSelfTrade", intents.SelfTrade),
+        ("ConnectorPriceMatch", intents.PriceMatch),
+        ("ConnectorResult", reports.Result),
+        ("ConnectorUpdate", reports.Update),
+        ("ConnectorOrderStatus", reports.OrderStatus),
+        ("ConnectorReportFlag", reports.ReportFlag),
     ],
 )
 def test_python_enums_have_the_drawn_values(drawn: str, python: type[IntEnum]) -> None:
