@@ -1,6 +1,7 @@
 """The shared memory's layout as Python sees it: record types, flags and, on demand, numpy dtypes.
 
-The drawings at the head of ``_speedups/layout.pxd`` and ``layout_orders.pxd`` say what each field means and in which unit;
+The drawings at the head of ``_speedups/layout.pxd`` and ``layout_orders.pxd`` say what each field
+means and in which unit;
 a test compares the two. numpy is only imported by ``dtype()``.
 """
 

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, IntEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -17,6 +17,9 @@ from msgspec import Struct
 
 from connector.errors import ConfigError
 from connector.model.instrument import Instrument
+
+if TYPE_CHECKING:
+    from connector.venues.trading_contract import Trading
 
 
 class Channel(Enum):
@@ -282,7 +285,7 @@ class Scales(Protocol):
 
 
 class Venue(Struct, frozen=True, kw_only=True):
-    """A venue, market side."""
+    """A venue: its market side, and what it offers for trading."""
 
     folder: str
     name: str
@@ -336,6 +339,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     wire_instrument: Callable[[str, bytes], Instrument]
     """An instrument as a snapshot's own text shows it: decimals as written, the grid that fits its
     prices."""
+
+    trading: "Trading | None" = None
+    """The order side; None: market data only."""
 
 
 def load(name: str) -> Venue:

@@ -1,4 +1,5 @@
-"""The drawings in layout.pxd and layout_orders.pxd, the C header, the Python description and the compiled code agree."""
+"""The drawings in the two layout sheets, the C header, the Python description and compiled code
+agree."""
 
 import re
 import shutil

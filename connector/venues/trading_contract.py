@@ -1,0 +1,345 @@
+"""What a venue must provide for trading: data first, then pure functions; beside `contract.Venue`.
+
+Numbers are integers in the instrument's scale, money in 10^-8 of its asset, exact; None where the
+venue said nothing. ``order_id`` is the venue's id where that is a number, ``venue_order_id`` where
+it is a text; exactly one of them is given once the venue has named the order.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from connector.model.instrument import Instrument
+from connector.model.intents import (
+    Action,
+    CommandFlag,
+    OrderType,
+    PositionSide,
+    PriceMatch,
+    SelfTrade,
+    TimeInForce,
+    WorkingType,
+)
+from connector.model.records import Side
+from connector.model.reports import BalanceReason, EndReason, Field, OrderStatus
+from connector.venues.contract import Pool, Request, Scales
+
+MONEY_EXPONENT = 8
+"""Fees, balances and profits are integers of 10^-8."""
+
+
+class Signer(Protocol):
+    """Signs for one key; prints and pickles as nothing."""
+
+    @property
+    def key(self) -> str:
+        """The public half, as the venue wants it in its header."""
+
+    def sign(self, payload: bytes) -> bytes:
+        """The signature of ``payload`` as text (hex or base64), not yet percent-encoded."""
+
+
+class Transport(Enum):
+    """How an account's orders travel."""
+
+    HTTP = "http"
+    WS_API = "ws_api"
+
+
+# What is asked of the venue
+
+
+class Intent(Struct, frozen=True, kw_only=True):
+    """One command as an encoder takes it; the Python twin of ``Command`` in layout_orders.pxd."""
+
+    action: Action
+    instrument: Instrument | None = None
+    """None only for what does not concern one instrument."""
+    client_order_id: str = ""
+    """Always given for PLACE; else this or an id of the venue."""
+    order_id: int | None = None
+    venue_order_id: str = ""
+    side: Side = Side.BUY
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.NONE
+    position_side: PositionSide = PositionSide.BOTH
+    price_e: int | None = None
+    qty_e: int | None = None
+    """AMEND: the new total."""
+    stop_price_e: int | None = None
+    activation_price_e: int | None = None
+    callback_rate_e: int | None = None
+    """A fraction, in 10^-8."""
+    good_till_ns: int | None = None
+    working_type: WorkingType = WorkingType.DEFAULT
+    self_trade: SelfTrade = SelfTrade.DEFAULT
+    price_match: PriceMatch = PriceMatch.NONE
+    flags: CommandFlag = CommandFlag(0)
+    conditional: bool = False
+    """AMEND, CANCEL, QUERY: the order has not been triggered and lives in the venue's service for
+    conditional orders."""
+
+
+class CannotEncode(ValueError):
+    """The venue has no such order; ``field`` is what it cannot do, the text names what it can."""
+
+    def __init__(self, field: Field, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class OrderOutcome(Enum):
+    """What the answer to an order request proves."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """Final: the venue did not do it and will not."""
+    UNKNOWN = "unknown"
+    """It may have been done: find out."""
+    NOT_EXECUTED = "not executed"
+    """Certainly not done, for a reason that passes. New orders are not sent again all the same."""
+    THROTTLED = "throttled"
+    BANNED = "banned"
+    CLOCK = "clock"
+    """Not done: our time is off by the venue's clock."""
+    AUTH = "auth"
+    """Not done, and nothing will be with this key."""
+    ALREADY = "already"
+    """The state is as wanted."""
+    GONE = "gone"
+    """A cancel, amend or query of an order that is not open (any more): ask what became of it."""
+
+
+class OrderAnswer(Struct, frozen=True):
+    """The venue's answer to one order request, or to one element of a batch."""
+
+    outcome: OrderOutcome
+    status: int = 0
+    """HTTP status, or the one of the venue's WebSocket API."""
+    code: int = 0
+    """The venue's own code; 0: none."""
+    body: str = ""
+    """The venue's words as they came, for the strategy."""
+    order: "OrderEvent | None" = None
+    """What it says about the order, when it says something."""
+    retry_after_ns: int = 0
+
+
+# What the venue tells
+
+
+class Source(Enum):
+    """Where an event comes from; the more it knows the later it may win."""
+
+    STREAM = "stream"
+    LITE = "lite"
+    """A fast fill message without status or totals; the full one follows."""
+    ANSWER = "answer"
+    """The answer to our own request."""
+    QUERY = "query"
+    """Asked for: single orders, lists of open orders, lists of fills."""
+
+
+class Execution(Enum):
+    """What happened to the order in this event."""
+
+    NEW = "new"
+    TRADE = "trade"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    AMENDED = "amended"
+    TRIGGERED = "triggered"
+    STATE = "state"
+    """Nothing: this is how it stands."""
+
+
+class OrderEvent(Struct, frozen=True, kw_only=True):
+    """One thing a venue says about one order, whatever the channel."""
+
+    source: Source
+    execution: Execution
+    status: OrderStatus | None = None
+    """None: not said (LITE)."""
+    symbol: str
+    client_order_id: str = ""
+    order_id: int | None = None
+    venue_order_id: str = ""
+    conditional: bool = False
+    """The ids are those of the service for conditional orders."""
+    born_order_id: int | None = None
+    """A triggered conditional order: the id of the normal order it became."""
+    side: Side | None = None
+    order_type: OrderType | None = None
+    time_in_force: TimeInForce | None = None
+    position_side: PositionSide = PositionSide.BOTH
+    reduce_only: bool = False
+    price_e: int | None = None
+    qty_e: int | None = None
+    filled_qty_e: int | None = None
+    """Cumulative, as the venue counts."""
+    average: str = ""
+    """Average price of the fills as the venue writes it; "": not said."""
+    stop_price_e: int | None = None
+    last_qty_e: int = 0
+    last_price_e: int | None = None
+    trade_id: int | None = None
+    venue_trade_id: str = ""
+    maker: bool | None = None
+    fee_e: int | None = None
+    """In 10^-8; a rebate is negative."""
+    fee_asset: str = ""
+    realised_e: int | None = None
+    reason: EndReason = EndReason.NONE
+    liquidation: bool = False
+    """The venue's own order: liquidation, auto-deleveraging, settlement."""
+    venue_ns: int = 0
+    """Event time, Unix; orders events of all sources."""
+    transaction_ns: int = 0
+
+
+class BalanceEvent(Struct, frozen=True, kw_only=True):
+    asset: str
+    wallet_e: int
+    available_e: int | None = None
+    change_e: int | None = None
+    reason: BalanceReason = BalanceReason.OTHER
+    venue_ns: int = 0
+
+
+class PositionEvent(Struct, frozen=True, kw_only=True):
+    symbol: str
+    position_side: PositionSide
+    qty_e: int
+    """Short is negative."""
+    entry: str = ""
+    """Average entry price as the venue writes it."""
+    unrealised_e: int | None = None
+    realised_e: int | None = None
+    isolated: bool = False
+    leverage: int = 0
+    """0: not said."""
+    venue_ns: int = 0
+
+
+class AccountConfigEvent(Struct, frozen=True, kw_only=True):
+    symbol: str = ""
+    leverage: int = 0
+    multi_assets: bool | None = None
+    hedge: bool | None = None
+    venue_ns: int = 0
+
+
+class MarginCallEvent(Struct, frozen=True, kw_only=True):
+    symbol: str
+    position_side: PositionSide
+    qty_e: int
+    mark_e: int
+    unrealised_e: int
+    maintenance_e: int
+    isolated: bool = False
+    wallet_e: int | None = None
+    venue_ns: int = 0
+
+
+class StreamExpired(Struct, frozen=True):
+    """The private stream's key ended: the connection stays open and says nothing any more."""
+
+    venue_ns: int = 0
+
+
+class UnknownUserEvent(Struct, frozen=True):
+    """A well-formed private event this version does not know."""
+
+    kind: str
+
+
+UserEvent = (
+    OrderEvent
+    | BalanceEvent
+    | PositionEvent
+    | AccountConfigEvent
+    | MarginCallEvent
+    | StreamExpired
+    | UnknownUserEvent
+)
+
+
+# The venue
+
+
+class PrivateStream(Struct, frozen=True, kw_only=True):
+    """How a venue's private stream is opened, kept and read."""
+
+    start: Callable[[], Request]
+    """Create the key, or learn the one that exists."""
+    key: Callable[[bytes], str]
+    """The key in that answer; it is a secret: never logged. Raises ValueError."""
+    keep: Callable[[], Request] | None
+    """Extend the key's life."""
+    keep_every_ns: int
+    target: Callable[[str], str]
+    """Path and query of the WebSocket for this key."""
+    decode: Callable[[bytes, Scales], Sequence[UserEvent]]
+    """The events of one frame. Total: unknown fields and values never lose the known ones; raises
+    ValueError on what is not an event."""
+    echo_ns: int
+    """An accepted order must be told by the stream within this time, else the stream has a gap."""
+
+
+class Lookups(Struct, frozen=True, kw_only=True):
+    """What can be asked for reconciling: requests (unsigned) and how their answers are read.
+
+    Every decoder raises ValueError on what it cannot read."""
+
+    time: Callable[[], Request]
+    server_ns: Callable[[bytes], int]
+    order: Callable[[Intent], Request]
+    """One order by its ids (action QUERY)."""
+    order_event: Callable[[bytes, Scales], OrderEvent]
+    open_orders: Callable[[], Sequence[Request]]
+    """Normal and conditional ones."""
+    order_events: Callable[[bytes, Scales], Sequence[OrderEvent]]
+    """A list of orders, of either kind."""
+    fills: Callable[[Instrument, int, int], Request]
+    """Own fills of an instrument from a time on (Unix ns), at most so many."""
+    fill_events: Callable[[bytes, Scales], Sequence[OrderEvent]]
+    """As TRADE events of source QUERY, oldest first."""
+    positions: Callable[[], Request]
+    position_events: Callable[[bytes, Scales], Sequence[PositionEvent]]
+    balances: Callable[[], Request]
+    balance_events: Callable[[bytes], Sequence[BalanceEvent]]
+    config: Callable[[], Request]
+    config_event: Callable[[bytes], AccountConfigEvent]
+
+
+class Trading(Struct, frozen=True, kw_only=True):
+    """A venue, order side."""
+
+    transports: tuple[Transport, ...]
+    signer: Callable[[str, bytes, str], Signer]
+    """Public key, secret, kind of key ("hmac", "ed25519", "rsa"). Raises ValueError."""
+    key_kinds: tuple[str, ...]
+    encode: Callable[[Intent, Signer, int], Request]
+    """Intent, signer, the venue's time in ns: the complete signed request. The oracle of the
+    compiled encoder and the path of everything rare. Raises CannotEncode."""
+    sign: Callable[[Request, Signer, int], Request]
+    """Sign any request of `Lookups` or the stream's key, as its endpoint demands."""
+    encoder: Callable[..., Any] | None
+    """Makes the compiled encoder (``_speedups.orders_<name>``); None: every order goes through
+    ``encode``."""
+    judge: Callable[[Action, int, Mapping[str, str], bytes, Scales], OrderAnswer]
+    """What an answer proves."""
+    window_ns: int
+    """The venue executes a request until its timestamp plus this, by its own clock."""
+    pools: tuple[Pool, ...]
+    """Order pools, per account; beside the venue's own pools, which are per address."""
+    client_id: str
+    """Regular expression a client order id must match whole."""
+    stream: PrivateStream
+    lookups: Lookups
+    countdown: Callable[[Instrument, int], Request] | None = None
+    """Let the venue cancel everything of an instrument after so many ms unless renewed; None: the
+    venue cannot."""
