@@ -21,11 +21,14 @@ cdef class MarketReader:          # a strategy's view of the market segment and 
     cdef list listed              # Instrument by index
     cdef dict books               # index -> FullBook
     cdef bint has_books
+    cdef Event taken              # out of the ring, not handed out yet; None but while poll() works or after it raised
+    cdef bint missed              # records were lost just before it
     cdef uint64_t cursor          # the position last told to the daemon
     cdef int64_t checked_ns       # when the control socket was last looked at
     cdef public int64_t stalled_since_ns  # since when no copy of some cell could be had; 0: not now
     cpdef Event poll(self)
     cdef Event copy(self, const RecordHeader* record)
+    cdef Event settle(self)
     cdef void tell(self) noexcept
     cdef int idle(self) except -1
     cdef int glance(self) except -1
@@ -46,6 +49,7 @@ cdef class FullBook:              # one instrument's whole book, kept up to date
     cdef readonly uint64_t images # full books fetched so far
     cdef bint partial             # some parts of a split message were applied, its last one was not
     cdef bint based               # an image was loaded and nothing was missed since
+    cdef bint load(self) except -1
     cdef int apply(self, BookDelta delta) except -1
     cdef list _levels(self, bint bid, most, bint exact)
 

@@ -80,6 +80,7 @@ cdef class MarketReader:
         ring_start(&self.view)
         ring_skip(&self.view)
         self.listed = []
+        self.taken = None
         self.stalled_since_ns = 0
         self.checked_ns = coarse_ns()
         self.tell()
@@ -110,7 +111,10 @@ cdef class MarketReader:
         raise ValueError("the daemon is gone")
 
     def fetch_book(self, int index):
-        """(sequence, state, update_id, venue_ns, bids, asks) of a full book, None when there is none now."""
+        """(sequence, state, update_id, venue_ns, bids, asks) of a full book.
+
+        None when there is none now, or no daemon any more: what it wrote is read before that is said.
+        """
         return None
 
     # -- records
@@ -124,6 +128,8 @@ cdef class MarketReader:
         cdef Event event
         if unlikely(self.table == NULL or self.forks != self.fork_counter[0]):
             self.unusable()
+        if unlikely(self.taken is not None):
+            return self.settle()
         while True:
             record = ring_peek(&self.view)
             if record == NULL:
@@ -164,13 +170,31 @@ cdef class MarketReader:
             memcpy(event.body, record + 1, 64)
         if unlikely(not ring_take(&self.view, event.header.sequence, length)):
             return None
-        if unlikely(type == RECORD_INSTRUMENT_CHANGE):
-            self.relist(event.header.instrument)
-        event.instrument = self.listing(event.header.instrument)
-        if self.has_books:
-            if self.view.lost != lost:
-                self.refetch()
-            self.absorb(event)
+        if self.has_books or unlikely(type == RECORD_INSTRUMENT_CHANGE):
+            self.taken, self.missed = event, self.view.lost != lost
+            return self.settle()
+        if unlikely(event.header.instrument >= <uint64_t>len(self.listed)):
+            self.taken = event
+            return self.settle()
+        event.instrument = <Instrument>self.listed[event.header.instrument]
+        return event
+
+    cdef Event settle(self):
+        """``taken`` with its instrument, after the books had their part of it.
+
+        What raises here (the daemon does not answer) leaves the event to the next ``poll()``: it is out of the ring. The
+        books are not tried twice with it: one that could not be fetched is SYNCING until its next delta.
+        """
+        cdef Event event = self.taken
+        if event.instrument is None:
+            if event.header.type == RECORD_INSTRUMENT_CHANGE:
+                self.relist(event.header.instrument)
+            event.instrument = self.listing(event.header.instrument)
+            if self.has_books:
+                if self.missed:
+                    self.refetch()
+                self.absorb(event)
+        self.taken = None
         return event
 
     cdef void tell(self) noexcept:
@@ -259,6 +283,8 @@ cdef class MarketReader:
         """Ask for the doorbell; False when there is something to read, so that sleeping would be wrong."""
         if self.table == NULL or self.forks != self.fork_counter[0]:
             self.unusable()
+        if self.taken is not None:
+            return False
         store_relaxed(&self.up.sleeping, self.up.sleeping + 1)
         fence_seq_cst()
         if ring_peek(&self.view) == NULL:
@@ -285,6 +311,8 @@ cdef class MarketReader:
             self.unusable()
         if self.has_books:
             raise ValueError("books are kept up to date by poll(), not by poll_view()")
+        if self.taken is not None:
+            raise ValueError("poll() raised and has an event left: poll() once more before poll_view()")
         while True:
             record = ring_peek(&self.view)
             if record == NULL:
@@ -424,7 +452,7 @@ cdef class MarketReader:
         for book in self.books.values():
             book.based = False
         for book in self.books.values():
-            book.fetch()
+            book.load()
 
 
 @cython.final
@@ -454,6 +482,13 @@ cdef class FullBook:
 
     def fetch(self):
         """Ask the daemon for the whole book; False when it has no valid one now."""
+        cdef bint found = self.load()
+        if not found:
+            self.reader.check_alive()
+        return found
+
+    cdef bint load(self) except -1:
+        """``fetch`` inside ``poll()``, which finds out for itself whether the daemon lives."""
         cdef const unsigned char[::1] bids, asks
         cdef int status = BOOK_OK
         cdef int64_t tick_e = max(self.instrument.entry.tick_e, 1), centre_e
@@ -487,14 +522,14 @@ cdef class FullBook:
         cdef bint resync = delta.header.flags & FLAG_RESYNC != 0
         if not self.based:
             if not resync and not delta.header.flags & FLAG_MORE:
-                self.fetch()
+                self.load()
             return 0
         if not resync and not body.prev_id <= self.update_id < delta.header.update_id:
             if delta.header.update_id > self.update_id:
-                self.fetch()
+                self.load()
             return 0
         if book_apply(self.c, delta.levels, delta.bid_count, delta.ask_count) != BOOK_OK:
-            self.fetch()
+            self.load()
             return 0
         self.partial = delta.header.flags & FLAG_MORE != 0
         if not self.partial:
@@ -509,7 +544,7 @@ cdef class FullBook:
         if state in (STATE_LIVE, STATE_BEHIND) and (
             not self.based or reason == FRESH or (update_id > 0 and update_id != self.update_id)
         ):
-            self.fetch()
+            self.load()
 
     @property
     def counts(self):

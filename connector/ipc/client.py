@@ -278,7 +278,10 @@ class Session(MarketReader):
         return answer
 
     def fetch_book(self, index: int) -> tuple[int, int, int, int, bytes, bytes] | None:
-        answer, fds = self._ask({"request": "book", "instrument": index})
+        try:
+            answer, fds = self._exchange({"request": "book", "instrument": index})
+        except ConnectionError:
+            return None
         try:
             if not answer.get("ok"):
                 return None
@@ -291,6 +294,13 @@ class Session(MarketReader):
         return sequence, image.state, image.update_id, image.venue_ns, image.bids, image.asks
 
     def _ask(self, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        try:
+            return self._exchange(message)
+        except ConnectionError:
+            self.ended()
+
+    def _exchange(self, message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        """A question and its answer; ConnectionError when the daemon is gone."""
         self.touch()
         assert self._socket is not None
         self._requests += 1
@@ -303,8 +313,6 @@ class Session(MarketReader):
                     return answer, fds
                 for fd in fds:  # the answer to a question that was given up
                     os.close(fd)
-        except ConnectionError:
-            self.ended()
         except TimeoutError:
             raise Stalled("the daemon does not answer on its control socket") from None
 

@@ -138,6 +138,65 @@ def test_an_answer_that_comes_too_late_does_not_end_the_session(daemon: Daemon) 
         assert len(os.listdir("/proc/self/fd")) == before
 
 
+def drain(session: connector.Session) -> tuple[list[int], type[Exception] | None]:
+    """Sequences of what is there, and what ended it."""
+    found: list[int] = []
+    try:
+        while (event := session.poll()) is not None:
+            found.append(event.sequence)
+    except connector.ConnectorError as error:
+        return found, type(error)
+    return found, None
+
+
+def test_a_stopped_daemon_costs_no_event_that_was_taken(daemon: Daemon) -> None:
+    """A lap makes ``poll()`` fetch the book again, with an event of the ring in its hand."""
+    with connector.attach("keeper", daemon.folder, timeout=0.2) as session:
+        book = session.book(0)
+        last = daemon.do("trades", price_e=1, count=30_000)
+        daemon.process.send_signal(signal.SIGSTOP)
+        assert drain(session) == ([], connector.Stalled)
+        assert session.received == 1
+        assert book.state is connector.State.SYNCING
+        assert session.fall_asleep() is False
+        first, ended = drain(session)
+        assert ended is None
+        assert first == list(range(last - len(first) + 1, last + 1))
+        assert len(first) == session.received == 30_000 - session.lost
+        daemon.process.send_signal(signal.SIGCONT)
+        assert session.book(0) is book
+        assert book.valid
+
+
+def test_a_wait_after_a_stall_begins_with_the_event_that_was_taken(daemon: Daemon) -> None:
+    with connector.attach("keeper", daemon.folder, timeout=0.2) as session:
+        session.book(0)
+        daemon.do("trades", price_e=1, count=30_000)
+        daemon.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(connector.Stalled):
+            session.wait(1)
+        event = session.wait(0)
+        assert event is not None
+        assert event.sequence == 1 + 1 + session.lost  # the directory's record came before us
+
+
+def test_what_a_killed_daemon_wrote_is_read_though_books_cannot_be_fetched(daemon: Daemon) -> None:
+    with connector.attach("keeper", daemon.folder, timeout=0.2) as session:
+        session.book(0)
+        last = daemon.do("trades", price_e=1, count=30_000)
+        daemon.stop(signal.SIGKILL)
+        received = session.received
+        found, ended = drain(session)
+        while ended is None:
+            time.sleep(0.001)
+            more, ended = drain(session)
+            found += more
+        assert ended is connector.EpochChanged
+        assert found[-1] == last
+        assert found == list(range(found[0], last + 1))
+        assert received == 0
+
+
 @pytest.mark.parametrize("loop", ["closed by another task", "cancelled"])
 def test_a_stream_ends_cleanly(daemon: Daemon, loop: str) -> None:
     async def main() -> None:
