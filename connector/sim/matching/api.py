@@ -11,13 +11,13 @@ Orders that are handed out are the engine's own and go on changing; those in eve
 from collections.abc import Sequence
 from typing import Protocol
 
+from connector.sim.matching.events import Event
 from connector.sim.matching.rules import Rules
 from connector.sim.matching.types import (
     Amended,
     Amendment,
     Balance,
     Conditional,
-    Event,
     Fill,
     Income,
     MarginType,
