@@ -50,6 +50,9 @@ cdef enum Count:
     COUNT_TRADES_OLD = 43
     COUNT_MARK_PRICES_OLD = 44
     COUNT_SNAPSHOTS_UNREACHED = 45
+    COUNT_RESUBSCRIBES = 46
+    COUNT_REPLACEMENTS = 47
+    COUNT_HANDOVERS = 48
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -47,7 +47,7 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     int64_t bid_low_e, ask_high_e # the prices between which the book is known to be complete
     int64_t bbo_id
     int64_t mark_ns               # event time of the newest mark price
-    int64_t recv_ns[FEED_KINDS]   # of the last message of each kind
+    int64_t line_recv_ns[FEED_KINDS][MAX_LINES]   # of the last message of each kind on each line; 0: none
     int64_t line_last_id[MAX_LINES]   # depth, by line: the last `u` and `E` delivered
     int64_t line_venue_ns[MAX_LINES]
     int64_t line_bbo_id[MAX_LINES]    # best bid/ask, likewise

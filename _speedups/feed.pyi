@@ -46,7 +46,11 @@ class Feed:
         changed, for a move that ``MOVES`` does not list or a valid book without a base.
         """
     def last_recv_ns(self, kind: int) -> int:
-        """When the last message of a kind came, 0 before the first."""
+        """When the last message of a kind came on any line, 0 before the first."""
+    def line_recv_ns(self, kind: int, line: int) -> int:
+        """When the last message of a kind came on a line, 0 before the first."""
+    def line_heard(self, kind: int, line: int, recv_ns: int) -> None:
+        """Note a message that was not given to this feed; 0 forgets the line's last one."""
     @property
     def last_id(self) -> int:
         """The update id the book stands at."""

@@ -62,7 +62,7 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
         if update_id > feed.line_last_id[line]:
             feed.line_last_id[line] = update_id
             feed.line_venue_ns[line] = venue_ns
-        heard(feed, KIND_BOOK, recv_ns)
+        heard(feed, KIND_BOOK, line, recv_ns)
         add(&feed.stats.duplicates)
         count(feed.counters, COUNT_DUPLICATES)
         return VERDICT_OLD
@@ -72,7 +72,7 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
         return VERDICT_RARE
     feed.line_last_id[line] = update_id
     feed.line_venue_ns[line] = venue_ns
-    heard(feed, KIND_BOOK, recv_ns)
+    heard(feed, KIND_BOOK, line, recv_ns)
     touched = show_book(feed, record, body.transaction_ns, &touch)
     publish(
         feed, record, RECORD_BOOK_DELTA,
@@ -88,7 +88,7 @@ cdef int feed_bbo(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef uint16_t line = record.line
     if unlikely(line >= MAX_LINES):
         return VERDICT_RARE
-    heard(feed, KIND_BBO, record.recv_ns)
+    heard(feed, KIND_BBO, line, record.recv_ns)
     if unlikely(record.update_id <= feed.bbo_id):
         if record.update_id < feed.line_bbo_id[line] and record.venue_ns > feed.line_bbo_ns[line]:
             count(feed.counters, COUNT_VENUE_RESETS)
@@ -120,7 +120,7 @@ cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef IdWindow* window = &feed.aggregates if body.aggregate else &feed.trades
     if unlikely(record.line >= MAX_LINES):
         return VERDICT_RARE
-    heard(feed, KIND_TRADE, record.recv_ns)
+    heard(feed, KIND_TRADE, record.line, record.recv_ns)
     if unlikely(not id_is_new(feed, window, record.update_id, record.line, record.venue_ns)):
         add(&feed.stats.duplicates)
         count(feed.counters, COUNT_TRADES_OLD)
@@ -139,7 +139,9 @@ cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
 
 cdef int feed_mark_price(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef MarkPriceBody* body = <MarkPriceBody*>(record + 1)
-    heard(feed, KIND_MARK_PRICE, record.recv_ns)
+    if unlikely(record.line >= MAX_LINES):
+        return VERDICT_RARE
+    heard(feed, KIND_MARK_PRICE, record.line, record.recv_ns)
     if unlikely(record.venue_ns <= feed.mark_ns):
         add(&feed.stats.duplicates)
         count(feed.counters, COUNT_MARK_PRICES_OLD)
@@ -302,7 +304,18 @@ cdef class Feed:
             publish_touch(self.c, &touch, self.c.last_id, self.c.venue_ns, recv_ns, 0)
 
     def last_recv_ns(self, int kind):
-        return self.c.recv_ns[check_kind(kind)]
+        cdef int64_t last_ns = 0
+        cdef int line
+        check_kind(kind)
+        for line in range(MAX_LINES):
+            last_ns = max(last_ns, self.c.line_recv_ns[kind][line])
+        return last_ns
+
+    def line_recv_ns(self, int kind, int line):
+        return self.c.line_recv_ns[check_kind(kind)][check_line(line)]
+
+    def line_heard(self, int kind, int line, int64_t recv_ns):
+        self.c.line_recv_ns[check_kind(kind)][check_line(line)] = recv_ns
 
     @property
     def last_id(self):
@@ -351,7 +364,7 @@ cdef class Feed:
         levels = levels_of(event, &bids, &asks, &made)
         try:
             raise_status(book_apply(feed.book, levels, bids, asks))
-            heard(feed, KIND_BOOK, recv_ns)
+            heard(feed, KIND_BOOK, head.line, recv_ns)
             add(&feed.stats.fallbacks)
             touched = show_book(feed, &head, ids.transaction_ns, &touch)
             self.publish_levels(

@@ -40,8 +40,8 @@ cdef inline void publish(FeedC* feed, RecordHeader* record, uint16_t type, uint6
     histogram_add(feed.latency, record.publish_ns - record.recv_ns)
 
 
-cdef inline void heard(FeedC* feed, int kind, int64_t recv_ns) noexcept nogil:
-    feed.recv_ns[kind] = recv_ns
+cdef inline void heard(FeedC* feed, int kind, uint16_t line, int64_t recv_ns) noexcept nogil:
+    feed.line_recv_ns[kind][line] = recv_ns
     add(&feed.stats.frames)
     store_relaxed(&feed.stats.last_data_ns, <uint64_t>recv_ns)
 

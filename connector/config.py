@@ -101,6 +101,9 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One REST answer, from connecting to the last byte."""
     first_message_s: Positive = 60.0
     """A stream granted and silent for this long was misspelt or misrouted: venues grant those."""
+    connection_life_s: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    """Replace a connection before it is this old, for whatever stands between and cuts sooner than
+    the venue; 0: before the venue's own cut."""
     own: Struct | None = None
     """The venue's own section (``Venue.config``), taken from the same table."""
 

@@ -6,7 +6,7 @@ when a line comes and goes."""
 import logging
 import random
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from connector._speedups.bell import Bell
@@ -15,7 +15,8 @@ from connector.config import VenueSettings
 from connector.errors import NotSent
 from connector.market.feed import KIND, InstrumentFeed
 from connector.market.selection import Shard
-from connector.market.subscriptions import Action, Drop, Refused, Send, Session, Silent
+from connector.market.silence import Heard, Ladder, Step
+from connector.market.subscriptions import Action, Drop, Refused, Send, Session
 from connector.model.counters import Counter
 from connector.model.states import FeedKind
 from connector.protocol.backoff import Backoff
@@ -23,11 +24,16 @@ from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import Link
 from connector.transport.supervisor import Supervisor
 from connector.transport.websocket import WebSocket, connect
-from connector.venues.contract import Control, Route, Subscription, Venue
+from connector.venues.contract import Channel, Control, Route, Subscription, Venue
 
 log = logging.getLogger("connector.connections")
 
 SECOND_NS = 1_000_000_000
+STREAMS_A_TICK = 32
+"""Streams looked at in one tick of 50 ms: no callback may take longer than 200 us."""
+OVERLAP_NS = SECOND_NS
+"""Old and new connection run side by side at least this long: what is on its way on the slower one
+still counts."""
 LINES = 16
 """Line numbers of a feed (``MAX_LINES`` of the kernel)."""
 
@@ -44,7 +50,10 @@ class Owner(Protocol):
 
     def count(self, counter: Counter, amount: int = 1) -> None: ...
     def feed(self, symbol: str) -> InstrumentFeed: ...
-    def heard_ns(self, symbol: str, kind: FeedKind) -> int: ...
+    def heard_ns(self, symbol: str, kind: FeedKind, line: int | None = None) -> int: ...
+    def trading(self, symbol: str) -> bool: ...
+    def waits(self, symbol: str) -> bool: ...
+    def silent(self, symbol: str, now_ns: int) -> None: ...
     def rare(
         self, connection: "Connection", epoch: int, line: int, frame: bytes, recv_ns: int
     ) -> None: ...
@@ -84,6 +93,14 @@ class _Open:
         self.probed_ns = now_ns
         self.told: set[str] = set()
         self.serving = False
+        self.expects = True
+        """Whether any of its streams should be speaking now."""
+        self.data_ns = now_ns
+        """When it last brought data, as far as was looked."""
+        self.behind: list[Subscription] | None = None
+        """Of a replacement: streams that have not caught up with the connection in use; None: not
+        all are granted yet."""
+        self.replaced = False
 
 
 class Connection:
@@ -111,13 +128,16 @@ class Connection:
         self._listeners: dict[int, Listener] = {}
         self._open: dict[int, _Open] = {}
         self._refused: set[str] = set()
+        self._ladder = Ladder(int(owner.settings.first_message_s * SECOND_NS))
+        self._next = 0
+        self._expects = False
         paces = [row.quiet_ns for row in self._streams if row.quiet_ns]
         self._quiet_ns = min(paces, default=owner.venue.heartbeat.silence_ns)
         link = Link(
             Backoff(SECOND_NS // 2, 30 * SECOND_NS, uniform),
             owner.gate,
             uniform,
-            owner.venue.heartbeat.lifetime_ns,
+            int(owner.settings.connection_life_s * SECOND_NS) or owner.venue.heartbeat.lifetime_ns,
             # Two lines a route use every line number, so none is left for a replacement: the other
             # line carries the streams while this one is opened anew.
             overlap=owner.venue.lines * len(owner.venue.routes) * 2 <= LINES,
@@ -139,6 +159,7 @@ class Connection:
             "streams": len(self._streams),
             "granted": len(current.session.granted) if current is not None else 0,
             "opened": self.supervisor.link.opened,
+            "silent": self._ladder.silent,
         }
 
     # What the supervisor tells
@@ -168,8 +189,7 @@ class Connection:
         line, number = self._taken[epoch], next(self._numbers)
         venue = owner.venue
         wanted = [row for row in self._streams if row.stream not in self._refused]
-        first_ns = int(owner.settings.first_message_s * SECOND_NS)
-        session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits, first_ns)
+        session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits)
         found = self._open[epoch] = _Open(line, number, connection, session, now_ns)
         for symbol, channels in self._feeds.items():
             owner.feed(symbol).on_line_up(line, number, now_ns, channels)
@@ -178,17 +198,19 @@ class Connection:
             "connected",
             extra={"link": self.supervisor.name, "line": line, "streams": len(wanted)},
         )
-        self._perform(epoch, found, session.on_timer(now_ns, {}))
+        self._perform(epoch, found, session.on_timer(now_ns))
 
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         found = self._open.pop(epoch, None)  # none: its opening failed half-way
         self._forget(epoch)
-        self._owner.count(Counter.DISCONNECTS)
+        replaced = found is not None and found.replaced
+        self._owner.count(Counter.HANDOVERS if replaced else Counter.DISCONNECTS)
         if found is not None:
             for symbol in self._feeds:
                 self._owner.feed(symbol).on_line_down(found.line, now_ns)
         self._owner.touched()
-        log.warning("disconnected: %s", why, extra={"link": self.supervisor.name})
+        level = logging.INFO if replaced else logging.WARNING
+        log.log(level, "disconnected: %s", why, extra={"link": self.supervisor.name})
 
     def failed(self, epoch: int, why: str, now_ns: int) -> None:
         self._owner.count(Counter.CONNECT_ERRORS)
@@ -205,25 +227,84 @@ class Connection:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         for epoch, found in list(self._open.items()):
-            heard = self._heard(found)
-            self._perform(epoch, found, found.session.on_timer(now_ns, heard))
+            self._perform(epoch, found, found.session.on_timer(now_ns))
             self._watch(epoch, found, now_ns)
+            current = self._open.get(self.supervisor.link.epoch)
+            if current is None or current is found:
+                self._look(epoch, found, now_ns)
+            else:
+                self._catch_up(epoch, found, current, now_ns)
 
-    def renew(self, symbol: str, kind: FeedKind, now_ns: int) -> None:
-        """A stream of ``symbol`` is silent though its connection is not: ask for it anew."""
-        for epoch, found in list(self._open.items()):
-            names = [
-                row.stream
-                for row in self._streams
-                if row.instrument == symbol and KIND[row.channel] is kind
-            ]
-            if names and self._last_ns(epoch) > now_ns - self._quiet_ns:
-                self._perform(epoch, found, found.session.renew(names, now_ns))
+    def _look(self, epoch: int, found: _Open, now_ns: int) -> None:
+        """Judge the next streams of the connection in use."""
+        renew = []
+        for _ in range(min(STREAMS_A_TICK, len(self._streams))):
+            row = self._streams[self._next]
+            self._next = (self._next + 1) % len(self._streams)
+            if self._judge(found, row, now_ns):
+                renew.append(row.stream)
+            if not self._next:
+                found.expects, self._expects = self._expects, False
+        if renew:
+            self._perform(epoch, found, found.session.renew(renew, now_ns))
+
+    def _judge(self, found: _Open, row: Subscription, now_ns: int) -> bool:
+        """Look at one stream; whether it is to be asked for anew."""
+        owner, kind = self._owner, KIND[row.channel]
+        data_ns = owner.heard_ns(row.instrument, kind, found.line)
+        found.data_ns = max(found.data_ns, data_ns)
+        expected = not row.sparse and row.quiet_ns > 0 and owner.trading(row.instrument)
+        self._expects |= expected
+        granted_ns = found.session.granted.get(row.stream)
+        heard = Heard(row.quiet_ns, expected, granted_ns, data_ns, found.data_ns)
+        step = self._ladder.look(row.stream, heard, now_ns)
+        if step is Step.NONE:
+            return False
+        told = {"link": self.supervisor.name, "stream": row.stream}
+        if step is Step.BACK:
+            log.info("speaks again", extra=told)
+            owner.granted(row)
+            return False
+        owner.silent(row.instrument, now_ns)  # who reads it knows before anything is tried
+        asked = self._ladder.asked(row.stream)
+        if step is Step.REPLACE:
+            log.warning("silent, replacing its connection", extra={**told, "asked": asked})
+            owner.count(Counter.REPLACEMENTS)
+            self.supervisor.replace()
+            return False
+        log.warning("silent, asking for it anew", extra={**told, "asked": asked})
+        owner.count(Counter.RESUBSCRIBES)
+        if asked == 2 and not owner.heard_ns(row.instrument, kind):
+            owner.count(Counter.SUBSCRIBE_ERRORS)
+            owner.refused(row, "granted by the venue, but nothing ever came")
+        return True
+
+    def _catch_up(self, epoch: int, found: _Open, current: _Open, now_ns: int) -> None:
+        """A replacement takes over when it has brought whatever the connection in use brings."""
+        if found.serving or not found.session.settled:
+            return
+        granted = found.session.granted
+        if found.behind is None:
+            found.behind = [row for row in self._streams if row.stream in granted]
+        head, tail = found.behind[:STREAMS_A_TICK], found.behind[STREAMS_A_TICK:]
+        owner, late = self._owner, []
+        for row in head:
+            granted_ns, kind = granted.get(row.stream, now_ns), KIND[row.channel]
+            old_ns = owner.heard_ns(row.instrument, kind, current.line)
+            caught = old_ns <= granted_ns or owner.heard_ns(row.instrument, kind, found.line)
+            if row.channel is Channel.DEPTH and owner.waits(row.instrument):
+                caught = False  # what it began with may follow something only the old one brings
+            if not caught or now_ns - granted_ns < OVERLAP_NS:
+                late.append(row)
+        found.behind = tail + late
+        if not found.behind:
+            found.serving = current.replaced = True
+            self.supervisor.serving(epoch)
 
     def _watch(self, epoch: int, found: _Open, now_ns: int) -> None:
         """Silence is judged by data frames alone: a ping answers only whether the peer is there."""
         silent_ns = now_ns - max(self._last_ns(epoch), found.since_ns)
-        if silent_ns > self._owner.venue.heartbeat.silence_ns:
+        if silent_ns > self._owner.venue.heartbeat.silence_ns and found.expects:
             seconds = silent_ns / SECOND_NS
             self.supervisor.drop(epoch, f"no data for {seconds:.0f} s")
         elif silent_ns > self._quiet_ns and now_ns - found.probed_ns > self._quiet_ns:
@@ -233,14 +314,6 @@ class Connection:
     def _last_ns(self, epoch: int) -> int:
         listener = self._listeners.get(epoch)
         return listener.last_frame_ns if listener is not None else 0
-
-    def _heard(self, found: _Open) -> Mapping[str, int]:
-        """When data of each stream that is still awaited last came."""
-        heard: dict[str, int] = {}
-        for name in found.session.awaited:
-            row = found.session.wanted[name]
-            heard[name] = self._owner.heard_ns(row.instrument, KIND[row.channel])
-        return heard
 
     def _perform(self, epoch: int, found: _Open, actions: list[Action]) -> None:
         owner = self._owner
@@ -254,14 +327,12 @@ class Connection:
                 self._refused.add(action.subscription.stream)
                 owner.count(Counter.SUBSCRIBE_ERRORS)
                 owner.refused(action.subscription, action.why)
-            elif isinstance(action, Silent):
-                owner.count(Counter.SUBSCRIBE_ERRORS)
-                owner.refused(action.subscription, "granted by the venue, but nothing ever came")
         if len(found.session.granted) > len(found.told):
             for name in found.session.granted.keys() - found.told:
                 found.told.add(name)
                 owner.granted(found.session.wanted[name])
-        if not found.serving and found.session.settled:
+        in_use = self._open.get(self.supervisor.link.epoch)
+        if not found.serving and found.session.settled and in_use in (None, found):
             found.serving = True
             self.supervisor.serving(epoch)
 

@@ -24,7 +24,7 @@ from connector.market.feed import KIND, Base, InstrumentFeed
 from connector.market.selection import Chosen, Selection, Wish, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, Status
 from connector.model.states import VALID, FeedKind, State
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
@@ -162,12 +162,14 @@ class MarketService:
         symbol = live.chosen.instrument.symbol
         if live.kernel.crossed and live.kernel.state(FeedKind.BOOK) in VALID:
             log.error("crossed book, fetching it anew", extra={"symbol": symbol})
-        for kind in live.feed.on_timer(now_ns):
-            log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
-            for connection in self._connections:
-                connection.renew(symbol, kind, now_ns)
+        self._quiet(live, now_ns)
         if live.kernel.edge_near:
             live.kernel.recentre()
+
+    def _quiet(self, live: "_Live", now_ns: int) -> None:
+        symbol = live.chosen.instrument.symbol
+        for kind in live.feed.on_timer(now_ns):
+            log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
 
     def ready(self) -> None:
         """The daemon is READY: from now on snapshots leave the budget to others."""
@@ -225,10 +227,22 @@ class MarketService:
     def feed(self, symbol: str) -> InstrumentFeed:
         return self._live[symbol].feed
 
-    def heard_ns(self, symbol: str, kind: FeedKind) -> int:
-        live = self._live[symbol]
-        heard_ns = live.kernel.last_recv_ns(kind)
-        return max(heard_ns, live.feed.depth_ns) if kind is FeedKind.BOOK else heard_ns
+    def heard_ns(self, symbol: str, kind: FeedKind, line: int | None = None) -> int:
+        """When data of a stream last came on a line, or on any; 0: never."""
+        kernel = self._live[symbol].kernel
+        return kernel.last_recv_ns(kind) if line is None else kernel.line_recv_ns(kind, line)
+
+    def trading(self, symbol: str) -> bool:
+        """Whether the instrument trades, as far as the venue told: its streams should speak."""
+        return self._live[symbol].chosen.instrument.status is Status.TRADING
+
+    def waits(self, symbol: str) -> bool:
+        """Whether the book waits for a message that one of its lines has not brought yet."""
+        return State(self._live[symbol].kernel.state(FeedKind.BOOK)) is State.BEHIND
+
+    def silent(self, symbol: str, now_ns: int) -> None:
+        """A stream of the instrument is silent: say so before anything is tried."""
+        self._quiet(self._live[symbol], now_ns)
 
     def touched(self) -> None:
         self.bell.touch()

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Protocol
 
 from connector.market.book_sync import MOST_AHEAD, Ahead, Step, Waiting, first, follow, went_back
+from connector.market.snapshots import SnapshotBackoff
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT
 from connector.model.states import VALID, FeedKind, Reason, State
@@ -23,11 +24,8 @@ from connector.venues.contract import (
 )
 
 SECOND_NS = 1_000_000_000
-SHORTEST_BACKOFF_NS = SECOND_NS
-LONGEST_BACKOFF_NS = 60 * SECOND_NS
-STEADY_NS = 60 * SECOND_NS
 UNREACHED_NS = 10 * SECOND_NS
-"""A book that was valid for this long starts again with the shortest backoff."""
+"""A snapshot whose id the stream has not come to by then is given up."""
 BUFFER_MOST = 4096
 
 KIND = {
@@ -78,6 +76,7 @@ class Kernel(Protocol):
     def trade(self, event: Trade, line: int, recv_ns: int) -> int: ...
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int: ...
     def last_recv_ns(self, kind: int) -> int: ...
+    def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
     @property
     def crossed(self) -> bool: ...
 
@@ -116,7 +115,6 @@ class InstrumentFeed:
             if row.quiet_ns
         ]
         self._count = count
-        self._random = Random(seed)
         self._buffer_most = buffer_most
         self._on_applied = on_applied
         depth = self._subscriptions.get(Channel.DEPTH)
@@ -124,7 +122,8 @@ class InstrumentFeed:
         self._lines: dict[int, frozenset[Channel]] = {}
         self._served: frozenset[FeedKind] = frozenset()
         """The kinds that are subscribed and have a connection."""
-        self._heard_ns: dict[FeedKind, int] = {}
+        self._served_ns: dict[FeedKind, int] = {}
+        """Since when a kind is served; silence counts from there."""
         self._silent: set[FeedKind] = set()
         self._buffer: list[Held] = []
         self._staged: Base | None = None
@@ -133,15 +132,11 @@ class InstrumentFeed:
         self._had_base = False
         self._reset_ns = ABSENT
         self._asked = False
-        self._attempt = 0
-        self._not_before_ns = 0
-        self._live_since_ns = 0
+        self._backoff = SnapshotBackoff(Random(seed).randrange)
         self._staged_ns = 0
         self.epoch = 0
         """Of the connection that a snapshot asked for now belongs to."""
         self.snapshot_due_ns: int | None = None
-        self.depth_ns = 0
-        """When a depth message last came here; what waits for a base never reaches the kernel."""
 
     # Connections
 
@@ -155,14 +150,14 @@ class InstrumentFeed:
         """A connection that serves ``channels`` is open and subscribed; ``epoch`` is its number."""
         served = self._serve(line, channels)
         self._kernel.line_seen(line, 0, 0)
+        for kind in FeedKind:
+            self._kernel.line_heard(kind, line, 0)
         if Channel.DEPTH in channels and FeedKind.BOOK not in served:
             self.epoch = epoch
             self._asked = False
-            # A lost connection is no fault of the symbol's: its backoff starts anew.
-            self._attempt = 0
-            self._not_before_ns = min(self._not_before_ns, now_ns + SHORTEST_BACKOFF_NS)
+            self._backoff.connected(now_ns)
         for kind in self._served - served:
-            self._heard_ns[kind] = now_ns
+            self._served_ns[kind] = now_ns
             if self._state(kind) is State.DOWN:
                 self._move(kind, State.SYNCING, Reason.CONNECTED, now_ns)
 
@@ -220,7 +215,6 @@ class InstrumentFeed:
             self._kernel.trade(event, line, recv_ns)
         else:
             self._kernel.mark_price(event, line, recv_ns)
-        self._heard_ns[kind] = recv_ns
         if self._state(kind) in (State.SYNCING, State.STALE):
             self._move(kind, State.LIVE, Reason.DATA, recv_ns)
 
@@ -229,7 +223,8 @@ class InstrumentFeed:
         if line not in self._lines:
             return
         held = Held(event.prev_id, event.last_id, event, line, recv_ns)
-        self._heard_ns[FeedKind.BOOK] = self.depth_ns = held.recv_ns
+        # What waits for a base, or for another message, never reaches the kernel's own count.
+        self._kernel.line_heard(FeedKind.BOOK, line, recv_ns)
         line_id = self._kernel.line_last_id(held.line)
         line_ns = self._kernel.line_venue_ns(held.line)
         if went_back(line_id, line_ns, event.last_id, event.venue_ns):
@@ -247,7 +242,9 @@ class InstrumentFeed:
         step = follow(self._kernel.last_id, held.prev_id, held.last_id)
         if step is Step.OLD:
             self._count(Counter.DUPLICATES)
-            if self._state(FeedKind.BOOK) is State.STALE:
+            if len(self._ahead):
+                self._settle(held.recv_ns)  # patience ends at any message
+            elif self._state(FeedKind.BOOK) is State.STALE:
                 self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, held.recv_ns)
             return
         if step is Step.AHEAD:
@@ -274,7 +271,7 @@ class InstrumentFeed:
             if state is State.BEHIND:
                 self._move(FeedKind.BOOK, State.LIVE, Reason.CAUGHT_UP, now_ns)
             elif state in (State.SYNCING, State.STALE):
-                self._live(Reason.DATA, now_ns)
+                self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, now_ns)
         elif state in (State.LIVE, State.STALE):
             if state is State.STALE:
                 self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, now_ns)
@@ -318,8 +315,6 @@ class InstrumentFeed:
         self._chained = False
         self._count(Counter.GAPS)
         self._buffer = self._ahead.take()
-        if now_ns - self._live_since_ns >= STEADY_NS:
-            self._attempt = 0
         spare, self._staged, self._spare = self._spare, None, None
         if spare is not None and spare.last_id > self._kernel.last_id and self._buffer:
             self._staged = spare
@@ -350,15 +345,13 @@ class InstrumentFeed:
         """Ask for a snapshot when one is wanted: only with a message in the buffer, so that the
         snapshot cannot be older than everything that follows."""
         wanted = self._buffer and self._staged is None and not self._asked and not self._chained
-        self.snapshot_due_ns = max(now_ns, self._not_before_ns) if wanted else None
+        self.snapshot_due_ns = max(now_ns, self._backoff.not_before_ns) if wanted else None
 
     def on_snapshot_asked(self, now_ns: int) -> None:
         """A snapshot was asked for; the next one waits longer, 1 to 60 s with jitter."""
         self._asked = True
         self.snapshot_due_ns = None
-        delay_ns = min(SHORTEST_BACKOFF_NS << min(self._attempt, 6), LONGEST_BACKOFF_NS)
-        self._attempt += 1
-        self._not_before_ns = now_ns + delay_ns // 2 + self._random.randrange(delay_ns // 2 + 1)
+        self._backoff.asked(now_ns)
 
     def on_snapshot_failed(self, epoch: int, now_ns: int, *, retryable: bool = True) -> None:
         """No snapshot came of it; what cannot help to repeat is repeated once a minute only."""
@@ -367,7 +360,7 @@ class InstrumentFeed:
             return
         self._asked = False
         if not retryable:
-            self._not_before_ns = now_ns + LONGEST_BACKOFF_NS
+            self._backoff.refused(now_ns)
         self._plan(now_ns)
 
     def on_snapshot(self, snapshot: Base, epoch: int, now_ns: int) -> None:
@@ -448,7 +441,9 @@ class InstrumentFeed:
         self.snapshot_due_ns = None
         if self._had_base:
             self._count(Counter.RESYNCS)
-        self._live(Reason.HEALED if self._had_base else Reason.FRESH, now_ns)
+        self._move(
+            FeedKind.BOOK, State.LIVE, Reason.HEALED if self._had_base else Reason.FRESH, now_ns
+        )
         self._had_base = True
         if self._on_applied is not None:
             # Whoever counts messages sees the book after each of them.
@@ -456,10 +451,6 @@ class InstrumentFeed:
             for row in chain[1:]:
                 self._apply(row)
         self._settle(now_ns)
-
-    def _live(self, reason: Reason, now_ns: int) -> None:
-        self._live_since_ns = now_ns
-        self._move(FeedKind.BOOK, State.LIVE, reason, now_ns)
 
     # Time
 
@@ -496,13 +487,17 @@ class InstrumentFeed:
         return silent
 
     def _last_heard_ns(self, kind: FeedKind) -> int:
-        """When the last message of a kind came, or its connection; on either path."""
-        return max(self._heard_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
+        """When the last message of a kind came on any line, or its first connection."""
+        return max(self._served_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
 
     def _state(self, kind: FeedKind) -> State:
         return State(self._kernel.state(kind))
 
     def _move(self, kind: FeedKind, state: State, reason: Reason, now_ns: int) -> None:
         # The kernel moves the best bid/ask along with the book while nothing else feeds it.
-        if self._state(kind) is not state:
-            self._kernel.set_state(kind, state, reason, now_ns)
+        was = self._state(kind)
+        if was is state:
+            return
+        self._kernel.set_state(kind, state, reason, now_ns)
+        if kind is FeedKind.BOOK and (was in VALID) != (state in VALID):
+            (self._backoff.valid if state in VALID else self._backoff.invalid)(now_ns)

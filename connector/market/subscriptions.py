@@ -1,11 +1,11 @@
-"""One WebSocket connection's control dialogue: what was asked, what was granted, what stays silent.
+"""One WebSocket connection's control dialogue: what was asked and what was granted.
 
 Pure: events and ``now_ns`` in, actions out. A session belongs to one connection and dies with it;
 the next connection starts a new one from the desired set, so nothing is ever replayed from a queue.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -33,20 +33,13 @@ class Refused(Struct, frozen=True):
     why: str
 
 
-class Silent(Struct, frozen=True):
-    """Acknowledged but never served within the deadline: misspelt, misrouted or dead at the
-    venue."""
-
-    subscription: Subscription
-
-
 class Drop(Struct, frozen=True):
     """Close the connection and open another."""
 
     why: str
 
 
-Action = Send | Refused | Silent | Drop
+Action = Send | Refused | Drop
 
 
 class _Batch(Struct):
@@ -60,8 +53,8 @@ class Session:
     ``subscribe`` and ``unsubscribe`` are the venue's encoders. ``desired`` is the set this
     connection carries; each stream is asked for once, in batches of ``limits.streams_per_message``,
     never more messages in any window than ``limits.messages``. A refused batch is asked again one
-    by one, so one bad name costs only itself. A stream that is acknowledged and stays silent is
-    asked for once more, then given up."""
+    by one, so one bad name costs only itself. Whether a granted stream speaks is judged elsewhere
+    (``silence.Ladder``), which has it asked for anew by ``renew``."""
 
     def __init__(
         self,
@@ -69,13 +62,11 @@ class Session:
         subscribe: Callable[[Sequence[str], int], bytes],
         unsubscribe: Callable[[Sequence[str], int], bytes],
         limits: Limits,
-        first_message_ns: int,
     ) -> None:
         if len(desired) > limits.streams:
             raise ValueError(f"{len(desired)} streams on a connection that takes {limits.streams}")
         self._subscribe, self._unsubscribe = subscribe, unsubscribe
         self._limits = limits
-        self._first_message_ns = first_message_ns
         self._queue: deque[tuple[bool, list[Subscription]]] = deque()
         self._window = RollingWindow(max(1, limits.messages - RESERVED_MESSAGES), limits.window_ns)
         self._pending: dict[int, _Batch] = {}
@@ -83,9 +74,6 @@ class Session:
         self.wanted: dict[str, Subscription] = {one.stream: one for one in desired}
         self.granted: dict[str, int] = {}
         """Stream name -> when it was acknowledged."""
-        self._awaited: dict[str, int] = {}
-        self._asked: dict[str, int] = {}
-        self._retried: set[str] = set()
         for batch in _batches(list(self.wanted.values()), limits.streams_per_message):
             self._queue.append((True, batch))
 
@@ -94,20 +82,14 @@ class Session:
         """Every control message was sent and answered."""
         return not self._queue and not self._pending
 
-    @property
-    def awaited(self) -> list[str]:
-        """Streams that were granted and have brought nothing yet."""
-        return list(self._awaited)
-
     def renew(self, names: Iterable[str], now_ns: int) -> list[Action]:
-        """Ask anew for streams that were served and fell silent while the connection is alive."""
-        for name in names:
-            if name in self.granted and name not in self._awaited:
-                self._retried.add(name)
-                del self.granted[name]
-                self._queue.append((False, [self.wanted[name]]))
-                self._queue.append((True, [self.wanted[name]]))
-        return self.on_timer(now_ns, {})
+        """Ask anew for streams that were granted and are silent; to ask for a stream that the venue
+        believes it serves would change nothing, so it is told to stop first."""
+        again = [self.wanted[name] for name in names if self.granted.pop(name, None) is not None]
+        for batch in _batches(again, self._limits.streams_per_message):
+            self._queue.append((False, batch))
+            self._queue.append((True, batch))
+        return self.on_timer(now_ns)
 
     def add(self, subscriptions: Iterable[Subscription], now_ns: int) -> list[Action]:
         """Also carry these."""
@@ -118,7 +100,7 @@ class Session:
             self.wanted[one.stream] = one
         for batch in _batches(fresh, self._limits.streams_per_message):
             self._queue.append((True, batch))
-        return self.on_timer(now_ns, {})
+        return self.on_timer(now_ns)
 
     def on_control(self, control: Control, now_ns: int) -> list[Action]:
         """A control answer arrived."""
@@ -134,52 +116,29 @@ class Session:
         if control.ok:
             for one in batch.streams:
                 self.granted[one.stream] = now_ns
-                if one.quiet_ns:  # a stream that may be silent for hours is taken at its word
-                    self._awaited[one.stream] = now_ns
-            return self.on_timer(now_ns, {})
+            return self.on_timer(now_ns)
         if len(batch.streams) == 1:
-            return [self._refuse(batch.streams[0], control.message), *self.on_timer(now_ns, {})]
+            return [self._refuse(batch.streams[0], control.message), *self.on_timer(now_ns)]
         self._queue.extend((True, [one]) for one in batch.streams)
-        return self.on_timer(now_ns, {})
+        return self.on_timer(now_ns)
 
-    def on_timer(self, now_ns: int, heard: Mapping[str, int]) -> list[Action]:
-        """Time passed; ``heard`` gives, by stream name, when this connection last brought data of
-        it."""
+    def on_timer(self, now_ns: int) -> list[Action]:
+        """Time passed."""
         for request_id, batch in self._pending.items():
             if now_ns - batch.sent_ns >= ACK_NS:
                 return [Drop(f"control message {request_id} was never answered")]
-        actions: list[Action] = []
-        for name, granted_ns in list(self._awaited.items()):
-            if heard.get(name, -1) >= self._asked[name]:
-                del self._awaited[name]
-            elif now_ns - granted_ns >= self._first_message_ns:
-                actions += self._unserved(self.wanted[name])
-        actions += self._release(now_ns)
-        return actions
+        return self._release(now_ns)
 
     def next_ns(self, now_ns: int) -> int:
         """When ``on_timer`` has something to do at the latest."""
         due = [batch.sent_ns + ACK_NS for batch in self._pending.values()]
-        due += [granted_ns + self._first_message_ns for granted_ns in self._awaited.values()]
         if self._queue:
             due.append(self._window.admit_ns(now_ns))
         return min(due, default=now_ns + ACK_NS)
 
-    def _unserved(self, subscription: Subscription) -> list[Action]:
-        name = subscription.stream
-        del self.granted[name], self._awaited[name]
-        if name in self._retried:
-            del self.wanted[name]
-            return [Silent(subscription)]
-        self._retried.add(name)
-        self._queue.append((False, [subscription]))
-        self._queue.append((True, [subscription]))
-        return []
-
     def _refuse(self, subscription: Subscription, why: str) -> Refused:
         self.wanted.pop(subscription.stream, None)
         self.granted.pop(subscription.stream, None)
-        self._awaited.pop(subscription.stream, None)
         return Refused(subscription, why)
 
     def _release(self, now_ns: int) -> list[Action]:
@@ -191,7 +150,6 @@ class Session:
             self._request_id += 1
             if wanted:
                 self._pending[self._request_id] = _Batch(batch, now_ns)
-                self._asked.update(dict.fromkeys(names, now_ns))
                 actions.append(Send(self._subscribe(names, self._request_id)))
             else:
                 actions.append(Send(self._unsubscribe(names, self._request_id)))

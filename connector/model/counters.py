@@ -57,6 +57,9 @@ class Counter(Enum):
         45,
         "snapshots dropped: the stream did not come to their id in ten seconds",
     )
+    RESUBSCRIBES = 46, "silent streams asked for anew"
+    REPLACEMENTS = 47, "connections replaced because a stream stayed silent"
+    HANDOVERS = 48, "connections closed after another one had taken over"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -177,6 +177,8 @@ class Subscription(Struct, frozen=True):
     margin)."""
     period_ns: int = 0
     """The venue sends at most one message in each period of this length; 0: as they happen."""
+    sparse: bool = False
+    """It may say nothing for hours though nothing is wrong: silence is no reason to ask anew."""
 
 
 class Listing(Struct, frozen=True):

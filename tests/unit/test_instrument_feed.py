@@ -1,106 +1,16 @@
 """One instrument's life against the real kernel: connections, snapshots, gaps, silence, time."""
 
-from collections import Counter as Tally
 from itertools import product
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from connector._speedups.codec_binance_usdm import BinanceUsdmCodec
-from connector._speedups.feed import Feed
-from connector._speedups.segment import Segment
 from connector.market.book_sync import Step, follow
-from connector.market.feed import BUFFER_MOST, LONGEST_BACKOFF_NS, InstrumentFeed
-from connector.model.counters import Counter
-from connector.model.instrument import ABSENT, Instrument
+from connector.market.feed import BUFFER_MOST
+from connector.market.snapshots import LONGEST_NS
+from connector.model.instrument import ABSENT
 from connector.model.states import FeedKind, State
-from connector.venues.contract import Bbo, Channel, Depth, MarkPrice, Snapshot, Subscription
-
-MS = 1_000_000
-S = 1_000_000_000
-BOOK = FeedKind.BOOK
-SYMBOL = "BTCUSDT"
-RING = 1 << 20
-INSTRUMENT = Instrument(
-    symbol=SYMBOL,
-    exchange="BinanceU",
-    price_exponent=2,
-    qty_exponent=0,
-    price_digits=2,
-    qty_digits=0,
-    tick_e=1,
-    step_e=1,
-)
-
-
-class Rig:
-    """An instrument on a real kernel, with a clock of its own."""
-
-    def __init__(self, *, period_ns: int = 0, quiet_ns: int = S, **options: Any) -> None:
-        self.segment = Segment.create(RING)
-        self.kernel = Feed(self.segment, self.segment.add_instrument(INSTRUMENT), INSTRUMENT)
-        self.codec = BinanceUsdmCodec(self.segment)
-        self.codec.add(SYMBOL, self.kernel)
-        self.counts: Tally[str] = Tally()
-        self.now = 1_000 * S
-        self.feed = InstrumentFeed(
-            self.kernel,
-            [
-                Subscription(SYMBOL, Channel.DEPTH, "", quiet_ns, period_ns),
-                Subscription(SYMBOL, Channel.BBO, "", quiet_ns),
-                Subscription(SYMBOL, Channel.MARK_PRICE, "", 0),
-            ],
-            count=self._count,
-            **options,
-        )
-
-    def _count(self, counter: Counter) -> None:
-        self.counts[counter.name] += 1
-
-    @property
-    def state(self) -> State:
-        return State(self.kernel.state(BOOK))
-
-    def up(self, line: int = 0, epoch: int = 1) -> None:
-        self.feed.on_line_up(line, epoch, self.now)
-
-    def event(self, prev_id: int, last_id: int, line: int = 0, venue_ms: int | None = None) -> None:
-        """A message that sets the quantity at price ``last_id`` % 50 to ``last_id``."""
-        self.now += MS
-        made_ms = last_id if venue_ms is None else venue_ms
-        depth = Depth(
-            SYMBOL, prev_id + 1, last_id, prev_id, made_ms * MS, made_ms * MS,
-            [100 + last_id % 50, last_id], [1000, 1],
-        )  # fmt: skip
-        self.feed.on_event(depth, line, self.now)
-
-    def snapshot(self, last_id: int, epoch: int | None = None) -> None:
-        self.now += MS
-        answer = Snapshot(last_id, last_id * MS, [99, 1], [1000, 1])
-        self.feed.on_snapshot(answer, self.feed.epoch if epoch is None else epoch, self.now)
-
-    def live(self, at: int = 100) -> "Rig":
-        """Up, synchronised, LIVE at ``at``."""
-        self.up()
-        self.event(at - 10, at)
-        self.feed.on_snapshot_asked(self.now)
-        self.snapshot(at - 5)
-        assert self.state is State.LIVE
-        assert self.kernel.last_id == at
-        return self
-
-    def frame(self, prev_id: int, last_id: int, line: int = 0) -> int:
-        """A message through the compiled codec: 0 handled, 1 left to the rare path."""
-        self.now += MS
-        return self.codec.decode(
-            b'{"e":"depthUpdate","E":%d,"T":%d,"s":"BTCUSDT","U":%d,"u":%d,"pu":%d,'
-            b'"b":[["1.50","7"]],"a":[]}' % (last_id, last_id, prev_id + 1, last_id, prev_id),
-            self.now,
-            line,
-        )
-
+from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot
+from tests.reference.feed_rig import BOOK, MS, SYMBOL, Rig, S
 
 ORDERINGS = [pair for pair in product((98, 99, 100, 101, 102), repeat=2) if pair[0] <= pair[1]]
 
@@ -242,12 +152,12 @@ def test_failed_snapshots_back_off_with_jitter_up_to_a_minute():
             rig.feed.on_snapshot_failed(rig.feed.epoch, rig.now)
             assert rig.feed.snapshot_due_ns is not None
             wait_ns = rig.feed.snapshot_due_ns - rig.now
-            most_ns = min(S << attempt, LONGEST_BACKOFF_NS)
+            most_ns = min(S << attempt, LONGEST_NS)
             assert most_ns // 2 <= wait_ns <= most_ns
             waits.setdefault(attempt, []).append(wait_ns)
             rig.now = rig.feed.snapshot_due_ns
     for attempt, found in waits.items():
-        assert max(found) - min(found) > min(S << attempt, LONGEST_BACKOFF_NS) // 4, "jitter stays"
+        assert max(found) - min(found) > min(S << attempt, LONGEST_NS) // 4, "jitter stays"
 
 
 def test_a_refused_snapshot_is_asked_again_after_a_minute():
@@ -256,7 +166,7 @@ def test_a_refused_snapshot_is_asked_again_after_a_minute():
     rig.event(90, 100)
     rig.feed.on_snapshot_asked(rig.now)
     rig.feed.on_snapshot_failed(rig.feed.epoch, rig.now, retryable=False)
-    assert rig.feed.snapshot_due_ns == rig.now + LONGEST_BACKOFF_NS
+    assert rig.feed.snapshot_due_ns == rig.now + LONGEST_NS
 
 
 def test_the_buffer_is_bounded_and_its_overflow_starts_anew():
@@ -440,111 +350,59 @@ def test_a_crossed_book_is_given_up():
     assert (rig.state, rig.counts["GAPS"]) == (State.RESYNC, 1)
 
 
-# Two lines
+# How often snapshots are asked for
 
 
-def two_lines(**options: Any) -> Rig:
-    rig = Rig(**options).live(100)
+def failing(rig: Rig, valid_ns: int, *, stale: bool = False) -> int:
+    """Lose a message after the book was valid for so long; the wait of the next snapshot."""
+    last_id = rig.kernel.last_id
+    rig.now += valid_ns
+    if stale:
+        rig.feed.on_timer(rig.now)
+        assert rig.state is State.STALE
+        rig.now += 120 * S
+    rig.event(last_id + 5, last_id + 10)
+    assert rig.state is State.RESYNC
+    asked_ns = rig.now = max(rig.now, rig.feed.snapshot_due_ns or 0)
+    rig.feed.on_snapshot_asked(asked_ns)
+    rig.feed.on_snapshot_failed(rig.feed.epoch, asked_ns)
+    assert rig.feed.snapshot_due_ns is not None
+    wait_ns = rig.feed.snapshot_due_ns - asked_ns
+    rig.now = rig.feed.snapshot_due_ns
+    rig.feed.on_snapshot_asked(rig.now)
+    rig.snapshot(last_id + 7)
+    assert rig.state is State.LIVE
+    return wait_ns
+
+
+def test_only_a_steady_minute_shortens_the_snapshot_backoff():
+    rig = Rig(quiet_ns=90 * S).live(100)
+    waits = [failing(rig, 30 * S) for _ in range(4)]
+    for wait_ns, most_s in zip(waits, (2, 8, 32, 60), strict=True):
+        assert most_s * S // 2 <= wait_ns <= most_s * S
+    assert failing(rig, 60 * S + S) <= S, "valid for a minute"
+    assert failing(rig, 30 * S) > S
+
+
+def test_time_spent_stale_is_not_time_spent_valid():
+    rig = Rig(quiet_ns=15 * S).live(100)
+    assert failing(rig, 16 * S, stale=True) > S
+    assert failing(rig, 16 * S, stale=True) > 3 * S
+
+
+def test_another_line_is_no_new_connection_of_the_book():
+    rig = Rig(quiet_ns=90 * S).live(100)
+    assert failing(rig, 10 * S) > S // 2
     rig.up(line=1, epoch=2)
-    rig.event(90, 100, line=1)
-    assert rig.state is State.LIVE
-    return rig
-
-
-def test_two_lines_fill_each_others_holes():
-    rig = two_lines()
-    rig.event(110, 120, line=0)
-    assert (rig.state, rig.kernel.last_id) == (State.BEHIND, 100)
-    rig.event(100, 110, line=1)
-    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 120)
-    assert not rig.counts["GAPS"]
-
-
-def test_it_is_a_gap_when_both_lines_have_passed_it():
-    rig = two_lines()
-    rig.event(110, 120, line=0)
-    rig.event(110, 120, line=1)
-    assert (rig.state, rig.counts["GAPS"]) == (State.RESYNC, 1)
-
-
-@pytest.mark.parametrize(("period_ns", "patience_ns"), [(0, 50 * MS), (100 * MS, 200 * MS)])
-def test_it_is_a_gap_when_patience_ends(period_ns, patience_ns):
-    rig = two_lines(period_ns=period_ns)
-    rig.event(110, 120, line=0)
-    rig.feed.on_timer(rig.now + patience_ns - 1)
-    assert rig.state is State.BEHIND
-    rig.feed.on_timer(rig.now + patience_ns)
-    assert rig.state is State.RESYNC
-
-
-def test_it_is_a_gap_when_the_other_line_goes_down():
-    rig = two_lines()
-    rig.event(110, 120, line=0)
-    rig.feed.on_line_down(1, rig.now)
-    assert rig.state is State.RESYNC
-
-
-def test_losing_one_of_two_lines_loses_nothing():
-    rig = two_lines()
     rig.feed.on_line_down(0, rig.now)
-    assert rig.state is State.LIVE
-    rig.event(100, 110, line=1)
-    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 110)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_whatever_the_lines_do_a_valid_book_is_the_true_one(data):
-    """Two FIFO lines that drop, cut windows apart and reconnect; snapshots of any age."""
-    rig = Rig(ahead_most=4, buffer_most=12)
-    last_ids = [0] + [10 * n for n in range(1, 40)]
-
-    def truth(at: int) -> dict[int, int]:
-        book = {99: 1}
-        for last_id in last_ids[1:]:
-            if last_id <= at:
-                book[100 + last_id % 50] = last_id
-        return book
-
-    def depth(prev_id: int, last_id: int) -> Depth:
-        book = truth(last_id)
-        changed = {100 + n % 50 for n in last_ids if prev_id < n <= last_id}
-        flat = [part for price in sorted(changed) for part in (price, book[price])]
-        return Depth(SYMBOL, prev_id, last_id, prev_id, last_id * MS, last_id * MS, flat, [])
-
-    at, sent, up = 0, [0, 0], [False, False]
-    for _ in range(data.draw(st.integers(10, 60))):
-        rig.now += MS
-        line = data.draw(st.integers(0, 1))
-        match data.draw(st.sampled_from("eeeeeeedswrt")):
-            case "e" if up[line] and sent[line] < len(last_ids) - 1:
-                step = data.draw(st.integers(1, 3))
-                start, end = sent[line], min(sent[line] + step, len(last_ids) - 1)
-                sent[line] = end
-                event = depth(last_ids[start], last_ids[end])
-                rig.feed.on_event(event, line, rig.now)
-            case "d" if up[line]:
-                sent[line] = min(sent[line] + data.draw(st.integers(1, 3)), len(last_ids) - 1)
-            case "s" if rig.feed.snapshot_due_ns is not None:
-                rig.feed.on_snapshot_asked(rig.now)
-                at = last_ids[max(0, max(sent) - data.draw(st.integers(0, 3)))]
-                bids = [part for level in truth(at).items() for part in level]
-                rig.feed.on_snapshot(
-                    Snapshot(at, at * MS, bids, [1000, 1]), rig.feed.epoch, rig.now
-                )
-            case "w":
-                rig.now += data.draw(st.integers(1, 80)) * MS
-                rig.feed.on_timer(rig.now)
-            case "r":
-                if up[line]:
-                    rig.feed.on_line_down(line, rig.now)
-                else:
-                    sent[line] = max(sent)
-                    rig.feed.on_line_up(line, rig.now, rig.now)
-                up[line] = not up[line]
-        if rig.state in (State.LIVE, State.BEHIND, State.STALE):
-            assert dict(rig.kernel.bids()) == truth(rig.kernel.last_id)
-        assert (rig.state is State.DOWN) == (not any(up))
+    last_id = rig.kernel.last_id
+    rig.event(last_id, last_id + 10, line=1)
+    rig.event(last_id + 15, last_id + 20, line=1)
+    assert rig.state is State.RESYNC
+    rig.now = rig.feed.snapshot_due_ns or 0
+    rig.feed.on_snapshot_asked(rig.now)
+    rig.feed.on_snapshot_failed(rig.feed.epoch, rig.now)
+    assert (rig.feed.snapshot_due_ns or 0) - rig.now >= 4 * S, "the book lived on"
 
 
 def test_a_flapping_connection_does_not_cost_the_symbol_its_turn():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.market.subscriptions import ACK_NS, Drop, Refused, Send, Session, Silent
+from connector.market.subscriptions import ACK_NS, Drop, Refused, Send, Session
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import HANDOVER_NS, PROVEN_NS, Close, Link, Open
@@ -159,8 +159,8 @@ def streams(count: int) -> list[Subscription]:
     return [Subscription(f"S{i}", Channel.DEPTH, f"s{i}@depth", 5 * S) for i in range(count)]
 
 
-def session(count: int, first_message_ns: int = 60 * S) -> Session:
-    return Session(streams(count), subscribe, unsubscribe, LIMITS, first_message_ns)
+def session(count: int) -> Session:
+    return Session(streams(count), subscribe, unsubscribe, LIMITS)
 
 
 def messages(actions: Sequence[Any]) -> list[str]:
@@ -181,11 +181,11 @@ def test_five_hundred_streams_are_asked_for_once_within_the_window() -> None:
         streams_per_message=10,
         max_message=1 << 20,
     )
-    one = Session(streams(500), subscribe, unsubscribe, limits, 60 * S)
+    one = Session(streams(500), subscribe, unsubscribe, limits)
     sent: list[tuple[int, str]] = []
     now = 7 * S
     while len(sent) < 50:
-        for text in messages(one.on_timer(now, {})):
+        for text in messages(one.on_timer(now)):
             sent.append((now, text))
             one.on_control(granted(int(text.split()[0][1:])), now)
         assert one.next_ns(now) > now
@@ -199,7 +199,7 @@ def test_five_hundred_streams_are_asked_for_once_within_the_window() -> None:
 
 def test_one_refused_name_costs_only_itself() -> None:
     one = session(40)
-    (text,) = messages(one.on_timer(0, {}))
+    (text,) = messages(one.on_timer(0))
     now = S
     todo = messages(one.on_control(Control(request_id=1, ok=False, message="bad batch"), now))
     refused = []
@@ -220,29 +220,33 @@ def test_one_refused_name_costs_only_itself() -> None:
 
 def test_an_answer_that_stays_away_ends_the_connection() -> None:
     one = session(3)
-    one.on_timer(0, {})
-    assert one.on_timer(ACK_NS - 1, {}) == []
+    one.on_timer(0)
+    assert one.on_timer(ACK_NS - 1) == []
     assert one.next_ns(0) == ACK_NS
-    assert [type(action) for action in one.on_timer(ACK_NS, {})] == [Drop]
+    assert [type(action) for action in one.on_timer(ACK_NS)] == [Drop]
 
 
-def test_a_granted_stream_that_stays_silent_is_asked_for_once_more_and_then_given_up() -> None:
-    one = session(2, first_message_ns=10 * S)
-    one.on_timer(0, {})
+def test_renewed_streams_are_left_and_asked_for_in_one_message_each() -> None:
+    one = session(4)
+    one.on_timer(0)
+    assert one.renew(["s1@depth"], 0) == [], "it was not even granted"
     one.on_control(granted(1), 0)
-    heard = {"s0@depth": S}
-    assert one.on_timer(9 * S, heard) == []
-    assert messages(one.on_timer(10 * S, heard)) == ["-2 s1@depth", "+3 s1@depth"]
-    one.on_control(granted(3), 11 * S)
-    assert one.on_timer(20 * S, heard) == []
-    assert one.on_timer(21 * S, heard) == [Silent(streams(2)[1])]
-    assert one.on_timer(60 * S, heard) == []
-    assert set(one.wanted) == {"s0@depth"}
+    assert messages(one.renew(["s1@depth", "s3@depth", "s9@depth"], S)) == [
+        "-2 s1@depth s3@depth",
+        "+3 s1@depth s3@depth",
+    ]
+    assert set(one.granted) == {"s0@depth", "s2@depth"}
+    assert one.renew(["s1@depth"], S) == [], "it is being asked for"
+    one.on_control(granted(2), S)
+    assert not one.settled
+    one.on_control(granted(3), 2 * S)
+    assert one.settled
+    assert one.granted["s3@depth"] == 2 * S
 
 
 def test_a_fatal_answer_ends_the_connection() -> None:
     one = session(1)
-    one.on_timer(0, {})
+    one.on_timer(0)
     control = Control(request_id=None, ok=False, fatal=True, message="Invalid JSON")
     assert one.on_control(control, S) == [Drop("venue: Invalid JSON")]
 
@@ -250,14 +254,14 @@ def test_a_fatal_answer_ends_the_connection() -> None:
 @pytest.mark.parametrize("request_id", [0, 99, -1])
 def test_an_answer_to_nothing_we_asked_is_ignored(request_id: int) -> None:
     one = session(1)
-    one.on_timer(0, {})
+    one.on_timer(0)
     assert one.on_control(granted(request_id), S) == []
     assert not one.granted
 
 
 def test_streams_added_later_are_asked_for_once() -> None:
     one = session(1)
-    one.on_timer(0, {})
+    one.on_timer(0)
     one.on_control(granted(1), 0)
     more = streams(3)
     assert messages(one.add(more, S)) == ["+2 s1@depth s2@depth"]

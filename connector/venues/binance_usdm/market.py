@@ -95,7 +95,8 @@ def subscription(
         kind = suffix[channel]
     quiet_ns = int(options.get("quiet_ms", QUIET_NS[channel] // 1_000_000)) * 1_000_000
     stream = f"{instrument.symbol.lower()}@{kind}"
-    return Subscription(instrument.symbol, channel, stream, quiet_ns, period_ns)
+    sparse = not QUIET_NS[channel]
+    return Subscription(instrument.symbol, channel, stream, quiet_ns, period_ns, sparse)
 
 
 def subscribe(streams: Sequence[str], request_id: int) -> bytes:
