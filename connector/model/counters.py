@@ -60,6 +60,7 @@ class Counter(Enum):
     RESUBSCRIBES = 46, "silent streams asked for anew"
     REPLACEMENTS = 47, "connections replaced because a stream stayed silent"
     HANDOVERS = 48, "connections closed after another one had taken over"
+    HTTP_MALFORMED = 49, "HTTP answers that broke the protocol or a size cap"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

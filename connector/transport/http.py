@@ -3,7 +3,11 @@ not answered.
 
 One request is in flight on a connection; idle connections are kept and reused last in, first out.
 What is raised says what may be done next: ``NotSent`` (nothing left this machine), ``Unknown`` (it
-may have happened)."""
+may have happened).
+
+The parser is httptools' (llhttp), strict: two lengths, a length beside a transfer encoding,
+negative and overflowing numbers are errors there. What it lets through without end is capped
+here."""
 
 import asyncio
 import ssl
@@ -19,6 +23,18 @@ from connector.errors import NotSent, Unknown
 IDLE_CONNECTIONS = 4
 BODY_CAP = 64 << 20
 """exchangeInfo is about 1 MB; anything near this is a fault of the peer's, not an answer."""
+HEAD_CAP = 64 << 10
+"""Bytes of everything before the body, interim answers included; venues send about 1 KB."""
+HEADERS_MOST = 128
+STATUS_LINE_CAP = 1 << 10
+FRAMING_CAP = 8 << 10
+"""Bytes around the chunks of a body (size lines, their extensions, trailers) beyond the body's own
+size times ``FRAMING_SHARE``: a chunk of one byte comes with a line of its own."""
+FRAMING_SHARE = 16
+
+
+class Malformed(Unknown):
+    """The answer broke HTTP or a cap; nothing of it was used and the connection was ended."""
 
 
 class HttpAnswer(Struct, frozen=True):
@@ -34,6 +50,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, body_cap: int) -> None:
         self._body_cap = body_cap
+        self._bodiless = False
         self.transport: asyncio.Transport | None = None
         self.answer: asyncio.Future[HttpAnswer] | None = None
         self.reusable = True
@@ -45,12 +62,19 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._length = 0
+        self._head_fed = 0
+        self._body_fed = 0
+        self._head = 0
+        self._head_lines = 0
+        self._status_line = 0
         self._headers_done = False
-        self._whole = False
+        self._over = False
 
-    def send(self, message: bytes) -> asyncio.Future[HttpAnswer]:
+    def send(self, message: bytes, bodiless: bool = False) -> asyncio.Future[HttpAnswer]:
+        """Send a request; ``bodiless``: its answer has no body whatever its headers say (HEAD)."""
         assert self.transport is not None
         self._reset()
+        self._bodiless = bodiless
         self.got_bytes = False
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(message)
@@ -72,11 +96,23 @@ class _Connection(asyncio.Protocol):
             self.close()  # bytes nobody asked for: the next answer could not be told from them
             return
         self.got_bytes = True
+        self._head_fed += 0 if self._headers_done else len(data)
+        self._body_fed += len(data) if self._headers_done else 0
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(Malformed("the answer switches protocols, which nobody asked for"))
         except httptools.HttpParserError as error:
-            if not self._whole:
-                self._fail(Unknown(f"the answer is not HTTP: {error}"))
+            self.reusable = False
+            self._fail(Malformed(f"the answer is not HTTP: {error}"))
+        if self._over:
+            return
+        # The parser keeps what is not complete: a header, a reason, a size line without end.
+        framing = self._body_fed - self._length
+        if not self._headers_done and self._head_fed > HEAD_CAP:
+            self._fail(Malformed(f"an answer's head of more than {HEAD_CAP} bytes"))
+        elif framing > FRAMING_CAP + FRAMING_SHARE * self._length:
+            self._fail(Malformed(f"{framing} bytes around {self._length} bytes of a body"))
 
     def eof_received(self) -> bool:
         return False
@@ -93,39 +129,75 @@ class _Connection(asyncio.Protocol):
             self._fail(Unknown("the connection ended before an answer"))
 
     # httptools
+    def on_message_begin(self) -> None:
+        if self._over:
+            self.reusable = False  # more than was asked for: the next answer could not be told
+
+    def on_status(self, reason: bytes) -> None:
+        self._status_line += len(reason)
+        if self._status_line > STATUS_LINE_CAP:
+            self._fail(Malformed(f"a status line of more than {STATUS_LINE_CAP} bytes"))
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if self._over or self._headers_done:
+            return  # of bytes nobody asked for; or a trailer, which may not change what was said
+        self._head += len(name) + len(value) + 4
+        self._head_lines += 1
+        if self._head > HEAD_CAP:
+            self._fail(Malformed(f"an answer's head of more than {HEAD_CAP} bytes"))
+        elif self._head_lines > HEADERS_MOST:
+            self._fail(Malformed(f"an answer of more than {HEADERS_MOST} headers"))
+        else:
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        if self._over:
+            return
         self._headers_done = True
+        status = self._parser.get_status_code()
+        if status < 100:
+            self._fail(Malformed(f"the answer is not HTTP: status {status}"))
+        if status < 200:
+            return
+        if self._bodiless:
+            self._complete()
+            return
         length = self._headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._body_cap:
-            self._fail(Unknown(f"an answer of {length} bytes; the most taken is {self._body_cap}"))
+        if length.isdecimal() and int(length) > self._body_cap:
+            self._fail(
+                Malformed(f"an answer of {length} bytes; the most taken is {self._body_cap}")
+            )
 
     def on_body(self, body: bytes) -> None:
+        if self._over:
+            self.reusable = False
+            return
         self._length += len(body)
         if self._length > self._body_cap:
-            self._fail(Unknown(f"an answer of more than {self._body_cap} bytes"))
+            self._fail(Malformed(f"an answer of more than {self._body_cap} bytes"))
         else:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
+        if self._over:
+            return
         if self._parser.get_status_code() < 200:
             self._reset_after_interim()
             return
         self._complete()
 
     def _reset_after_interim(self) -> None:
-        """100 Continue and the like come before the answer."""
+        """100 Continue and the like come before the answer; their bytes count as its head's."""
         self._headers = {}
+        self._status_line = 0
         self._headers_done = False
 
     def _framed(self) -> bool:
         return "content-length" in self._headers or "transfer-encoding" in self._headers
 
     def _complete(self) -> None:
-        self._whole = True
-        if not self._parser.should_keep_alive() or not self._framed():
+        self._over = True
+        if not self._parser.should_keep_alive():
             self.reusable = False
         if self.answer is not None and not self.answer.done():
             status = self._parser.get_status_code()
@@ -135,6 +207,7 @@ class _Connection(asyncio.Protocol):
         self._body = []
         if self.answer is not None and not self.answer.done():
             self.answer.set_exception(error)
+        self._over = True
         self.close()
 
 
@@ -177,7 +250,7 @@ class HttpClient:
         message = self._encode(method, target, headers, body)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._exchange(message, method == "GET")
+                return await self._exchange(message, method)
         except TimeoutError:
             raise Unknown(f"{method} {target}: no answer within {self._timeout_s:g} s") from None
 
@@ -189,12 +262,13 @@ class HttpClient:
         self._idle.clear()
         await asyncio.sleep(0)
 
-    async def _exchange(self, message: bytes, harmless: bool) -> HttpAnswer:
+    async def _exchange(self, message: bytes, method: str) -> HttpAnswer:
+        harmless = method in ("GET", "HEAD")
         while True:
             connection, reused = await self._take()
             self._busy.add(connection)
             try:
-                answer = await connection.send(message)
+                answer = await connection.send(message, method == "HEAD")
             except Unknown:
                 # A kept connection that the host had closed meanwhile: reading may be asked again
                 # at no risk.

@@ -8,7 +8,7 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.errors import NotSent, Rejected, Throttled, Unknown
 from connector.model.counters import Counter
 from connector.protocol.ratelimit import Budget
-from connector.transport.http import HttpClient
+from connector.transport.http import HttpClient, Malformed
 from connector.venues.contract import Outcome, Pool, Request, Venue
 
 log = logging.getLogger("connector.rest")
@@ -84,6 +84,8 @@ class Rest:
             )
         except (NotSent, Unknown) as error:
             self._count(Counter.HTTP_ERRORS, 1)
+            if isinstance(error, Malformed):
+                self._count(Counter.HTTP_MALFORMED, 1)
             raise type(error)(f"{request.name}: {error}") from None
         used = self._venue.used(answer.headers)
         for pool, budget, number in numbers:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.errors import NotSent, Unknown
-from connector.transport.http import HttpAnswer, HttpClient
+from connector.transport.http import HttpAnswer, HttpClient, Malformed
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -132,6 +132,132 @@ def test_a_truncated_or_garbled_answer_is_unknown(wire: bytes, why: str) -> None
 def test_a_body_above_the_cap_is_refused_before_it_is_held(wire: bytes) -> None:
     with pytest.raises(Unknown, match="1000"):
         talk(answers(wire), get, body_cap=1000)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("wire", "why"),
+    [
+        (OK + b"Content-Length: -2\r\n\r\n{}", "not HTTP.*Content-Length"),
+        (OK + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", "not HTTP.*Content-Length"),
+        (OK + b"Content-Length: 2, 2\r\n\r\n{}", "not HTTP.*Content-Length"),
+        (OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "not HTTP"),
+        (OK + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n", "not HTTP"),
+        (OK + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", "not HTTP.*overflow"),
+        (CHUNKED + b"f" * 17 + b"\r\n", "not HTTP.*overflow"),
+        (CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 000 OK\r\nContent-Length: 2\r\n\r\n{}", "status 0"),
+        (b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "switches"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", "not HTTP"),
+    ],
+)
+def test_an_answer_that_breaks_http_is_malformed(wire: bytes, why: str) -> None:
+    with pytest.raises(Malformed, match=why):
+        talk(answers(wire), get)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "again", "why"),
+    [
+        (OK, b"X-%d: y\r\n", "more than 128 headers"),
+        (OK, b"X-%d: " + b"y" * 1000 + b"\r\n", "head of more than 65536 bytes"),
+        (OK + b"X: ", b"%d", "head of more than 65536 bytes"),
+        (OK, b"%d", "head of more than 65536 bytes"),
+        (b"HTTP/1.1 200 ", b"OK %d", "status line of more than 1024 bytes"),
+        (b"", b"HTTP/1.1 100 Go on %d\r\n\r\n", "head of more than 65536 bytes"),
+        (b"", b"HTTP/1.1 103 Early\r\nLink: %d\r\n\r\n", "more than 128 headers"),
+        (b"", b"\r\n\r\n", "head of more than 65536 bytes"),
+        (CHUNKED, b"0" * 40, "around 0 bytes of a body"),
+        (CHUNKED + b"2;", b"x=%d;", "around 0 bytes of a body"),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n", b"X-%d: y\r\n", "around 2 bytes of a body"),
+        (CHUNKED, b"fff\r\n" + b"x" * 0xFFF + b"\r\n", "more than 1048576 bytes"),
+        (CHUNKED + b"f" * 16 + b"\r\n", b"x" * 4096, "more than 1048576 bytes"),
+        (OK + b"\r\n", b"x" * 4096, "more than 1048576 bytes"),
+    ],
+)
+def test_what_never_ends_is_ended(beginning: bytes, again: bytes, why: str) -> None:
+    """The host goes on until the client hangs up: nothing but the cap can end the exchange."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning)
+        number = 0
+        while not writer.is_closing():
+            writer.write(again % number if b"%d" in again else again)
+            number += 1
+            await writer.drain()
+            if number % 64 == 0:
+                await asyncio.sleep(0)
+
+    with pytest.raises(Malformed, match=why):
+        talk(handler, get, body_cap=1 << 20, timeout_s=60.0)
+
+
+@pytest.mark.parametrize("beginning", [b"", OK + b"X: ", CHUNKED, OK + b"\r\n"])
+def test_a_drip_is_unknown_after_the_timeout(beginning: bytes) -> None:
+    """A byte now and then is not an answer: the time allowed is that of the whole exchange."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(beginning)
+        while not writer.is_closing():
+            writer.write(b"0" if beginning else b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(Unknown, match=r"no answer within 0\.3 s"):
+        talk(handler, get, timeout_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("method", "wire"),
+    [
+        ("HEAD", OK + b"Content-Length: 1000\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n"),
+        ("GET", b"HTTP/1.1 103 Early\r\nA: b\r\n\r\n" * 3 + OK + b"Content-Length: 0\r\n\r\n"),
+    ],
+)
+def test_an_answer_without_a_body_is_whole_with_its_head(method: str, wire: bytes) -> None:
+    async def use(client: HttpClient) -> list[HttpAnswer]:
+        return [await client.request(method, "/x") for _ in range(2)]
+
+    found, connections = talk(answers(wire), use)
+    assert [answer.body for answer in found] == [b"", b""]
+    assert connections == 1, "the connection is kept"
+
+
+@pytest.mark.parametrize(
+    ("method", "wire"),
+    [
+        ("GET", OK + b"Content-Length: 2\r\n\r\n{}{}"),
+        ("GET", OK + b"A: b\r\nContent-Length: 2\r\n\r\n{}" + OK + b"A: c\r\nB: d\r\n"),
+        ("HEAD", OK + b"A: b\r\nContent-Length: 2\r\n\r\n{}"),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}"),
+    ],
+)
+def test_bytes_behind_an_answer_end_the_connection_and_change_nothing(
+    method: str, wire: bytes
+) -> None:
+    async def use(client: HttpClient) -> list[HttpAnswer]:
+        return [await client.request(method, "/x") for _ in range(2)]
+
+    found, connections = talk(answers(wire), use)
+    assert connections == 2
+    for answer in found:
+        assert answer.headers.get("a", "b") == "b"
+        assert "b" not in answer.headers
+        assert answer.body in (b"", b"{}")
+
+
+def test_a_trailer_does_not_change_what_the_head_said() -> None:
+    wire = OK + b"A: b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: c\r\nB: d\r\n\r\n"
+    answer, _ = talk(answers(wire), get)
+    assert (answer.headers["a"], answer.headers.get("b"), answer.body) == ("b", None, b"{}")
 
 
 def test_silence_is_unknown_after_the_timeout() -> None:

@@ -73,6 +73,19 @@ def test_every_kind_of_bad_answer_says_what_to_do_next(
     assert counts == {Counter.HTTP_REQUESTS: 1, Counter.HTTP_ERRORS: 1}
 
 
+def test_an_answer_that_breaks_the_protocol_is_counted_apart() -> None:
+    async def use(rest: Rest) -> None:
+        with pytest.raises(Unknown, match="not HTTP"):
+            await rest.ask(REQUEST)
+
+    _, counts = asked(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}", use)
+    assert counts == {
+        Counter.HTTP_REQUESTS: 1,
+        Counter.HTTP_ERRORS: 1,
+        Counter.HTTP_MALFORMED: 1,
+    }
+
+
 @pytest.mark.parametrize("status", ["429 Too Many", "418 Teapot"])
 def test_a_venue_that_wants_silence_gets_it_for_as_long_as_it_says(status: str) -> None:
     async def use(rest: Rest) -> None:
