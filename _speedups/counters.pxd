@@ -54,6 +54,7 @@ cdef enum Count:
     COUNT_REPLACEMENTS = 47
     COUNT_HANDOVERS = 48
     COUNT_HTTP_MALFORMED = 49
+    COUNT_PLAIN_SIGNATURES = 50
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

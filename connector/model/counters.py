@@ -61,6 +61,7 @@ class Counter(Enum):
     REPLACEMENTS = 47, "connections replaced because a stream stayed silent"
     HANDOVERS = 48, "connections closed after another one had taken over"
     HTTP_MALFORMED = 49, "HTTP answers that broke the protocol or a size cap"
+    PLAIN_SIGNATURES = 50, "signatures made in plain C, for want of a libcrypto to share"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

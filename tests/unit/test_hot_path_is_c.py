@@ -40,6 +40,10 @@ HOT = [
     ("book", "book_apply"),
     ("book", "book_bids"),
     ("book", "book_asks"),
+    ("signer", "hmac_words"),
+    ("signer", "hmac_hex"),
+    ("signer", "hmac_base64"),
+    ("signer", "sha256_finish"),
 ]
 COLD = ("Listener_give", "Listener_unusual")
 """Called from the common way, but only taken when the message is not common."""
