@@ -9,6 +9,7 @@ import array
 import contextlib
 import os
 import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
 from connector.ipc.counters import Counters
 from connector.ipc.segments import PAGE, read_book
 from connector.model.instrument import ContractType, Status
-from connector.model.paths import control_socket, runtime_directory
+from connector.model.paths import control_socket, runtime_directory, trust_fault
 from connector.model.records import Side
 from connector.model.states import FeedKind, Reason, State
 from connector.model.version import __version__
@@ -34,6 +35,7 @@ from connector.model.version import __version__
 if TYPE_CHECKING:
     import asyncio
 
+_CREDENTIALS = struct.Struct("3i")
 STALLED_NS = 100_000_000
 """A cell that cannot be copied for this long has a writer that was stopped half-way."""
 FAIRNESS = 256
@@ -116,7 +118,10 @@ class Session(MarketReader):
             control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
             control.settimeout(self._timeout)
             try:
+                if fault := trust_fault(self.runtime_dir):
+                    raise AttachError(fault)
                 control.connect(os.fspath(path))
+                check_peer(control, path)
                 self._handshake(control)
             except (FileNotFoundError, ConnectionError, BlockingIOError) as error:
                 control.close()
@@ -360,6 +365,14 @@ class Session(MarketReader):
             raise AttachError("a session does not survive a fork: attach() again in the child")
 
 
+def check_peer(control: socket.socket, path: Path) -> None:
+    """AttachError when whoever listens is neither we, root nor the owner of the directory."""
+    credentials = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, uid, _ = _CREDENTIALS.unpack(credentials)
+    if uid not in (os.geteuid(), 0, path.parent.stat().st_uid):
+        raise AttachError(f"{path} belongs to pid {pid} of uid {uid}, who is not the daemon's user")
+
+
 def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """One answer and its descriptors, close-on-exec; ConnectionError at the connection's end."""
     room = socket.CMSG_SPACE(8 * 4)
@@ -396,7 +409,8 @@ def attach(
     ``runtime_dir``: where its control socket is; by default ``$CONNECTOR_RUNTIME_DIR``,
     ``$RUNTIME_DIRECTORY``, ``$XDG_RUNTIME_DIR/connector`` or ``/tmp/connector-$UID``. ``patience``:
     seconds to wait for a daemon that is not there yet. ``timeout``: seconds it may take to answer.
-    Raises AttachError, which says why.
+    Raises AttachError, which says why; a directory or a socket that somebody else may have put
+    there is refused.
     """
     session = Session(strategy, runtime_directory(str(runtime_dir or "")), timeout)
     session._attach(patience)

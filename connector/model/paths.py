@@ -1,6 +1,8 @@
 """Where the parts of one installation find each other on disk."""
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,3 +23,27 @@ def runtime_directory(option: str = "", environ: Mapping[str, str] | None = None
 def control_socket(runtime_dir: Path) -> Path:
     """The socket on which the daemon of a runtime directory is attached to."""
     return runtime_dir / "control.sock"
+
+
+def trust_fault(runtime_dir: Path) -> str:
+    """Why a reader must not believe what it finds in a runtime directory; empty when it may.
+
+    The directory has to be the reader's own or root's, or lie where only these two can have put it
+    (``/run/connector`` of a system user). In one where everybody may write, the sticky bit has to
+    keep others from exchanging the socket; whose the socket is, is asked of the kernel then.
+    OSError when there is no such directory.
+    """
+    trusted = (os.geteuid(), 0)
+    found = runtime_dir.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "not a directory", os.fspath(runtime_dir))
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        return f"{runtime_dir}: everybody may write there; chmod o-w {runtime_dir}"
+    if found.st_uid not in trusted:
+        above = os.stat(os.path.join(runtime_dir, os.pardir))
+        if above.st_uid not in trusted or above.st_mode & stat.S_IWOTH:
+            return (
+                f"{runtime_dir}: owned by uid {found.st_uid}, who may have put it there; "
+                f"it must be uid {trusted[0]}'s or root's"
+            )
+    return ""

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +24,11 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         if running.process.poll() is None:
             running.process.send_signal(signal.SIGCONT)
             running.stop()
+
+
+STRANGER = 12345
+"""A uid that nobody here has."""
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes what belongs to another user")
 
 
 def within(seconds: float, what: Callable[[], object]) -> None:
@@ -223,3 +230,66 @@ def test_a_place_that_cannot_be_is_an_attach_error(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / ("x" * 120)):
         with pytest.raises(connector.AttachError):
             connector.attach("lost", folder)
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o1777, False), (0o775, False)])
+def test_a_directory_where_everybody_may_write_needs_its_sticky_bit(
+    daemon: Daemon, mode: int, refused: bool
+) -> None:
+    daemon.folder.chmod(mode)
+    try:
+        if refused:
+            with pytest.raises(connector.AttachError, match="everybody may write there; chmod o-w"):
+                connector.attach("careful", daemon.folder)
+        else:
+            connector.attach("careful", daemon.folder).close()
+    finally:
+        daemon.folder.chmod(0o700)
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("above", "refused"), [(0o1777, True), (0o777, True), (0o755, False), (0o700, False)]
+)
+def test_another_users_directory_is_believed_only_where_root_has_put_it(
+    daemon: Daemon, above: int, refused: bool
+) -> None:
+    """As /tmp/connector-1000 against /run/connector."""
+    folder = daemon.folder
+    before = folder.parent.stat().st_mode & 0o7777
+    os.chown(folder, STRANGER, -1)
+    folder.parent.chmod(above)
+    try:
+        if refused:
+            with pytest.raises(connector.AttachError, match=f"owned by uid {STRANGER}"):
+                connector.attach("careful", folder)
+        else:
+            connector.attach("careful", folder).close()
+    finally:
+        folder.parent.chmod(before)
+        os.chown(folder, os.geteuid(), -1)
+
+
+@as_root
+def test_another_users_socket_in_a_shared_directory_is_refused(tmp_path: Path) -> None:
+    """Everybody can make one in /tmp while no daemon runs there."""
+    tmp_path.chmod(0o1777)
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(os.fspath(path))
+        os.seteuid(STRANGER)
+        try:
+            listener.listen()
+        finally:
+            os.seteuid(0)
+        with pytest.raises(connector.AttachError, match=f"of uid {STRANGER}"):
+            connector.attach("careful", tmp_path)
+
+
+def test_a_directory_that_comes_while_one_waits_is_judged_then(tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    timer = threading.Timer(0.1, lambda: (folder.mkdir(), folder.chmod(0o777)))
+    timer.start()
+    with pytest.raises(connector.AttachError, match="everybody may write"):
+        connector.attach("patient", folder, patience=30)
+    timer.join()
