@@ -62,8 +62,9 @@ cdef Py_ssize_t book_difference(const BookC* old, const BookC* new, Level* out, 
 # Has the touch come within an eighth of the window's end, so that book_recentre should be called in idle?
 cdef bint book_edge_near(const BookC* book) noexcept nogil
 cdef int book_recentre(BookC* book, int64_t centre_e) noexcept nogil
-# The same levels on another grid; for a changed tick.
-cdef int book_rebuild(BookC* book, int64_t tick_e) noexcept nogil
+# A new book of the same levels on another grid; for a changed tick. NULL: no memory. The old one stays as it is: it is
+# right on any grid, what is off its own is only kept more slowly.
+cdef BookC* book_on_grid(const BookC* book, int64_t tick_e) noexcept nogil
 cdef int64_t book_centre(const BookC* book) noexcept nogil        # the mid, or a single side's best, or -1
 
 # Are both sides there and the best bid at or above the best ask?

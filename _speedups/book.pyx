@@ -402,21 +402,20 @@ cdef int book_recentre(BookC* book, int64_t centre_e) noexcept nogil:
     return BOOK_NO_MEMORY if book.broken else BOOK_OK
 
 
-cdef int book_rebuild(BookC* book, int64_t tick_e) noexcept nogil:
-    cdef int64_t centre_e = book_centre(book)
+cdef BookC* book_on_grid(const BookC* book, int64_t tick_e) noexcept nogil:
     cdef Py_ssize_t bids = book.bids.count, asks = book.asks.count
     cdef Level* levels = <Level*>malloc((bids + asks + 1) * sizeof(Level))
-    cdef int status
-    if levels == NULL:
-        return BOOK_NO_MEMORY
-    book_bids(book, levels, bids)
-    book_asks(book, levels + bids, asks)
-    book_clear(book, centre_e)
-    set_grid(book, tick_e)
-    set_window(book, window_start(book, centre_e))
-    status = book_apply(book, levels, bids, asks)
+    cdef BookC* moved = NULL
+    if levels != NULL:
+        moved = book_new(tick_e, book_centre(book))
+    if moved != NULL:
+        book_bids(book, levels, bids)
+        book_asks(book, levels + bids, asks)
+        if book_apply(moved, levels, bids, asks) != BOOK_OK:
+            book_free(moved)
+            moved = NULL
     free(levels)
-    return status
+    return moved
 
 
 # --- the Python edge ------------------------------------------------------------------------------------------------
@@ -534,7 +533,11 @@ cdef class Book:
     def rebuild(self, int64_t tick_e):
         if tick_e <= 0:
             raise ValueError(f"tick_e must be positive, not {tick_e}")
-        raise_status(book_rebuild(self.c, tick_e))
+        cdef BookC* moved = book_on_grid(self.c, tick_e)
+        if moved == NULL:
+            raise_status(BOOK_NO_MEMORY)
+        book_free(self.c)
+        self.c = moved
 
     def recentre(self, centre_e=None):
         raise_status(book_recentre(self.c, book_centre(self.c) if centre_e is None else centre_e))

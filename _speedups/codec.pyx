@@ -52,6 +52,11 @@ cdef class Codec:
         del self.feeds[symbol]
         self._rebuild()
 
+    def clear(self):
+        """Leave every symbol's messages to the msgspec decoder again."""
+        self.feeds = {}
+        self._rebuild()
+
     @property
     def symbols(self):
         """The symbols decoded here."""

@@ -55,6 +55,9 @@ cdef enum Count:
     COUNT_HANDOVERS = 48
     COUNT_HTTP_MALFORMED = 49
     COUNT_PLAIN_SIGNATURES = 50
+    COUNT_INSTRUMENTS_OLD = 51
+    COUNT_MISFITS = 52
+    COUNT_RESTARTS = 53
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

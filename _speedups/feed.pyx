@@ -11,7 +11,8 @@ from libc.string cimport memcpy, memset
 from .atomics cimport likely, monotonic_ns, unlikely
 from .book cimport (
     BOOK_NEGATIVE, BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre,
-    book_crossed, book_difference, book_edge_near, book_free, book_new, book_rebuild, book_recentre, list_side, raise_status,
+    book_crossed, book_difference, book_edge_near, book_free, book_new, book_on_grid, book_recentre, list_side,
+    raise_status,
 )
 from .counters cimport (
     COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD, COUNT_TRADES_OLD,
@@ -572,14 +573,19 @@ cdef class Feed:
             count(self.c.counters, COUNT_BOOKS_REBUILT)
 
     def set_tick(self, int64_t tick_e):
+        cdef BookC* moved
         if tick_e <= 0:
             raise ValueError(f"tick_e must be positive, not {tick_e}")
-        self.tick_e = tick_e
-        if self.shadow != NULL:
-            raise_status(book_rebuild(self.shadow, tick_e))
         if self.c.book != NULL:
-            raise_status(book_rebuild(self.c.book, tick_e))
+            moved = book_on_grid(self.c.book, tick_e)
+            if moved == NULL:
+                raise MemoryError("the book has no memory for another grid")
+            book_free(self.c.book)
+            self.c.book = moved
             count(self.c.counters, COUNT_BOOKS_REBUILT)
+        book_free(self.shadow)        # on the old grid; whoever staged it stages again
+        self.shadow = NULL
+        self.tick_e = tick_e
 
 
 cdef int check_kind(int kind) except -1:

@@ -5,6 +5,7 @@ The only file that knows them all."""
 import asyncio
 import logging
 import os
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,39 @@ from typing import Any
 from connector._speedups.bell import Bell
 from connector._speedups.book import refill
 from connector._speedups.segment import Segment
-from connector.config import Config, own_directory
+from connector.clock import monotonic_ns
+from connector.config import Config, VenueSettings, configured, own_directory
 from connector.ipc.segments import BookImage
 from connector.ipc.server import AttachServer, allow
 from connector.model.counters import Counter, Hop
+from connector.model.states import Reason
 from connector.model.version import __version__
+from connector.protocol.backoff import Backoff
 from connector.service import MarketService
+from connector.venues.contract import Venue
 
 log = logging.getLogger("connector.app")
 
+SECOND_NS = 1_000_000_000
+STEADY_NS = 60 * SECOND_NS
+"""A venue that was served this long starts again with the shortest backoff."""
 NAMED = 3
 """How many pending streams the status line names."""
 
 
 class App:
-    """The daemon's inside; ``daemon.run`` drives it (``daemon.Application``)."""
+    """The daemon's inside; ``daemon.run`` drives it (``daemon.Application``).
 
-    def __init__(self, config: Config, runtime_dir: Path, state_dir: Path) -> None:
-        self._config = config
+    ``venue`` gives the venue of a section of the configuration."""
+
+    def __init__(
+        self,
+        config: Config,
+        runtime_dir: Path,
+        state_dir: Path,
+        venue: Callable[[str, VenueSettings], Venue] = configured,
+    ) -> None:
+        self._config, self._venue = config, venue
         self._runtime_dir, self._state_dir = runtime_dir, state_dir
         self._services: dict[str, MarketService] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,7 +68,7 @@ class App:
         self._failed = asyncio.get_running_loop().create_future()
         for index, (name, settings) in enumerate(self._config.venues.items()):
             self._services[name] = MarketService(
-                name, settings, segment, self._bell, index, self._state_dir
+                self._venue(name, settings), settings, segment, self._bell, index, self._state_dir
             )
         mine = frozenset({0, os.geteuid()})
         self._server = AttachServer(
@@ -66,7 +82,9 @@ class App:
         )
         await self._server.start()
         for name, service in self._services.items():
-            task = asyncio.get_running_loop().create_task(service.run(), name=f"venue/{name}")
+            task = asyncio.get_running_loop().create_task(
+                self._keep(name, service), name=f"venue/{name}"
+            )
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
@@ -139,15 +157,35 @@ class App:
     def _pending(self) -> list[str]:
         return [one for service in self._services.values() for one in service.pending()]
 
+    async def _keep(self, name: str, service: MarketService) -> None:
+        """Serve a venue, again and again: a fault of ours costs its books, not the daemon."""
+        backoff = Backoff(SECOND_NS, 60 * SECOND_NS, random.random, SECOND_NS // 2)
+        while True:
+            started_ns = monotonic_ns()
+            try:
+                await service.run()
+                error: Exception = RuntimeError(f"venue {name} returned")
+            except Exception as raised:
+                error = raised
+            service.down(Reason.RESTART)
+            if monotonic_ns() - started_ns > STEADY_NS:
+                backoff.reset()
+            wait_s = backoff.next_ns() / SECOND_NS
+            log.error(
+                "venue %s failed; its books are down, it starts again in %.1f s",
+                name,
+                wait_s,
+                exc_info=error,
+            )
+            service.count(Counter.RESTARTS)
+            await asyncio.sleep(wait_s)
+
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        """A venue's service ended: the others go on, the last one takes the daemon with it."""
+        """What keeps a venue up ended by itself: without it nobody would notice a fault."""
         self._tasks.discard(task)
-        if task.cancelled():
+        if task.cancelled() or self._failed is None or self._failed.done():
             return
-        error = task.exception() or RuntimeError(f"{task.get_name()} returned")
-        log.error("%s failed; its books are down", task.get_name(), exc_info=error)
-        if not self._tasks and self._failed is not None and not self._failed.done():
-            self._failed.set_result(error)
+        self._failed.set_result(task.exception() or RuntimeError(f"{task.get_name()} returned"))
 
     def _book(self, index: int) -> BookImage | None:
         images = (service.book(index) for service in self._services.values())

@@ -104,6 +104,9 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connection_life_s: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     """Replace a connection before it is this old, for whatever stands between and cuts sooner than
     the venue; 0: before the venue's own cut."""
+    refresh_s: Annotated[float, Meta(ge=1, le=1e6)] = 600.0
+    """How often the instruments are asked for again (a tenth more or less, so that daemons do not
+    ask together): ticks, filters and listings change a few times a day."""
     own: Struct | None = None
     """The venue's own section (``Venue.config``), taken from the same table."""
 

@@ -3,6 +3,7 @@
 Performs what the control dialogue (``market.subscriptions.Session``) decides and tells the feeds
 when a line comes and goes."""
 
+import asyncio
 import logging
 import random
 import ssl
@@ -14,7 +15,7 @@ from connector._speedups.listener import Listener
 from connector.config import VenueSettings
 from connector.errors import NotSent
 from connector.market.feed import KIND, InstrumentFeed
-from connector.market.selection import Shard
+from connector.market.selection import Chosen, Shard
 from connector.market.silence import Heard, Ladder, Step
 from connector.market.subscriptions import Action, Drop, Refused, Send, Session
 from connector.model.counters import Counter
@@ -162,6 +163,16 @@ class Connection:
             "silent": self._ladder.silent,
         }
 
+    @property
+    def channels(self) -> frozenset[Channel]:
+        """What its route serves."""
+        return self._route.channels
+
+    @property
+    def streams(self) -> int:
+        """How many it carries."""
+        return len(self._streams)
+
     # What the supervisor tells
 
     async def _connect(self, epoch: int) -> WebSocket:
@@ -301,6 +312,32 @@ class Connection:
             found.serving = current.replaced = True
             self.supervisor.serving(epoch)
 
+    def join(self, chosen: Chosen, now_ns: int) -> None:
+        """Carry this instrument's streams, too, as far as the route serves them."""
+        rows = [row for row in chosen.subscriptions if row.channel in self._route.channels]
+        if not rows:
+            return
+        symbol = chosen.instrument.symbol
+        self._streams = [*self._streams, *rows]
+        self._feeds[symbol] = channels = frozenset(row.channel for row in rows)
+        for epoch, found in list(self._open.items()):
+            self._owner.feed(symbol).on_line_up(found.line, found.number, now_ns, channels)
+            self._perform(epoch, found, found.session.add(rows, now_ns))
+
+    def leave(self, symbol: str, now_ns: int) -> None:
+        """Carry this instrument no longer."""
+        names = [row.stream for row in self._streams if row.instrument == symbol]
+        self._streams = [row for row in self._streams if row.instrument != symbol]
+        self._next = 0
+        self._ladder.forget(names)
+        self._feeds.pop(symbol, None)
+        self._refused.difference_update(names)
+        for epoch, found in list(self._open.items()):
+            found.told.difference_update(names)
+            if found.behind is not None:
+                found.behind = [row for row in found.behind if row.instrument != symbol]
+            self._perform(epoch, found, found.session.remove(names, now_ns))
+
     def _watch(self, epoch: int, found: _Open, now_ns: int) -> None:
         """Silence is judged by data frames alone: a ping answers only whether the peer is there."""
         silent_ns = now_ns - max(self._last_ns(epoch), found.since_ns)
@@ -366,6 +403,44 @@ class Connection:
         line = self._taken.pop(epoch, None)
         if line is not None:
             self._lines.give(line)
+
+
+class Group:
+    """The connections of one shard: one a route and line. ``label`` takes route and line.
+
+    ``connections`` is filled in order; who runs them puts their tasks there."""
+
+    def __init__(self, owner: Owner, shard: Shard, numbers: Iterator[int], label: str) -> None:
+        venue, lines = owner.venue, Lines()
+        self._most = venue.limits.streams
+        self.connections: dict[Connection, asyncio.Task[None] | None] = {
+            Connection(owner, shard, route, lines, numbers, label.format(route.name, line)): None
+            for route in venue.routes
+            for line in range(venue.lines if shard.streams[route.name] else 0)
+        }
+
+    def takes(self, chosen: Chosen) -> bool:
+        """Is there a connection, and room on each, for all streams of the instrument?"""
+        served = frozenset[Channel]().union(*(one.channels for one in self.connections))
+        wanted = [row.channel for row in chosen.subscriptions]
+        return served.issuperset(wanted) and all(
+            one.streams + sum(channel in one.channels for channel in wanted) <= self._most
+            for one in self.connections
+        )
+
+    def join(self, chosen: Chosen, now_ns: int) -> None:
+        """Carry this instrument, too."""
+        for connection in self.connections:
+            connection.join(chosen, now_ns)
+
+    def leave(self, symbol: str, now_ns: int) -> None:
+        """Carry this instrument no longer; a connection without streams is closed."""
+        for connection, task in list(self.connections.items()):
+            connection.leave(symbol, now_ns)
+            if not connection.streams:
+                del self.connections[connection]
+                if task is not None:
+                    task.cancel()
 
 
 def _nothing(*_: object) -> None:

@@ -5,28 +5,29 @@ Everything that decides is elsewhere and pure; this file brings it events and do
 import asyncio
 import itertools
 import logging
-import os
-import random
 from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector._speedups.bell import Bell
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns, wall_ns
-from connector.config import VenueSettings, configured
-from connector.connections import LINES, Connection, Lines
-from connector.errors import Rejected, Throttled, VenueError
+from connector.config import VenueSettings
+from connector.connections import LINES, Connection, Group
+from connector.errors import Rejected, VenueError
+from connector.instruments import Directory, Instruments
 from connector.ipc.segments import LEVEL, BookImage
 from connector.market.feed import KIND, Base, InstrumentFeed
-from connector.market.selection import Chosen, Selection, Wish, select, shards
+from connector.market.refresh import Change, change, fit
+from connector.market.selection import EVERY, Chosen, Wish, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
-from connector.model.states import VALID, FeedKind, State
-from connector.protocol.backoff import Backoff
+from connector.model.states import VALID, FeedKind, Reason, State
 from connector.protocol.ratelimit import RollingWindow
 from connector.transport.http import HttpClient
 from connector.transport.rest import Rest
@@ -35,9 +36,11 @@ from connector.venues.contract import (
     Channel,
     Control,
     Event,
+    Listing,
     Subscription,
     UnknownEvent,
     UnknownSymbol,
+    Venue,
 )
 
 log = logging.getLogger("connector.service")
@@ -47,6 +50,8 @@ FEEDS_A_TICK = 32
 """Feeds looked at in one tick of 50 ms."""
 SLICE_NS = 50_000
 """Then frames that wait come first: no callback may take longer than 200 us."""
+COMPARED = 32
+"""Instruments compared with the venue's answer in one turn of the loop."""
 SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""
 
@@ -62,70 +67,110 @@ class _Live:
 class MarketService:
     """The market data of one venue, written into ``segment``.
 
-    ``run`` until cancelled; ``tick`` about every 50 ms; ``pending`` names what READY still waits
-    for."""
+    ``run`` until cancelled; when it raised, everything of the venue is DOWN and it may be run
+    again: places in the directory, rate budgets and what is known of the instruments stay.
+    ``tick`` about every 50 ms; ``pending`` names what READY still waits for."""
 
     def __init__(
         self,
-        name: str,
+        venue: Venue,
         settings: VenueSettings,
         segment: Segment,
         bell: Bell,
         venue_index: int,
         state_dir: Path,
     ) -> None:
-        self.venue = configured(name, settings)
+        self.venue = venue
         self.settings = settings
         self.bell = bell
         self._segment, self._index = segment, venue_index
-        self._cache = state_dir / f"instruments-{self.venue.folder}.json"
         secure = self.venue.ws_url.startswith("wss:") or self.venue.rest_url.startswith("https:")
         self.context = client_context(settings.ca_file) if secure else None
         self.gate = RollingWindow(self.venue.limits.connects, self.venue.limits.connects_window_ns)
-        client = HttpClient(
+        self._rest = Rest(self.venue, self._client(), self.count)
+        cache = state_dir / f"instruments-{self.venue.folder}.json"
+        self._instruments = Instruments(
+            self.venue, self._rest, cache, settings.refresh_s, self.count
+        )
+        self._directory = Directory(segment, venue_index)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers, self._group_numbers = itertools.count(1), itertools.count()
+        self._budgets_ns = 0
+        self._sampled: set[str] = set()
+        self._ready = False
+        self._clear()
+
+    def _client(self) -> HttpClient:
+        return HttpClient(
             self.venue.rest_url,
             self.context,
-            timeout_s=settings.request_s,
-            local_address=settings.local_address,
+            timeout_s=self.settings.request_s,
+            local_address=self.settings.local_address,
         )
-        self._rest = Rest(self.venue, client, self.count)
-        self.codec = self.venue.codec(segment)
+
+    def _clear(self) -> None:
+        """Begin with nothing that is served."""
+        self.codec = self.venue.codec(self._segment)
         self._live: dict[str, _Live] = {}
         self._by_index: dict[int, _Live] = {}
         self._turn: deque[_Live] = deque()
         self._to_look_at = 0
         self._books: list[Feed] = []
-        self._budgets_ns = 0
-        self._connections: list[Connection] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._groups: list[Group] = []
         self._asking: set[str] = set()
         self._granted: set[str] = set()
-        self._sampled: set[str] = set()
         self._selected = False
-        self._ready = False
-        self.old = False
-        """The instruments come from the disk: the venue did not give them."""
+        self._down = False
         self.unavailable: dict[str, str] = {}
 
     # Life
 
     async def run(self) -> None:
-        """Load the instruments, open the connections, serve until cancelled."""
+        """Load the instruments, open the connections, serve until cancelled.
+
+        Raises what a part of ours raised, after everything was marked DOWN."""
+        self._clear()
+        self._rest.client = self._client()
         try:
-            body = await self._instruments()
-            selection = self._select(body)
-            connections = self._plan(selection)
             async with asyncio.TaskGroup() as group:
-                for connection in connections:
-                    group.create_task(connection.run(), name=connection.supervisor.name)
-                if self.old:
-                    group.create_task(self._refresh(), name=f"{self.venue.folder}/instruments")
-                group.create_task(_for_ever())
+                group.create_task(self._guarded(self._serve(group)), name=self.venue.folder)
         finally:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._rest.close()
+
+    async def _serve(self, group: asyncio.TaskGroup) -> None:
+        await self._apply(await self._instruments.first(), group)
+        while True:
+            await self._apply(await self._instruments.next(), group)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Ending the other parts takes time: readers learn first that nothing is served."""
+        try:
+            await work
+        except Exception:
+            self.down(Reason.RESTART)
+            raise
+
+    def down(self, reason: Reason) -> None:
+        """Mark everything DOWN and take nothing in any more."""
+        if self._down:
+            return
+        self._down, self._selected = True, False
+        self.codec.clear()
+        now_ns = monotonic_ns()
+        for live in self._live.values():
+            try:
+                live.feed.close(reason, now_ns)
+            except Exception:  # it may be what failed; the others must be marked all the same
+                log.exception("no end", extra={"symbol": live.chosen.instrument.symbol})
+        self.touched()
+
+    @property
+    def old(self) -> bool:
+        """The instruments come from the disk: the venue did not give them."""
+        return self._instruments.old
 
     def tick(self, now_ns: int) -> None:
         """Timers: silence, gaps whose patience ended, snapshots that are due."""
@@ -170,6 +215,7 @@ class MarketService:
         symbol = live.chosen.instrument.symbol
         for kind in live.feed.on_timer(now_ns):
             log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
+            self._instruments.hurry()  # it may have stopped trading
 
     def ready(self) -> None:
         """The daemon is READY: from now on snapshots leave the budget to others."""
@@ -263,6 +309,8 @@ class MarketService:
         self, connection: Connection, epoch: int, line: int, frame: bytes, recv_ns: int
     ) -> None:
         """A frame that the compiled codec left to us."""
+        if self._down:
+            return
         packed = self.codec.depth(frame, recv_ns, line)
         if packed is not None:
             self._live[packed.symbol].feed.on_depth(packed, line, recv_ns)
@@ -300,102 +348,136 @@ class MarketService:
         live = self._live.get(symbol)
         return live.chosen.instrument if live is not None else None
 
+    @property
+    def _connections(self) -> list[Connection]:
+        return [connection for group in self._groups for connection in group.connections]
+
     # Instruments
 
-    async def _instruments(self) -> bytes:
-        """The venue's answer; the one on the disk while the venue gives none."""
-        backoff = Backoff(SECOND_NS, 30 * SECOND_NS, random.random, SECOND_NS // 4)
-        while True:
-            try:
-                return await self._fetch_instruments()
-            except (VenueError, ValueError) as error:
-                log.warning("no instruments: %s", error, extra={"venue": self.venue.folder})
-                cached = self._cached()
-                if cached is not None:
-                    self.old = True
-                    return cached
-                retry_ns = error.retry_ns if isinstance(error, Throttled) else 0
-                wait_ns = max(backoff.next_ns(), retry_ns - monotonic_ns())
-                await asyncio.sleep(wait_ns / SECOND_NS)
+    async def _apply(self, listing: Listing, group: asyncio.TaskGroup) -> None:
+        """Bring directory, books and connections into line with what the venue lists."""
+        fresh = {one.symbol: one for one in listing.instruments}
+        faults = {fault.partition(":")[0]: fault for fault in listing.faults}
+        for number, (symbol, was) in enumerate(list(self._directory.listed.items()), 1):
+            found = change(was, fresh.get(symbol), faults.get(symbol, ""))
+            if found is not None and found.misfit:
+                fresh.pop(symbol, None)
+                faults[symbol] = found.down
+            elif symbol in fresh:
+                fresh[symbol] = fit(fresh[symbol], was.price_exponent, was.qty_exponent)
+            if found is not None:
+                self._change(found)
+            if found is not None or number % COMPARED == 0:
+                await asyncio.sleep(0)  # frames that wait come first
+        self._select(list(fresh.values()), list(faults.values()), group)
 
-    async def _fetch_instruments(self) -> bytes:
-        body = await self._rest.ask(self.venue.instruments_request())
-        self.venue.instruments(body)
-        pools = self.venue.pools_of(body)
-        if pools:
-            self._rest.set_pools(pools)
-        part = self._cache.with_suffix(f".{os.getpid()}")
+    def _change(self, found: Change) -> None:
+        """An instrument that strategies know is another now, or cannot be served any more."""
+        instrument = found.instrument
+        symbol = instrument.symbol
+        live = self._live.get(symbol)
+        if found.down:
+            if live is not None:
+                log.error("down: %s", found.down, extra={"venue": self.venue.folder})
+                self._retire(live)
+            if found.misfit and self.unavailable.get(symbol) != found.down:
+                self.count(Counter.MISFITS)
+            self.unavailable[symbol] = found.down
+        elif live is not None:
+            self._move(live, instrument)
         try:
-            part.write_bytes(body)
-            part.replace(self._cache)
-        except OSError as error:
-            log.warning("the instruments cannot be kept: %s", error)
-        return body
+            self._directory.put(instrument)
+        except ValueError as error:
+            self.count(Counter.MISFITS)
+            log.error("down: %s", error, extra={"venue": self.venue.folder})
+            if symbol in self._live:
+                self._retire(self._live[symbol])
+        self.touched()
 
-    def _cached(self) -> bytes | None:
-        try:
-            body = self._cache.read_bytes()
-            self.venue.instruments(body)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            log.warning("the instruments on disk are of no use: %s", error)
-            return None
-        age_s = wall_ns() // SECOND_NS - int(self._cache.stat().st_mtime)
-        log.warning("instruments are OLD", extra={"venue": self.venue.folder, "age_s": age_s})
-        return body
-
-    async def _refresh(self) -> None:
-        """Replace instruments from the disk by the venue's as soon as it gives them."""
-        backoff = Backoff(5 * SECOND_NS, 60 * SECOND_NS, random.random, SECOND_NS)
-        while self.old:
-            await asyncio.sleep(backoff.next_ns() / SECOND_NS)
+    def _move(self, live: _Live, instrument: Instrument) -> None:
+        was = live.chosen.instrument
+        live.chosen = replace(live.chosen, instrument=instrument)
+        log.warning(
+            "instrument changed",
+            extra={"symbol": instrument.symbol, "status": instrument.status.name},
+        )
+        if instrument.tick_e != was.tick_e:
             try:
-                body = await self._fetch_instruments()
-            except (VenueError, ValueError) as error:
-                log.info("still no instruments: %s", error, extra={"venue": self.venue.folder})
-                continue
-            self.old = False
-            self._update(body)
-            log.info("instruments are fresh", extra={"venue": self.venue.folder})
+                live.kernel.set_tick(instrument.tick_e)
+            except MemoryError as error:  # the book stays right on its old grid
+                log.error("no new grid: %s", error, extra={"symbol": instrument.symbol})
 
-    def _update(self, body: bytes) -> None:
-        for fresh in self.venue.instruments(body).instruments:
-            live = self._live.get(fresh.symbol)
-            if live is None or fresh == live.chosen.instrument:
-                continue
-            was = live.chosen.instrument
-            if (fresh.price_exponent, fresh.qty_exponent) != (was.price_exponent, was.qty_exponent):
-                log.error("scale changed; restart to use it", extra={"symbol": fresh.symbol})
-                continue
-            self._segment.update_instrument(live.index, fresh)
-            self.count(Counter.INSTRUMENT_CHANGES)
+    def _retire(self, live: _Live) -> None:
+        """Serve an instrument no longer: DOWN first, then off the connections."""
+        symbol = live.chosen.instrument.symbol
+        now_ns = monotonic_ns()
+        self.codec.remove(symbol)
+        live.feed.close(Reason.UNAVAILABLE, now_ns)
+        for group in self._groups:
+            group.leave(symbol, now_ns)
+        self._groups = [group for group in self._groups if group.connections]
+        del self._live[symbol], self._by_index[live.index]
+        self._turn.remove(live)
+        self._to_look_at = min(self._to_look_at, len(self._turn))
+        if live.kernel in self._books:
+            self._books.remove(live.kernel)
 
-    def _select(self, body: bytes) -> Selection:
-        listing = self.venue.instruments(body)
-        selection = select(self.venue, listing.instruments, listing.faults, wishes(self.settings))
+    def _select(
+        self, listed: list[Instrument], faults: list[str], tasks: asyncio.TaskGroup
+    ) -> None:
+        """Serve what the configuration means and is not served yet."""
+        known = {one.symbol.upper() for one in listed} | {
+            fault.partition(":")[0].upper() for fault in faults
+        }
+        served = {symbol.upper() for symbol in self._live}
+        wanted = []
+        for wish in wishes(self.settings):
+            # What stays unlisted keeps the sentence it has.
+            names = [
+                name
+                for name in wish.instruments
+                if name == EVERY
+                or (
+                    name.upper() not in served
+                    and (name.upper() in known or name.upper() not in self.unavailable)
+                )
+            ]
+            if names:
+                wanted.append(replace(wish, instruments=names))
+        free = [one for one in listed if one.symbol not in self._live]
+        selection = select(self.venue, free, faults, wanted)
         for name, why in selection.unavailable.items():
-            self.unavailable[name] = why
-            log.error("unavailable: %s: %s", name, why, extra={"venue": self.venue.folder})
-        return selection
-
-    def _plan(self, selection: Selection) -> list[Connection]:
-        served = [chosen for chosen in selection.chosen if self._add(chosen)]
-        numbers = itertools.count(1)
-        for number, shard in enumerate(shards(self.venue, served)):
-            lines = Lines()
-            for route in self.venue.routes:
-                for line in range(self.venue.lines if shard.streams[route.name] else 0):
-                    label = f"{self.venue.folder}/{route.name}/{number}/{line}"
-                    self._connections.append(Connection(self, shard, route, lines, numbers, label))
+            if self.unavailable.get(name) != why:
+                self.unavailable[name] = why
+                log.error("unavailable: %s: %s", name, why, extra={"venue": self.venue.folder})
+        added = [chosen for chosen in selection.chosen if self._add(chosen)]
+        self._connect(added, tasks)
         self._selected = True
-        return self._connections
+
+    def _connect(self, added: list[Chosen], tasks: asyncio.TaskGroup) -> None:
+        """Give instruments to connections that have room, and open more for the rest."""
+        now_ns = monotonic_ns()
+        rest = []
+        for chosen in added:
+            group = next((one for one in self._groups if one.takes(chosen)), None)
+            if group is not None:
+                group.join(chosen, now_ns)
+            else:
+                rest.append(chosen)
+        for shard in shards(self.venue, rest):
+            label = f"{self.venue.folder}/{{}}/{next(self._group_numbers)}/{{}}"
+            group = Group(self, shard, self._numbers, label)
+            self._groups.append(group)
+            for connection in group.connections:
+                group.connections[connection] = tasks.create_task(
+                    self._guarded(connection.run()), name=connection.supervisor.name
+                )
 
     def _add(self, chosen: Chosen) -> bool:
         """Give an instrument its place; one that has none costs only itself."""
         instrument = chosen.instrument
         try:
-            index = self._segment.add_instrument(instrument, self._index)
+            index = self._directory.put(instrument)
         except ValueError as error:  # a name longer than its field, a full directory
             self.unavailable[instrument.symbol] = str(error)
             log.error("unavailable: %s", error, extra={"venue": self.venue.folder})
@@ -405,6 +487,7 @@ class MarketService:
         live = _Live(chosen, index, kernel, feed)
         self._live[instrument.symbol] = live
         self._by_index[index] = live
+        self.unavailable.pop(instrument.symbol, None)
         self._turn.append(live)
         if any(row.channel is Channel.DEPTH for row in chosen.subscriptions):
             self._books.append(kernel)
@@ -448,6 +531,8 @@ class MarketService:
         try:
             request = self.venue.snapshot_request(live.chosen.instrument)
             body = await self._rest.ask(request, share)
+            if self._live.get(symbol) is not live or self._down:
+                return  # served no longer
             snapshot = self._decoded(body, live)
             await asyncio.sleep(0)  # frames that wait come before the new book is put in place
             now_ns = monotonic_ns()
@@ -502,10 +587,6 @@ def wishes(settings: VenueSettings) -> list[Wish]:
         )
         for feeds in settings.feeds
     ]
-
-
-async def _for_ever() -> None:
-    await asyncio.Event().wait()
 
 
 def _label(row: Subscription) -> str:

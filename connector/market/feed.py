@@ -129,6 +129,7 @@ class InstrumentFeed:
         self._staged: Base | None = None
         self._spare: Base | None = None
         self._chained = False
+        self._closed = False
         self._had_base = False
         self._reset_ns = ABSENT
         self._asked = False
@@ -148,6 +149,8 @@ class InstrumentFeed:
         channels: frozenset[Channel] = frozenset(Channel),
     ) -> None:
         """A connection that serves ``channels`` is open and subscribed; ``epoch`` is its number."""
+        if self._closed:
+            return
         served = self._serve(line, channels)
         self._kernel.line_seen(line, 0, 0)
         for kind in FeedKind:
@@ -173,6 +176,19 @@ class InstrumentFeed:
             self.snapshot_due_ns = None
         elif self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
             self._gap(Reason.GAP, now_ns)
+
+    def close(self, reason: Reason, now_ns: int) -> None:
+        """Everything is DOWN, for good: whoever serves the instrument later makes a new feed."""
+        self._closed = True
+        self._lines.clear()
+        self._served = frozenset()
+        for kind in FeedKind:
+            self._move(kind, State.DOWN, reason, now_ns)
+        self._chained = False
+        self._buffer.clear()
+        self._ahead.take()
+        self._staged = self._spare = None
+        self.snapshot_due_ns = None
 
     def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
         """A line serves these channels now (None: it is gone); returns what was served before."""

@@ -12,6 +12,7 @@ with again at each of them:
 Nothing is done while the connection brings nothing at all (then it is the connection that is looked
 at), nor for an instrument that does not trade or a kind that may be quiet for hours."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 from msgspec import Struct
@@ -80,6 +81,11 @@ class Ladder:
     def silent(self) -> list[str]:
         """Streams that steps were taken for and that have not spoken since."""
         return [name for name, row in self._streams.items() if row.asked]
+
+    def forget(self, streams: Iterable[str]) -> None:
+        """These are carried no longer."""
+        for name in streams:
+            self._streams.pop(name, None)
 
     def look(self, stream: str, heard: Heard, now_ns: int) -> Step:
         """Judge one stream."""

@@ -102,6 +102,25 @@ class Session:
             self._queue.append((True, batch))
         return self.on_timer(now_ns)
 
+    def remove(self, names: Iterable[str], now_ns: int) -> list[Action]:
+        """Carry these no longer; what was asked for is taken back."""
+        gone = {name: self.wanted.pop(name) for name in names if name in self.wanted}
+        asked = {
+            name: row for name, row in gone.items() if self.granted.pop(name, None) is not None
+        }
+        for batch in self._pending.values():
+            asked.update({row.stream: row for row in batch.streams if row.stream in gone})
+            batch.streams = [row for row in batch.streams if row.stream not in gone]
+        # What is queued to be taken back was asked for before: that stays.
+        queue = [
+            (wanted, [row for row in rows if not wanted or row.stream not in gone])
+            for wanted, rows in self._queue
+        ]
+        self._queue = deque((wanted, rows) for wanted, rows in queue if rows)
+        for rows in _batches(list(asked.values()), self._limits.streams_per_message):
+            self._queue.append((False, rows))
+        return self.on_timer(now_ns)
+
     def on_control(self, control: Control, now_ns: int) -> list[Action]:
         """A control answer arrived."""
         if control.fatal:

@@ -62,6 +62,9 @@ class Counter(Enum):
     HANDOVERS = 48, "connections closed after another one had taken over"
     HTTP_MALFORMED = 49, "HTTP answers that broke the protocol or a size cap"
     PLAIN_SIGNATURES = 50, "signatures made in plain C, for want of a libcrypto to share"
+    INSTRUMENTS_OLD = 51, "instrument lists dropped because a newer one was already used"
+    MISFITS = 52, "instruments taken down because their numbers fit the scale no longer"
+    RESTARTS = 53, "venues started again after a fault of ours"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

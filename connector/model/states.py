@@ -81,3 +81,5 @@ class Reason(IntEnum):
     """A message is missing on one line; another line may still bring it."""
     CAUGHT_UP = 17
     """The missing message came on another line."""
+    RESTART = 18
+    """The daemon's part that serves the venue failed and is started again."""

@@ -26,7 +26,7 @@ class Rest:
     def __init__(
         self, venue: Venue, client: HttpClient, count: Callable[[Counter, int], None]
     ) -> None:
-        self._venue, self._client, self._count = venue, client, count
+        self._venue, self.client, self._count = venue, client, count
         self._pools: list[tuple[Pool, Budget]] = []
         self.set_pools(venue.pools)
 
@@ -79,7 +79,7 @@ class Rest:
         ]
         self._count(Counter.HTTP_REQUESTS, 1)
         try:
-            answer = await self._client.request(
+            answer = await self.client.request(
                 request.method, request.target, request.headers, request.body
             )
         except (NotSent, Unknown) as error:
@@ -106,7 +106,7 @@ class Rest:
         raise Unknown(what)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
     def _stop(self, pause_ns: int) -> int:
         until_ns = monotonic_ns() + pause_ns

@@ -188,6 +188,8 @@ class Listing(Struct, frozen=True):
     instruments: list[Instrument]
     faults: list[str]
     """Each names the symbol and the field, e.g. ``BTCUSDT: PRICE_FILTER.tickSize: missing``."""
+    venue_ns: int = 0
+    """The venue's time of the answer, to tell a late copy from a new one; 0: it gives none."""
 
 
 class Control(Struct, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from connector.market.subscriptions import ACK_NS, Drop, Refused, Send, Session
 from connector.protocol.backoff import Backoff
@@ -271,3 +272,37 @@ def test_streams_added_later_are_asked_for_once() -> None:
 def test_more_streams_than_a_connection_takes_are_refused_before_anything_is_sent() -> None:
     with pytest.raises(ValueError, match="2000"):
         session(2000)
+
+
+# --- streams that are given up
+
+
+def test_removed_streams_are_taken_back_and_nothing_is_told_of_them() -> None:
+    one = session(3)
+    assert len(one.on_timer(0)) == 1
+    assert messages(one.remove(["s1@depth", "never"], 1)) == ["-2 s1@depth"]
+    assert set(one.wanted) == {"s0@depth", "s2@depth"}
+    assert one.on_control(granted(1), 2) == []
+    assert set(one.granted) == {"s0@depth", "s2@depth"}, "the answer names the one that is gone"
+    one.remove(["s0@depth"], 3)
+    assert set(one.granted) == {"s2@depth"}
+    assert one.settled
+    assert messages(one.add(streams(1), 4)) == ["+4 s0@depth"], "it may come back"
+
+
+def test_a_stream_removed_before_it_was_asked_for_is_never_asked_for() -> None:
+    limits = replace(LIMITS, streams_per_message=1, messages=2)
+    one = Session(streams(3), subscribe, unsubscribe, limits)
+    assert messages(one.on_timer(0)) == ["+1 s0@depth"]
+    assert one.remove(["s1@depth", "s2@depth"], 1) == []
+    assert one.on_control(granted(1), 2) == []
+    assert one.on_timer(2 * S) == []
+    assert one.settled
+
+
+def test_a_refused_batch_asks_again_only_for_what_is_still_wanted() -> None:
+    one = session(3)
+    one.on_timer(0)
+    one.remove(["s0@depth"], 1)
+    again = one.on_control(Control(1, False, message="no"), 2)
+    assert messages(again) == ["+3 s1@depth", "+4 s2@depth"]

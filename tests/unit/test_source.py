@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": BASE | {"protocol", "venues.contract"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
-    "service": BELOW_APP | {"connections"},
+    "instruments": BELOW_APP,
+    "service": BELOW_APP | {"connections", "instruments"},
     "app": BELOW_APP | {"connections", "service", "daemon"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
@@ -42,8 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 """What each part may import of the others; itself always."""
 
 SHELL = (
-    "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "service.py", "app.py",
-    "daemon.py", "cli/",
+    "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "instruments.py",
+    "service.py", "app.py", "daemon.py", "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")

@@ -70,7 +70,8 @@ def instruments(body: bytes) -> Listing:
     """Every symbol of an exchangeInfo answer as an instrument; those at fault as sentences."""
     found: dict[str, Instrument] = {}
     faults = []
-    for index, raw in enumerate(exchange_info(body).symbols):
+    info = exchange_info(body)
+    for index, raw in enumerate(info.symbols):
         name = f"symbols[{index}]"
         try:
             name = _NAME.decode(raw).symbol or name
@@ -80,7 +81,15 @@ def instruments(body: bytes) -> Listing:
             found[instrument.symbol] = instrument
         except (ValueError, RecursionError) as error:
             faults.append(f"{name}: {error}")
-    return Listing(list(found.values()), faults)
+    return Listing(list(found.values()), faults, _time(info.server_time))
+
+
+def _time(raw: msgspec.Raw) -> int:
+    """Good for the order of answers alone; the venue says that no clock may be set by it."""
+    try:
+        return max(nanoseconds(raw, "serverTime"), 0)
+    except ValueError:
+        return 0
 
 
 def _instrument(info: SymbolInfo) -> Instrument:

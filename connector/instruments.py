@@ -1,0 +1,184 @@
+"""A venue's instruments over time: asked for, kept on disk, placed in the segment's directory."""
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from connector._speedups.segment import Segment
+from connector.clock import monotonic_ns, wall_ns
+from connector.errors import Throttled, VenueError
+from connector.model.counters import Counter
+from connector.model.instrument import Instrument
+from connector.protocol.backoff import Backoff
+from connector.transport.rest import Rest
+from connector.venues.contract import Listing, Venue
+
+log = logging.getLogger("connector.instruments")
+
+SECOND_NS = 1_000_000_000
+HURRY_NS = 30 * SECOND_NS
+"""A stream that fell silent may mean that the venue stopped trading there: it is asked at once, but
+not more often than this."""
+LOOK_NS = 60 * SECOND_NS
+"""A wait for the budget looks again after this long."""
+SET_BACK_NS = 3600 * SECOND_NS
+"""An answer so much older than the last one is no late copy: the venue's clock was set back."""
+
+
+class Instruments:
+    """Asks the venue for its instruments, first and again every ``refresh_s`` (with jitter).
+
+    One request is in flight at a time, so answers come in the order of the requests; what is older
+    by the venue's own time (a copy somewhere on the way) is dropped."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        rest: Rest,
+        cache: Path,
+        refresh_s: float,
+        count: Callable[[Counter], None],
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self._venue, self._rest, self._cache, self._count = venue, rest, cache, count
+        self._refresh_ns = int(refresh_s * SECOND_NS)
+        self._uniform = uniform
+        self._last: Listing | None = None
+        self._asked_ns = 0
+        self._wanted = asyncio.Event()
+        self.old = False
+        """The instruments come from the disk: the venue did not give them."""
+
+    async def first(self) -> Listing:
+        """The venue's answer; while it gives none, the last one, be it from the disk."""
+        backoff = Backoff(SECOND_NS, 30 * SECOND_NS, self._uniform, SECOND_NS // 4)
+        while True:
+            try:
+                return await self._ask()
+            except (VenueError, ValueError) as error:
+                log.warning("no instruments: %s", error, extra={"venue": self._venue.folder})
+                last = self._last or self._cached()
+                if last is not None:
+                    self.old = True
+                    return last
+                retry_ns = error.retry_ns if isinstance(error, Throttled) else 0
+                wait_ns = max(backoff.next_ns(), retry_ns - monotonic_ns())
+                await asyncio.sleep(wait_ns / SECOND_NS)
+
+    async def next(self) -> Listing:
+        """The next answer that is not older than the last, when it is due."""
+        backoff = Backoff(5 * SECOND_NS, 60 * SECOND_NS, self._uniform, SECOND_NS)
+        wait_ns = backoff.next_ns() if self.old else self._interval_ns()
+        while True:
+            await self._until(monotonic_ns() + wait_ns)
+            wait_ns = self._interval_ns()
+            try:
+                listing = await self._ask()
+            except (VenueError, ValueError) as error:
+                log.info("no instruments: %s", error, extra={"venue": self._venue.folder})
+                wait_ns = min(backoff.next_ns(), max(wait_ns, SECOND_NS))
+                continue
+            if self.old:
+                self.old = False
+                log.info("instruments are fresh", extra={"venue": self._venue.folder})
+            return listing
+
+    def hurry(self) -> None:
+        """Something suggests that an instrument changed: ask soon."""
+        self._wanted.set()
+
+    def _interval_ns(self) -> int:
+        """Full intervals of many daemons must not fall together."""
+        return int(self._refresh_ns * (0.9 + 0.2 * self._uniform()))
+
+    async def _until(self, due_ns: int) -> None:
+        """Wait for the time, or for a hurry, and then for the budget: a ban is waited out."""
+        self._wanted.clear()
+        while (left_ns := due_ns - monotonic_ns()) > 0:
+            try:
+                async with asyncio.timeout(left_ns / SECOND_NS):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+            self._wanted.clear()
+            due_ns = min(due_ns, self._asked_ns + min(HURRY_NS, self._refresh_ns))
+        request = self._venue.instruments_request()
+        while True:
+            now_ns = monotonic_ns()
+            wait_ns = self._rest.admit_ns(request, now_ns) - now_ns
+            if wait_ns <= 0:
+                return
+            await asyncio.sleep(min(wait_ns, LOOK_NS) / SECOND_NS)
+
+    async def _ask(self) -> Listing:
+        """One answer, taken over; ValueError when it is of no use, also because it is older."""
+        self._asked_ns = monotonic_ns()
+        body = await self._rest.ask(self._venue.instruments_request())
+        listing = self._venue.instruments(body)
+        last_ns = self._last.venue_ns if self._last is not None and not self.old else 0
+        if last_ns - SET_BACK_NS < listing.venue_ns < last_ns:
+            self._count(Counter.INSTRUMENTS_OLD)
+            age_ms = (last_ns - listing.venue_ns) // 1_000_000
+            raise ValueError(f"an answer {age_ms} ms older than the last one")
+        pools = self._venue.pools_of(body)
+        if pools:
+            self._rest.set_pools(pools)
+        self._last = listing
+        self._keep(body)
+        return listing
+
+    def _keep(self, body: bytes) -> None:
+        part = self._cache.with_suffix(f".{os.getpid()}")
+        try:
+            part.write_bytes(body)
+            part.replace(self._cache)
+        except OSError as error:
+            log.warning("the instruments cannot be kept: %s", error)
+
+    def _cached(self) -> Listing | None:
+        try:
+            listing = self._venue.instruments(self._cache.read_bytes())
+            age_s = wall_ns() // SECOND_NS - int(self._cache.stat().st_mtime)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            log.warning("the instruments on disk are of no use: %s", error)
+            return None
+        log.warning("instruments are OLD", extra={"venue": self._venue.folder, "age_s": age_s})
+        return listing
+
+
+class Directory:
+    """A venue's part of the segment's directory, by symbol; it outlives whatever serves it.
+
+    An instrument is listed once for the life of the segment: it keeps its place and its
+    exponents."""
+
+    def __init__(self, segment: Segment, venue_index: int) -> None:
+        self._segment, self._venue_index = segment, venue_index
+        self._places: dict[str, int] = {}
+        self._listed: dict[str, Instrument] = {}
+
+    @property
+    def listed(self) -> Mapping[str, Instrument]:
+        """Every instrument as readers see it."""
+        return self._listed
+
+    def put(self, instrument: Instrument) -> int:
+        """The index of the instrument, listed or brought up to date as needed.
+
+        ValueError: it is new and has no room, or a number or name does not fit."""
+        symbol = instrument.symbol
+        index = self._places.get(symbol)
+        if index is None:
+            index = self._places[symbol] = self._segment.add_instrument(
+                instrument, self._venue_index
+            )
+        elif instrument != self._listed[symbol]:
+            self._segment.update_instrument(index, instrument)
+            self._segment.count(Counter.INSTRUMENT_CHANGES.value)
+        self._listed[symbol] = instrument
+        return index
