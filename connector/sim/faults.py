@@ -11,7 +11,8 @@ Message faults, keys ``stream`` (pattern, default ``*``), ``connection`` (id, de
     duplicate  times=1      sent again, ``times`` times
     delay      ms           the stream waits so long, then everything goes out in order
     swap                    sent after the next message of the same stream
-    stall      ms=0         the stream is silent so long (0: until cleared), its messages are lost
+    stall      ms=0         the stream is silent so long (0: until cleared), its messages are lost;
+                            asked=true: or until it is subscribed anew
     split      parts=3      sent in so many WebSocket fragments; pings=true puts a ping between them
     corrupt    how=truncate sent wrong: truncate, garbage, number (made a word) or binary
     oversize   bytes        followed by an unknown event of so many bytes
@@ -51,7 +52,7 @@ MESSAGE: _Kinds = {
     "duplicate": {"times": 1},
     "delay": {"ms": 0},
     "swap": {},
-    "stall": {"ms": 0},
+    "stall": {"ms": 0, "asked": False},
     "split": {"parts": 3, "pings": False},
     "corrupt": {"how": "truncate"},
     "oversize": {"bytes": 0},
@@ -236,6 +237,18 @@ class Faults:
             ):
                 return rule
         return None
+
+    def subscribed(self, stream: str, connection: int) -> None:
+        """A connection asked for a stream it did not hear: stalls that waited for it are over."""
+        for rule in self._rules:
+            if (
+                rule.kind == "stall"
+                and rule["asked"]
+                and rule["connection"] in (0, connection)
+                and fnmatchcase(stream, rule["stream"])
+            ):
+                rule.left = 0
+        self._prune()
 
     def _stalled(self, rule: Rule, now_ns: int) -> bool:
         if rule.skip:

@@ -186,6 +186,8 @@ class Server:
         for name in names:
             stream = self.venue.stream(name, self.market.symbols)
             if stream is not None and connection.session.route in stream.routes:
+                if name not in connection.heard:
+                    self.faults.subscribed(name, connection.number)
                 if self.hub.add(name, connection):
                     self.market.subscribed(stream)
                 connection.heard.add(name)

@@ -13,101 +13,17 @@ from typing import Any
 
 import pytest
 
-from connector._speedups.ring import RingReader
-from connector._speedups.segment import Mapping
 from connector.market.replay import Digests
 from connector.model.counters import Counter
 from connector.model.records import Flag, RecordType, dtype
 from connector.model.states import VALID, FeedKind, State
-from connector.venues.contract import load
-from tests.reference.raw_peer import HELLO, RawPeer
+from tests.reference.market_reader import VENUE, Reader, equal_books, row_of
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
-VENUE = load("binance_usdm")
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
 MANY = [*SYMBOLS, *(f"T{letter}USDT" for letter in "ABCDEFGHIJKLMN")]
 """Faults of one message or one answer each get a symbol of their own: a book that fails again and
 again is asked for ever less often."""
-
-
-class Reader:
-    """Follows the market ring through the control socket, as a strategy's library does."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        self.peer = RawPeer(daemon.runtime_dir)
-        hello = self.peer.ask(HELLO) or {}
-        assert hello["ok"], hello
-        self.epoch = hello["epoch"]
-        self.memory = Mapping(self.peer.fds[0], hello["segment_bytes"])
-        self.ring = RingReader(self.memory)
-
-    def counter(self, counter: Counter) -> int:
-        offset = _offset(self.memory, "counters_offset") + 8 * counter.value
-        return int.from_bytes(memoryview(self.memory).cast("B")[offset : offset + 8], "little")
-
-    def records(self) -> Iterator[tuple[RecordType, int, bytes]]:
-        """Everything there is now: type, instrument, bytes."""
-        header = dtype("RecordHeader")
-        while (record := self.ring.read()) is not None:
-            head = memoryview(record)[: header.itemsize]
-            row = _row(header, head)
-            yield RecordType(row["type"]), row["instrument"], record
-
-    def states(self, instrument: int, kind: FeedKind = FeedKind.BOOK) -> list[State]:
-        """The states of a feed, in order, as far as records tell them now."""
-        found = []
-        for type_, index, record in self.records():
-            if type_ is RecordType.FEED_STATE and index == instrument:
-                body = _row(dtype("FeedStateBody"), memoryview(record)[64:])
-                if body["kind"] == kind:
-                    found.append(State(body["state"]))
-        return found
-
-    def close(self) -> None:
-        self.peer.__exit__()
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _row(kind: Any, data: Any) -> dict[str, int]:
-    import numpy as np
-
-    row = np.frombuffer(bytes(data[: kind.itemsize]), kind)[0]
-    return {name: int(row[name]) for name in kind.names if kind[name].kind in "iu"}
-
-
-def _offset(memory: Mapping, name: str) -> int:
-    return _row(dtype("SegmentHeader"), memoryview(memory).cast("B")[:4096])[name]
-
-
-def equal_books(daemon: Daemon, sim: Sim, symbols: list[str]) -> bool:
-    """Whether the daemon's books and the venue's agree where both are at one update id."""
-    listing = VENUE.instruments(json.dumps(sim.ask("/fapi/v1/exchangeInfo")).encode())
-    instruments = {one.symbol: one for one in listing.instruments}
-    order = [one.symbol for one in listing.instruments]
-    for symbol in symbols:
-
-        def equal(symbol: str = symbol) -> bool:
-            image = daemon.book(order.index(symbol))
-            if image is None:
-                return False
-            answer = sim.ask(f"/fapi/v1/depth?symbol={symbol}&limit=1000")
-            if answer["lastUpdateId"] != image.update_id:
-                return False
-            theirs = VENUE.snapshot(json.dumps(answer).encode(), instruments[symbol])
-            for ours, side in ((image.bids, theirs.bids), (image.asks, theirs.asks)):
-                flat = memoryview(ours).cast("q").tolist()
-                # A snapshot is 1,000 levels deep: what comes nearer from behind them is unknown.
-                assert len(side) == 2000
-                assert flat[:1000] == side[:1000], f"{symbol} differs at {image.update_id}"
-            return True
-
-        eventually(equal, 20)
-    return True
 
 
 @pytest.fixture(scope="module")
@@ -158,11 +74,11 @@ def test_a_gap_invalidates_first_and_heals_as_a_difference(
         if index != 0:
             continue
         if type_ is RecordType.FEED_STATE:
-            body = _row(dtype("FeedStateBody"), memoryview(record)[64:])
+            body = row_of(dtype("FeedStateBody"), memoryview(record)[64:])
             if body["kind"] == FeedKind.BOOK:
                 told.append(State(body["state"]).name)
         elif type_ is RecordType.BOOK_DELTA:
-            flags = _row(dtype("RecordHeader"), memoryview(record))["flags"]
+            flags = row_of(dtype("RecordHeader"), memoryview(record))["flags"]
             told.append("RESYNC delta" if flags & Flag.RESYNC else "delta")
     gap = told.index("GAP")
     live = told.index("LIVE", gap)

@@ -76,6 +76,20 @@ def test_a_stall_ends_by_the_clock() -> None:
     assert not faults.messages
 
 
+def test_a_stall_ends_when_its_stream_is_asked_for_anew() -> None:
+    faults = Faults()
+    faults.add({"kind": "stall", "asked": True, "stream": "s*", "connection": 2})
+    faults.add({"kind": "stall", "stream": "other"})
+    assert faults.message("s1", 2, b"x", 0)[0] == []
+    faults.subscribed("s1", 3)
+    faults.subscribed("t1", 2)
+    assert faults.message("s1", 2, b"x", 0)[0] == []
+    faults.subscribed("s1", 2)
+    assert faults.message("s1", 2, b"x", 0)[0] == [Part(b"x")]
+    faults.subscribed("other", 2)
+    assert faults.message("other", 2, b"x", 0)[0] == [], "that one waits for its time"
+
+
 def test_answers_are_matched_by_path_and_symbol() -> None:
     faults = Faults()
     faults.add({"kind": "status", "path": "*depth", "symbol": "A", "status": 500})
