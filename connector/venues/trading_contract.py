@@ -125,6 +125,8 @@ class OrderAnswer(Struct, frozen=True):
     order: "OrderEvent | None" = None
     """What it says about the order, when it says something."""
     retry_after_ns: int = 0
+    reconcile: bool = False
+    """REFUSED for good, but order or position may not be what we think: ask the venue."""
 
 
 # What the venue tells

@@ -1,4 +1,6 @@
-"""What an HTTP answer means: status, the venue's code, and how long to keep quiet."""
+"""What an HTTP answer means: status, the venue's code, and how long to keep quiet.
+
+``judge`` is for questions, ``judge_order`` for what may have changed something."""
 
 import re
 from collections.abc import Mapping
@@ -6,8 +8,11 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from connector.venues.binance_usdm.schemas import MS, ErrorBody, text
+from connector.model.intents import Action
+from connector.venues.binance_usdm.error_codes import ROWS, Proof
+from connector.venues.binance_usdm.schemas import MS, NOTHING, text
 from connector.venues.contract import Answer, Outcome
+from connector.venues.trading_contract import OrderOutcome
 
 SECOND_NS = 1_000_000_000
 LONGEST_S = 3 * 86400
@@ -19,24 +24,49 @@ BANNED_S = 120
 FIREWALL_S = 300
 """403 of the firewall in front: "back off for minutes"."""
 
-# Codes whose meaning is not simply "refused" (section 12 of the venue's reference, read calls).
-CODES = {
-    -1000: Outcome.UNKNOWN,
-    -1001: Outcome.NOT_EXECUTED,
-    -1003: Outcome.THROTTLED,
-    -1006: Outcome.UNKNOWN,
-    -1007: Outcome.UNKNOWN,
-    -1008: Outcome.NOT_EXECUTED,
-    -1015: Outcome.THROTTLED,
-    -1016: Outcome.NOT_EXECUTED,
-    -1112: Outcome.NOT_EXECUTED,
-    239999: Outcome.NOT_EXECUTED,
+# What a code means for a question; asking again needs no more care than that. A listenKey that is
+# gone (-1125) is no passing condition: the same request never succeeds.
+QUESTION = {
+    Proof.UNKNOWN: Outcome.UNKNOWN,
+    Proof.NOT_EXECUTED: Outcome.NOT_EXECUTED,
+    Proof.LATER: Outcome.NOT_EXECUTED,
+    Proof.LIMIT: Outcome.THROTTLED,
 }
+CODES = {
+    row.code: QUESTION[row.proof]
+    for row in ROWS.values()
+    if row.proof in QUESTION and row.name != "INVALID_LISTEN_KEY"
+}
+
+ORDER = {
+    Proof.UNKNOWN: OrderOutcome.UNKNOWN,
+    Proof.NOT_EXECUTED: OrderOutcome.NOT_EXECUTED,
+    Proof.LATER: OrderOutcome.NOT_EXECUTED,
+    Proof.LIMIT: OrderOutcome.THROTTLED,
+    Proof.CLOCK: OrderOutcome.CLOCK,
+    Proof.KEY: OrderOutcome.AUTH,
+    Proof.REFUSED: OrderOutcome.REFUSED,
+}
+GONE = frozenset(
+    row.code
+    for row in ROWS.values()
+    if row.name in {"CANCEL_REJECTED", "NO_SUCH_ORDER", "INVALID_ORDER_STATUS"}
+)
+"""To a cancel, amend or query: that order is not open."""
+
 # 503 without a code: the text decides whether anything can have happened.
 CERTAIN_FAILURES = ("service unavailable", "unable to process your request", "throttled by system")
 BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
 
-_BODY = msgspec.json.Decoder(ErrorBody)
+
+class Body(msgspec.Struct):
+    """``{"code", "msg"}``; the text may be of another kind in a maintenance answer."""
+
+    code: msgspec.Raw = NOTHING
+    msg: msgspec.Raw = NOTHING
+
+
+_BODY = msgspec.json.Decoder(Body)
 _JSON = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -68,6 +98,71 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     return Answer(Outcome.REJECTED, code, message if code else f"HTTP {status}: {message}")
 
 
+class Verdict(msgspec.Struct, frozen=True):
+    """What the answer to an order request proves; see `OrderAnswer`."""
+
+    outcome: OrderOutcome
+    code: int = 0
+    message: str = ""
+    reconcile: bool = False
+    retry_after_ns: int = 0
+
+
+def judge_order(
+    action: Action, status: int, headers: Mapping[str, str], body: bytes
+) -> Verdict | None:
+    """Classify the answer to an order request by its error; None: it holds no error.
+
+    Total: never raises. Whatever is not known to prove something proves nothing (UNKNOWN): a code
+    the reference does not list, a refusal without a code, a body that is no JSON."""
+    given = {name.lower(): value for name, value in headers.items()}
+    code, message = _error(body)
+    words = message or _glimpse(body)
+    if status == 418:
+        return _silence(Outcome.BANNED, BANNED_S, code, words, given)
+    if status == 429:
+        return _silence(Outcome.THROTTLED, THROTTLED_S, code, words, given)
+    if status == 403 and not code:
+        return _silence(Outcome.BANNED, FIREWALL_S, 0, f"refused by the firewall: {words}", given)
+    if code in ROWS or code < 0:
+        return judge_code(action, code, message, given)
+    if 200 <= status < 300:
+        return None
+    if status == 503 and any(known in words.lower() for known in CERTAIN_FAILURES):
+        return Verdict(OrderOutcome.NOT_EXECUTED, code, words)
+    return Verdict(OrderOutcome.UNKNOWN, code, f"HTTP {status}: {words}")
+
+
+def judge_code(action: Action, code: int, message: str, headers: Mapping[str, str]) -> Verdict:
+    """Classify one error, of a whole answer or of an element of a batch."""
+    row = ROWS.get(code)
+    if row is None:
+        return Verdict(OrderOutcome.UNKNOWN, code, message)
+    outcome = ORDER[row.proof]
+    if outcome is OrderOutcome.THROTTLED:
+        if BANNED_UNTIL.search(message):
+            return _silence(Outcome.BANNED, BANNED_S, code, message, headers)
+        return _silence(Outcome.THROTTLED, THROTTLED_S, code, message, headers)
+    if row.already:
+        outcome = OrderOutcome.ALREADY
+    elif code in GONE and action is not Action.PLACE:
+        outcome = OrderOutcome.GONE
+    return Verdict(outcome, code, message, row.reconcile)
+
+
+def _silence(
+    outcome: Outcome, default_s: int, code: int, message: str, headers: Mapping[str, str]
+) -> Verdict:
+    quiet = _quiet(outcome, default_s, code, message, headers)
+    banned = outcome is Outcome.BANNED
+    return Verdict(
+        OrderOutcome.BANNED if banned else OrderOutcome.THROTTLED,
+        code,
+        message,
+        retry_after_ns=quiet.retry_after_ns,
+    )
+
+
 SHORT = 4096
 """An error is shorter. What is longer is decoded once, by whoever asked: that takes long enough."""
 CLOSING = {b"{": b"}", b"[": b"]"}
@@ -93,9 +188,14 @@ def _error(body: bytes) -> tuple[int, str]:
         return 0, ""
     try:
         found = _BODY.decode(body)
-        return int(text(found.code) or 0), found.msg
+        return int(text(found.code) or 0), _words(found.msg)
     except (ValueError, RecursionError):
         return 0, ""
+
+
+def _words(msg: msgspec.Raw) -> str:
+    raw = bytes(msg)
+    return text(msg) if raw.startswith(b'"') or raw == b"null" else raw.decode()
 
 
 def _quiet(
