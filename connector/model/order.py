@@ -1,0 +1,163 @@
+"""An order as the connector knows it, and the one table of moves between its states.
+
+Events come in any order and from several sources: the private stream, answers, queries. What a
+state may become does not depend on who says it; what is not in ``MOVES`` is old news.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from connector.model.instrument import Instrument
+from connector.model.intents import OrderType, PositionSide, TimeInForce
+from connector.model.records import Side
+from connector.model.reports import EndReason, OrderStatus
+
+_ENDS = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
+)
+_LIFE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED})
+
+MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.PENDING: _LIFE | _ENDS | {OrderStatus.UNKNOWN},
+    OrderStatus.UNKNOWN: _LIFE | _ENDS,
+    OrderStatus.NEW: _ENDS | {OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED},
+    OrderStatus.TRIGGERED: _ENDS | {OrderStatus.PARTIALLY_FILLED},
+    OrderStatus.PARTIALLY_FILLED: frozenset(
+        {OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED}
+    ),
+    # A fill that is heard of after the end may complete the order.
+    OrderStatus.CANCELLED: frozenset({OrderStatus.FILLED}),
+    OrderStatus.EXPIRED: frozenset({OrderStatus.FILLED}),
+    OrderStatus.REJECTED: frozenset(),
+    OrderStatus.FILLED: frozenset(),
+}
+"""Nothing outside this table changes a status."""
+
+REVIVED: frozenset[OrderStatus] = MOVES[OrderStatus.UNKNOWN]
+"""What becomes of an order that counted as rejected before the venue ever confirmed it, and is then
+heard of alive: the proof was wrong."""
+
+
+class Fill(Struct):
+    """One fill of an order."""
+
+    qty_e: int
+    price_e: int
+    fee_known: bool = False
+
+
+class Order(Struct, kw_only=True, eq=False):
+    """One order of one account; the tracker alone changes it."""
+
+    key: int
+    """The connector's own id, never reused."""
+    account: int
+    strategy: str
+    """"": foreign, not placed through this connector."""
+    instrument: Instrument
+    client_order_id: str = ""
+    order_id: int | None = None
+    venue_order_id: str = ""
+    conditional_id: int | None = None
+    """The id it has, or had, in the venue's service for conditional orders."""
+    conditional: bool = False
+    """Not triggered yet: asked for and cancelled by ``conditional_id``."""
+    side: Side = Side.BUY
+    order_type: OrderType = OrderType.LIMIT
+    time_in_force: TimeInForce = TimeInForce.NONE
+    position_side: PositionSide = PositionSide.BOTH
+    reduce_only: bool = False
+    price_e: int | None = None
+    qty_e: int = 0
+    stop_price_e: int | None = None
+    command: int = 0
+    """Number of the command that placed it."""
+    ref_id: str = ""
+    created_ns: int = 0
+    """CLOCK_MONOTONIC."""
+
+    status: OrderStatus = OrderStatus.PENDING
+    reason: EndReason = EndReason.NONE
+    filled_qty_e: int = 0
+    """Cumulative: the larger of what the venue counts and what the known fills add up to."""
+    fills: dict[int | str, Fill] = {}
+    """By the venue's trade id."""
+    known_qty_e: int = 0
+    """Sum of the fills."""
+    inferred_qty_e: int = 0
+    """Of them, what nobody named a trade for (yet)."""
+    inferred_price_e: int = 0
+    """What that was booked at."""
+    notional_e: int = 0
+    """Sum of price times quantity of the fills."""
+    average: str = ""
+    """As the venue wrote it last, for all of ``average_of_e``."""
+    average_of_e: int = 0
+    changed_ns: int = 0
+    """Venue time of the newest word on price and quantity."""
+    submitted: bool = False
+    """Reported as accepted by the venue."""
+    echoed: bool = False
+    """The private stream has told of it."""
+    cancel_wanted: bool = False
+    """A cancel is a goal: pursued until the order has ended."""
+
+    @property
+    def foreign(self) -> bool:
+        return not self.strategy
+
+    @property
+    def leaves_qty_e(self) -> int:
+        """What may still fill; 0 once the order has ended."""
+        return 0 if self.status.terminal else max(0, self.qty_e - self.filled_qty_e)
+
+    @property
+    def missing_qty_e(self) -> int:
+        """Filled as the venue counts, but no fill was told."""
+        return self.filled_qty_e - self.known_qty_e
+
+    def move(self, said: OrderStatus) -> bool:
+        """Take over what the venue says if the table allows it."""
+        unproved = self.status is OrderStatus.REJECTED and not self.submitted
+        if said is self.status or said not in (REVIVED if unproved else MOVES[self.status]):
+            return False
+        self.status = said
+        if unproved:
+            self.reason = EndReason.NONE
+        return True
+
+    def average_price(self) -> tuple[int, int]:
+        """Average price of the fills as (integer, exponent); (0, 0) when there are none.
+
+        As the venue states it when it speaks of all fills, else from the exact sums, with eight
+        decimals more than a price has."""
+        if self.average and self.average_of_e == self.filled_qty_e:
+            return _scaled(self.average)
+        if not self.known_qty_e:
+            return 0, 0
+        exponent = self.instrument.price_exponent + 8
+        average_e = round_half_even(self.notional_e * 10**8, self.known_qty_e)
+        return _short(average_e, exponent)
+
+
+def round_half_even(numerator: int, denominator: int) -> int:
+    """The quotient of two integers, the denominator positive, to the nearest integer."""
+    whole, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    return whole + (twice > denominator or (twice == denominator and whole & 1))
+
+
+def _scaled(text: str) -> tuple[int, int]:
+    """A venue's decimal, e.g. "100.5000"."""
+    whole, _, digits = text.partition(".")
+    return _short(int(whole + digits), len(digits))
+
+
+def _short(value: int, exponent: int) -> tuple[int, int]:
+    """Without zeros at its end, and within 63 bits."""
+    while exponent > 0 and value % 10 == 0:
+        value, exponent = value // 10, exponent - 1
+    while abs(value) >= 1 << 63 and exponent > 0:
+        value, exponent = round_half_even(value, 10), exponent - 1
+    return value, exponent

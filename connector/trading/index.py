@@ -1,0 +1,121 @@
+"""Finding an order by whatever name an event gives it."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from connector.model.order import Order
+from connector.venues.trading_contract import OrderEvent
+
+KEPT = 65_536
+"""Ended orders that are still found, for late fills and answers."""
+
+
+class OrderIndex:
+    """All orders by key, by (account, client id) and by (account, symbol, id of the venue).
+
+    A venue's order ids are per symbol; ids of its service for conditional orders are a space of
+    their own. Client ids are unique among open orders only, so a reused one means the newer."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._orders: dict[int, Order] = {}
+        self._by_client: dict[tuple[int, str], Order] = {}
+        self._by_venue: dict[tuple[int, str, int | str], Order] = {}
+        self._conditional: dict[tuple[int, int | str], Order] = {}
+        self._open: dict[int, dict[int, Order]] = {}
+        self._ended: deque[Order] = deque()
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(list(self._orders.values()))
+
+    def add(self, order: Order) -> None:
+        self._orders[order.key] = order
+        if order.client_order_id:
+            self._by_client[order.account, order.client_order_id] = order
+        self._open.setdefault(order.account, {})[order.key] = order
+
+    def get(self, key: int) -> Order | None:
+        return self._orders.get(key)
+
+    def by_client_id(self, account: int, client_order_id: str) -> Order | None:
+        return self._by_client.get((account, client_order_id))
+
+    def by_venue_id(self, account: int, symbol: str, name: int | str) -> Order | None:
+        return self._by_venue.get((account, symbol, name))
+
+    def open_of(self, account: int) -> list[Order]:
+        """Orders that have not ended, oldest first."""
+        return list(self._open.get(account, {}).values())
+
+    def find(self, account: int, event: OrderEvent) -> Order | None:
+        """The order this event speaks of."""
+        name = _name(event)
+        if name is not None:
+            if event.conditional:
+                found = self._conditional.get((account, name))
+            else:
+                found = self._by_venue.get((account, event.symbol, name))
+            if found is not None:
+                return found
+        order = self._by_client.get((account, event.client_order_id))
+        if order is None or order.instrument.symbol != event.symbol:
+            return None
+        known = order.conditional_id if event.conditional else _id(order)
+        return order if known is None or name is None or known == name else None
+
+    def learn(self, order: Order, event: OrderEvent) -> None:
+        """Keep the names an event gives; they never change once known."""
+        account, symbol, name = order.account, order.instrument.symbol, _name(event)
+        if event.conditional:
+            if name is not None and order.conditional_id is None:
+                order.conditional_id = name if isinstance(name, int) else None
+                self._conditional[account, name] = order
+                order.conditional = _id(order) is None
+            if event.born_order_id is not None and order.order_id is None:
+                order.order_id, order.conditional = event.born_order_id, False
+                self._by_venue[account, symbol, event.born_order_id] = order
+        elif name is not None and _id(order) is None:
+            if isinstance(name, int):
+                order.order_id = name
+            else:
+                order.venue_order_id = name
+            order.conditional = False
+            self._by_venue[account, symbol, name] = order
+        if event.client_order_id and not order.client_order_id:
+            order.client_order_id = event.client_order_id
+            self._by_client[account, event.client_order_id] = order
+
+    def ended(self, order: Order) -> None:
+        """It has ended; it stays findable until ``KEPT`` others ended after it."""
+        if self._open.get(order.account, {}).pop(order.key, None) is None:
+            return
+        self._ended.append(order)
+        while len(self._ended) > self._kept:
+            self._drop(self._ended.popleft())
+
+    def revived(self, order: Order) -> None:
+        """It had not ended after all."""
+        self._open.setdefault(order.account, {})[order.key] = order
+        if order in self._ended:
+            self._ended.remove(order)
+
+    def _drop(self, order: Order) -> None:
+        self._orders.pop(order.key, None)
+        client, name = (order.account, order.client_order_id), _id(order)
+        if self._by_client.get(client) is order:
+            del self._by_client[client]
+        if name is not None:
+            self._by_venue.pop((order.account, order.instrument.symbol, name), None)
+        if order.conditional_id is not None:
+            self._conditional.pop((order.account, order.conditional_id), None)
+
+
+def _name(event: OrderEvent) -> int | str | None:
+    return event.order_id if event.order_id is not None else event.venue_order_id or None
+
+
+def _id(order: Order) -> int | str | None:
+    return order.order_id if order.order_id is not None else order.venue_order_id or None

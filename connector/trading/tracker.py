@@ -1,0 +1,564 @@
+"""What became of each order: any arrival order of answers, stream, queries and losses in, the one
+true story out.
+
+Pure: no socket, no clock; ``now_ns`` is CLOCK_MONOTONIC. Every call returns the effects it leads
+to, reports first to last. Three outcomes exist for a request: accepted, refused, unknown; unknown
+is settled by the stream or by asking, and "absent" proves something only after the venue can no
+longer execute the request, with the private stream alive.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from connector.model.instrument import Instrument
+from connector.model.intents import Action
+from connector.model.order import Fill, Order
+from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading.effects import (
+    Answered,
+    Ask,
+    AskFills,
+    Detail,
+    Effect,
+    Report,
+    SendCancel,
+    StreamGap,
+)
+from connector.trading.index import OrderIndex
+from connector.trading.watch import SECOND_NS, Due, WatchList
+from connector.venues.trading_contract import (
+    Execution,
+    OrderAnswer,
+    OrderEvent,
+    OrderOutcome,
+    Source,
+)
+
+PROOF_NS = 2 * SECOND_NS
+"""A venue's word that something did not happen counts this long after it can no longer happen."""
+LOST_ASKS = 6
+"""A live order that the venue denies this often has ended: it forgets unfilled ones after days."""
+FILL_ASKS = 8
+"""Fills that are not told after so many questions are inferred from the venue's count."""
+ALIVE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED})
+_PLAIN = ReportFlag(0)
+_PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOutcome.BANNED})
+"""Refusals that say nothing of the next attempt."""
+
+
+class Pending(Struct, kw_only=True, eq=False):
+    """A request under way, or one whose outcome is unknown."""
+
+    request: int
+    order: Order | None
+    account: int
+    strategy: str
+    action: Action
+    command: int = 0
+    """0: the connector's own; nobody is answered."""
+    ref_id: str = ""
+    batch: int = 0
+    sent_ns: int = 0
+    deadline_ns: int = 0
+    """The venue may execute it until then."""
+    price_e: int | None = None
+    """AMEND: what was wanted; None: left as it is."""
+    qty_e: int | None = None
+    unknown: bool = False
+    told: bool = False
+    """Answered as unknown; a second answer is owed."""
+
+
+class Tracker:
+    """The orders of all accounts. ``new_key`` gives keys that were never used."""
+
+    def __init__(self, new_key: Callable[[], int]) -> None:
+        self._new_key = new_key
+        self.orders = OrderIndex()
+        self.watched = WatchList()
+        self._pending: dict[int, Pending] = {}
+        self._of_order: dict[int, list[Pending]] = {}
+        self._live_since: dict[int, int] = {}
+        self._out: list[Effect] = []
+
+    # What we do
+
+    def register(self, order: Order) -> None:
+        """A new order, before its request is sent; its client order id must be free."""
+        self.orders.add(order)
+
+    def requested(self, pending: Pending) -> None:
+        """A request is about to leave; every one ends in `answered`, `unsent` or `lost`."""
+        self._pending[pending.request] = pending
+        if pending.order is not None:
+            self._of_order.setdefault(pending.order.key, []).append(pending)
+            if pending.action is Action.CANCEL:
+                pending.order.cancel_wanted = True
+
+    def unsent(self, request: int, code: Code, now_ns: int, text: str = "") -> Sequence[Effect]:
+        """No byte of it left: nothing happened at the venue."""
+        pending = self._close(request)
+        if pending is None:
+            return ()
+        order = pending.order
+        if (
+            pending.action is Action.PLACE
+            and order is not None
+            and order.move(OrderStatus.REJECTED)
+        ):
+            self._ended(order)
+        if pending.action is Action.CANCEL and order is not None and not order.status.terminal:
+            self.watched.cancel_again(order, now_ns)
+        self._answer(pending, Result.REFUSED, code.value, text=text)
+        return self._taken()
+
+    def lost(self, request: int, now_ns: int) -> Sequence[Effect]:
+        """It left, and no answer will come."""
+        return self.answered(request, OrderAnswer(OrderOutcome.UNKNOWN), now_ns)
+
+    def answered(
+        self, request: int, answer: OrderAnswer, now_ns: int, echo_ns: int = 0
+    ) -> Sequence[Effect]:
+        """The venue answered; ``echo_ns``: by when the stream must tell of a placed order."""
+        pending = self._pending.get(request)
+        if pending is None:
+            return ()
+        cancel = pending.action is Action.CANCEL
+        if answer.outcome in (OrderOutcome.ACCEPTED, OrderOutcome.ALREADY):
+            self._accepted(pending, answer, now_ns, echo_ns)
+        elif answer.outcome is OrderOutcome.UNKNOWN or (cancel and answer.outcome in _PASSES):
+            self._unknown(pending, answer, now_ns)
+        else:
+            self._refused(pending, answer, now_ns)
+        return self._taken()
+
+    def want_cancelled(self, orders: Iterable[Order], now_ns: int) -> Sequence[Effect]:
+        """Make the end of these orders a goal (halt, a strategy that is gone, cancel all)."""
+        for order in orders:
+            if not order.status.terminal and not order.cancel_wanted:
+                order.cancel_wanted = True
+                self.watched.cancel(order, now_ns)
+        return self.tick(now_ns)
+
+    # What we hear
+
+    def event(
+        self, account: int, event: OrderEvent, now_ns: int, asked_ns: int = 0
+    ) -> Sequence[Effect]:
+        """Anything the venue says about an order we know; ``asked_ns``: when we asked, if we did.
+
+        Nothing comes of an order nobody registered: see `stranger`."""
+        order = self.orders.find(account, event)
+        if order is not None:
+            self._apply(order, event, now_ns, asked_ns)
+        return self._taken()
+
+    def stranger(
+        self, account: int, event: OrderEvent, instrument: Instrument, now_ns: int
+    ) -> Sequence[Effect]:
+        """The same for an order that was not placed through us: it becomes a foreign one."""
+        order = self.orders.find(account, event)
+        if order is None:
+            if event.source is Source.LITE:
+                return ()  # the full event follows and says what this one cannot
+            order = Order(
+                key=self._new_key(),
+                account=account,
+                strategy="",
+                instrument=instrument,
+                client_order_id=event.client_order_id,
+                side=event.side or Order.side,
+                order_type=event.order_type or Order.order_type,
+                time_in_force=event.time_in_force or Order.time_in_force,
+                position_side=event.position_side,
+                reduce_only=event.reduce_only,
+                created_ns=now_ns,
+            )
+            self.orders.add(order)
+        self._apply(order, event, now_ns, 0)
+        return self._taken()
+
+    def absent(self, order: Order, asked_ns: int, now_ns: int) -> Sequence[Effect]:
+        """The venue says that it does not know this order; it was asked at ``asked_ns``."""
+        watch = self.watched.get(order)
+        if order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
+            live_ns = self._live_since.get(order.account)
+            if live_ns is not None and asked_ns >= max(self._deadline(order), live_ns) + PROOF_NS:
+                order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
+                self._report(order, Update.REJECTED, flags=ReportFlag.RECOVERED)
+                self._ended(order)
+        elif order.status in ALIVE and watch is not None and watch.asks >= LOST_ASKS:
+            order.status, order.reason = OrderStatus.EXPIRED, EndReason.VENUE
+            self._report(order, Update.CANCELLED, flags=ReportFlag.RECOVERED)
+            self._ended(order)
+        return self._taken()
+
+    def stream_up(self, account: int, now_ns: int) -> None:
+        """The private stream delivers from now on."""
+        self._live_since[account] = now_ns
+
+    def stream_down(self, account: int, now_ns: int) -> None:
+        """It may miss something from now on: every open order is asked for."""
+        self._live_since.pop(account, None)
+        for order in self.orders.open_of(account):
+            self.watched.ask_soon(order, now_ns)
+
+    def listed(self, account: int, keys: Iterable[int], asked_ns: int, now_ns: int) -> None:
+        """The venue listed its open orders at ``asked_ns``, each given to `event` before; ``keys``
+        are ours among them. Those it left out are asked for one by one."""
+        there = set(keys)
+        for order in self.orders.open_of(account):
+            if order.key not in there and order.status in ALIVE and order.created_ns < asked_ns:
+                self.watched.ask(order, now_ns)
+
+    def tick(self, now_ns: int) -> Sequence[Effect]:
+        """What is due: questions, cancels that are pursued, orders the stream does not tell of."""
+        for watch, due in self.watched.due(now_ns):
+            order = watch.order
+            if due is Due.ECHO:
+                self.watched.ask(order, now_ns)
+                why = f"no event of the accepted order {order.client_order_id}"
+                self._out.append(StreamGap(order.account, why))
+            elif due is Due.ASK:
+                self._out.append(Ask(order))
+            elif due is Due.CANCEL:
+                self._out.append(SendCancel(order))
+            elif watch.fill_asks > FILL_ASKS:
+                self._infer(order)
+                self.watched.drop(order, Due.FILLS)
+            else:
+                self._out.append(AskFills(order))
+        return self._taken()
+
+    # Inside: requests
+
+    def _accepted(self, pending: Pending, answer: OrderAnswer, now_ns: int, echo_ns: int) -> None:
+        self._close(pending.request)
+        order, said = pending.order, answer.order
+        self._answer(pending, Result.ACCEPTED, Code.ACCEPTED.value, answer)
+        if order is None:
+            return
+        if said is not None:
+            self.orders.learn(order, said)
+        if pending.action is Action.PLACE:
+            self._placed(order, said)
+            if echo_ns and not order.echoed and not order.status.terminal:
+                self.watched.echo(order, echo_ns)
+        if said is not None:
+            self._apply(order, said, now_ns, 0)
+        if pending.action is Action.CANCEL:
+            self.watched.drop(order, Due.CANCEL)
+            if not order.status.terminal:  # the stream tells of the end soon, else we ask
+                self.watched.ask(order, now_ns + SECOND_NS)
+
+    def _unknown(self, pending: Pending, answer: OrderAnswer, now_ns: int) -> None:
+        order, pending.unknown = pending.order, True
+        if order is not None:
+            self._settle(order)
+            if pending.request not in self._pending:
+                return  # the stream had told already
+        if not pending.told:
+            pending.told = True
+            self._answer(pending, Result.UNKNOWN, Code.OUTCOME_UNKNOWN.value, answer)
+        if order is None:
+            self._close(pending.request)
+        elif pending.action is Action.CANCEL:
+            self.watched.cancel_again(order, now_ns)
+        else:
+            order.move(OrderStatus.UNKNOWN)
+            self.watched.ask_soon(order, now_ns)
+
+    def _refused(self, pending: Pending, answer: OrderAnswer, now_ns: int) -> None:
+        self._close(pending.request)
+        order = pending.order
+        self._answer(pending, Result.REFUSED, Code.VENUE.value, answer)
+        if order is None or order.status.terminal:
+            return
+        if pending.action is Action.PLACE:
+            if order.move(OrderStatus.REJECTED):
+                self._ended(order)
+            return
+        if answer.outcome is OrderOutcome.GONE:  # it has ended, or has not arrived yet
+            self.watched.ask_soon(order, now_ns)
+        if pending.action is Action.CANCEL:
+            self.watched.cancel_again(order, now_ns)
+
+    def _deadline(self, order: Order) -> int:
+        return max((one.deadline_ns for one in self._of_order.get(order.key, ())), default=0)
+
+    def _close(self, request: int) -> Pending | None:
+        pending = self._pending.pop(request, None)
+        if pending is not None and pending.order is not None:
+            of_order = self._of_order[pending.order.key]
+            of_order.remove(pending)
+            if not of_order:
+                del self._of_order[pending.order.key]
+        return pending
+
+    def _settle(self, order: Order, event: OrderEvent | None = None, asked_ns: int = 0) -> None:
+        """Close what was unknown as far as the order's state proves it, with the second answer."""
+        for pending in list(self._of_order.get(order.key, ())):
+            result = self._proved(pending, order, event, asked_ns) if pending.unknown else None
+            if result is not None:
+                self._close(pending.request)
+                code = Code.ACCEPTED if result is Result.ACCEPTED else Code.VENUE
+                self._answer(pending, result, code.value)
+
+    def _proved(
+        self, pending: Pending, order: Order, event: OrderEvent | None, asked_ns: int
+    ) -> Result | None:
+        if pending.action is Action.PLACE:
+            if order.submitted:
+                return Result.ACCEPTED
+            return Result.REFUSED if order.status.terminal else None
+        if pending.action is Action.CANCEL:
+            if not order.status.terminal:
+                return None
+            ended = order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+            return Result.ACCEPTED if ended else Result.REFUSED
+        if pending.action is Action.AMEND:
+            if pending.price_e in (None, order.price_e) and pending.qty_e in (None, order.qty_e):
+                return Result.ACCEPTED
+            too_late = event is not None and asked_ns >= pending.deadline_ns + PROOF_NS
+            return Result.REFUSED if order.status.terminal or too_late else None
+        return None
+
+    # Inside: events
+
+    def _apply(self, order: Order, event: OrderEvent, now_ns: int, asked_ns: int) -> None:
+        self.orders.learn(order, event)
+        if event.source in (Source.STREAM, Source.LITE):
+            order.echoed = True
+            self.watched.drop(order, Due.ECHO)
+        if OrderStatus.REJECTED is event.status:
+            if order.move(OrderStatus.REJECTED):
+                order.reason = event.reason
+                self._report(order, Update.REJECTED, event)
+                self._ended(order)
+            return
+        known = order.submitted
+        if not self._placed(order, event) and order.status is OrderStatus.REJECTED:
+            return
+        if self._terms(order, event) and known:
+            self._report(order, Update.AMENDED, event)
+        if event.filled_qty_e is not None:
+            order.filled_qty_e = max(order.filled_qty_e, event.filled_qty_e)
+            if event.average:
+                order.average, order.average_of_e = event.average, event.filled_qty_e
+        if event.execution is Execution.TRADE:
+            self._fill(order, event)
+        self._status(order, event)
+        if order.missing_qty_e > 0:
+            self.watched.fills(order, now_ns + SECOND_NS)
+        else:
+            self.watched.drop(order, Due.FILLS)
+        self._settle(order, event, asked_ns)
+        if order.status in ALIVE:
+            self._alive(order, event, now_ns)
+
+    def _placed(self, order: Order, event: OrderEvent | None) -> bool:
+        """Anything but a refusal proves that the venue took the order."""
+        if order.submitted:
+            return True
+        was_ended = order.status.terminal
+        if not order.move(OrderStatus.NEW):
+            return False
+        if was_ended:
+            self.orders.revived(order)
+        order.submitted = True
+        if event is not None:
+            self._terms(order, event)
+        self._report(order, Update.SUBMITTED, event)
+        return True
+
+    def _terms(self, order: Order, event: OrderEvent) -> bool:
+        """Take over price and quantity unless something newer was said; True when they changed."""
+        told_ns = event.transaction_ns or event.venue_ns
+        if event.source is Source.LITE or told_ns < order.changed_ns:
+            return False
+        order.changed_ns = told_ns
+        changed = False
+        for name in ("price_e", "qty_e", "stop_price_e"):
+            said = getattr(event, name)
+            if said is not None and said != getattr(order, name):
+                setattr(order, name, said)
+                changed = True
+        return changed
+
+    def _fill(self, order: Order, event: OrderEvent) -> None:
+        """Every fill once: two sources, two connections and a restart may tell the same one."""
+        name: int | str | None = event.venue_trade_id or event.trade_id
+        if name is None or event.last_price_e is None or event.last_qty_e <= 0:
+            return
+        known = order.fills.get(name)
+        if known is not None:
+            if event.fee_e is not None and not known.fee_known:
+                known.fee_known = True
+                self._detail(order, event)
+            return
+        order.fills[name] = Fill(event.last_qty_e, event.last_price_e, event.fee_e is not None)
+        if order.inferred_qty_e >= event.last_qty_e:  # reported already, without its name
+            order.inferred_qty_e -= event.last_qty_e
+            order.notional_e += event.last_qty_e * (event.last_price_e - order.inferred_price_e)
+            self._detail(order, event)
+            return
+        flags = ReportFlag.RECOVERED if event.source is Source.QUERY else _PLAIN
+        self._book(order, event, flags)
+
+    def _book(self, order: Order, event: OrderEvent, flags: ReportFlag) -> None:
+        assert event.last_price_e is not None
+        if order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED):
+            flags |= ReportFlag.LATE
+        if event.maker is not None:
+            flags |= ReportFlag.MAKER if event.maker else ReportFlag.TAKER
+        order.known_qty_e += event.last_qty_e
+        order.notional_e += event.last_qty_e * event.last_price_e
+        order.filled_qty_e = max(order.filled_qty_e, order.known_qty_e)
+        # Only the venue's word ends an order: a sum that reaches the quantity may have been overtaken
+        # by an amend that is not heard of yet.
+        filled = event.status is OrderStatus.FILLED and order.move(OrderStatus.FILLED)
+        if not filled:
+            order.move(OrderStatus.PARTIALLY_FILLED)
+        update = Update.LIQUIDATED if event.liquidation else Update.EXECUTED
+        self._report(order, update, event, flags, fill=event)
+        if filled:
+            self._ended(order)
+
+    def _status(self, order: Order, event: OrderEvent) -> None:
+        said = event.status
+        if said is None or said is OrderStatus.NEW or not order.move(said):
+            return
+        order.reason = event.reason
+        if said in (OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+            self._report(order, Update.CANCELLED, event)
+        elif said is OrderStatus.TRIGGERED:
+            self._report(order, Update.TRIGGERED, event)
+        elif said is OrderStatus.FILLED and order.missing_qty_e <= 0:
+            self._report(order, Update.EXECUTED, event)  # its fills were told before, one by one
+        if said.terminal:
+            self._ended(order)
+
+    def _alive(self, order: Order, event: OrderEvent, now_ns: int) -> None:
+        requests = self._of_order.get(order.key, ())
+        if order.known_qty_e >= order.qty_e > 0:
+            self.watched.ask_soon(order, now_ns)  # filled whole, yet nobody said so
+        elif (
+            event.status is not None
+            and event.source is not Source.ANSWER
+            and not any(one.unknown for one in requests)
+        ):
+            self.watched.drop(order, Due.ASK)
+        if (
+            order.cancel_wanted
+            and event.source is Source.QUERY
+            and not any(one.action is Action.CANCEL for one in requests)
+        ):
+            self.watched.cancel(order, now_ns)
+
+    def _infer(self, order: Order) -> None:
+        """The venue counts more than the fills it tells add up to: book the rest, marked."""
+        missing = order.missing_qty_e
+        if missing <= 0:
+            return
+        average_e, exponent = order.average_price()
+        shift = order.instrument.price_exponent - exponent
+        order.inferred_price_e = average_e * 10**shift if shift >= 0 else average_e // 10**-shift
+        order.inferred_qty_e += missing
+        event = OrderEvent(
+            source=Source.QUERY,
+            execution=Execution.TRADE,
+            symbol=order.instrument.symbol,
+            last_qty_e=missing,
+            last_price_e=order.inferred_price_e,
+        )
+        self._book(order, event, ReportFlag.RECOVERED)
+
+    def _ended(self, order: Order) -> None:
+        self.watched.drop(order, Due.ASK, Due.CANCEL, Due.ECHO)
+        self.orders.ended(order)
+        self._settle(order)
+
+    # Inside: what is said
+
+    def _report(
+        self,
+        order: Order,
+        update: Update,
+        event: OrderEvent | None = None,
+        flags: ReportFlag = _PLAIN,
+        fill: OrderEvent | None = None,
+    ) -> None:
+        if order.foreign:
+            flags |= ReportFlag.FOREIGN
+        if order.conditional_id is not None:
+            flags |= ReportFlag.CONDITIONAL
+        average_e, exponent = order.average_price()
+        self._out.append(
+            Report(
+                order=order,
+                update=update,
+                status=order.status,
+                reason=order.reason,
+                filled_qty_e=order.filled_qty_e,
+                average_e=average_e,
+                average_exponent=exponent,
+                flags=flags,
+                last_qty_e=fill.last_qty_e if fill else 0,
+                last_price_e=fill.last_price_e if fill else None,
+                trade_id=fill.trade_id if fill else None,
+                venue_trade_id=fill.venue_trade_id if fill else "",
+                fee_e=fill.fee_e if fill else None,
+                fee_asset=fill.fee_asset if fill else "",
+                realised_e=fill.realised_e if fill else None,
+                venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
+            )
+        )
+
+    def _detail(self, order: Order, event: OrderEvent) -> None:
+        self._out.append(
+            Detail(
+                order=order,
+                trade_id=event.trade_id,
+                venue_trade_id=event.venue_trade_id,
+                fee_e=event.fee_e,
+                fee_asset=event.fee_asset,
+                realised_e=event.realised_e,
+                venue_ns=event.transaction_ns or event.venue_ns,
+            )
+        )
+
+    def _answer(
+        self,
+        pending: Pending,
+        result: Result,
+        code: int,
+        answer: OrderAnswer | None = None,
+        text: str = "",
+    ) -> None:
+        if not pending.command:
+            return
+        if answer is not None and result is not Result.ACCEPTED:
+            text = answer.body
+        self._out.append(
+            Answered(
+                strategy=pending.strategy,
+                order=pending.order,
+                account=pending.account,
+                command=pending.command,
+                action=pending.action,
+                ref_id=pending.ref_id,
+                result=result,
+                code=code,
+                http_status=answer.status if answer else 0,
+                venue_code=answer.code if answer else 0,
+                text=text,
+                settled=pending.told and result is not Result.UNKNOWN,
+                batch=pending.batch,
+                sent_ns=pending.sent_ns,
+            )
+        )
+
+    def _taken(self) -> Sequence[Effect]:
+        out, self._out = self._out, []
+        return out

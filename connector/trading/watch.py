@@ -1,0 +1,119 @@
+"""Which orders need looking at, and when: questions, cancels that are pursued, missing echoes."""
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+
+from msgspec import Struct
+
+from connector.model.order import Order
+
+MS = 1_000_000
+SECOND_NS = 1_000_000_000
+ASK_NS = (200 * MS, 500 * MS, SECOND_NS, 2 * SECOND_NS, 5 * SECOND_NS, 15 * SECOND_NS)
+"""Waits between queries of one order; the first leaves the stream time to tell by itself."""
+CANCEL_NS = (100 * MS, 200 * MS, 500 * MS, SECOND_NS, 2 * SECOND_NS, 5 * SECOND_NS)
+"""Waits between attempts of a cancel whose outcome is not known."""
+
+
+class Due(Enum):
+    ASK = "ask"
+    FILLS = "fills"
+    CANCEL = "cancel"
+    ECHO = "echo"
+
+
+class Watch(Struct):
+    """What is planned for one order; 0: nothing. CLOCK_MONOTONIC."""
+
+    order: Order
+    ask_ns: int = 0
+    asks: int = 0
+    fills_ns: int = 0
+    fill_asks: int = 0
+    cancel_ns: int = 0
+    cancels: int = 0
+    echo_ns: int = 0
+
+
+class WatchList:
+    """The plans of all orders; only those with a plan cost anything."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, Watch] = {}
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def get(self, order: Order) -> Watch | None:
+        return self._watched.get(order.key)
+
+    def ask(self, order: Order, at_ns: int) -> None:
+        """Query it then, unless a question is planned before."""
+        watch = self._of(order)
+        watch.ask_ns = min(watch.ask_ns or at_ns, at_ns)
+
+    def ask_soon(self, order: Order, now_ns: int) -> None:
+        self.ask(order, now_ns + ASK_NS[0])
+
+    def fills(self, order: Order, at_ns: int) -> None:
+        watch = self._of(order)
+        watch.fills_ns = watch.fills_ns or at_ns
+
+    def cancel(self, order: Order, at_ns: int) -> None:
+        watch = self._of(order)
+        watch.cancel_ns = min(watch.cancel_ns or at_ns, at_ns)
+
+    def cancel_again(self, order: Order, now_ns: int) -> None:
+        watch = self._of(order)
+        if watch.cancel_ns <= now_ns:
+            watch.cancel_ns = now_ns + _wait(CANCEL_NS, watch.cancels)
+
+    def echo(self, order: Order, by_ns: int) -> None:
+        """The private stream must tell of it by then."""
+        self._of(order).echo_ns = by_ns
+
+    def drop(self, order: Order, *what: Due) -> None:
+        """These plans are settled."""
+        watch = self._watched.get(order.key)
+        if watch is None:
+            return
+        for one in what:
+            if one is Due.ASK:
+                watch.ask_ns = watch.asks = 0
+            elif one is Due.FILLS:
+                watch.fills_ns = watch.fill_asks = 0
+            elif one is Due.CANCEL:
+                watch.cancel_ns = watch.cancels = 0
+            else:
+                watch.echo_ns = 0
+        if not (watch.ask_ns or watch.fills_ns or watch.cancel_ns or watch.echo_ns):
+            del self._watched[order.key]
+
+    def due(self, now_ns: int) -> Iterator[tuple[Watch, Due]]:
+        """What is due, each planned again with a longer wait."""
+        for watch in list(self._watched.values()):
+            if 0 < watch.echo_ns <= now_ns:
+                watch.echo_ns = 0
+                yield watch, Due.ECHO
+            if 0 < watch.ask_ns <= now_ns:
+                watch.ask_ns = now_ns + _wait(ASK_NS, watch.asks + 1)
+                watch.asks += 1
+                yield watch, Due.ASK
+            if 0 < watch.fills_ns <= now_ns:
+                watch.fills_ns = now_ns + _wait(ASK_NS, watch.fill_asks + 1)
+                watch.fill_asks += 1
+                yield watch, Due.FILLS
+            if 0 < watch.cancel_ns <= now_ns:
+                watch.cancel_ns = now_ns + _wait(CANCEL_NS, watch.cancels + 1)
+                watch.cancels += 1
+                yield watch, Due.CANCEL
+
+    def _of(self, order: Order) -> Watch:
+        watch = self._watched.get(order.key)
+        if watch is None:
+            watch = self._watched[order.key] = Watch(order)
+        return watch
+
+
+def _wait(waits: Sequence[int], attempt: int) -> int:
+    return waits[min(attempt, len(waits) - 1)]
