@@ -415,8 +415,8 @@ class Tracker:
         order.known_qty_e += event.last_qty_e
         order.notional_e += event.last_qty_e * event.last_price_e
         order.filled_qty_e = max(order.filled_qty_e, order.known_qty_e)
-        # Only the venue's word ends an order: a sum that reaches the quantity may have been overtaken
-        # by an amend that is not heard of yet.
+        # Only the venue's word ends an order: an amend that is not heard of yet may have raised the
+        # quantity that the fills seem to reach.
         filled = event.status is OrderStatus.FILLED and order.move(OrderStatus.FILLED)
         if not filled:
             order.move(OrderStatus.PARTIALLY_FILLED)

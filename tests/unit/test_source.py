@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protocol": {"_speedups", "errors", "model"},
     "venues": {"_speedups", "errors", "model", "protocol"},
     "market": BASE | {"protocol", "venues"},
+    "trading": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "ipc": BASE,
     "transport": BASE | {"protocol", "venues.contract"},
     "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
