@@ -42,7 +42,7 @@ class Retry(Enum):
     """What may follow when no answer came."""
 
     SAFE = "safe"
-    """Reading: ask again."""
+    """Reading, or doing again what is done already: ask again."""
     QUERY = "query"
     """It may have happened: find out before anything else."""
 
@@ -59,6 +59,14 @@ class Outcome(Enum):
     """Certain failure on the venue's side; trying again later is safe."""
 
 
+class Cost(Struct, frozen=True):
+    """Units a request takes of the pool of that name and window, beside its weight."""
+
+    pool: str
+    window_ns: int
+    units: int
+
+
 class Request(Struct, frozen=True):
     """One HTTP request, ready to be sent; ``weight`` counts against ``pool``."""
 
@@ -71,6 +79,9 @@ class Request(Struct, frozen=True):
     pool: str = ""
     name: str = ""
     """The endpoint's name, for counters and logs."""
+    security: Security = Security.NONE
+    orders: tuple[Cost, ...] = ()
+    """What it takes of the account's order pools."""
 
     @property
     def target(self) -> str:
@@ -103,6 +114,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     result: Any
     pool: str
     retry: Retry = Retry.SAFE
+    orders: tuple[Cost, ...] = ()
+    """What one request takes of the account's order pools."""
 
     def request(self, **params: Any) -> Request:
         """The request for these parameters; raises ValueError naming one that is wrong."""
@@ -115,6 +128,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
             weight=self.weight(given),
             pool=self.pool,
             name=self.name,
+            security=self.security,
+            orders=self.orders,
         )
 
 

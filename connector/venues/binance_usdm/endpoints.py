@@ -1,11 +1,13 @@
-"""The venue's REST table, market side, and the classes of its WebSocket URLs."""
+"""The venue's REST table, market side, and the classes of its WebSocket URLs.
+
+``ENDPOINTS`` is the whole table, order and account side included."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from connector.venues.binance_usdm import schemas
+from connector.venues.binance_usdm import endpoints_trading, schemas
 from connector.venues.binance_usdm.limits import WEIGHT, depth_weight, premium_index_weight
 from connector.venues.contract import Channel, Endpoint, Route
 
@@ -31,7 +33,7 @@ def _get(
     )
 
 
-ENDPOINTS = {
+ENDPOINTS = endpoints_trading.ENDPOINTS | {
     endpoint.name: endpoint
     for endpoint in (
         _get("ping", schemas.NoParams, schemas.Nothing, 1),

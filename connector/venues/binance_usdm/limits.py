@@ -9,6 +9,7 @@ from connector.venues.contract import Heartbeat, Limits, Pool
 WEIGHT = "weight"
 ORDERS = "orders"
 SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
 INTERVALS = {
     "SECOND": ("s", SECOND_NS),
     "MINUTE": ("m", 60 * SECOND_NS),
