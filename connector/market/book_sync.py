@@ -72,7 +72,10 @@ class Ahead(Generic[Message]):
 
     Each line delivers in order, so a line that has delivered past the book's id will never bring
     what is missing. It is a gap as soon as that holds for every live line, the list is full, or
-    max(2 x the stream's period, 50 ms) has passed. With one line that is the plain rule: gap."""
+    max(2 x the stream's period, 50 ms) has passed. With one line that is the plain rule: gap.
+
+    Patience belongs to a hole, not to the list: while a line that is behind brings message after
+    message, nothing is lost."""
 
     def __init__(self, period_ns: int, most: int = MOST_AHEAD) -> None:
         self.patience_ns = max(2 * period_ns, LEAST_PATIENCE_NS)
@@ -88,10 +91,15 @@ class Ahead(Generic[Message]):
         """When patience ends; None while nothing waits."""
         return self._since_ns + self.patience_ns if self._waiting else None
 
-    def add(self, message: Message, now_ns: int) -> None:
+    def add(self, message: Message, now_ns: int) -> bool:
+        """Let a message wait; False when it is waiting already, on whatever line it came."""
+        ids = message.prev_id, message.last_id
+        if any((waits.prev_id, waits.last_id) == ids for waits in self._waiting):
+            return False
         if not self._waiting:
             self._since_ns = now_ns
         self._waiting.append(message)
+        return True
 
     def next(self, book_id: int) -> Message | None:
         """Take out a message that a book at ``book_id`` can apply; drops those it has passed."""
@@ -112,7 +120,7 @@ class Ahead(Generic[Message]):
         )
 
     def restart(self, now_ns: int) -> None:
-        """Something was filled in: what still waits waits from now on."""
+        """The book moved on: what still waits waits for another message, from now on."""
         self._since_ns = now_ns
 
     def take(self) -> list[Message]:

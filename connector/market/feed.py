@@ -264,12 +264,13 @@ class InstrumentFeed:
                 self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, held.recv_ns)
             return
         if step is Step.AHEAD:
-            self._ahead.add(held, held.recv_ns)
+            if not self._ahead.add(held, held.recv_ns):
+                self._count(Counter.DUPLICATES)
         else:
             self._apply(held)
             while (waiting := self._ahead.next(self._kernel.last_id)) is not None:
                 self._apply(waiting)
-                self._ahead.restart(held.recv_ns)
+            self._ahead.restart(held.recv_ns)
         self._settle(held.recv_ns)
 
     def _apply(self, held: Held) -> None:

@@ -113,3 +113,33 @@ def test_whatever_the_lines_do_a_valid_book_is_the_true_one(data):
         if rig.state in (State.LIVE, State.BEHIND, State.STALE):
             assert dict(rig.kernel.bids()) == truth(rig.kernel.last_id)
         assert (rig.state is State.DOWN) == (not any(up))
+
+
+def test_a_message_repeated_while_it_waits_does_not_fill_the_list():
+    rig = two_lines(ahead_most=3)
+    for _ in range(5):
+        rig.event(110, 120, line=0)
+    assert (rig.state, rig.counts["DUPLICATES"]) == (State.BEHIND, 5), "and one before"
+    rig.event(100, 110, line=1)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 120)
+
+
+def test_a_line_that_catches_up_message_by_message_is_no_gap():
+    """A new line began ahead of a slow one that misses nothing: patience counts from the last
+    progress."""
+    rig = two_lines()
+    rig.event(200, 210, line=0)
+    for last_id in range(110, 210, 10):
+        rig.now += 40 * MS
+        rig.feed.on_timer(rig.now)
+        assert rig.state is State.BEHIND
+        rig.event(last_id - 10, last_id, line=1)
+    assert (rig.state, rig.kernel.last_id, rig.counts["GAPS"]) == (State.LIVE, 210, 0)
+
+
+def test_patience_ends_at_an_old_message_too():
+    rig = two_lines()
+    rig.event(110, 120, line=0)
+    rig.now += 60 * MS
+    rig.event(90, 100, line=1)
+    assert (rig.state, rig.counts["GAPS"]) == (State.RESYNC, 1)
