@@ -1,0 +1,171 @@
+"""Effects of the tracker as bodies of journal records."""
+
+from connector.model.packing import layout
+from connector.model.records import RecordType
+from connector.trading.effects import Answered, Detail, Report
+from connector.venues.trading_contract import (
+    AccountConfigEvent,
+    BalanceEvent,
+    MarginCallEvent,
+    PositionEvent,
+)
+
+_REPORT = layout("OrderReportBody")
+_ANSWER = layout("CommandAnswerBody")
+_DETAIL = layout("FillDetailBody")
+_BALANCE = layout("BalanceUpdateBody")
+_POSITION = layout("PositionUpdateBody")
+_CONFIG = layout("AccountConfigBody")
+_MARGIN = layout("MarginCallBody")
+_TEXT_BYTES = 4096
+"""Most of a venue's words that an answer carries."""
+_OFF_ON = {None: 0, False: 1, True: 2}
+
+
+def report(one: Report, wall_ns: int) -> tuple[RecordType, bytes]:
+    """An OrderReport."""
+    order = one.order
+    return RecordType.ORDER_REPORT, _REPORT.pack(
+        order_key=order.key,
+        order_id=order.order_id,
+        wall_ns=wall_ns,
+        command=order.command,
+        price_e=order.price_e,
+        qty_e=order.qty_e,
+        filled_qty_e=one.filled_qty_e,
+        last_qty_e=one.last_qty_e,
+        last_price_e=one.last_price_e,
+        average_e=one.average_e,
+        average_exponent=one.average_exponent,
+        stop_price_e=order.stop_price_e,
+        fee_e=one.fee_e,
+        realised_e=one.realised_e,
+        trade_id=one.trade_id,
+        flags=one.flags,
+        update=one.update,
+        status=one.status,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        position_side=order.position_side,
+        reason=one.reason,
+        fee_asset=one.fee_asset,
+        client_order_id=order.client_order_id,
+        ref_id=order.ref_id,
+        venue_order_id=order.venue_order_id,
+        venue_trade_id=one.venue_trade_id,
+    )
+
+
+def answer(one: Answered, wall_ns: int) -> tuple[RecordType, bytes]:
+    """A CommandAnswer, the venue's words behind it."""
+    order = one.order
+    text = one.text.encode()[:_TEXT_BYTES]
+    return RecordType.COMMAND_ANSWER, text_behind(
+        _ANSWER.pack(
+            order_key=order.key if order else 0,
+            command=one.command,
+            order_id=order.order_id if order else None,
+            wall_ns=wall_ns,
+            sent_ns=one.sent_ns,
+            value_e=one.value_e,
+            limit_e=one.limit_e,
+            code=one.code,
+            http_status=one.http_status,
+            venue_code=one.venue_code,
+            text_bytes=len(text),
+            result=one.result,
+            action=one.action,
+            field=one.field,
+            settled=one.settled,
+            batch=one.batch,
+            ref_id=one.ref_id,
+            client_order_id=order.client_order_id if order else "",
+            venue_order_id=order.venue_order_id if order else "",
+        ),
+        text,
+    )
+
+
+def detail(one: Detail, wall_ns: int) -> tuple[RecordType, bytes]:
+    """A FillDetail."""
+    return RecordType.FILL_DETAIL, _DETAIL.pack(
+        order_key=one.order.key,
+        trade_id=one.trade_id,
+        wall_ns=wall_ns,
+        fee_e=one.fee_e,
+        realised_e=one.realised_e,
+        flags=one.flags,
+        position_side=one.order.position_side,
+        fee_asset=one.fee_asset,
+        venue_trade_id=one.venue_trade_id,
+    )
+
+
+def balance(event: BalanceEvent, wall_ns: int) -> tuple[RecordType, bytes]:
+    """A BalanceUpdate."""
+    return RecordType.BALANCE_UPDATE, _BALANCE.pack(
+        wall_ns=wall_ns,
+        wallet_e=event.wallet_e,
+        available_e=event.available_e,
+        change_e=event.change_e,
+        reason=event.reason,
+        asset=event.asset,
+    )
+
+
+def position(event: PositionEvent, own_qty_e: int, wall_ns: int) -> tuple[RecordType, bytes]:
+    """A PositionUpdate; ``own_qty_e``: the sum of the fills of the strategy it goes to."""
+    entry_e, exponent = _decimal(event.entry)
+    return RecordType.POSITION_UPDATE, _POSITION.pack(
+        wall_ns=wall_ns,
+        qty_e=event.qty_e,
+        entry_e=entry_e,
+        entry_exponent=exponent,
+        unrealised_e=event.unrealised_e,
+        realised_e=event.realised_e,
+        own_qty_e=own_qty_e,
+        leverage=event.leverage,
+        position_side=event.position_side,
+        isolated=event.isolated,
+    )
+
+
+def account_config(event: AccountConfigEvent, wall_ns: int) -> tuple[RecordType, bytes]:
+    """An AccountConfig: what changed."""
+    return RecordType.ACCOUNT_CONFIG, _CONFIG.pack(
+        wall_ns=wall_ns,
+        leverage=event.leverage,
+        multi_assets=_OFF_ON[event.multi_assets],
+        hedge=_OFF_ON[event.hedge],
+    )
+
+
+def margin_call(event: MarginCallEvent, wall_ns: int) -> tuple[RecordType, bytes]:
+    """A MarginCall: one position of the warning."""
+    return RecordType.MARGIN_CALL, _MARGIN.pack(
+        wall_ns=wall_ns,
+        wallet_e=event.wallet_e,
+        qty_e=event.qty_e,
+        mark_e=event.mark_e,
+        unrealised_e=event.unrealised_e,
+        maintenance_e=event.maintenance_e,
+        position_side=event.position_side,
+        isolated=event.isolated,
+    )
+
+
+def text_behind(body: bytes, text: bytes) -> bytes:
+    """A body whose ``text_bytes`` says how much follows it."""
+    return body + text
+
+
+def _decimal(text: str) -> tuple[int | None, int]:
+    """A venue's decimal as integer and exponent, as exact as 63 bits allow."""
+    if not text:
+        return None, 0
+    whole, _, digits = text.partition(".")
+    digits = digits.rstrip("0")
+    while digits and abs(int(whole + digits)) >= 1 << 63:
+        digits = digits[:-1]
+    return int(whole + digits), len(digits)
