@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="fault KIND key=value",
         help="order a fault from a running simulator instead (connector.sim.faults lists the kinds;"
-        " 'fault clear' takes all out of force, 'fault list' shows them)",
+        " 'fault clear' takes all out of force, 'fault list' shows them), or change what it lists:"
+        " instrument SYMBOL key=value (status, tick, listed=true|false; step, price of a new one)",
     )
     parser.add_argument("--url", help="for fault: the REST URL the simulator printed")
     parser.add_argument("--venue", default="binance_usdm", help="whose protocol (%(default)s)")
@@ -224,21 +225,26 @@ def _scenario(path: str | None) -> list[tuple[float, bytes]]:
 
 
 def _order(args: argparse.Namespace) -> int:
-    """``connector sim fault ...``: send one command to a running simulator and print its answer."""
+    """``connector sim fault ...`` and ``instrument ...``: send one command to a running simulator
+    and print its answer."""
     import urllib.error
     import urllib.request
 
-    if args.words[0] != "fault" or len(args.words) < 2 or not args.url:
-        raise ConfigError("usage: connector sim fault KIND [key=value ...] --url URL")
+    if args.words[0] not in ("fault", "instrument") or len(args.words) < 2 or not args.url:
+        raise ConfigError(
+            "usage: connector sim fault KIND|instrument SYMBOL [key=value ...] --url URL"
+        )
     kind, *pairs = args.words[1:]
-    method, body = "POST", None
-    if kind == "clear":
+    method, body, door = "POST", None, "faults"
+    if args.words[0] == "instrument":
+        door, body = "instruments", orjson.dumps({"symbol": kind} | dict(map(_text, pairs)))
+    elif kind == "clear":
         method = "DELETE"
     elif kind == "list":
         method = "GET"
     else:
         body = orjson.dumps({"kind": kind} | dict(_pair(each) for each in pairs))
-    request = urllib.request.Request(f"{args.url.rstrip('/')}/_sim/faults", body, method=method)
+    request = urllib.request.Request(f"{args.url.rstrip('/')}/_sim/{door}", body, method=method)
     context = None
     if args.url.startswith("https:"):
         # The simulator's authority is made anew at each start: there is nothing to trust it by.
@@ -254,6 +260,14 @@ def _order(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"connector sim: no simulator at {args.url}: {error}", file=sys.stderr)
         return 1
+
+
+def _text(text: str) -> tuple[str, str | bool]:
+    """Numbers stay as they are written."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"instrument: expected key=value, not {text!r}")
+    return key, {"true": True, "false": False}.get(value, value)
 
 
 def _pair(text: str) -> tuple[str, Any]:

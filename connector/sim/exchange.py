@@ -189,6 +189,27 @@ class SymbolState:
             [(key, asks.lots[key]) for key in asks.keys[:levels]],
         )
 
+    def off_grid(self, listing: Listing) -> tuple[list[int], list[int]]:
+        """The keys of both sides whose price is not on the grid of ``listing``."""
+        mine, other = _units(self.listing, listing)
+        bids, asks = self.sides
+        return (
+            [key for key in bids.keys if key * mine % other],
+            [key for key in asks.keys if key * mine % other],
+        )
+
+    def move(self, listing: Listing) -> None:
+        """Go on on another grid, which every level must be on; trades of before are forgotten:
+        they were counted in the old ticks."""
+        mine, other = _units(self.listing, listing)
+        for ladder in self.sides:
+            ladder.lots = {key * mine // other: lots for key, lots in ladder.lots.items()}
+            ladder.keys = [key * mine // other for key in ladder.keys]
+        self.trades.clear()
+        self.agg_trades.clear()
+        self.pending_trades = []
+        self.listing = listing
+
     def trade(self, tick: int, lots: int, buyer_is_maker: bool, time_ms: int) -> Trade:
         """Record an execution; what it does to the book is the caller's business."""
         self.trade_id += 1
@@ -226,6 +247,15 @@ class SymbolState:
         self.pending_trades = []
         self.agg_trades.extend(made)
         return made
+
+
+def _units(one: Listing, other: Listing) -> tuple[int, int]:
+    """Both ticks in one unit."""
+    digits = max(one.price_digits, other.price_digits)
+    return (
+        one.tick * 10 ** (digits - one.price_digits),
+        other.tick * 10 ** (digits - other.price_digits),
+    )
 
 
 class Exchange:

@@ -126,8 +126,9 @@ class Flow:
     def mark(self, wall_ms: int) -> Mark:
         """The symbol's mark price, index and funding at this time."""
         state = self.state
-        scale = 10 ** (8 - state.listing.price_digits) * state.listing.tick
-        mid_e = (state.bid_tick + state.ask_tick) * scale // 2
+        digits, tick = state.listing.price_digits, state.listing.tick * 10**8
+        scale = max(1, tick // 10**digits)
+        mid_e = (state.bid_tick + state.ask_tick) * tick // (2 * 10**digits)
         index_e = mid_e + mid_e * self._random.randint(-20, 20) // 100_000
         average_e = (mid_e + index_e) // 2
         hours_8 = 8 * 3600 * 1000

@@ -18,12 +18,14 @@ he asked for.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from connector.clock import monotonic_ns
 from connector.sim.hub import Hub
 from connector.sim.tape import Message, SymbolReplay, Tape
 from connector.venues.sim_contract import (
     AggRow,
+    Contract,
     MarkTexts,
     Stream,
     TickerRow,
@@ -135,6 +137,10 @@ class ReplayMarket:
     def unsubscribed(self, stream: Stream) -> None:
         for track in self._tape.tracks.values():
             track.names = tuple(name for name in track.names if name != stream.name)
+
+    def relist(self, command: Mapping[str, Any]) -> Contract | None:
+        """Not here."""
+        raise ValueError("a replay lists what was recorded")
 
     def reset(self, symbol: str) -> None:
         """A recording's ids are what they are."""

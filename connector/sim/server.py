@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import aiofastnet
+import msgspec
 import orjson
 from msgspec import Struct
 from picows import WSAutoPingStrategy, WSUpgradeRequest
@@ -25,7 +26,7 @@ from connector.protocol import http1
 from connector.sim.connection import Connection, reset
 from connector.sim.faults import Faults, Rule
 from connector.sim.hub import Hub
-from connector.venues.sim_contract import MarketView, Opening, Refused, Stream, VenueSim
+from connector.venues.sim_contract import Contract, MarketView, Opening, Refused, Stream, VenueSim
 
 log = logging.getLogger("connector.sim")
 
@@ -62,6 +63,7 @@ class Market(MarketView, Protocol):
     def subscribed(self, stream: Stream) -> None: ...
     def unsubscribed(self, stream: Stream) -> None: ...
     def reset(self, symbol: str) -> None: ...
+    def relist(self, command: Mapping[str, Any]) -> Contract | None: ...
     def next_ns(self) -> int | None: ...
     def run_until(self, now_ns: int, most: int) -> bool: ...
     def status(self) -> dict[str, object]: ...
@@ -163,6 +165,20 @@ class Server:
             self._act(rule)
         return [rule_row(rule) for rule in rules]
 
+    def relist(self, body: bytes) -> dict[str, object]:
+        """Change what is listed; ValueError says what is wrong with the command."""
+        try:
+            command = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        if not isinstance(command, dict):
+            raise ValueError(f"an instrument is an object, not {command!r}")
+        now = self.market.relist(command)
+        self.hub.flush()
+        return {"symbol": command["symbol"], "listed": now is not None} | (
+            msgspec.to_builtins(now) if now is not None else {}
+        )
+
     def admit(self, address: str) -> bool:
         """Count a WebSocket connection attempt against its address."""
         times = self._connects.setdefault(address, deque())
@@ -209,8 +225,8 @@ class Server:
     def _left(self, name: str, connection: Connection) -> None:
         if self.hub.remove(name, connection):
             stream = self.venue.stream(name, self.market.symbols)
-            assert stream is not None
-            self.market.unsubscribed(stream)
+            if stream is not None:  # else its symbol is listed no longer
+                self.market.unsubscribed(stream)
 
     def _act(self, rule: Rule) -> None:
         if rule.group == "venue":
@@ -387,6 +403,11 @@ class HttpConnection(asyncio.Protocol):
         if what == ("POST", "/_sim/faults"):
             try:
                 return 200, orjson.dumps(server.command(request.body))
+            except ValueError as error:
+                return 400, orjson.dumps({"error": str(error)})
+        if what == ("POST", "/_sim/instruments"):
+            try:
+                return 200, orjson.dumps(server.relist(request.body))
             except ValueError as error:
                 return 400, orjson.dumps({"error": str(error)})
         if what == ("GET", "/_sim/faults"):

@@ -6,14 +6,16 @@ back. A symbol starts to trade when it is first asked for and goes on from then.
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from zlib import crc32
 
 from connector.clock import monotonic_ns
-from connector.sim.exchange import ASK, BID, Cut, Exchange, SymbolState
+from connector.sim.exchange import ASK, BID, Cut, Exchange, Listing, SymbolState
 from connector.sim.flow import Flow, Kind, Step
 from connector.sim.hub import Hub
-from connector.sim.listings import listing
+from connector.sim.listings import changed, listing
 from connector.venues.sim_contract import (
+    Activity,
     AggRow,
     Contract,
     MarkTexts,
@@ -26,6 +28,9 @@ from connector.venues.sim_contract import (
 
 BEHIND_NS = 500_000_000
 """A flow later than this skips what it missed: the machine is too slow for the rate asked."""
+IDLE_NS = 20_000_000
+"""How often a symbol that does not trade is looked at."""
+LEAST_LEVELS = 10
 FIRST_ID = 9_000_000_000_000
 
 
@@ -38,14 +43,20 @@ class Running:
 
     def __init__(self, venue: VenueSim, state: SymbolState, flow: Flow) -> None:
         self.state, self.flow = state, flow
-        self._frames = venue.frames
+        self._venue, self._frames = venue, venue.frames
         row = state.listing
-        self.texts = venue.texts(row.price_digits, row.tick, row.qty_digits, row.step)
+        self.activity = Activity.OPEN
+        self.spell()
         self.names = venue.names(row.symbol)
         self.late_bbo: list[bytes] = []
         self.partial_ids: dict[str, int] = {}
         # The oldest book anybody can be told of: before everything that was streamed.
         self.first_snapshot = self.snapshot(1000, state.time_ms)
+
+    def spell(self) -> None:
+        """Write numbers as the listing says now."""
+        row = self.state.listing
+        self.texts = self._venue.texts(row.price_digits, row.tick, row.qty_digits, row.step)
 
     def cut(self, message: Cut, event_ms: int) -> bytes:
         state, texts = self.state, self.texts
@@ -172,6 +183,9 @@ class SyntheticMarket:
             first_ns = monotonic_ns() // period_ns * period_ns + offset_ns
 
             def tick(now_ns: int, due_ns: int) -> int | None:
+                if self._running.get(stream.symbol) is not running:
+                    self._timed.discard(stream.name)
+                    return None
                 if not self._tick(stream, running):
                     return None
                 return due_ns + ((now_ns - due_ns) // period_ns + 1) * period_ns
@@ -187,6 +201,72 @@ class SyntheticMarket:
     def reset(self, symbol: str) -> None:
         """The venue counts its update ids anew."""
         self.exchange.restart_ids()
+
+    def relist(self, command: Mapping[str, Any]) -> Contract | None:
+        """Change what is listed as `listings.changed` says; None: the symbol is gone."""
+        symbol = str(command.get("symbol", ""))
+        was = self._contracts.get(symbol)
+        now = changed(was, command, self._venue.listings, self._venue.statuses)
+        if now is None:
+            del self._contracts[symbol], self.exchange.listings[symbol]
+            self._running.pop(symbol, None)  # its streams stay silent
+            return None
+        row = listing(now)
+        running = self._running.get(symbol)
+        if running is not None and was is not None and now.tick != was.tick:
+            self._move(running, row)
+        self._contracts[symbol], self.exchange.listings[symbol] = now, row
+        if running is not None:
+            running.activity = self._activity(symbol)
+        if was is None:
+            self._resubscribe(symbol)
+        return now
+
+    def _move(self, running: Running, row: Listing) -> None:
+        """Another grid: orders that are not on it are cancelled, the others stay."""
+        state, hub = running.state, self.hub
+        assert hub is not None
+        off = state.off_grid(row)
+        for side, keys in zip(state.sides, off, strict=True):
+            if len(side.keys) - len(keys) < LEAST_LEVELS:
+                raise ValueError(f"{row.symbol}: too few levels are on a grid of {row.tick}")
+        touch = running.best()
+        for side, keys in zip(state.sides, off, strict=True):
+            for key in keys:
+                side.put(key, 0)
+        state.commit(*off)
+        # What was cancelled is said in the old spelling, and before anything on the new grid.
+        wall_ms = self._wall_ms()
+        state.time_ms = wall_ms
+        for name in list(hub.streams):
+            stream = self._venue.stream(name, self._contracts)
+            if stream is None or stream.symbol != row.symbol or stream.kind != "depth":
+                continue
+            message = state.cut(stream.period_ms)
+            if message is not None:
+                hub.publish(name, running.cut(message, wall_ms))
+        running.late_bbo = []
+        state.move(row)
+        running.spell()
+        if touch != running.best():
+            state.bbo_id = state.update_id
+            if hub.has(running.names.bbo):
+                payload = self._frames.bbo(
+                    row.symbol, wall_ms, wall_ms, state.update_id, running.best()
+                )
+                hub.publish(running.names.bbo, payload)
+
+    def _resubscribe(self, symbol: str) -> None:
+        """Who listened to the symbol before it was listed anew hears it again."""
+        assert self.hub is not None
+        for name in list(self.hub.streams):
+            stream = self._venue.stream(name, self._contracts)
+            if stream is not None and stream.symbol == symbol:
+                self.subscribed(stream)
+
+    def _activity(self, symbol: str) -> Activity:
+        status = self._contracts[symbol].status
+        return self._venue.statuses[status] if status else Activity.OPEN
 
     def next_ns(self) -> int | None:
         """When something is due next, on the clock of `clock.monotonic_ns`."""
@@ -234,11 +314,17 @@ class SyntheticMarket:
             for _ in range(50):
                 flow.step(flow.next_ns, state.time_ms)
             flow.next_ns = monotonic_ns()
+            running.activity = self._activity(symbol)
             self._plan(flow.next_ns, lambda now_ns, due_ns: self._step(running, now_ns))
         return running
 
-    def _step(self, running: Running, now_ns: int) -> int:
+    def _step(self, running: Running, now_ns: int) -> int | None:
         flow = running.flow
+        if self._running.get(running.state.listing.symbol) is not running:
+            return None
+        if running.activity is not Activity.OPEN:
+            flow.next_ns = now_ns + IDLE_NS
+            return flow.next_ns
         if now_ns - flow.next_ns > BEHIND_NS:
             self.skipped_ns += now_ns - flow.next_ns
             flow.next_ns = now_ns
@@ -281,6 +367,8 @@ class SyntheticMarket:
         if not hub.has(stream.name):
             self._timed.discard(stream.name)
             return False
+        if running.activity is Activity.SILENT:
+            return True
         wall_ms = self._wall_ms()
         if stream.kind == "depth":
             message = state.cut(stream.period_ms)

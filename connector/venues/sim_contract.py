@@ -11,6 +11,7 @@ Prices and quantities are texts, written as the venue writes them.
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -19,6 +20,16 @@ from connector.errors import ConfigError
 from connector.venues.contract import load as load_venue
 
 # The market
+
+
+class Activity(Enum):
+    """What a symbol does in a trading status."""
+
+    OPEN = "open"
+    HALTED = "halted"
+    """Nothing is matched: the book stands still, mark prices go on."""
+    SILENT = "silent"
+    """Its streams say nothing at all."""
 
 
 class Contract(Struct, frozen=True, kw_only=True):
@@ -34,6 +45,8 @@ class Contract(Struct, frozen=True, kw_only=True):
     step: str
     price: str
     """Where it trades, roughly."""
+    status: str = ""
+    """The venue's word; empty: it trades."""
 
 
 class TradeRow(Struct, frozen=True):
@@ -274,6 +287,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """Most levels a side of a depth answer."""
     listings: Sequence[Contract]
     """What the synthetic market lists first."""
+    statuses: Mapping[str, Activity]
+    """The venue's words for trading statuses; the first one is the usual."""
     opening: Callable[[str], Opening]
     """Understand the target of a handshake; raises `Refused`."""
     refusal: Callable[[Refused], bytes]

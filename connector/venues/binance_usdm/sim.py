@@ -340,6 +340,7 @@ SIM = VenueSim(
     weight_limit=sim_rest.WEIGHT_LIMIT,
     snapshot_levels=1000,
     listings=LISTINGS,
+    statuses=sim_rest.STATUSES,
     opening=opening,
     refusal=refusal,
     session=Session,

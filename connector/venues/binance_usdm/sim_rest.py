@@ -14,8 +14,26 @@ from urllib.parse import parse_qsl
 import orjson
 from msgspec import Struct
 
-from connector.venues.sim_contract import Contract, MarketView, RestAnswer
+from connector.venues.sim_contract import Activity, Contract, MarketView, RestAnswer
 
+TRADING = "TRADING"
+STATUSES = {
+    TRADING: Activity.OPEN,
+    "PENDING_TRADING": Activity.SILENT,
+    "PRE_DELIVERING": Activity.HALTED,
+    "DELIVERING": Activity.SILENT,
+    "DELIVERED": Activity.SILENT,
+    "PRE_SETTLE": Activity.HALTED,
+    "SETTLING": Activity.SILENT,
+    "CLOSE": Activity.SILENT,
+    "TRADING_HALT": Activity.HALTED,
+    "HALT": Activity.HALTED,
+    "BREAK": Activity.HALTED,
+    "DOWN": Activity.HALTED,
+    "PRE_DELISTING": Activity.HALTED,
+    "DELISTING": Activity.SILENT,
+}
+"""After SETTLING or CLOSE the streams of a symbol go silent; nothing is matched outside TRADING."""
 WEIGHT_LIMIT = 2400
 MINUTE_MS = 60_000
 
@@ -347,7 +365,7 @@ def contracts(info: bytes) -> list[Contract]:
         raise ValueError(f"not an exchangeInfo answer: {error!r}") from None
     found = []
     for row in rows:
-        if row.get("status") != "TRADING":
+        if row.get("status") != TRADING:
             continue
         try:
             filters = {each["filterType"]: each for each in row["filters"]}
@@ -429,7 +447,7 @@ def _symbol(row: Contract) -> dict[str, Any]:
         "contractType": "PERPETUAL",
         "deliveryDate": 4133404800000,
         "onboardDate": 1569398400000,
-        "status": "TRADING",
+        "status": row.status or TRADING,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": row.base,
