@@ -19,8 +19,8 @@ from connector.venues.contract import Listing, Venue
 log = logging.getLogger("connector.instruments")
 
 SECOND_NS = 1_000_000_000
-HURRY_NS = 30 * SECOND_NS
-"""A stream that fell silent may mean that the venue stopped trading there: it is asked at once, but
+HURRY_NS = 60 * SECOND_NS
+"""A book that fell silent may mean that the venue stopped trading there: it is asked at once, but
 not more often than this."""
 LOOK_NS = 60 * SECOND_NS
 """A wait for the budget looks again after this long."""

@@ -215,7 +215,8 @@ class MarketService:
         symbol = live.chosen.instrument.symbol
         for kind in live.feed.on_timer(now_ns):
             log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
-            self._instruments.hurry()  # it may have stopped trading
+            if kind is FeedKind.BOOK:
+                self._instruments.hurry()  # it may have stopped trading
 
     def ready(self) -> None:
         """The daemon is READY: from now on snapshots leave the budget to others."""

@@ -45,6 +45,10 @@ class Sim:
         """Put a fault in force."""
         self.ask("/_sim/faults", json.dumps({"kind": kind, **keys}).encode())
 
+    def instrument(self, symbol: str, **keys: Any) -> None:
+        """Change what the venue lists."""
+        self.ask("/_sim/instruments", json.dumps({"symbol": symbol, **keys}).encode())
+
     def clear(self) -> None:
         self.ask("/_sim/faults", method="DELETE")
 
