@@ -45,6 +45,8 @@ cdef struct BookC:
 # tick_e: the price grid in scaled units (> 0); centre_e: a price near the market, the window's middle.
 cdef BookC* book_new(int64_t tick_e, int64_t centre_e) noexcept nogil   # NULL: no memory
 cdef void book_free(BookC* book) noexcept nogil
+# The same, some pages at a time: false when all of it is gone.
+cdef bint book_free_part(BookC* book, Py_ssize_t pages) noexcept nogil
 cdef void book_clear(BookC* book, int64_t centre_e) noexcept nogil
 # Absolute quantities, zero deletes; bids first, then asks. BookStatus.
 cdef int book_apply(BookC* book, const Level* levels, Py_ssize_t bids, Py_ssize_t asks) noexcept nogil
@@ -54,6 +56,8 @@ cdef void book_top(BookC* book, LevelsCell* cell) noexcept nogil
 # Best first; return how many were written.
 cdef Py_ssize_t book_bids(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil
 cdef Py_ssize_t book_asks(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil
+# The same from the first level behind a price on; -1: from the best.
+cdef Py_ssize_t book_behind(const BookC* book, bint bid, int64_t price_e, Level* out, Py_ssize_t most) noexcept nogil
 cdef Py_ssize_t book_bid_count(const BookC* book) noexcept nogil
 cdef Py_ssize_t book_ask_count(const BookC* book) noexcept nogil
 # The levels that turn `old` into `new`, absolute, zero for the vanished; bids first, each side best first. `out`

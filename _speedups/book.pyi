@@ -8,6 +8,16 @@ def refill() -> int:
     Without it a message that needs a page may wait for 2 MiB to be mapped.
     """
 
+def memory_wanted() -> bool:
+    """Should memory be readied? Then ``fetch_memory()`` is due, once, and ``take_over_memory()``
+    behind it, before this is asked again."""
+
+def fetch_memory() -> None:
+    """Have the kernel clear what is wanted; for a thread beside the loop, it holds no GIL."""
+
+def take_over_memory() -> None:
+    """What was fetched is ready from now on."""
+
 class Book:
     """A paged ladder a side; the drawing is at the head of ``book.pxd``.
 

@@ -10,8 +10,9 @@ from libc.string cimport memmove, memset
 from .atomics cimport likely, unlikely
 from .ladder cimport (
     Walk, block_give, block_take, copy_side, far_put, highest, lowest, page_above, page_below, page_give,
-    page_occupied, page_quantity, page_take, pages_refill, pages_spare, prefetch, set_grid, set_window, tick_of,
-    walk_begin, walk_next, window_start,
+    page_occupied, page_quantity, page_take, pages_fetch, pages_refill, pages_spare, pages_take_over, pages_want,
+    prefetch, set_grid, set_window, tick_of,
+    walk_begin, walk_behind, walk_next, window_start,
 )
 from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 
@@ -53,25 +54,36 @@ cdef BookC* book_new(int64_t tick_e, int64_t centre_e) noexcept nogil:
     return book
 
 
-cdef void side_clear(Side* side) noexcept nogil:
+cdef Py_ssize_t side_clear(Side* side, Py_ssize_t most) noexcept nogil:
+    """Give back up to ``most`` pages; how many more could have been."""
     cdef Py_ssize_t group, page
-    cdef uint64_t pages
     for group in range(WINDOW_GROUPS):
-        pages = side.summary[group]
-        side.summary[group] = 0
-        while pages:
-            page = (group << 6) + lowest(pages)
-            pages &= pages - 1
+        while side.summary[group]:
+            if most == 0:
+                return 0
+            most -= 1
+            page = (group << 6) + lowest(side.summary[group])
+            side.summary[group] &= side.summary[group] - 1
             memset(page_quantity + (<size_t>side.directory[page] << 6), 0, PAGE_BYTES)
             page_give(side.directory[page])
             side.directory[page] = 0
+    return most
+
+
+cdef bint book_free_part(BookC* book, Py_ssize_t pages) noexcept nogil:
+    pages = side_clear(&book.bids, pages)
+    if pages:
+        pages = side_clear(&book.asks, pages)
+    if pages:
+        book_free(book)
+    return pages == 0
 
 
 cdef void book_free(BookC* book) noexcept nogil:
     if book == NULL:
         return
-    side_clear(&book.bids)
-    side_clear(&book.asks)
+    side_clear(&book.bids, WINDOW_PAGES + 1)
+    side_clear(&book.asks, WINDOW_PAGES + 1)
     block_give(book.bids.directory)
     free(book.bids.far)
     free(book.asks.far)
@@ -79,8 +91,8 @@ cdef void book_free(BookC* book) noexcept nogil:
 
 
 cdef void book_clear(BookC* book, int64_t centre_e) noexcept nogil:
-    side_clear(&book.bids)
-    side_clear(&book.asks)
+    side_clear(&book.bids, WINDOW_PAGES + 1)
+    side_clear(&book.asks, WINDOW_PAGES + 1)
     book.pages = 0
     book.broken = False
     side_reset(&book.bids, True)
@@ -227,6 +239,18 @@ cdef Py_ssize_t book_bids(const BookC* book, Level* out, Py_ssize_t most) noexce
 
 cdef Py_ssize_t book_asks(const BookC* book, Level* out, Py_ssize_t most) noexcept nogil:
     return copy_side(book, &book.asks, False, out, most)
+
+
+cdef Py_ssize_t book_behind(const BookC* book, bint bid, int64_t price_e, Level* out, Py_ssize_t most) noexcept nogil:
+    cdef const Side* side = &book.bids if bid else &book.asks
+    cdef Walk walk
+    cdef Py_ssize_t count = 0
+    if price_e < 0:
+        return copy_side(book, side, bid, out, most)
+    walk_behind(&walk, book, side, bid, price_e)
+    while count < most and walk_next(&walk, bid, out + count):
+        count += 1
+    return count
 
 
 cdef Py_ssize_t book_bid_count(const BookC* book) noexcept nogil:
@@ -472,6 +496,19 @@ cdef object raise_status(int status):
 
 def refill():
     return pages_refill(BLOCK_BYTES)
+
+
+def memory_wanted():
+    return bool(pages_want(BLOCK_BYTES))
+
+
+def fetch_memory():
+    with nogil:
+        pages_fetch()
+
+
+def take_over_memory():
+    pages_take_over()
 
 
 cdef class Book:

@@ -8,7 +8,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from .book cimport BookC
 from .layout cimport BookDeltaBody, Histogram, InstrumentStats, Level, RecordHeader, TopEntry
 from .ring cimport Ring
-from .snapshot cimport SnapshotC
 
 cdef enum:
     MAX_LINES = 16
@@ -65,11 +64,11 @@ cdef class Feed:
     cdef readonly object segment  # keeps the shared memory alive
     cdef readonly object instrument
     cdef BookC* shadow            # being built beside the book, NULL: nothing is staged
+    cdef BookC* retired           # the book before the last new base, until it is swept up
     cdef int64_t shadow_id, shadow_venue_ns, shadow_low_e, shadow_high_e
-    cdef int64_t tick_e
+    cdef readonly int64_t tick_e
     cdef bint has_base            # a book was adopted: its levels were told to readers
 
-    cdef int stage_packed(self, const SnapshotC* found) except -1
     cdef RecordHeader* claim(
         self, uint64_t size, int64_t venue_ns, int64_t recv_ns, int64_t update_id, int line
     ) except NULL

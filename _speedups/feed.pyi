@@ -2,6 +2,7 @@
 
 from typing_extensions import Buffer
 
+from connector._speedups.base import PreparedBase
 from connector._speedups.segment import Segment
 from connector._speedups.snapshot import PackedDepth, PackedSnapshot
 from connector.model.instrument import Instrument
@@ -78,7 +79,7 @@ class Feed:
 
     # A new base
 
-    def stage(self, snapshot: Snapshot | PackedSnapshot) -> None:
+    def stage(self, snapshot: Snapshot | PackedSnapshot | PreparedBase) -> None:
         """Build a book beside the one in use, in place of one staged before."""
     def stage_apply(self, event: Depth | PackedDepth) -> None:
         """Apply a buffered message to the staged book."""
@@ -88,11 +89,18 @@ class Feed:
         Where there was a base, the difference is published as BookDelta records flagged RESYNC.
         The caller then moves the state to LIVE.
         """
+    def sweep(self, pages: int = 256) -> bool:
+        """Give back memory of the book before the last ``adopt``, some pages; True: there is more.
+
+        Whoever does not call it leaves the work to the next ``adopt``."""
     @property
     def crossed(self) -> bool:
         """Is the best bid at or above the best ask?"""
     def drop_base(self) -> None:
         """Forget the book, so that the next one is a first one. ValueError while it is valid."""
+    @property
+    def tick_e(self) -> int:
+        """The grid the book lies on."""
     @property
     def has_base(self) -> bool: ...
     @property
@@ -114,6 +122,13 @@ class Feed:
         Returns (bids, asks, update id). ValueError names the bytes needed if it is too small:
         16 * sum(counts).
         """
+
+    def levels(self, bid: bool, behind: bytes, buffer: Buffer) -> int:
+        """Copy levels of one side, best first, as many as ``buffer`` has room for, beginning behind
+        the price of the level ``behind`` (empty: with the best); the bytes written."""
+    @property
+    def changes(self) -> int:
+        """Another number: other levels."""
 
     # The grid
 

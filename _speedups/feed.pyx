@@ -9,10 +9,11 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from .atomics cimport likely, monotonic_ns, unlikely
+from .base cimport PreparedBase
 from .book cimport (
-    BOOK_NEGATIVE, BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre,
-    book_crossed, book_difference, book_edge_near, book_free, book_new, book_on_grid, book_recentre, list_side,
-    raise_status,
+    BOOK_NEGATIVE, BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_behind, book_bid_count, book_bids,
+    book_centre, book_crossed, book_difference, book_edge_near, book_free, book_free_part, book_on_grid, book_recentre,
+    list_side, raise_status,
 )
 from .counters cimport (
     COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD, COUNT_TRADES_OLD,
@@ -22,7 +23,7 @@ from .ids cimport id_is_new
 from .layout cimport (
     CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, RECORD_BBO, RECORD_BOOK_DELTA, RECORD_MARK_PRICE,
     RECORD_TRADE, STATE_BEHIND, STATE_DOWN, STATE_GAP, STATE_LIVE, STATE_RESYNC, STATE_STALE, STATE_SYNCING, BboBody,
-    BookDeltaBody, Level, MarkPriceBody, RecordHeader, TradeBody,
+    BookDeltaBody, InstrumentStats, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
 from .publish cimport (
     KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, SMALL_RECORD, add, fuse_touch, heard, make_live,
@@ -31,7 +32,7 @@ from .publish cimport (
 from .ring cimport ring_claim
 from .segment cimport Segment
 from .seqlock cimport cell_begin, cell_end, cell_state
-from .snapshot cimport SnapshotC, levels_of
+from .snapshot cimport levels_of
 from .table cimport write_bbo, write_levels, write_mark_price, write_trade
 
 # connector.model.states.MOVES: by state, one bit for each state that may follow; a test compares.
@@ -189,6 +190,7 @@ cdef class Feed:
             book_free(self.c.book)
             free(self.c)
         book_free(self.shadow)
+        book_free(self.retired)
 
     cdef RecordHeader* claim(
         self, uint64_t size, int64_t venue_ns, int64_t recv_ns, int64_t update_id, int line
@@ -418,46 +420,20 @@ cdef class Feed:
     # -- a new base
 
     def stage(self, snapshot):
-        cdef SnapshotC found
-        cdef Level* made
-        found.levels = levels_of(snapshot, &found.bids, &found.asks, &made)
-        try:
-            found.most = found.bids + found.asks
-            found.last_id, found.venue_ns = snapshot.last_id, snapshot.venue_ns
-            self.stage_packed(&found)
-        finally:
-            free(made)
-
-    cdef int stage_packed(self, const SnapshotC* found) except -1:
-        cdef int64_t bid_e = -1, ask_e = -1, low_e = CONNECTOR_ABSENT, high_e = CONNECTOR_ABSENT, price_e
-        cdef Py_ssize_t i
+        cdef PreparedBase base
         cdef BookC* shadow
-        cdef int status
-        for i in range(found.bids):
-            price_e = found.levels[i].price_e
-            bid_e = max(bid_e, price_e)
-            low_e = price_e if i == 0 or price_e < low_e else low_e
-        for i in range(found.bids, found.bids + found.asks):
-            price_e = found.levels[i].price_e
-            ask_e = price_e if i == found.bids or price_e < ask_e else ask_e
-            high_e = max(high_e, price_e)
-        if bid_e < 0 or ask_e < 0:
-            price_e = max(bid_e, ask_e)
+        if type(snapshot) is not PreparedBase:
+            base = PreparedBase(snapshot, self.tick_e)
+        elif (<PreparedBase>snapshot).tick_e == self.tick_e:
+            base = snapshot
         else:
-            price_e = bid_e // 2 + ask_e // 2
-        shadow = book_new(self.tick_e, price_e)
-        if shadow == NULL:
-            raise MemoryError("the book has no memory")
-        status = book_apply(shadow, found.levels, found.bids, found.asks)
-        if status != BOOK_OK:
-            book_free(shadow)
-            raise_status(status)
+            base = PreparedBase((<PreparedBase>snapshot).snapshot, self.tick_e)
+        shadow = base.take()
         book_free(self.shadow)
         self.shadow = shadow
-        self.shadow_id, self.shadow_venue_ns = found.last_id, found.venue_ns
-        self.shadow_low_e, self.shadow_high_e = low_e, high_e
+        self.shadow_id, self.shadow_venue_ns = base.last_id, base.venue_ns
+        self.shadow_low_e, self.shadow_high_e = base.low_e, base.high_e
         add(&self.c.stats.snapshots)
-        return 0
 
     def stage_apply(self, event):
         cdef Py_ssize_t bids = 0, asks = 0
@@ -511,13 +487,20 @@ cdef class Feed:
             self.has_base = True
             return
         add(&feed.stats.resyncs)
+        book_free(self.retired)
+        self.retired = old
         try:
             self.publish_levels(
                 levels, bids, asks, ids, feed.last_id, feed.venue_ns, recv_ns, 0, FLAG_RESYNC
             )
         finally:
             free(levels)
-            book_free(old)
+
+    def sweep(self, Py_ssize_t pages=256):
+        if self.retired == NULL or book_free_part(self.retired, pages):
+            return self.retired != NULL
+        self.retired = NULL
+        return False
 
     @property
     def crossed(self):
@@ -560,6 +543,18 @@ cdef class Feed:
             book_bids(self.c.book, <Level*>&data[0], bids)
             book_asks(self.c.book, <Level*>&data[0] + bids, asks)
         return bids, asks, self.c.last_id
+
+    def levels(self, bint bid, bytes behind not None, buffer):
+        cdef uint8_t[::1] out = buffer
+        cdef int64_t price_e = (<const Level*><const char*>behind).price_e if len(behind) >= 8 else -1
+        if self.c.book == NULL or out.shape[0] < <Py_ssize_t>sizeof(Level):
+            return 0
+        return sizeof(Level) * book_behind(self.c.book, bid, price_e, <Level*>&out[0], out.shape[0] // sizeof(Level))
+
+    @property
+    def changes(self):
+        cdef InstrumentStats* stats = self.c.stats
+        return stats.deltas + stats.snapshots + stats.resyncs
 
     # -- the grid
 

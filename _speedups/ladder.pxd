@@ -26,6 +26,9 @@ cdef extern from "pages.h" nogil:
     uint64_t* page_occupied
     bint pages_spare() noexcept
     uint32_t pages_refill(size_t block_bytes) noexcept
+    bint pages_want(size_t block_bytes) noexcept
+    void pages_fetch() noexcept
+    void pages_take_over() noexcept
     uint32_t page_take() noexcept
     void page_give(uint32_t page) noexcept
     void* block_take(size_t size) noexcept
@@ -182,6 +185,28 @@ cdef inline void walk_begin(Walk* walk, const BookC* book, const Side* side, bin
         walk_page(walk, side.best >> 6)
     else:
         walk_page(walk, -1)
+
+
+cdef inline void walk_behind(Walk* walk, const BookC* book, const Side* side, bint bid, int64_t price_e) noexcept nogil:
+    """Begin with the first level behind a price, which need not be in the book any more."""
+    cdef int64_t tick = price_e // book.tick_e - <int64_t>book.first_tick
+    walk_begin(walk, book, side, bid)
+    if bid:
+        walk.far = far_place(side, price_e) - 1
+        tick -= price_e % book.tick_e == 0
+        tick = min(tick, WINDOW_TICKS - 1)
+    else:
+        walk.far = far_place(side, price_e + 1)
+        tick = max(tick + 1, 0)
+    walk_far(walk, bid)
+    if tick < 0 or tick >= WINDOW_TICKS:
+        walk_page(walk, -1)
+        return
+    walk_page(walk, tick >> 6)
+    if bid:
+        walk.word &= (<uint64_t>2 << (tick & 63)) - 1
+    else:
+        walk.word &= ~((<uint64_t>1 << (tick & 63)) - 1)
 
 
 cdef inline bint walk_next(Walk* walk, bint bid, Level* out) noexcept nogil:

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23                      /* Linux 5.14 */
+#endif
 #define PAGES_HUGE ((size_t)1 << 21)
 #define PAGES_MOST ((size_t)1 << 24)                /* 8 GiB of quantities */
 #define PAGES_STEP (PAGES_HUGE / 512)               /* pages to a huge page */
@@ -36,9 +39,11 @@ static void pages_touch(char *start, size_t bytes) {
   for (size_t at = 0; at < bytes; at += 4096) ((volatile char *)start)[at] = 0;
 }
 
+/* Changes nothing that lies there: the loop may be using it already. */
 static int pages_commit(char *start, size_t bytes) {
   if (mprotect(start, bytes, PROT_READ | PROT_WRITE)) return 0;
-  pages_touch(start, bytes);
+  if (madvise(start, bytes, MADV_POPULATE_WRITE))
+    for (size_t at = 0; at < bytes; at += 4096) __atomic_fetch_add(start + at, 0, __ATOMIC_RELAXED);
   return 1;
 }
 
@@ -97,12 +102,46 @@ static void *block_take(size_t bytes) {
   return block;
 }
 
-/* In idle: memory for the next messages and the next block. Returns how many pages are ready. */
+/* Memory for the next messages and the next block: what is wanted is noted on the loop, fetched on any thread (the
+ * kernel clears 2 MiB a piece, which takes longer than a message may wait) and taken over on the loop. */
+static struct { uint32_t from; int pages, block; char *found; } pages_ahead;
+
+static int pages_want(size_t block_bytes) {
+  pages_ahead.from = pages_ready;
+  pages_ahead.pages = pages_ready && pages_ready != PAGES_MOST
+      && pages_ready + pages_free_count < pages_used + PAGES_SPARE;
+  pages_ahead.block = !blocks_free && !blocks_spare && (!blocks_next || blocks_next + block_bytes > blocks_end);
+  pages_ahead.found = NULL;
+  return pages_ahead.pages || pages_ahead.block;
+}
+
+static void pages_fetch(void) {
+  const size_t words = PAGES_HUGE / sizeof(uint64_t);
+  uint32_t from = pages_ahead.from;
+  if (pages_ahead.pages && from % words == 0)
+    pages_ahead.pages = pages_commit((char *)(page_occupied + from), PAGES_HUGE);
+  if (pages_ahead.pages)
+    pages_ahead.pages = pages_commit((char *)(page_quantity + (size_t)from * 64), PAGES_HUGE);
+  if (pages_ahead.block) {
+    pages_ahead.found = pages_reserve(PAGES_HUGE, PROT_READ | PROT_WRITE);
+    if (pages_ahead.found) pages_touch(pages_ahead.found, PAGES_HUGE);
+  }
+}
+
+static void pages_take_over(void) {
+  if (pages_ahead.pages && pages_ready == pages_ahead.from) pages_ready += PAGES_STEP;
+  if (!pages_ahead.found) return;
+  if (blocks_spare) munmap(pages_ahead.found, PAGES_HUGE);
+  else blocks_spare = pages_ahead.found;
+  pages_ahead.found = NULL;
+}
+
+/* All of that at once. Returns how many pages are ready. */
 static uint32_t pages_refill(size_t block_bytes) {
   pages_spare();
-  if (!blocks_free && !blocks_spare && (!blocks_next || blocks_next + block_bytes > blocks_end)) {
-    blocks_spare = pages_reserve(PAGES_HUGE, PROT_READ | PROT_WRITE);
-    if (blocks_spare) pages_touch(blocks_spare, PAGES_HUGE);
+  if (pages_want(block_bytes)) {
+    pages_fetch();
+    pages_take_over();
   }
   return pages_ready ? pages_ready - pages_used + pages_free_count : 0;
 }

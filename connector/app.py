@@ -7,15 +7,17 @@ import logging
 import os
 import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from connector import logs
 from connector._speedups.bell import Bell
-from connector._speedups.book import refill
+from connector._speedups.book import fetch_memory, memory_wanted, refill, take_over_memory
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.config import Config, VenueSettings, configured, own_directory
-from connector.ipc.segments import BookImage
+from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
 from connector.model.counters import Counter, Hop
 from connector.model.states import Reason
@@ -55,13 +57,18 @@ class App:
         self._complete = asyncio.Event()
         self._failed: asyncio.Future[BaseException] | None = None
         self._is_ready = False
-        self._beat_ns = 0
+        self._helper = ThreadPoolExecutor(1, "helper")
+        self._refilling: asyncio.Future[None] | None = None
+        self._lines_lost = 0
 
     # daemon.Application
 
     async def start(self) -> None:
         own_directory(self._runtime_dir)
         own_directory(self._state_dir)
+        refill()
+        # A thread is started when it is first used, which takes a while, too.
+        await asyncio.get_running_loop().run_in_executor(self._helper, _nothing)
         daemon = self._config.daemon
         segment = self._segment = Segment.create(daemon.ring_bytes, __version__)
         self._bell = Bell(asyncio.get_running_loop().call_soon, segment)
@@ -92,7 +99,10 @@ class App:
         if self._segment is None:
             return
         self._segment.heartbeat(now_ns)
-        refill()
+        self._refill()
+        if (lost := logs.lost()) != self._lines_lost:
+            self._segment.count(Counter.LINES_LOST.value, lost - self._lines_lost)
+            self._lines_lost = lost
         for name, service in self._services.items():
             try:
                 service.tick(now_ns)
@@ -117,6 +127,7 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.close()
+        self._helper.shutdown(wait=False, cancel_futures=True)
 
     def status(self) -> str:
         live = books = 0
@@ -154,6 +165,18 @@ class App:
 
     # inside
 
+    def _refill(self) -> None:
+        """Ready memory for the books; a thread has the kernel clear it, which takes a while."""
+        if self._refilling is None and memory_wanted():
+            loop = asyncio.get_running_loop()
+            self._refilling = loop.run_in_executor(self._helper, fetch_memory)
+            self._refilling.add_done_callback(self._refilled)
+
+    def _refilled(self, done: "asyncio.Future[None]") -> None:
+        self._refilling = None
+        if not done.cancelled():
+            take_over_memory()
+
     def _pending(self) -> list[str]:
         return [one for service in self._services.values() for one in service.pending()]
 
@@ -187,9 +210,9 @@ class App:
             return
         self._failed.set_result(task.exception() or RuntimeError(f"{task.get_name()} returned"))
 
-    def _book(self, index: int) -> BookImage | None:
-        images = (service.book(index) for service in self._services.values())
-        return next((image for image in images if image is not None), None)
+    def _book(self, index: int) -> BookSource | None:
+        found = (service.book(index) for service in self._services.values())
+        return next((book for book in found if book is not None), None)
 
     def _state(self) -> Mapping[str, Any]:
         return {
@@ -199,3 +222,7 @@ class App:
             "status": self.status(),
             "venues": {name: service.state() for name, service in self._services.items()},
         }
+
+
+def _nothing() -> None:
+    """A thread's first work."""

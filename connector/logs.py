@@ -1,10 +1,21 @@
-"""Structured logs on stderr: one line an edge of state, as ``key=value`` text or as JSON."""
+"""Structured logs on stderr: one line an edge of state, as ``key=value`` text or as JSON.
+
+A line is written by a thread of its own: whoever reads our stderr may be slow, and the loop must
+not wait for him."""
 
 import json
 import logging
+import os
 import sys
+import threading
 from datetime import UTC, datetime
+from queue import SimpleQueue
 from typing import Any
+
+WAITING_MOST = 10_000
+"""Lines that wait for a stderr that is full; more are counted and lost."""
+GOODBYE_S = 2.0
+"""How long the end waits for what is still to be written."""
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -56,13 +67,78 @@ def _quoted(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=') else text
 
 
+class Writer(logging.Handler):
+    """Hands lines to a thread that writes them to ``fd``, in order; never waits.
+
+    A line that finds ``most`` others waiting is dropped and counted in ``lost``; when the reader is
+    back, one line says how many there were."""
+
+    def __init__(self, fd: int, most: int = WAITING_MOST) -> None:
+        super().__init__()
+        self._fd, self._most = fd, most
+        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self.lost = 0
+        """Lines dropped since the start."""
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._lines.qsize() >= self._most:
+            self.lost += 1
+            return
+        try:
+            self._lines.put((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Write what waits, for as long as that is reasonable."""
+        if self._thread.is_alive():
+            self._lines.put(None)
+            self._thread.join(GOODBYE_S)
+        super().close()
+
+    def _write_all(self) -> None:
+        told = 0
+        while (line := self._lines.get()) is not None:
+            if self.lost > told and self._lines.qsize() < self._most // 2:
+                lost, told = self.lost - told, self.lost
+                note = logging.makeLogRecord(
+                    {
+                        "name": __name__,
+                        "levelno": logging.WARNING,
+                        "levelname": "WARNING",
+                        "msg": "stderr was full: lines were lost",
+                        "lines": lost,
+                    }
+                )
+                line += (self.format(note) + "\n").encode()
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        try:
+            while line:
+                line = line[os.write(self._fd, line) :]
+        except OSError:  # a closed stderr must not become our failure
+            return
+
+
+_writer: Writer | None = None
+
+
+def lost() -> int:
+    """Lines that were dropped because nobody read our stderr."""
+    return _writer.lost if _writer is not None else 0
+
+
 def configure(as_json: bool, level: int = logging.INFO) -> None:
     """Send everything from ``level`` on to stderr; picows' own chatter only when it matters."""
-    handler = logging.StreamHandler(sys.stderr)
+    global _writer  # noqa: PLW0603  (one stderr a process)
+    handler = _writer = Writer(sys.stderr.fileno())
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("picows").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    logging.raiseExceptions = False  # a full or closed stderr must not become our failure
+    logging.raiseExceptions = False  # a line that cannot be formatted must not become our failure

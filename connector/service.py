@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from connector._speedups.base import PreparedBase
 from connector._speedups.bell import Bell
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
@@ -20,7 +21,7 @@ from connector.config import VenueSettings
 from connector.connections import LINES, Connection, Group
 from connector.errors import Rejected, VenueError
 from connector.instruments import Directory, Instruments
-from connector.ipc.segments import LEVEL, BookImage
+from connector.ipc.segments import BookHead, BookSource
 from connector.market.feed import KIND, Base, InstrumentFeed
 from connector.market.refresh import Change, change, fit
 from connector.market.selection import EVERY, Chosen, Wish, select, shards
@@ -62,6 +63,22 @@ class _Live:
     def __init__(self, chosen: Chosen, index: int, kernel: Feed, feed: InstrumentFeed) -> None:
         self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
         self.asked_ns = 0
+
+
+class _Source:
+    """A book for those who ask for all of it (``ipc.segments.BookSource``)."""
+
+    def __init__(self, kernel: Feed) -> None:
+        self._kernel = kernel
+        self.levels = kernel.levels
+
+    def head(self) -> BookHead | None:
+        kernel = self._kernel
+        state = State(kernel.state(FeedKind.BOOK))
+        if state not in VALID:
+            return None
+        venue_ns = max(kernel.line_venue_ns(line) for line in range(LINES))
+        return BookHead(state, kernel.last_id, venue_ns, *kernel.counts, kernel.changes)
 
 
 class MarketService:
@@ -237,20 +254,10 @@ class MarketService:
         """Live books, and all books."""
         return sum(kernel.state(FeedKind.BOOK) in VALID for kernel in self._books), len(self._books)
 
-    def book(self, index: int) -> BookImage | None:
-        """The full book of the instrument at ``index``; None: not ours, or not valid now."""
+    def book(self, index: int) -> BookSource | None:
+        """The full book of the instrument at ``index``, to be copied; None: not ours."""
         live = self._by_index.get(index)
-        if live is None:
-            return None
-        state = State(live.kernel.state(FeedKind.BOOK))
-        if state not in VALID:
-            return None
-        levels = sum(live.kernel.counts)
-        buffer = bytearray(levels * LEVEL.size)
-        bids, _asks, update_id = live.kernel.dump(buffer)
-        middle = bids * LEVEL.size
-        venue_ns = max(live.kernel.line_venue_ns(line) for line in range(LINES))
-        return BookImage(state, update_id, venue_ns, bytes(buffer[:middle]), bytes(buffer[middle:]))
+        return _Source(live.kernel) if live is not None else None
 
     def state(self) -> dict[str, Any]:
         """How things are, for ``connector top`` and whoever asks on the control socket."""
@@ -532,14 +539,22 @@ class MarketService:
         try:
             request = self.venue.snapshot_request(live.chosen.instrument)
             body = await self._rest.ask(request, share)
+            await asyncio.sleep(0)  # frames that wait come between the pieces of this
             if self._live.get(symbol) is not live or self._down:
                 return  # served no longer
             snapshot = self._decoded(body, live)
-            await asyncio.sleep(0)  # frames that wait come before the new book is put in place
+            await asyncio.sleep(0)
+            base = PreparedBase(snapshot, live.kernel.tick_e)
+            while base.more():
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
             now_ns = monotonic_ns()
-            live.feed.on_snapshot(snapshot, epoch, now_ns)
+            live.feed.on_snapshot(base, epoch, now_ns)
             if State(live.kernel.state(FeedKind.BOOK)) in VALID:
                 self._segment.observe(Hop.SNAPSHOT.value, now_ns - asked_ns)
+            await asyncio.sleep(0)
+            while live.kernel.sweep():
+                await asyncio.sleep(0)
         except (VenueError, ValueError) as error:
             retryable = not isinstance(error, Rejected)
             live.feed.on_snapshot_failed(epoch, monotonic_ns(), retryable=retryable)

@@ -2,6 +2,8 @@
 
 import os
 import struct
+from collections.abc import Callable, Generator, Iterator
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -10,6 +12,10 @@ from connector._speedups.segment import ABI_HASH, Mapping, create_memfd, seal
 PAGE = 4096
 """Bytes of an ``up`` and of a ``down`` segment."""
 LEVEL = struct.Struct("<qq")
+PIECE = 2048
+"""Levels of a full book copied in one turn of the loop."""
+COPIES = 16
+"""A book that changed during so many copies is copied in one turn."""
 _SESSION = struct.Struct("<8sQ")
 _STATE = struct.Struct("<QQ")
 _BOOK = struct.Struct("<8sQIIqqQIIQ")
@@ -23,25 +29,41 @@ class SessionMemory:
     """What one session shares: ``up``, written by the strategy, ``down``, written by the daemon.
 
     The daemon maps ``up`` read-only; ``down`` is sealed against writable mappings of anybody else.
+    With ``later`` nothing is there until the caller has gone through ``make()``.
     """
 
-    def __init__(self, session: int) -> None:
+    up: Mapping
+    down: Mapping
+
+    def __init__(self, session: int, *, later: bool = False) -> None:
+        self._session = session
         self.up_fd = self.down_fd = self.eventfd = -1
+        if not later:
+            for _ in self.make():
+                pass
+
+    def make(self) -> Iterator[None]:
+        """Make everything, in pieces for a turn of the loop each; what fails closes the rest."""
         try:
-            self.up_fd = create_memfd("connector-up", PAGE)
-            os.pwrite(self.up_fd, _SESSION.pack(b"CNNTSSUP", session), 0)
-            seal(self.up_fd, read_only=False)
-            self.up = Mapping(self.up_fd, PAGE)
-            self.down_fd = create_memfd("connector-down", PAGE)
-            self.down = Mapping(self.down_fd, PAGE, writable=True)
-            seal(self.down_fd, read_only=True)
-            self.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            yield from self._make(self._session)
         except BaseException:
             self.close()
             raise
+
+    def _make(self, session: int) -> Iterator[None]:
+        self.up_fd = create_memfd("connector-up", PAGE)
+        os.pwrite(self.up_fd, _SESSION.pack(b"CNNTSSUP", session), 0)
+        seal(self.up_fd, read_only=False)
+        self.up = Mapping(self.up_fd, PAGE)
+        yield
+        self.down_fd = create_memfd("connector-down", PAGE)
+        self.down = Mapping(self.down_fd, PAGE, writable=True)
+        seal(self.down_fd, read_only=True)
+        yield
         view = memoryview(self.down).cast("B")
         _SESSION.pack_into(view, 0, b"CNNTSSDN", session)
         _STATE.pack_into(view, _STATE_OFFSET, OPEN, 0)
+        self.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     @property
     def fds(self) -> tuple[int, int, int]:
@@ -71,6 +93,30 @@ class SessionMemory:
                 setattr(self, name, -1)
 
 
+class BookHead(Struct, frozen=True):
+    """What a full book is at one moment."""
+
+    state: int
+    update_id: int
+    venue_ns: int
+    bids: int
+    asks: int
+    """Levels of each side."""
+    changes: int = 0
+    """Another number: other levels."""
+
+
+class BookSource(Protocol):
+    """A book that can be copied in pieces."""
+
+    def head(self) -> BookHead | None:
+        """None: it is not valid now."""
+
+    def levels(self, bid: bool, behind: bytes, out: bytearray) -> int:
+        """Put ``Level`` structs of one side into ``out``, best first, beginning behind the level
+        ``behind`` (empty: with the best); returns how many bytes."""
+
+
 class BookImage(Struct, frozen=True):
     """A full book at one update id."""
 
@@ -81,31 +127,87 @@ class BookImage(Struct, frozen=True):
     """``Level`` structs (price_e, qty_e as int64), best first."""
     asks: bytes
 
+    def head(self) -> BookHead:
+        sides = len(self.bids) // LEVEL.size, len(self.asks) // LEVEL.size
+        return BookHead(self.state, self.update_id, self.venue_ns, *sides)
 
-def book_memfd(instrument: int, sequence: int, image: BookImage) -> int:
-    """A sealed memfd with ``BookHeader`` and the levels; records from ``sequence`` on follow it."""
-    header = _BOOK.pack(
-        b"CNNTBOOK",
-        ABI_HASH,
-        instrument,
-        image.state,
-        image.update_id,
-        image.venue_ns,
-        sequence,
-        len(image.bids) // LEVEL.size,
-        len(image.asks) // LEVEL.size,
-        0,
-    )
-    size = len(header) + len(image.bids) + len(image.asks)
-    fd = create_memfd("connector-book", size)
+    def levels(self, bid: bool, behind: bytes, out: bytearray) -> int:
+        side = self.bids if bid else self.asks
+        start = side.index(behind) + LEVEL.size if behind else 0
+        part = side[start : start + len(out)]
+        out[: len(part)] = part
+        return len(part)
+
+
+def book_memfd(
+    instrument: int, sequence: Callable[[], int], source: BookSource
+) -> Generator[None, None, int]:
+    """Make a sealed memfd with ``BookHeader`` and the levels; -1: the book is not valid now.
+
+    In pieces for a turn of the loop each, between which the book may change: then the copy begins
+    again, so that what is handed out is the book at its update id and records from ``sequence``
+    on follow it. OSError when there is no memory."""
+    fd = os.memfd_create("connector-book", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        if os.pwritev(fd, [header, image.bids, image.asks], 0) != size:
-            raise MemoryError(f"a book of {size:,} bytes was not written whole")
-        seal(fd, read_only=True)
+        for copy in range(COPIES + 1):
+            yield
+            begun = source.head()
+            if begun is None:
+                os.close(fd)
+                return -1
+            end = yield from _levels(fd, source, begun, in_pieces=copy < COPIES)
+            head = source.head()
+            if head is not None and head.changes == begun.changes:
+                os.ftruncate(fd, end)  # an earlier copy may have been longer
+                os.pwrite(fd, _book_header(instrument, sequence(), head), 0)
+                seal(fd, read_only=True)
+                return fd
+        raise OSError("the book changes while it is looked at")
     except BaseException:
         os.close(fd)
         raise
-    return fd
+
+
+def _levels(
+    fd: int, source: BookSource, head: BookHead, *, in_pieces: bool
+) -> Generator[None, None, int]:
+    """Write both sides behind the header; returns where they end."""
+    out = bytearray(PIECE * LEVEL.size)
+    offset = _BOOK.size
+    for bid, count in ((True, head.bids), (False, head.asks)):
+        left, behind = count * LEVEL.size, b""
+        while left:
+            size = min(source.levels(bid, behind, out), left)
+            if not size:
+                return offset  # it changed
+            with memoryview(out) as view:
+                _put(fd, view[:size], offset)
+            behind = bytes(out[size - LEVEL.size : size])
+            offset += size
+            left -= size
+            if in_pieces:
+                yield
+    return offset
+
+
+def _put(fd: int, data: memoryview, offset: int) -> None:
+    if os.pwrite(fd, data, offset) != len(data):
+        raise MemoryError(f"{len(data):,} bytes of a book were not written whole")
+
+
+def _book_header(instrument: int, sequence: int, head: BookHead) -> bytes:
+    return _BOOK.pack(
+        b"CNNTBOOK",
+        ABI_HASH,
+        instrument,
+        head.state,
+        head.update_id,
+        head.venue_ns,
+        sequence,
+        head.bids,
+        head.asks,
+        0,
+    )
 
 
 def read_book(fd: int) -> tuple[int, int, BookImage]:

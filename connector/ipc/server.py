@@ -16,7 +16,7 @@ import resource
 import socket
 import stat
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ from connector._speedups.bell import Bell
 from connector._speedups.segment import ABI_HASH, Segment
 from connector.clock import monotonic_ns
 from connector.errors import AlreadyRunning, ConnectorError
-from connector.ipc.segments import BookImage, SessionMemory, book_memfd
+from connector.ipc.segments import BookSource, SessionMemory, book_memfd
 from connector.model.counters import Counter
 from connector.model.paths import control_socket
 
@@ -43,6 +43,8 @@ RESERVED_FDS = 256
 """Never given to sessions: without them no feed could be opened again."""
 STRANGERS = 32
 """Connections that have not said hello yet; one more is closed at once."""
+SESSIONS_A_TURN = 16
+"""Described in one turn of the loop."""
 _SO_PEERPIDFD = 77  # Linux 6.5; Python has no name for it yet
 _SO_PEERGROUPS = 59
 
@@ -128,7 +130,7 @@ class AttachServer:
         runtime_dir: Path,
         *,
         version: str = "",
-        book: Callable[[int], BookImage | None] | None = None,
+        book: Callable[[int], BookSource | None] | None = None,
         state: Callable[[], Mapping[str, Any]] | None = None,
         allow: Allow = allow(),  # noqa: B008  (a pure function made once)
         max_sessions: int = 1000,
@@ -143,6 +145,7 @@ class AttachServer:
         self._max_sessions = min(max_sessions, sessions_that_fit())
         self._sessions: dict[int, _Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Lock()
         self._next = 1
         self._lock = -1
         self._socket: socket.socket | None = None
@@ -180,8 +183,7 @@ class AttachServer:
 
     def sessions(self) -> list[SessionInfo]:
         """The sessions of now, oldest first, with how far each reader lags."""
-        written, capacity = self._segment.written, self._segment.ring_capacity
-        return [session.info(written, capacity) for session in self._sessions.values()]
+        return [self._info(session) for session in self._sessions.values()]
 
     def _unlock(self) -> None:
         if self._lock >= 0:
@@ -228,6 +230,9 @@ class AttachServer:
         try:
             session = await self._attach(peer)
             if session is not None:
+                await asyncio.sleep(0)
+                name, pid = session.hello.strategy, session.who.pid
+                log.info("session %d: %s attached, pid %d", session.number, name, pid)
                 await self._requests(session)
         except asyncio.CancelledError:
             if session is None or not session.died:
@@ -248,14 +253,21 @@ class AttachServer:
             data = await loop.sock_recv(peer, MAX_MESSAGE)
         if not data:
             return None
-        try:
-            hello = self._judge(data, who := credentials(peer))
-            memory = self._memory()
-        except Refused as error:
-            self._count(Counter.ATTACH_REFUSED)
-            log.warning("attach refused: %s", error)
-            _send(peer, {"ok": False, "error": str(error)})
-            return None
+        async with self._turns:
+            try:
+                hello = self._judge(data, who := credentials(peer))
+                memory = await self._memory()
+            except Refused as error:
+                self._count(Counter.ATTACH_REFUSED)
+                log.warning("attach refused: %s", error)
+                _send(peer, {"ok": False, "error": str(error)})
+                return None
+            return self._admit(peer, hello, who, memory)
+
+    def _admit(
+        self, peer: socket.socket, hello: Hello, who: Peer, memory: SessionMemory
+    ) -> "_Session":
+        loop = asyncio.get_running_loop()
         session = _Session(self._next, hello, who, peer, memory)
         self._next += 1
         try:
@@ -276,14 +288,20 @@ class AttachServer:
             raise
         self._sessions[session.number] = session
         self._count(Counter.ATTACHES)
-        log.info("session %d: %s attached, pid %d", session.number, hello.strategy, who.pid)
         return session
 
-    def _memory(self) -> SessionMemory:
+    async def _memory(self) -> SessionMemory:
+        """A session's segments, a piece a turn: frames that wait come in between."""
+        memory = SessionMemory(self._next, later=True)
         try:
-            return SessionMemory(self._next)
+            for _ in memory.make():
+                await asyncio.sleep(0)
         except (OSError, MemoryError) as error:
             raise Refused(f"no shared memory for a session: {error}") from None
+        except asyncio.CancelledError:
+            memory.close()
+            raise
+        return memory
 
     def _judge(self, data: bytes, peer: Peer) -> Hello:
         try:
@@ -316,7 +334,7 @@ class AttachServer:
             try:
                 request = self._request.decode(data)
                 number = request.id
-                answer, fds = self._answer(request)
+                answer, fds = await self._answer(request)
             except msgspec.MsgspecError as error:
                 self._count(Counter.CONTROL_ERRORS)
                 answer, fds = {"ok": False, "error": f"not a request: {error}"}, ()
@@ -333,29 +351,48 @@ class AttachServer:
                     os.close(fd)
             await asyncio.sleep(0)  # a peer that floods gets one request a turn
 
-    def _answer(self, request: Request) -> tuple[dict[str, Any], tuple[int, ...]]:
+    async def _answer(self, request: Request) -> tuple[dict[str, Any], tuple[int, ...]]:
         if request.request == "ping":
             return {"ok": True, "now_ns": monotonic_ns()}, ()
         if request.request == "sessions":
-            return {
-                "ok": True,
-                "sessions": [msgspec.structs.asdict(s) for s in self.sessions()],
-            }, ()
+            return {"ok": True, "sessions": await self._told()}, ()
         if request.request == "state":
             return {"ok": True, "state": dict(self._state()) if self._state else {}}, ()
         if request.request == "book":
             if not 0 <= request.instrument < self._segment.instruments:
                 raise Refused(f"no instrument {request.instrument}")
-            image = self._book(request.instrument) if self._book else None
-            if image is None:
-                raise Refused(f"instrument {request.instrument} has no valid book now")
-            try:
-                fd = book_memfd(request.instrument, self._segment.sequence, image)
-            except (OSError, MemoryError) as error:
-                raise Refused(f"no shared memory for the book: {error}") from None
-            return {"ok": True}, (fd,)
+            return {"ok": True}, (await self._copy(request.instrument),)
         self._count(Counter.CONTROL_ERRORS)
         raise Refused(f"no request {request.request!r}: ping, sessions, state, book")
+
+    async def _told(self) -> list[dict[str, Any]]:
+        """The sessions for an answer, some a turn."""
+        told = []
+        for count, session in enumerate(list(self._sessions.values()), 1):
+            told.append(msgspec.structs.asdict(self._info(session)))
+            if not count % SESSIONS_A_TURN:
+                await asyncio.sleep(0)
+        return told
+
+    def _info(self, session: "_Session") -> SessionInfo:
+        return session.info(self._segment.written, self._segment.ring_capacity)
+
+    async def _copy(self, instrument: int) -> int:
+        """A memfd with the full book; one at a time, a piece a turn."""
+        source = self._book(instrument) if self._book else None
+        fd = -1
+        if source is not None:
+            copying = book_memfd(instrument, lambda: self._segment.sequence, source)
+            try:
+                async with self._turns:
+                    fd = await _one_a_turn(copying)
+            except (OSError, MemoryError) as error:
+                raise Refused(f"no shared memory for the book: {error}") from None
+            finally:
+                copying.close()
+        if fd < 0:
+            raise Refused(f"instrument {instrument} has no valid book now")
+        return fd
 
     def _end(self, session: "_Session", reason: str) -> None:
         del self._sessions[session.number]
@@ -417,6 +454,16 @@ class _Session:
             os.close(self._pidfd)
             self._pidfd = -1
         self.memory.close()
+
+
+async def _one_a_turn(pieces: Generator[None, None, int]) -> int:
+    """Go through pieces of work and return what comes of them; others get their turns between."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return int(end.value)
+        await asyncio.sleep(0)
 
 
 def sessions_that_fit() -> int:

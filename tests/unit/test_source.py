@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "instruments.py",
-    "service.py", "app.py", "daemon.py", "cli/",
+    "service.py", "app.py", "daemon.py", "logs.py", "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")
