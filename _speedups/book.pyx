@@ -9,10 +9,10 @@ from libc.string cimport memmove, memset
 
 from .atomics cimport likely, unlikely
 from .ladder cimport (
-    Walk, block_give, block_take, copy_side, far_put, highest, lowest, page_above, page_below, page_give,
+    Walk, block_give, block_take, copy_behind, copy_side, far_put, highest, lowest, page_above, page_below, page_give,
     page_occupied, page_quantity, page_take, pages_fetch, pages_refill, pages_spare, pages_take_over, pages_want,
     prefetch, set_grid, set_window, tick_of,
-    walk_begin, walk_behind, walk_next, window_start,
+    walk_begin, walk_next, window_start,
 )
 from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 
@@ -242,15 +242,7 @@ cdef Py_ssize_t book_asks(const BookC* book, Level* out, Py_ssize_t most) noexce
 
 
 cdef Py_ssize_t book_behind(const BookC* book, bint bid, int64_t price_e, Level* out, Py_ssize_t most) noexcept nogil:
-    cdef const Side* side = &book.bids if bid else &book.asks
-    cdef Walk walk
-    cdef Py_ssize_t count = 0
-    if price_e < 0:
-        return copy_side(book, side, bid, out, most)
-    walk_behind(&walk, book, side, bid, price_e)
-    while count < most and walk_next(&walk, bid, out + count):
-        count += 1
-    return count
+    return copy_behind(book, &book.bids if bid else &book.asks, bid, price_e, out, most)
 
 
 cdef Py_ssize_t book_bid_count(const BookC* book) noexcept nogil:

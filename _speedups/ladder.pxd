@@ -237,3 +237,16 @@ cdef inline Py_ssize_t copy_side(const BookC* book, const Side* side, bint bid, 
     while count < most and walk_next(&walk, bid, out + count):
         count += 1
     return count
+
+
+cdef inline Py_ssize_t copy_behind(
+    const BookC* book, const Side* side, bint bid, int64_t price_e, Level* out, Py_ssize_t most
+) noexcept nogil:
+    cdef Walk walk
+    cdef Py_ssize_t count = 0
+    if price_e < 0:
+        return copy_side(book, side, bid, out, most)
+    walk_behind(&walk, book, side, bid, price_e)
+    while count < most and walk_next(&walk, bid, out + count):
+        count += 1
+    return count

@@ -31,7 +31,9 @@ log = logging.getLogger("connector.connections")
 
 SECOND_NS = 1_000_000_000
 STREAMS_A_TICK = 32
-"""Streams looked at in one tick of 50 ms: no callback may take longer than 200 us."""
+"""Streams looked at in one tick of 50 ms."""
+STREAMS_A_TURN = 8
+"""And in one turn of the loop: no callback may take longer than 200 us."""
 OVERLAP_NS = SECOND_NS
 """Old and new connection run side by side at least this long: what is on its way on the slower one
 still counts."""
@@ -248,8 +250,14 @@ class Connection:
 
     def _look(self, epoch: int, found: _Open, now_ns: int) -> None:
         """Judge the next streams of the connection in use."""
+        self._look_on(epoch, found, now_ns, min(STREAMS_A_TICK, len(self._streams)))
+
+    def _look_on(self, epoch: int, found: _Open, now_ns: int, left: int) -> None:
+        """Some of them a turn of the loop: frames that wait come in between."""
+        if self._open.get(epoch) is not found:
+            return
         renew = []
-        for _ in range(min(STREAMS_A_TICK, len(self._streams))):
+        for _ in range(min(STREAMS_A_TURN, left)):
             row = self._streams[self._next]
             self._next = (self._next + 1) % len(self._streams)
             if self._judge(found, row, now_ns):
@@ -258,6 +266,9 @@ class Connection:
                 found.expects, self._expects = self._expects, False
         if renew:
             self._perform(epoch, found, found.session.renew(renew, now_ns))
+        if left > STREAMS_A_TURN:
+            later = asyncio.get_running_loop().call_soon
+            later(self._look_on, epoch, found, now_ns, left - STREAMS_A_TURN)
 
     def _judge(self, found: _Open, row: Subscription, now_ns: int) -> bool:
         """Look at one stream; whether it is to be asked for anew."""

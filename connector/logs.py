@@ -133,7 +133,7 @@ def lost() -> int:
 
 def configure(as_json: bool, level: int = logging.INFO) -> None:
     """Send everything from ``level`` on to stderr; picows' own chatter only when it matters."""
-    global _writer  # noqa: PLW0603  (one stderr a process)
+    global _writer
     handler = _writer = Writer(sys.stderr.fileno())
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     root = logging.getLogger()

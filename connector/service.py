@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from connector._speedups.base import PreparedBase
 from connector._speedups.bell import Bell
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
+from connector._speedups.snapshot import PackedSnapshot
 from connector.clock import monotonic_ns, wall_ns
 from connector.config import VenueSettings
 from connector.connections import LINES, Connection, Group
 from connector.errors import Rejected, VenueError
 from connector.instruments import Directory, Instruments
 from connector.ipc.segments import BookHead, BookSource
-from connector.market.feed import KIND, Base, InstrumentFeed
+from connector.market.feed import KIND, InstrumentFeed
 from connector.market.refresh import Change, change, fit
 from connector.market.selection import EVERY, Chosen, Wish, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
@@ -38,6 +39,7 @@ from connector.venues.contract import (
     Control,
     Event,
     Listing,
+    Snapshot,
     Subscription,
     UnknownEvent,
     UnknownSymbol,
@@ -545,16 +547,15 @@ class MarketService:
             snapshot = self._decoded(body, live)
             await asyncio.sleep(0)
             base = PreparedBase(snapshot, live.kernel.tick_e)
-            while base.more():
-                await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await _in_turns(base.more)
+            if self._live.get(symbol) is not live or self._down:
+                return  # served no longer
             now_ns = monotonic_ns()
             live.feed.on_snapshot(base, epoch, now_ns)
             if State(live.kernel.state(FeedKind.BOOK)) in VALID:
                 self._segment.observe(Hop.SNAPSHOT.value, now_ns - asked_ns)
             await asyncio.sleep(0)
-            while live.kernel.sweep():
-                await asyncio.sleep(0)
+            await _in_turns(live.kernel.sweep)
         except (VenueError, ValueError) as error:
             retryable = not isinstance(error, Rejected)
             live.feed.on_snapshot_failed(epoch, monotonic_ns(), retryable=retryable)
@@ -566,10 +567,10 @@ class MarketService:
             self._asking.discard(symbol)
             self.touched()
 
-    def _decoded(self, body: bytes, live: _Live) -> Base:
+    def _decoded(self, body: bytes, live: _Live) -> PackedSnapshot | Snapshot:
         """A depth answer; what the compiled codec does not take, the venue's decoder judges."""
         symbol = live.chosen.instrument.symbol
-        packed: Base | None = self.codec.snapshot(body, symbol)
+        packed: PackedSnapshot | None = self.codec.snapshot(body, symbol)
         if packed is not None:
             return packed
         return self.venue.snapshot(body, live.chosen.instrument)
@@ -603,6 +604,14 @@ def wishes(settings: VenueSettings) -> list[Wish]:
         )
         for feeds in settings.feeds
     ]
+
+
+async def _in_turns(more: Callable[[], bool]) -> None:
+    """Call ``more`` once a turn of the loop, until it says that nothing is left."""
+    left = True
+    while left:
+        left = more()
+        await asyncio.sleep(0)
 
 
 def _label(row: Subscription) -> str:

@@ -65,6 +65,7 @@ class Counter(Enum):
     INSTRUMENTS_OLD = 51, "instrument lists dropped because a newer one was already used"
     MISFITS = 52, "instruments taken down because their numbers fit the scale no longer"
     RESTARTS = 53, "venues started again after a fault of ours"
+    LINES_LOST = 54, "log lines dropped because nobody read stderr"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)
