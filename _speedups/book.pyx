@@ -11,8 +11,7 @@ from .atomics cimport likely, unlikely
 from .ladder cimport (
     Walk, block_give, block_take, copy_behind, copy_side, far_put, highest, lowest, page_above, page_below, page_give,
     page_occupied, page_quantity, page_take, pages_fetch, pages_refill, pages_spare, pages_take_over, pages_want,
-    prefetch, set_grid, set_window, tick_of,
-    walk_begin, walk_next, window_start,
+    prefetch, set_grid, set_window, tick_of, walk_begin, walk_next, window_start,
 )
 from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 
@@ -495,8 +494,7 @@ def memory_wanted():
 
 
 def fetch_memory():
-    with nogil:
-        pages_fetch()
+    with nogil: pages_fetch()
 
 
 def take_over_memory():

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ from connector._speedups.segment import Segment
 from connector._speedups.snapshot import PackedSnapshot
 from connector.clock import monotonic_ns, wall_ns
 from connector.config import VenueSettings
-from connector.connections import LINES, Connection, Group
+from connector.connections import Connection, Group
 from connector.errors import Rejected, VenueError
 from connector.instruments import Directory, Instruments
-from connector.ipc.segments import BookHead, BookSource
+from connector.ipc.segments import BookSource
 from connector.market.feed import KIND, InstrumentFeed
 from connector.market.refresh import Change, change, fit
 from connector.market.selection import EVERY, Chosen, Wish, select, shards
@@ -30,6 +30,7 @@ from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choo
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
 from connector.model.states import VALID, FeedKind, Reason, State
+from connector.pieces import KernelBook, in_turns
 from connector.protocol.ratelimit import RollingWindow
 from connector.transport.http import HttpClient
 from connector.transport.rest import Rest
@@ -65,22 +66,6 @@ class _Live:
     def __init__(self, chosen: Chosen, index: int, kernel: Feed, feed: InstrumentFeed) -> None:
         self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
         self.asked_ns = 0
-
-
-class _Source:
-    """A book for those who ask for all of it (``ipc.segments.BookSource``)."""
-
-    def __init__(self, kernel: Feed) -> None:
-        self._kernel = kernel
-        self.levels = kernel.levels
-
-    def head(self) -> BookHead | None:
-        kernel = self._kernel
-        state = State(kernel.state(FeedKind.BOOK))
-        if state not in VALID:
-            return None
-        venue_ns = max(kernel.line_venue_ns(line) for line in range(LINES))
-        return BookHead(state, kernel.last_id, venue_ns, *kernel.counts, kernel.changes)
 
 
 class MarketService:
@@ -259,7 +244,7 @@ class MarketService:
     def book(self, index: int) -> BookSource | None:
         """The full book of the instrument at ``index``, to be copied; None: not ours."""
         live = self._by_index.get(index)
-        return _Source(live.kernel) if live is not None else None
+        return KernelBook(live.kernel) if live is not None else None
 
     def state(self) -> dict[str, Any]:
         """How things are, for ``connector top`` and whoever asks on the control socket."""
@@ -547,7 +532,7 @@ class MarketService:
             snapshot = self._decoded(body, live)
             await asyncio.sleep(0)
             base = PreparedBase(snapshot, live.kernel.tick_e)
-            await _in_turns(base.more)
+            await in_turns(base.more)
             if self._live.get(symbol) is not live or self._down:
                 return  # served no longer
             now_ns = monotonic_ns()
@@ -555,7 +540,7 @@ class MarketService:
             if State(live.kernel.state(FeedKind.BOOK)) in VALID:
                 self._segment.observe(Hop.SNAPSHOT.value, now_ns - asked_ns)
             await asyncio.sleep(0)
-            await _in_turns(live.kernel.sweep)
+            await in_turns(live.kernel.sweep)
         except (VenueError, ValueError) as error:
             retryable = not isinstance(error, Rejected)
             live.feed.on_snapshot_failed(epoch, monotonic_ns(), retryable=retryable)
@@ -604,14 +589,6 @@ def wishes(settings: VenueSettings) -> list[Wish]:
         )
         for feeds in settings.feeds
     ]
-
-
-async def _in_turns(more: Callable[[], bool]) -> None:
-    """Call ``more`` once a turn of the loop, until it says that nothing is left."""
-    left = True
-    while left:
-        left = more()
-        await asyncio.sleep(0)
 
 
 def _label(row: Subscription) -> str:

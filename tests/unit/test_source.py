@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
     "instruments": BELOW_APP,
-    "service": BELOW_APP | {"connections", "instruments"},
+    "pieces": BELOW_APP | {"connections"},
+    "service": BELOW_APP | {"connections", "instruments", "pieces"},
     "app": BELOW_APP | {"connections", "service", "daemon"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "instruments.py",
-    "service.py", "app.py", "daemon.py", "logs.py", "cli/",
+    "service.py", "app.py", "daemon.py", "logs.py", "pieces.py", "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")

@@ -1,0 +1,33 @@
+"""Work that would keep the loop too long, done in pieces: frames that wait come in between."""
+
+import asyncio
+from collections.abc import Callable
+
+from connector._speedups.feed import Feed
+from connector.connections import LINES
+from connector.ipc.segments import BookHead
+from connector.model.states import VALID, FeedKind, State
+
+
+async def in_turns(more: Callable[[], bool]) -> None:
+    """Call ``more`` once a turn of the loop, until it says that nothing is left."""
+    left = True
+    while left:
+        left = more()
+        await asyncio.sleep(0)
+
+
+class KernelBook:
+    """A kernel's book for those who ask for all of it (``ipc.segments.BookSource``)."""
+
+    def __init__(self, kernel: Feed) -> None:
+        self._kernel = kernel
+        self.levels = kernel.levels
+
+    def head(self) -> BookHead | None:
+        kernel = self._kernel
+        state = State(kernel.state(FeedKind.BOOK))
+        if state not in VALID:
+            return None
+        venue_ns = max(kernel.line_venue_ns(line) for line in range(LINES))
+        return BookHead(state, kernel.last_id, venue_ns, *kernel.counts, kernel.changes)
