@@ -32,6 +32,21 @@ cdef extern from *:
       clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
       return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
+    /* CLOCK_REALTIME less CLOCK_MONOTONIC, of the tightest of a few pairs of readings. */
+    static inline int64_t connector_wall_offset_ns(void) {
+      struct timespec wall;
+      int64_t offset = 0, least = INT64_MAX, before, width;
+      for (int i = 0; i < 3; i++) {
+        before = connector_monotonic_ns();
+        clock_gettime(CLOCK_REALTIME, &wall);
+        width = connector_monotonic_ns() - before;
+        if (width < least) {
+          least = width;
+          offset = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - before - width / 2;
+        }
+      }
+      return offset;
+    }
     """
     uint64_t load_acquire "CONNECTOR_LOAD_ACQUIRE" (const uint64_t* p) noexcept nogil
     uint64_t load_relaxed "CONNECTOR_LOAD_RELAXED" (const uint64_t* p) noexcept nogil
@@ -45,3 +60,4 @@ cdef extern from *:
     bint unlikely "CONNECTOR_UNLIKELY" (bint x) noexcept nogil
     int64_t monotonic_ns "connector_monotonic_ns" () noexcept nogil
     int64_t coarse_ns "connector_coarse_ns" () noexcept nogil
+    int64_t wall_offset_ns "connector_wall_offset_ns" () noexcept nogil

@@ -59,6 +59,7 @@ cdef enum Count:
     COUNT_MISFITS = 52
     COUNT_RESTARTS = 53
     COUNT_LINES_LOST = 54
+    COUNT_VENUE_AHEAD = 55
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -34,6 +34,8 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     InstrumentStats* stats
     uint64_t* counters
     Histogram* latency            # RECV_TO_PUBLISH
+    Histogram* transit            # VENUE_TO_RECV
+    const int64_t* wall_offset_ns # the wall clock less CLOCK_MONOTONIC
     BookC* book                   # NULL: no base yet
     uint32_t instrument
     uint16_t venue

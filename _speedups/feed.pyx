@@ -64,7 +64,7 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
         if update_id > feed.line_last_id[line]:
             feed.line_last_id[line] = update_id
             feed.line_venue_ns[line] = venue_ns
-        heard(feed, KIND_BOOK, line, recv_ns)
+        heard(feed, KIND_BOOK, line, recv_ns, venue_ns)
         add(&feed.stats.duplicates)
         count(feed.counters, COUNT_DUPLICATES)
         return VERDICT_OLD
@@ -74,7 +74,7 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
         return VERDICT_RARE
     feed.line_last_id[line] = update_id
     feed.line_venue_ns[line] = venue_ns
-    heard(feed, KIND_BOOK, line, recv_ns)
+    heard(feed, KIND_BOOK, line, recv_ns, venue_ns)
     touched = show_book(feed, record, body.transaction_ns, &touch)
     publish(
         feed, record, RECORD_BOOK_DELTA,
@@ -90,7 +90,7 @@ cdef int feed_bbo(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef uint16_t line = record.line
     if unlikely(line >= MAX_LINES):
         return VERDICT_RARE
-    heard(feed, KIND_BBO, line, record.recv_ns)
+    heard(feed, KIND_BBO, line, record.recv_ns, record.venue_ns)
     if unlikely(record.update_id <= feed.bbo_id):
         if record.update_id < feed.line_bbo_id[line] and record.venue_ns > feed.line_bbo_ns[line]:
             count(feed.counters, COUNT_VENUE_RESETS)
@@ -122,7 +122,7 @@ cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef IdWindow* window = &feed.aggregates if body.aggregate else &feed.trades
     if unlikely(record.line >= MAX_LINES):
         return VERDICT_RARE
-    heard(feed, KIND_TRADE, record.line, record.recv_ns)
+    heard(feed, KIND_TRADE, record.line, record.recv_ns, record.venue_ns)
     if unlikely(not id_is_new(feed, window, record.update_id, record.line, record.venue_ns)):
         add(&feed.stats.duplicates)
         count(feed.counters, COUNT_TRADES_OLD)
@@ -143,7 +143,7 @@ cdef int feed_mark_price(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef MarkPriceBody* body = <MarkPriceBody*>(record + 1)
     if unlikely(record.line >= MAX_LINES):
         return VERDICT_RARE
-    heard(feed, KIND_MARK_PRICE, record.line, record.recv_ns)
+    heard(feed, KIND_MARK_PRICE, record.line, record.recv_ns, record.venue_ns)
     if unlikely(record.venue_ns <= feed.mark_ns):
         add(&feed.stats.duplicates)
         count(feed.counters, COUNT_MARK_PRICES_OLD)
@@ -177,6 +177,8 @@ cdef class Feed:
         self.c.stats = &segment.stats[index]
         self.c.counters = segment.counters
         self.c.latency = &segment.histograms[0]
+        self.c.transit = &segment.histograms[1]
+        self.c.wall_offset_ns = &segment.wall_offset_ns
         self.c.instrument = index
         self.c.venue = venue_index
         self.c.price_exponent = instrument.price_exponent
@@ -367,7 +369,7 @@ cdef class Feed:
         levels = levels_of(event, &bids, &asks, &made)
         try:
             raise_status(book_apply(feed.book, levels, bids, asks))
-            heard(feed, KIND_BOOK, head.line, recv_ns)
+            heard(feed, KIND_BOOK, head.line, recv_ns, event.venue_ns)
             add(&feed.stats.fallbacks)
             touched = show_book(feed, &head, ids.transaction_ns, &touch)
             self.publish_levels(

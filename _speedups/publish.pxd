@@ -2,9 +2,9 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from .atomics cimport store_relaxed, unlikely
+from .atomics cimport likely, store_relaxed, unlikely
 from .book cimport book_ask_count, book_bid_count, book_crossed
-from .counters cimport COUNT_CROSSED, COUNT_DELTAS, COUNT_RECORDS, count
+from .counters cimport COUNT_CROSSED, COUNT_DELTAS, COUNT_RECORDS, COUNT_VENUE_AHEAD, count
 from .feed cimport REASON_CONNECTED, REASON_DATA, FeedC
 from .histogram cimport histogram_add
 from .layout cimport (
@@ -40,7 +40,13 @@ cdef inline void publish(FeedC* feed, RecordHeader* record, uint16_t type, uint6
     histogram_add(feed.latency, record.publish_ns - record.recv_ns)
 
 
-cdef inline void heard(FeedC* feed, int kind, uint16_t line, int64_t recv_ns) noexcept nogil:
+# A message arrived. Its age is of two clocks: the venue's stamp is in its milliseconds, the wall clock as good as NTP.
+cdef inline void heard(FeedC* feed, int kind, uint16_t line, int64_t recv_ns, int64_t venue_ns) noexcept nogil:
+    cdef int64_t age_ns = recv_ns + feed.wall_offset_ns[0] - venue_ns
+    if likely(venue_ns > 0):      # some recordings name none
+        histogram_add(feed.transit, age_ns)
+        if unlikely(age_ns < 0):
+            count(feed.counters, COUNT_VENUE_AHEAD)
     feed.line_recv_ns[kind][line] = recv_ns
     add(&feed.stats.frames)
     store_relaxed(&feed.stats.last_data_ns, <uint64_t>recv_ns)

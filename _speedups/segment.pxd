@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from .layout cimport Budget, Histogram, InstrumentEntry, InstrumentStats, SegmentHeader, TopEntry
 from .ring cimport Ring
@@ -25,6 +25,7 @@ cdef class Segment:               # the market segment as its one writer maps it
     cdef uint64_t* counters
     cdef Histogram* histograms
     cdef Budget* budgets
+    cdef readonly int64_t wall_offset_ns  # the wall clock less CLOCK_MONOTONIC, as of the last `align_clocks`
     cdef Ring ring
     cdef readonly Mapping memory
     cdef readonly int fd

@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t, uint16_t
 from libc.string cimport memcpy, memset
 from posix.unistd cimport close
 
-from .atomics cimport load_relaxed, monotonic_ns, store_relaxed, store_release
+from .atomics cimport load_relaxed, monotonic_ns, store_relaxed, store_release, wall_offset_ns
 from .histogram cimport histogram_add
 from .layout cimport (
     Budget, CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, CONNECTOR_MAX_BUDGETS, CONNECTOR_MAX_COUNTERS,
@@ -216,6 +216,7 @@ cdef class Segment:
         header.control_offset, header.ring_offset, header.ring_capacity = offsets[6], offsets[7], ring_bytes
         memcpy(header.version, <const char*>name, len(name))
         segment.heartbeat(header.started_ns)
+        segment.align_clocks()
         store_release(&header.magic, CONNECTOR_MAGIC_MARKET)
         seal(segment.fd, read_only=True)
         return segment
@@ -257,6 +258,10 @@ cdef class Segment:
     def heartbeat(self, int64_t now_ns):
         """Tell readers that the daemon lives; at least once a second, ``now_ns`` of CLOCK_MONOTONIC."""
         store_release(<uint64_t*>&self.header.heartbeat_ns, <uint64_t>now_ns)
+
+    def align_clocks(self):
+        """Compare the wall clock, in which venues stamp, with CLOCK_MONOTONIC; now and then, since the first is set."""
+        self.wall_offset_ns = wall_offset_ns()
 
     # -- directory
 

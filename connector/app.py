@@ -99,6 +99,7 @@ class App:
         if self._segment is None:
             return
         self._segment.heartbeat(now_ns)
+        self._segment.align_clocks()
         self._refill()
         if (lost := logs.lost()) != self._lines_lost:
             self._segment.count(Counter.LINES_LOST.value, lost - self._lines_lost)

@@ -39,7 +39,8 @@ FAULTS = (
     Counter.COMPRESSED, Counter.SNAPSHOT_ERRORS, Counter.SNAPSHOTS_OLD, Counter.BUFFER_OVERFLOWS,
     Counter.VENUE_RESETS, Counter.NUMBER_ERRORS, Counter.DISCONNECTS, Counter.CONNECT_ERRORS,
     Counter.SILENT, Counter.SUBSCRIBE_ERRORS, Counter.HTTP_ERRORS, Counter.HTTP_THROTTLED,
-    Counter.ATTACH_REFUSED, Counter.CONTROL_ERRORS, Counter.STALLS,
+    Counter.HTTP_MALFORMED, Counter.VENUE_AHEAD, Counter.ATTACH_REFUSED,
+    Counter.CONTROL_ERRORS, Counter.STALLS,
 )  # fmt: skip
 """Counters that say something happened; shown when they are not zero."""
 

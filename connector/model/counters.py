@@ -66,6 +66,7 @@ class Counter(Enum):
     MISFITS = 52, "instruments taken down because their numbers fit the scale no longer"
     RESTARTS = 53, "venues started again after a fault of ours"
     LINES_LOST = 54, "log lines dropped because nobody read stderr"
+    VENUE_AHEAD = 55, "messages stamped later by the venue than by our wall clock"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -4,6 +4,7 @@ import itertools
 import json
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from connector._speedups.codec_binance_usdm import BinanceUsdmCodec
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
+from connector.clock import monotonic_ns, wall_ns
+from connector.ipc.counters import Counters
 from connector.market.book_sync import follow, went_back
-from connector.model.counters import Counter
+from connector.model.counters import Counter, Hop
 from connector.model.instrument import ABSENT
 from connector.model.records import Flag, RecordType
 from connector.model.states import MOVES, FeedKind, Reason, State
@@ -524,3 +527,32 @@ def test_every_record_has_its_latency_and_count(desk: Desk) -> None:
     desk.depth(100, 101, [980, 1], [])
     assert desk.count(Counter.RECORDS) - before == len(desk.records())
     assert desk.stats("deltas") == 1
+
+
+def test_every_message_has_its_age_by_the_two_clocks(desk: Desk) -> None:
+    """Each message once, whatever is published of it; without a stamp of the venue, none."""
+    counters = Counters(desk.segment.memory)
+    now_ns, wall = monotonic_ns(), wall_ns()
+    desk.live([990, 5], [1000, 7])
+    desk.feed.bbo(bbo(200, 990, 1000, wall - 20 * MS), 0, now_ns)
+    desk.feed.bbo(bbo(200, 990, 1000, wall - 20 * MS), 1, now_ns)  # the same by another line
+    desk.feed.trade(trade(7, wall - 20 * MS), 0, now_ns)
+    desk.feed.mark_price(mark(wall - 20 * MS), 0, now_ns)
+    found = counters.latency(Hop.VENUE_TO_RECV)
+    assert found.count == 4
+    assert 19 * MS < found.p50 < 21 * MS
+    assert desk.count(Counter.VENUE_AHEAD) == 0
+    stamped = msgspec.structs.replace(depth(100, 101, [980, 1], []), venue_ns=wall + 5000 * MS)
+    desk.feed.apply(stamped, 0, now_ns)
+    assert desk.count(Counter.VENUE_AHEAD) == 1
+    assert counters.buckets(Hop.VENUE_TO_RECV)[0] == 1
+    stamped = msgspec.structs.replace(depth(101, 102, [980, 2], []), venue_ns=0)
+    desk.feed.apply(stamped, 0, now_ns)
+    assert counters.latency(Hop.VENUE_TO_RECV).count == 5
+
+
+def test_the_clocks_are_compared_again_when_told(desk: Desk) -> None:
+    first = desk.segment.wall_offset_ns
+    desk.segment.align_clocks()
+    for offset in (first, desk.segment.wall_offset_ns):
+        assert abs(monotonic_ns() + offset - wall_ns()) < 50 * MS
