@@ -257,6 +257,7 @@ class Connection:
         if self._open.get(epoch) is not found:
             return
         renew = []
+        left = min(left, len(self._streams))  # some may have left since the last turn
         for _ in range(min(STREAMS_A_TURN, left)):
             row = self._streams[self._next]
             self._next = (self._next + 1) % len(self._streams)

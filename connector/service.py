@@ -25,7 +25,7 @@ from connector.instruments import Directory, Instruments
 from connector.ipc.segments import BookSource
 from connector.market.feed import KIND, InstrumentFeed
 from connector.market.refresh import Change, change, fit
-from connector.market.selection import EVERY, Chosen, Wish, select, shards
+from connector.market.selection import Chosen, Wish, left, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
@@ -425,20 +425,7 @@ class MarketService:
             fault.partition(":")[0].upper() for fault in faults
         }
         served = {symbol.upper() for symbol in self._live}
-        wanted = []
-        for wish in wishes(self.settings):
-            # What stays unlisted keeps the sentence it has.
-            names = [
-                name
-                for name in wish.instruments
-                if name == EVERY
-                or (
-                    name.upper() not in served
-                    and (name.upper() in known or name.upper() not in self.unavailable)
-                )
-            ]
-            if names:
-                wanted.append(replace(wish, instruments=names))
+        wanted = left(wishes(self.settings), served, known, self.unavailable)
         free = [one for one in listed if one.symbol not in self._live]
         selection = select(self.venue, free, faults, wanted)
         for name, why in selection.unavailable.items():

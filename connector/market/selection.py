@@ -3,10 +3,11 @@
 Pure: the venue's listing and the wishes in, streams by shard and route out."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from connector.model.instrument import Instrument, Status
 from connector.venues.contract import Channel, Subscription, Venue
@@ -87,6 +88,24 @@ def select(
         required = frozenset(channel for channel, (must, _) in channels.items() if must)
         chosen.append(Chosen(instrument, streams, required))
     return Selection(chosen, unavailable)
+
+
+def left(
+    wishes: Iterable[Wish], served: Collection[str], known: Collection[str], named: Collection[str]
+) -> list[Wish]:
+    """What of the wishes is still to be looked at: not what is ``served``, and not what the venue
+    does not list (``known``) and is ``named`` unavailable for it already. Names in capitals."""
+    found = []
+    for wish in wishes:
+        names = [
+            name
+            for name in wish.instruments
+            if name == EVERY
+            or (name.upper() not in served and (name.upper() in known or name.upper() not in named))
+        ]
+        if names:
+            found.append(replace(wish, instruments=names))
+    return found
 
 
 def shards(venue: Venue, chosen: Sequence[Chosen]) -> list[Shard]:

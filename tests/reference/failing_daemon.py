@@ -1,5 +1,5 @@
 """``connector run`` with one part that fails: while the file named by ``FAIL_FILE`` exists, the
-venue's decoder of instruments raises what no part expects."""
+venue's encoder of the instruments request raises what no part expects."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from connector import cli, daemon, logs
+from connector import daemon, logs
 from connector.app import App
 from connector.config import VenueSettings, configured, read
 from connector.transport.sd_notify import Notifier
-from connector.venues.contract import Listing, Venue
+from connector.venues.contract import Request, Venue
 
 
 def failing(name: str, settings: VenueSettings) -> Venue:
@@ -19,12 +19,12 @@ def failing(name: str, settings: VenueSettings) -> Venue:
     venue = configured(name, settings)
     file = Path(os.environ["FAIL_FILE"])
 
-    def instruments(body: bytes) -> Listing:
+    def request() -> Request:
         if file.exists():
             raise KeyError("a bug")
-        return venue.instruments(body)
+        return venue.instruments_request()
 
-    return replace(venue, instruments=instruments)
+    return replace(venue, instruments_request=request)
 
 
 def main(config_file: str, runtime_dir: str, state_dir: str) -> int:
@@ -35,6 +35,5 @@ def main(config_file: str, runtime_dir: str, state_dir: str) -> int:
 
 
 if __name__ == "__main__":
-    assert cli
     _, _, config_path, _, runtime, _, state = sys.argv  # as ``run`` takes them
     sys.exit(main(config_path, runtime, state))
