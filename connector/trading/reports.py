@@ -1,7 +1,11 @@
 """Effects of the tracker as bodies of journal records."""
 
+from typing import Any
+
 from connector.model.packing import layout
 from connector.model.records import RecordType
+from connector.model.reports import Result
+from connector.trading.commands import Refusal
 from connector.trading.effects import Answered, Detail, Report
 from connector.venues.trading_contract import (
     AccountConfigEvent,
@@ -85,6 +89,32 @@ def answer(one: Answered, wall_ns: int) -> tuple[RecordType, bytes]:
         ),
         text,
     )
+
+
+def refused(raw: Any, refusal: Refusal, wall_ns: int) -> tuple[RecordType, bytes]:
+    """The CommandAnswer to a slot that could not even be read; ``raw``: its fields."""
+    text = str(refusal).encode()[:_TEXT_BYTES]
+    return RecordType.COMMAND_ANSWER, text_behind(
+        _ANSWER.pack(
+            command=raw.stamp,
+            order_id=None,
+            wall_ns=wall_ns,
+            code=refusal.code.value,
+            text_bytes=len(text),
+            result=Result.REFUSED,
+            action=raw.action,
+            field=refusal.field,
+            batch=raw.batch,
+            ref_id=_echo(raw.ref_id),
+            client_order_id=_echo(raw.client_order_id),
+        ),
+        text,
+    )
+
+
+def _echo(text: str) -> str:
+    """A text of a strategy, back to it; what was no UTF-8 cannot be echoed."""
+    return "" if "\ufffd" in text else text
 
 
 def detail(one: Detail, wall_ns: int) -> tuple[RecordType, bytes]:

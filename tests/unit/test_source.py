@@ -34,19 +34,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": BASE | {"protocol", "venues.contract"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
+    "desk": BELOW_APP | {"trading"},
+    "accounts": BELOW_APP | {"trading", "desk"},
     "instruments": BELOW_APP,
     "pieces": BELOW_APP | {"connections"},
     "service": BELOW_APP | {"connections", "instruments", "pieces"},
-    "app": BELOW_APP | {"connections", "service", "daemon"},
+    "app": BELOW_APP | {"connections", "service", "daemon", "trading", "desk", "accounts"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
-    "cli": BELOW_APP | {"connections", "service", "app", "daemon", "sim", "__init__"},
+    "cli": BELOW_APP | {"connections", "service", "app", "daemon", "sim", "trading", "__init__"},
 }
 """What each part may import of the others; itself always."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "instruments.py",
-    "service.py", "app.py", "daemon.py", "logs.py", "pieces.py", "cli/",
+    "accounts.py", "service.py", "app.py", "daemon.py", "logs.py", "pieces.py", "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")

@@ -1,0 +1,525 @@
+"""The desk: a strategy's command in, a signed request out; what comes back in, reports out.
+
+Every command is journalled before anything of it leaves, refused ones too. What an answer or an
+event means is the tracker's; how a request travels is the account's."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from connector.model.intents import Action
+from connector.model.order import Order
+from connector.model.packing import layout
+from connector.model.records import RecordType
+from connector.model.reports import Code, Field, Result, Update
+from connector.trading import filters, reports
+from connector.trading.commands import Command, Refusal, read
+from connector.trading.effects import (
+    Answered,
+    Ask,
+    AskFills,
+    Detail,
+    Effect,
+    Report,
+    SendCancel,
+    StreamGap,
+)
+from connector.trading.ids import Ids
+from connector.trading.positions import Positions
+from connector.trading.refs import Refs
+from connector.trading.roles import Account, Journals, Listed, Session
+from connector.trading.tracker import Pending, Tracker
+from connector.venues.contract import Request
+from connector.venues.trading_contract import (
+    AccountConfigEvent,
+    BalanceEvent,
+    CannotEncode,
+    Intent,
+    MarginCallEvent,
+    OrderEvent,
+    PositionEvent,
+)
+
+log = logging.getLogger("connector.desk")
+
+_COMMAND = layout("CommandBody")
+_SENT = layout("SentBody")
+NOBODY = "-"
+"""The journal of what belongs to no strategy."""
+_REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
+"""Never stopped by halts, risk, stale books, a draining daemon or their own age."""
+
+
+class Desk:
+    """The order path of all accounts.
+
+    ``listed`` gives the instrument of a directory index, ``find`` the one of a venue and symbol;
+    ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix time."""
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        journals: Journals,
+        ids: Ids,
+        *,
+        listed: Callable[[int], Listed | None],
+        find: Callable[[int, str], Listed | None],
+        clock: Callable[[], int],
+        wall: Callable[[], int],
+    ) -> None:
+        self.accounts = accounts
+        self.tracker = Tracker(ids.key)
+        self.positions = Positions()
+        self._journals, self._ids = journals, ids
+        self._listed, self._find = listed, find
+        self._clock, self._wall = clock, wall
+        self._requests = 0
+        self._refs: dict[str, Refs] = {}
+        self.halted = ""
+        """Why no new order goes out; "": nothing stops them."""
+        self.draining = False
+
+    # From a strategy
+
+    def take(self, session: Session, slot: bytes, read_ns: int) -> None:
+        """One command, as copied from the session's ring."""
+        try:
+            command = read(slot)
+        except Refusal as refusal:
+            self._refuse_unread(session, slot, read_ns, refusal)
+            return
+        refs = self._refs.setdefault(session.strategy, Refs())
+        if command.ref_id and (known := refs.get(command.ref_id)) is not None:
+            self._repeat(session, command, slot, read_ns, known.content == _content(slot))
+            return
+        if command.ref_id:
+            refs.add(command.ref_id, _content(slot), command.number, read_ns)
+        try:
+            account, listed, order, message = self._prepare(session, command, read_ns)
+        except Refusal as refusal:
+            self._journal_command(session, command, slot, read_ns, None, refusal.code)
+            self._refuse(session.strategy, command, refusal)
+            return
+        if order is not None and command.action is Action.PLACE:
+            self.tracker.register(order)
+        self._journal_command(session, command, slot, read_ns, order, Code.ACCEPTED)
+        pending = self._pending(account, order, command.action, session.strategy, read_ns)
+        pending.command, pending.ref_id = command.number, command.ref_id
+        pending.batch = command.batch
+        pending.price_e, pending.qty_e = command.price_e, command.qty_e
+        self._send(account, listed, pending, message)
+        if command.action is Action.CANCEL_ALL:
+            mine = [
+                one
+                for one in self.tracker.orders.open_of(account.index)
+                if one.strategy == session.strategy
+                and listed is not None
+                and one.instrument.symbol == listed.instrument.symbol
+            ]
+            for one in mine:
+                one.cancel_wanted = True
+                self.tracker.watched.cancel(one, read_ns + 1_000_000_000)
+
+    def _prepare(
+        self, session: Session, command: Command, now_ns: int
+    ) -> tuple[Account, Listed | None, Order | None, Request]:
+        """Every check, in the order of what is cheapest to say; raises Refusal."""
+        if not 0 <= command.account < len(self.accounts):
+            raise Refusal(Code.UNKNOWN_ACCOUNT, Field.ACCOUNT, f"no account {command.account}")
+        account = self.accounts[command.account]
+        if session.strategy not in account.strategies:
+            raise Refusal(
+                Code.NOT_PERMITTED,
+                Field.ACCOUNT,
+                f"{session.strategy!r} may not use account {account.name!r}",
+            )
+        listed = self._listed(command.instrument)
+        if listed is None or listed.venue != account.venue:
+            raise Refusal(
+                Code.UNKNOWN_INSTRUMENT,
+                Field.INSTRUMENT,
+                f"account {account.name!r} does not trade instrument {command.instrument}",
+            )
+        if command.action not in _REDUCING:
+            self._may_grow(account, command, now_ns)
+        if command.action is Action.PLACE:
+            filters.check(command, listed.instrument, listed.mark_e)
+            order = self._new_order(account, listed, session.strategy, command, now_ns)
+        elif command.action is Action.CANCEL_ALL:
+            order = None
+        else:
+            order = self._named(account, listed, session.strategy, command)
+            if command.action is Action.AMEND:
+                filters.check(command, listed.instrument, listed.mark_e)
+        intent = command.intent(listed.instrument, order.client_order_id if order else "")
+        return account, listed, order, self._encode(account, intent, order, now_ns)
+
+    def _may_grow(self, account: Account, command: Command, now_ns: int) -> None:
+        if now_ns > command.valid_until_ns:
+            late_ns = now_ns - command.valid_until_ns
+            raise Refusal(
+                Code.STALE_COMMAND,
+                Field.VALID_UNTIL,
+                f"taken {late_ns / 1e6:.1f} ms after it ended",
+                now_ns,
+                command.valid_until_ns,
+            )
+        if self.halted:
+            raise Refusal(Code.HALTED, text=self.halted)
+        if self.draining:
+            raise Refusal(Code.DRAINING)
+        if not account.ready:
+            raise Refusal(Code.DISCONNECTED, Field.ACCOUNT, f"{account.name}: not connected")
+        if self._journals.behind():
+            raise Refusal(Code.JOURNAL_BEHIND)
+
+    def _new_order(
+        self, account: Account, listed: Listed, strategy: str, command: Command, now_ns: int
+    ) -> Order:
+        name = command.client_order_id or self._ids.client_order_id()
+        if self.tracker.orders.by_client_id(account.index, name) is not None:
+            raise Refusal(
+                Code.DUPLICATE_CLIENT_ID, Field.CLIENT_ORDER_ID, f"{name} was used before"
+            )
+        return Order(
+            key=self._ids.key(),
+            account=account.index,
+            strategy=strategy,
+            instrument=listed.instrument,
+            client_order_id=name,
+            side=command.side,
+            order_type=command.order_type,
+            time_in_force=command.time_in_force,
+            position_side=command.position_side,
+            conditional=command.order_type.conditional,
+            price_e=command.price_e,
+            qty_e=command.qty_e or 0,
+            stop_price_e=command.stop_price_e,
+            command=command.number,
+            ref_id=command.ref_id,
+            created_ns=now_ns,
+        )
+
+    def _named(
+        self, account: Account, listed: Listed, strategy: str, command: Command
+    ) -> Order | None:
+        """The order a command means; None: one of the account that we have not heard of."""
+        orders = self.tracker.orders
+        order: Order | None = None
+        if command.order_key:
+            order = orders.get(command.order_key)
+        elif command.client_order_id:
+            order = orders.by_client_id(account.index, command.client_order_id)
+        else:
+            name = command.venue_order_id or command.order_id
+            assert name is not None
+            order = orders.by_venue_id(account.index, listed.instrument.symbol, name)
+        if order is None:
+            if command.order_key:
+                raise Refusal(Code.MALFORMED, Field.ORDER_ID, f"no order {command.order_key}")
+            return None
+        if order.account != account.index or order.instrument.symbol != listed.instrument.symbol:
+            raise Refusal(
+                Code.MALFORMED, Field.INSTRUMENT, "the order is of another account or instrument"
+            )
+        if not order.foreign and order.strategy != strategy:
+            raise Refusal(
+                Code.NOT_PERMITTED, Field.ORDER_ID, "the order belongs to another strategy"
+            )
+        return order
+
+    def _encode(
+        self, account: Account, intent: Intent, order: Order | None, now_ns: int
+    ) -> Request:
+        if order is not None and intent.action is not Action.PLACE:
+            intent = _of(order, intent)
+        try:
+            return account.trading.encode(intent, account.signer, account.venue_ns(now_ns))
+        except CannotEncode as error:
+            raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
+
+    # To the venue
+
+    def _pending(
+        self, account: Account, order: Order | None, action: Action, strategy: str, now_ns: int
+    ) -> Pending:
+        self._requests += 1
+        return Pending(
+            request=self._requests,
+            order=order,
+            account=account.index,
+            strategy=strategy,
+            action=action,
+            sent_ns=now_ns,
+            deadline_ns=now_ns + account.trading.window_ns,
+        )
+
+    def _send(
+        self, account: Account, listed: Listed | None, pending: Pending, message: Request
+    ) -> None:
+        order = pending.order
+        self.tracker.requested(pending)
+        pending.sent_ns = self._clock()
+        body = _SENT.pack(
+            order_key=order.key if order else 0,
+            command=pending.command,
+            request=pending.request,
+            sent_ns=pending.sent_ns,
+            wall_ns=self._wall(),
+            deadline_ns=account.venue_ns(pending.deadline_ns),
+            action=pending.action,
+        )
+        self._journals.append(
+            pending.strategy or NOBODY,
+            RecordType.SENT,
+            body,
+            instrument=listed.index if listed else 0,
+            venue=account.venue,
+            account=account.index,
+            order_key=order.key if order else 0,
+        )
+        account.post(pending.request, pending.action, message)
+
+    def _cancel(self, order: Order) -> None:
+        """Pursue a cancel; the strategy was answered long ago."""
+        account = self.accounts[order.account]
+        now_ns = self._clock()
+        intent = Intent(action=Action.CANCEL, instrument=order.instrument)
+        try:
+            message = self._encode(account, intent, order, now_ns)
+        except Refusal as refusal:
+            log.error("a cancel cannot be encoded", extra={"why": str(refusal)})
+            return
+        pending = self._pending(account, order, Action.CANCEL, order.strategy, now_ns)
+        self._send(account, self._find(account.venue, order.instrument.symbol), pending, message)
+
+    # From the venue
+
+    def answered(
+        self,
+        account: Account,
+        request: int,
+        action: Action,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        """The answer to a request."""
+        answer = account.trading.judge(action, status, headers, body, account.scales)
+        now_ns = self._clock()
+        echo_ns = now_ns + account.trading.stream.echo_ns
+        self.perform(self.tracker.answered(request, answer, now_ns, echo_ns))
+
+    def lost(self, request: int) -> None:
+        """Sent, and no answer will come."""
+        self.perform(self.tracker.lost(request, self._clock()))
+
+    def unsent(self, request: int, why: str) -> None:
+        """Not one byte of it left."""
+        self.perform(self.tracker.unsent(request, Code.DISCONNECTED, self._clock(), why))
+
+    def order_event(self, account: Account, event: OrderEvent, asked_ns: int = 0) -> None:
+        """What the venue says about an order."""
+        now_ns = self._clock()
+        effects = self.tracker.event(account.index, event, now_ns, asked_ns)
+        if not effects and self.tracker.orders.find(account.index, event) is None:
+            listed = self._find(account.venue, event.symbol)
+            instrument = listed.instrument if listed else account.scales(event.symbol)
+            if instrument is not None:
+                effects = self.tracker.stranger(account.index, event, instrument, now_ns)
+        self.perform(effects)
+
+    def account_event(
+        self,
+        account: Account,
+        event: BalanceEvent | PositionEvent | AccountConfigEvent | MarginCallEvent,
+    ) -> None:
+        """What the venue says about the account; told to every strategy that may use it."""
+        if isinstance(event, PositionEvent) and not self.positions.said(account.index, event):
+            return
+        symbol = getattr(event, "symbol", "")
+        listed = self._find(account.venue, symbol) if symbol else None
+        for strategy in sorted(account.strategies) or [NOBODY]:
+            wall_ns = self._wall()
+            if isinstance(event, PositionEvent):
+                place = (account.index, event.symbol, event.position_side)
+                kind, body = reports.position(event, self.positions.own(strategy, place), wall_ns)
+            elif isinstance(event, BalanceEvent):
+                kind, body = reports.balance(event, wall_ns)
+            elif isinstance(event, AccountConfigEvent):
+                kind, body = reports.account_config(event, wall_ns)
+            else:
+                kind, body = reports.margin_call(event, wall_ns)
+            self._journals.append(
+                strategy,
+                kind,
+                body,
+                instrument=listed.index if listed else 0,
+                venue=account.venue,
+                account=account.index,
+                venue_ns=event.venue_ns,
+            )
+
+    def tick(self, now_ns: int) -> None:
+        """About every 50 ms."""
+        self.perform(self.tracker.tick(now_ns))
+
+    # Effects
+
+    def perform(self, effects: Sequence[Effect]) -> None:
+        """Journal what is reported, in order; send and ask what is wanted."""
+        for effect in effects:
+            if isinstance(effect, Report):
+                self._report(effect)
+            elif isinstance(effect, Answered):
+                self._answer(effect)
+            elif isinstance(effect, Detail):
+                self._write(effect.order, effect.venue_ns, *reports.detail(effect, self._wall()))
+            elif isinstance(effect, SendCancel):
+                self._cancel(effect.order)
+            elif isinstance(effect, Ask):
+                self.accounts[effect.order.account].ask(effect.order)
+            elif isinstance(effect, AskFills):
+                self.accounts[effect.order.account].ask_fills(effect.order)
+            elif isinstance(effect, StreamGap):
+                self.accounts[effect.account].gap(effect.why)
+
+    def _report(self, effect: Report) -> None:
+        if effect.update in (Update.EXECUTED, Update.LIQUIDATED):
+            self.positions.filled(effect)
+        self._write(effect.order, effect.venue_ns, *reports.report(effect, self._wall()))
+
+    def _write(self, order: Order, venue_ns: int, kind: RecordType, body: bytes) -> None:
+        account = self.accounts[order.account]
+        listed = self._find(account.venue, order.instrument.symbol)
+        hearers = [order.strategy] if order.strategy else sorted(account.foreign_to)
+        for strategy in hearers or [NOBODY]:
+            self._journals.append(
+                strategy,
+                kind,
+                body,
+                instrument=listed.index if listed else 0,
+                venue=account.venue,
+                account=order.account,
+                venue_ns=venue_ns,
+                order_key=order.key,
+            )
+
+    def _answer(self, effect: Answered) -> None:
+        kind, body = reports.answer(effect, self._wall())
+        self._journals.append(
+            effect.strategy,
+            kind,
+            body,
+            venue=self.accounts[effect.account].venue,
+            account=effect.account,
+            order_key=effect.order.key if effect.order else 0,
+        )
+        refs = self._refs.get(effect.strategy)
+        known = refs.get(effect.ref_id) if refs and effect.ref_id else None
+        if known is None or known.command != effect.command:
+            return
+        known.answers.append(effect)
+        for number in known.repeats:
+            self._answer(_again(effect, number))
+
+    # Refusals
+
+    def _refuse(self, strategy: str, command: Command, refusal: Refusal) -> None:
+        in_range = 0 <= command.account < len(self.accounts)
+        self._answer(
+            Answered(
+                strategy=strategy,
+                order=None,
+                account=command.account if in_range else 0,
+                command=command.number,
+                action=command.action,
+                ref_id=command.ref_id,
+                result=Result.REFUSED,
+                code=refusal.code.value,
+                text=str(refusal),
+                field=refusal.field,
+                value_e=refusal.value_e,
+                limit_e=refusal.limit_e,
+                batch=command.batch,
+            )
+        )
+
+    def _repeat(
+        self, session: Session, command: Command, slot: bytes, read_ns: int, same: bool
+    ) -> None:
+        known = self._refs[session.strategy].get(command.ref_id)
+        assert known is not None
+        code = Code.ACCEPTED if same else Code.DUPLICATE_REF
+        self._journal_command(session, command, slot, read_ns, None, code)
+        if not same:
+            text = f"{command.ref_id} was used with other content"
+            self._refuse(session.strategy, command, Refusal(Code.DUPLICATE_REF, Field.REF_ID, text))
+            return
+        known.repeats.append(command.number)
+        for answer in list(known.answers):
+            self._answer(_again(answer, command.number))
+
+    def _refuse_unread(self, session: Session, slot: bytes, read_ns: int, refusal: Refusal) -> None:
+        raw: Any = layout("Command").unpack(slot)
+        self._append_command(session, slot, read_ns, 0, "", refusal.code)
+        kind, body = reports.refused(raw, refusal, self._wall())
+        self._journals.append(session.strategy, kind, body)
+
+    # Journal
+
+    def _journal_command(
+        self,
+        session: Session,
+        command: Command,
+        slot: bytes,
+        read_ns: int,
+        order: Order | None,
+        code: Code,
+    ) -> None:
+        name = order.client_order_id if order else command.client_order_id
+        self._append_command(session, slot, read_ns, order.key if order else 0, name, code)
+
+    def _append_command(
+        self, session: Session, slot: bytes, read_ns: int, order_key: int, name: str, code: Code
+    ) -> None:
+        body = _COMMAND.pack(
+            command=slot,
+            order_key=order_key,
+            session=session.number,
+            read_ns=read_ns,
+            wall_ns=self._wall(),
+            code=code.value,
+            client_order_id=name,
+        )
+        self._journals.append(
+            session.strategy, RecordType.COMMAND, body, recv_ns=read_ns, order_key=order_key
+        )
+
+
+def _content(slot: bytes) -> bytes:
+    """A command without what differs when it is repeated: its number, its times, its cause."""
+    return slot[40:]
+
+
+def _again(answer: Answered, command: int) -> Answered:
+    return msgspec.structs.replace(answer, command=command)
+
+
+def _of(order: Order, intent: Intent) -> Intent:
+    """The intent with every name the order has, and what an amend leaves as it is."""
+    amend = intent.action is Action.AMEND
+    return msgspec.structs.replace(
+        intent,
+        client_order_id=order.client_order_id,
+        order_id=order.conditional_id if order.conditional else order.order_id,
+        venue_order_id=order.venue_order_id,
+        conditional=order.conditional,
+        side=order.side,
+        order_type=order.order_type,
+        position_side=order.position_side,
+        price_e=order.price_e if amend and intent.price_e is None else intent.price_e,
+        qty_e=order.qty_e if amend and intent.qty_e is None else intent.qty_e,
+    )

@@ -1,0 +1,227 @@
+"""A strategy's command as the desk reads it: the copied slot, decoded and held against its own
+rules. What the instrument, the account and the market say of it comes later."""
+
+from enum import IntEnum
+from typing import Any
+
+from msgspec import Struct
+
+from connector.model.instrument import Instrument
+from connector.model.intents import (
+    Action,
+    CommandFlag,
+    OrderType,
+    PositionSide,
+    PriceMatch,
+    SelfTrade,
+    TimeInForce,
+    WorkingType,
+)
+from connector.model.packing import given, layout
+from connector.model.records import Side
+from connector.model.reports import Code, Field
+from connector.venues.trading_contract import Intent
+
+SLOT = layout("Command")
+
+_ENUMS: tuple[tuple[str, type[IntEnum], Field], ...] = (
+    ("action", Action, Field.ACTION),
+    ("order_type", OrderType, Field.ORDER_TYPE),
+    ("time_in_force", TimeInForce, Field.TIME_IN_FORCE),
+    ("position_side", PositionSide, Field.POSITION_SIDE),
+    ("working_type", WorkingType, Field.WORKING_TYPE),
+    ("self_trade", SelfTrade, Field.SELF_TRADE),
+    ("price_match", PriceMatch, Field.PRICE_MATCH),
+)
+_ALWAYS = frozenset({"action"})
+_PLACE_ONLY = frozenset({"order_type"})
+_KNOWN_FLAGS = int(
+    CommandFlag.REDUCE_ONLY
+    | CommandFlag.CLOSE_POSITION
+    | CommandFlag.PRICE_PROTECT
+    | CommandFlag.TEXT
+)
+
+
+class Refusal(Exception):
+    """Why a command does not go to the venue: a code, the field, and the limit it broke."""
+
+    def __init__(
+        self,
+        code: Code,
+        field: Field = Field.NONE,
+        text: str = "",
+        value_e: int = 0,
+        limit_e: int = 0,
+    ) -> None:
+        super().__init__(text or code.sentence)
+        self.code, self.field = code, field
+        self.value_e, self.limit_e = value_e, limit_e
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One command; numbers that were not given are None, texts ""."""
+
+    number: int
+    action: Action
+    account: int
+    instrument: int
+    valid_until_ns: int
+    created_ns: int
+    cause_sequence: int
+    cause_recv_ns: int
+    order_key: int
+    order_id: int | None
+    venue_order_id: str
+    client_order_id: str
+    ref_id: str
+    label: str
+    target: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    position_side: PositionSide
+    working_type: WorkingType
+    self_trade: SelfTrade
+    price_match: PriceMatch
+    flags: CommandFlag
+    price_e: int | None
+    qty_e: int | None
+    stop_price_e: int | None
+    activation_price_e: int | None
+    callback_rate_e: int | None
+    good_till_ns: int | None
+    batch: int
+    batch_size: int
+
+    def intent(self, instrument: Instrument | None, client_order_id: str) -> Intent:
+        """What an encoder takes."""
+        return Intent(
+            action=self.action,
+            instrument=instrument,
+            client_order_id=client_order_id,
+            order_id=self.order_id,
+            venue_order_id=self.venue_order_id,
+            side=self.side,
+            order_type=self.order_type,
+            time_in_force=self.time_in_force,
+            position_side=self.position_side,
+            price_e=self.price_e,
+            qty_e=self.qty_e,
+            stop_price_e=self.stop_price_e,
+            activation_price_e=self.activation_price_e,
+            callback_rate_e=self.callback_rate_e,
+            good_till_ns=self.good_till_ns,
+            working_type=self.working_type,
+            self_trade=self.self_trade,
+            price_match=self.price_match,
+            flags=self.flags,
+        )
+
+
+def read(slot: bytes) -> Command:
+    """The command in a copied slot; raises Refusal (malformed) naming the field."""
+    raw: Any = SLOT.unpack(slot)
+    values: dict[str, Any] = {}
+    for name, kind, field in _ENUMS:
+        number = getattr(raw, name)
+        try:
+            values[name] = kind(number)
+        except ValueError:
+            if name in _PLACE_ONLY and raw.action != Action.PLACE:
+                values[name] = OrderType.LIMIT
+                continue
+            raise Refusal(Code.MALFORMED, field, f"{name}: {number} means nothing") from None
+    action: Action = values["action"]
+    if action is Action.PLACE:
+        _placing(raw, values["order_type"])
+    elif raw.side not in (0, Side.BUY, Side.SELL):
+        raise Refusal(Code.MALFORMED, Field.DIRECTION, f"side: {raw.side} means nothing")
+    elif action is not Action.CANCEL_ALL and not (
+        raw.order_key
+        or raw.client_order_id
+        or raw.venue_order_id
+        or given(raw.order_id) is not None
+    ):
+        raise Refusal(Code.MALFORMED, Field.ORDER_ID, "no order is named")
+    if action is Action.AMEND and given(raw.price_e) is None and given(raw.qty_e) is None:
+        raise Refusal(Code.MALFORMED, Field.PRICE, "an amend needs a price or a quantity")
+    if raw.flags & ~_KNOWN_FLAGS:
+        raise Refusal(Code.MALFORMED, Field.NONE, f"flags: {raw.flags:#x} has unknown bits")
+    for name, field in (("price_e", Field.PRICE), ("qty_e", Field.QUANTITY)):
+        value = given(getattr(raw, name))
+        if value is not None and value <= 0:
+            raise Refusal(Code.MALFORMED, field, f"{name}: {value} is not positive")
+    if "�" in raw.ref_id + raw.client_order_id + raw.label + raw.target:
+        raise Refusal(Code.MALFORMED, Field.REF_ID, "a text is not UTF-8")
+    return Command(
+        number=raw.stamp,
+        account=raw.account,
+        instrument=raw.instrument,
+        valid_until_ns=raw.valid_until_ns,
+        created_ns=raw.created_ns,
+        cause_sequence=raw.cause_sequence,
+        cause_recv_ns=raw.cause_recv_ns,
+        order_key=raw.order_key,
+        order_id=given(raw.order_id),
+        venue_order_id=raw.venue_order_id,
+        client_order_id=raw.client_order_id,
+        ref_id=raw.ref_id,
+        label=raw.label,
+        target=raw.target,
+        side=Side(raw.side or Side.BUY),
+        flags=CommandFlag(raw.flags),
+        price_e=given(raw.price_e),
+        qty_e=given(raw.qty_e),
+        stop_price_e=given(raw.stop_price_e),
+        activation_price_e=given(raw.activation_price_e),
+        callback_rate_e=given(raw.callback_rate_e),
+        good_till_ns=given(raw.good_till_ns),
+        batch=raw.batch,
+        batch_size=raw.batch_size,
+        **values,
+    )
+
+
+def _placing(raw: Any, order_type: OrderType) -> None:
+    """What every new order needs, whatever the venue."""
+    if raw.side not in (Side.BUY, Side.SELL):
+        raise Refusal(Code.MALFORMED, Field.DIRECTION, f"side: {raw.side} means nothing")
+    if order_type is OrderType.LIQUIDATION:
+        raise Refusal(Code.MALFORMED, Field.ORDER_TYPE, "only a venue liquidates")
+    closes = bool(raw.flags & CommandFlag.CLOSE_POSITION)
+    if closes and order_type not in (OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET):
+        raise Refusal(
+            Code.MALFORMED, Field.CLOSE_POSITION, "only conditional market orders close a position"
+        )
+    if closes == (given(raw.qty_e) is not None):
+        text = "close_position has no quantity" if closes else "missing"
+        raise Refusal(Code.MALFORMED, Field.QUANTITY, f"quantity: {text}")
+    priced = order_type in (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT)
+    matched = raw.price_match != PriceMatch.NONE
+    if priced and matched == (given(raw.price_e) is not None):
+        text = "not with price_match" if matched else "missing"
+        raise Refusal(Code.MALFORMED, Field.PRICE, f"price: {text}")
+    if not priced and given(raw.price_e) is not None:
+        raise Refusal(Code.MALFORMED, Field.PRICE, "price: a market order has none")
+    if not priced and matched:
+        raise Refusal(Code.MALFORMED, Field.PRICE_MATCH, "price_match: only with a limit price")
+    triggered = order_type.conditional and order_type is not OrderType.TRAILING_STOP_MARKET
+    if triggered and given(raw.stop_price_e) is None:
+        raise Refusal(Code.MALFORMED, Field.STOP_PRICE, "stop_price: missing")
+    if not triggered and given(raw.stop_price_e) is not None:
+        raise Refusal(Code.MALFORMED, Field.STOP_PRICE, "stop_price: only of conditional orders")
+    trailing = order_type is OrderType.TRAILING_STOP_MARKET
+    if trailing and given(raw.callback_rate_e) is None:
+        raise Refusal(Code.MALFORMED, Field.CALLBACK_RATE, "callback_rate: missing")
+    if not trailing:
+        for name, field in (
+            ("callback_rate_e", Field.CALLBACK_RATE),
+            ("activation_price_e", Field.ACTIVATION_PRICE),
+        ):
+            if given(getattr(raw, name)) is not None:
+                raise Refusal(Code.MALFORMED, field, f"{name}: only of trailing orders")
+    dated = raw.time_in_force == TimeInForce.GTD
+    if dated != (given(raw.good_till_ns) is not None):
+        text = "missing" if dated else "only with GTD"
+        raise Refusal(Code.MALFORMED, Field.GOOD_TILL, f"good_till: {text}")

@@ -1,0 +1,42 @@
+"""What each strategy holds by its own fills, beside what the venue says of the whole account."""
+
+from connector.model.intents import PositionSide
+from connector.model.records import Side
+from connector.trading.effects import Report
+from connector.venues.trading_contract import PositionEvent
+
+Place = tuple[int, str, PositionSide]
+"""Account, symbol, position side."""
+
+
+class Positions:
+    """Sums of fills by strategy; the venue's word by account. Quantities in the instrument's
+    scale, short negative."""
+
+    def __init__(self) -> None:
+        self._own: dict[tuple[str, Place], int] = {}
+        self._said: dict[Place, PositionEvent] = {}
+
+    def filled(self, report: Report) -> None:
+        """Count a fill that is reported for the first time."""
+        order = report.order
+        place = (order.account, order.instrument.symbol, order.position_side)
+        signed = report.last_qty_e if order.side is Side.BUY else -report.last_qty_e
+        key = (order.strategy, place)
+        self._own[key] = self._own.get(key, 0) + signed
+
+    def said(self, account: int, event: PositionEvent) -> bool:
+        """Take over the venue's word; False when something newer was said before."""
+        place = (account, event.symbol, event.position_side)
+        known = self._said.get(place)
+        if known is not None and event.venue_ns < known.venue_ns:
+            return False
+        self._said[place] = event
+        return True
+
+    def own(self, strategy: str, place: Place) -> int:
+        return self._own.get((strategy, place), 0)
+
+    def account(self, account: int) -> list[PositionEvent]:
+        """What the venue says of an account, one entry a place."""
+        return [event for place, event in self._said.items() if place[0] == account]

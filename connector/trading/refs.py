@@ -1,0 +1,46 @@
+"""Requests a strategy has made, by its own ids: a repeat is answered with the first answer and
+never executed twice; the same id with other content is refused."""
+
+from collections import OrderedDict
+
+from msgspec import Struct
+
+from connector.trading.effects import Answered
+
+KEPT = 65_536
+"""Ids kept a strategy, the newest; for 24 hours."""
+KEPT_NS = 24 * 3600 * 10**9
+
+
+class Known(Struct):
+    """One request: what it said, and what was answered so far."""
+
+    content: bytes
+    command: int
+    at_ns: int
+    answers: list[Answered] = []
+    repeats: list[int] = []
+    """Numbers of the commands that repeated it and are owed what it is answered."""
+
+
+class Refs:
+    """The requests of one strategy."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, ref_id: str) -> Known | None:
+        return self._known.get(ref_id)
+
+    def add(self, ref_id: str, content: bytes, command: int, now_ns: int) -> None:
+        """Remember a first request."""
+        self._known[ref_id] = Known(content, command, now_ns)
+        while self._known:
+            oldest = next(iter(self._known.values()))
+            if len(self._known) <= self._kept and now_ns - oldest.at_ns < KEPT_NS:
+                break
+            self._known.popitem(last=False)

@@ -1,0 +1,76 @@
+"""Whom the desk works with, as far as it knows them."""
+
+from typing import Protocol
+
+from connector.model.instrument import Instrument
+from connector.model.intents import Action
+from connector.model.order import Order
+from connector.model.records import RecordType
+from connector.venues.contract import Request
+from connector.venues.trading_contract import Signer, Trading
+
+
+class Session(Protocol):
+    """A strategy's trading session."""
+
+    number: int
+    strategy: str
+
+
+class Listed(Protocol):
+    """An instrument as it is served."""
+
+    index: int
+    venue: int
+    instrument: Instrument
+    mark_e: int | None
+
+
+class Account(Protocol):
+    """One account of a venue: its key, its way to the venue, who may use it."""
+
+    index: int
+    name: str
+    venue: int
+    trading: Trading
+    signer: Signer
+    strategies: frozenset[str]
+    foreign_to: frozenset[str]
+    """Strategies that hear of the account's foreign orders."""
+
+    @property
+    def ready(self) -> bool:
+        """Connected, its clock known, reconciled: new orders may go out."""
+
+    def venue_ns(self, now_ns: int) -> int:
+        """The venue's clock."""
+
+    def post(self, request: int, action: Action, message: Request) -> None:
+        """Send; ends in ``Desk.answered``, ``Desk.lost`` or ``Desk.unsent``."""
+
+    def ask(self, order: Order) -> None: ...
+    def ask_fills(self, order: Order) -> None: ...
+    def gap(self, why: str) -> None: ...
+    def scales(self, symbol: str) -> Instrument | None: ...
+
+
+class Journals(Protocol):
+    """The report streams by strategy name."""
+
+    def append(
+        self,
+        strategy: str,
+        kind: RecordType,
+        body: bytes,
+        *,
+        instrument: int = 0,
+        venue: int = 0,
+        account: int = 0,
+        venue_ns: int = 0,
+        recv_ns: int = 0,
+        order_key: int = 0,
+    ) -> int:
+        """Write one entry; its sequence."""
+
+    def behind(self) -> bool:
+        """Too far from the disk for new orders."""
