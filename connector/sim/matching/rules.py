@@ -90,19 +90,25 @@ class Rules(Struct, frozen=True, kw_only=True):
         """The price, in units of 1e-8, at which ``lots`` cost ``quote_m``; 0 for none."""
         if not lots:
             return 0
-        return _nearest(quote_m * 10**self.qty_digits, lots * self.step_units)
+        return nearest(quote_m * 10**self.qty_digits, lots * self.step_units)
 
     def maintenance_m(self, notional_m: int) -> int:
         """Maintenance margin of a position of that size."""
+        bracket = self.bracket(notional_m)
+        return max(0, abs(notional_m) * bracket.maintenance_r // RATIO - bracket.deduction_m)
+
+    def bracket(self, notional_m: int) -> Bracket:
+        """The bracket of a position of that size; beyond all caps the last."""
         size = abs(notional_m)
-        for bracket in self.brackets:
-            if size <= bracket.cap_m:
-                break
-        return max(0, size * bracket.maintenance_r // RATIO - bracket.deduction_m)
+        return next((row for row in self.brackets if size <= row.cap_m), self.brackets[-1])
 
     def max_notional_m(self, leverage: int) -> int:
         """Largest position at that leverage."""
         return max((row.cap_m for row in self.brackets if row.leverage >= leverage), default=0)
+
+    def liquidation_fee_m(self, quote_m: int) -> int:
+        """What a liquidation costs above the taker's fee."""
+        return nearest(quote_m * self.liquidation_fee_r, RATIO)
 
     @property
     def max_leverage(self) -> int:
@@ -148,7 +154,7 @@ class Rules(Struct, frozen=True, kw_only=True):
             raise Refused(Reason.NOTIONAL_BELOW_MIN)
 
 
-def _nearest(numerator: int, denominator: int) -> int:
+def nearest(numerator: int, denominator: int) -> int:
     """The quotient, halves away from zero; ``denominator`` positive or negative."""
     if denominator < 0:
         numerator, denominator = -numerator, -denominator
@@ -161,7 +167,7 @@ def _scaled(units: int, digits: int) -> int:
     if digits <= MONEY_DIGITS:
         scale: int = 10 ** (MONEY_DIGITS - digits)
         return units * scale
-    return _nearest(units, 10 ** (digits - MONEY_DIGITS))
+    return nearest(units, 10 ** (digits - MONEY_DIGITS))
 
 
 def _whole(units: int, digits: int, step: int, step_digits: int) -> int | None:

@@ -142,8 +142,6 @@ class Cause(IntEnum):
     GTD = 10
     POSITION_GONE = 11
     """Of a conditional order that lives by the position (GTE_GTC, close position)."""
-    AGE = 12
-    """The longest time an order may rest is over."""
 
 
 class Reason(Enum):
@@ -208,7 +206,9 @@ class Reason(Enum):
     TOO_MANY_AMENDS = auto()
 
     WOULD_TRIGGER = auto()
+    """Of a trailing stop: its activation price is on the wrong side of the latest."""
     BAD_ACTIVATION_PRICE = auto()
+    """Outside the symbol's prices."""
     BAD_CALLBACK_RATE = auto()
 
     NO_CHANGE = auto()
@@ -347,6 +347,8 @@ class Order(Struct, kw_only=True):
     callback_r: int = 0
     ahead: int = 0
     """Lots of the market, others' accounts not counted, that trade before it at its price."""
+    seq: int = 0
+    """When it came to its price, among all orders."""
     key: int = 0
     """Place in its side of the book: the tick of a sell, minus the tick of a buy."""
 
@@ -392,7 +394,7 @@ class Conditional(Struct, kw_only=True):
     created_ns: int = 0
     updated_ns: int = 0
     triggered_ns: int = 0
-    activate_tick: int = 0
+    activate_e8: int = 0
     """Trailing: the activation price in force."""
     activated: bool = False
     """Trailing: whether it follows the price."""
