@@ -37,6 +37,8 @@ STREAMS_A_TURN = 8
 OVERLAP_NS = SECOND_NS
 """Old and new connection run side by side at least this long: what is on its way on the slower one
 still counts."""
+SKEW_NS = OVERLAP_NS // 2
+"""What the old one brings so soon after the grant may have left the venue before it."""
 LINES = 16
 """Line numbers of a feed (``MAX_LINES`` of the kernel)."""
 
@@ -304,8 +306,9 @@ class Connection:
 
     def _catch_up(self, epoch: int, found: _Open, current: _Open, now_ns: int) -> None:
         """A replacement takes over when it has brought whatever the connection in use brings."""
-        if found.serving or not found.session.settled:
-            return
+        replacement = self.supervisor.link.replacement
+        if replacement is None or replacement.epoch != epoch or not found.session.settled:
+            return  # an old one that is closing, one that came too late, or not asked for all yet
         granted = found.session.granted
         if found.behind is None:
             found.behind = [row for row in self._streams if row.stream in granted]
@@ -314,7 +317,9 @@ class Connection:
         for row in head:
             granted_ns, kind = granted.get(row.stream, now_ns), KIND[row.channel]
             old_ns = owner.heard_ns(row.instrument, kind, current.line)
-            caught = old_ns <= granted_ns or owner.heard_ns(row.instrument, kind, found.line)
+            caught = old_ns <= granted_ns + SKEW_NS or owner.heard_ns(
+                row.instrument, kind, found.line
+            )
             if row.channel is Channel.DEPTH and owner.waits(row.instrument):
                 caught = False  # what it began with may follow something only the old one brings
             if not caught or now_ns - granted_ns < OVERLAP_NS:
@@ -379,7 +384,8 @@ class Connection:
         if len(found.session.granted) > len(found.told):
             for name in found.session.granted.keys() - found.told:
                 found.told.add(name)
-                owner.granted(found.session.wanted[name])
+                if not self._ladder.asked(name):  # else only its data are believed
+                    owner.granted(found.session.wanted[name])
         in_use = self._open.get(self.supervisor.link.epoch)
         if not found.serving and found.session.settled and in_use in (None, found):
             found.serving = True
