@@ -18,8 +18,8 @@ from .atomics cimport (
     unlikely,
 )
 from .book cimport (
-    BOOK_OK, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre, book_edge_near, book_free,
-    book_new, book_recentre,
+    BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre, book_edge_near,
+    book_free, book_new, book_on_grid, book_recentre,
 )
 from .events cimport (
     Bbo, BookDelta, Event, FeedState, Instrument, InstrumentChange, MarkPrice, Trade, Unknown, state_of,
@@ -436,6 +436,8 @@ cdef class MarketReader:
             book.apply(<BookDelta>event)
         elif event.header.type == RECORD_FEED_STATE and (<FeedStateBody*>event.body).kind == FEED_BOOK:
             book.move(event.header.update_id, (<FeedStateBody*>event.body).state, (<FeedStateBody*>event.body).reason)
+        elif event.header.type == RECORD_INSTRUMENT_CHANGE:
+            book.regrid()
         return 0
 
     def forget_books(self):
@@ -545,6 +547,16 @@ cdef class FullBook:
             not self.based or reason == FRESH or (update_id > 0 and update_id != self.update_id)
         ):
             self.load()
+
+    def regrid(self):
+        """The tick may have changed: prices off the old grid are right, but slow."""
+        cdef int64_t tick_e = self.instrument.entry.tick_e
+        cdef BookC* moved = NULL
+        if self.c != NULL and tick_e > 0 and tick_e != self.c.tick_e:
+            moved = book_on_grid(self.c, tick_e)
+        if moved != NULL:
+            book_free(self.c)
+            self.c = moved
 
     @property
     def counts(self):
