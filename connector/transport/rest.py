@@ -8,7 +8,8 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.errors import NotSent, Rejected, Throttled, Unknown
 from connector.model.counters import Counter
 from connector.protocol.ratelimit import Budget
-from connector.transport.http import HttpClient, Malformed
+from connector.transport.http import HttpClient
+from connector.transport.http_connection import Malformed
 from connector.venues.contract import Outcome, Pool, Request, Venue
 
 log = logging.getLogger("connector.rest")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from connector.errors import NotSent, Unknown
-from connector.transport.http import HttpAnswer, HttpClient, Malformed
+from connector.transport.http import HttpClient
+from connector.transport.http_connection import HttpAnswer, Malformed
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
