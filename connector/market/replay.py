@@ -37,6 +37,12 @@ TEXTS_MOST = 1_000_000
 RECENT = 8
 """Messages of each symbol that are looked at to tell whose a snapshot is."""
 CLEARLY = 4
+FITS = 0.05
+"""The least share of a symbol's prices in its own snapshot; 0.7 and more is usual for 1,000 levels
+a side, far less for a snapshot of 5, next to nothing for another symbol's."""
+ENOUGH = 20
+"""Prices of messages after which one knows that a snapshot is not of their symbol."""
+NOBODYS_MOST = 64
 FIRST_LINE = 0
 MOST_LINES = 16
 """Streams of one symbol that are told apart; the feed has room for so many connections."""
@@ -132,6 +138,8 @@ class Replay:
         self._listing = b""
         self._waiting: deque[tuple[Item, str]] = deque(maxlen=WAITING_MOST)
         self._unclaimed: list[Item] = []
+        self._nobodys: deque[Item] = deque(maxlen=NOBODYS_MOST)
+        self._unnamed = False
         self._parts: dict[int, dict[str, deque[bytes]]] = {}
         self._segment: Segment | None = None
         self._codec: Any = None
@@ -176,8 +184,12 @@ class Replay:
 
     def finish(self) -> bool:
         """The recording is over: the last checkpoint, if one is due; whether the book is LIVE."""
-        if self._unclaimed and len(self.symbols) == 1:
-            self._claim(self.symbol)
+        self._claim(last=True)
+        for _ in self._nobodys:
+            self._warn(
+                "a snapshot that names no symbol, and its prices are not plainly those of one: "
+                "not used"
+            )
         if not self.live:
             return False
         if self.applied != self._said:
@@ -194,7 +206,7 @@ class Replay:
             there = self._parts.setdefault(item.part, {})
             there.setdefault(symbol, deque(maxlen=RECENT)).append(item.payload)
             if self._unclaimed:
-                self._claim(symbol)
+                self._claim()
         if self._feed is not None:
             if not symbol or symbol == self.symbol:
                 self._decode(item, stream if symbol else None)
@@ -205,6 +217,8 @@ class Replay:
         """A symbol of the recording; the wanted one takes its spelling from here."""
         if symbol not in self.symbols:
             self.symbols[symbol] = 0
+            self._unclaimed += self._nobodys
+            self._nobodys.clear()
             if symbol.upper() == self._wanted.upper():
                 self._wanted = symbol
 
@@ -213,54 +227,66 @@ class Replay:
             self._listing = item.payload
         elif name == self._venue.snapshot_endpoint:
             if not symbol:
-                self._take_nameless(item)
+                self._unclaimed.append(item)
+                self._claim()
                 return
             self._meet(symbol)
             if symbol == self.symbol:
                 self._take_snapshot(item)
 
-    def _take_nameless(self, item: Item) -> None:
-        """A snapshot that names no symbol belongs to the only one of its file; where it comes
-        before any, to the one that follows; of several, to the one that trades at its prices."""
-        there = self._parts.get(item.part)
-        if not there:
-            self._unclaimed.append(item)
-        elif self.symbol in there:
-            whose = self._whose(item.payload, there) if len(there) > 1 else self.symbol
-            if whose == self.symbol:
+    def _claim(self, last: bool = False) -> None:
+        """Hand out the snapshots that name no symbol and whose symbol is known by now."""
+        unclaimed, self._unclaimed = self._unclaimed, []
+        for item in unclaimed:
+            whose = self._whose(item, last)
+            if whose is None:
+                self._unclaimed.append(item)
+            elif whose == self.symbol:
                 self._take_snapshot(item)
             elif not whose:
-                self._warn("a snapshot that names no symbol, in a file of several: not used")
+                self._nobodys.append(item)
 
-    def _whose(self, snapshot: bytes, there: dict[str, deque[bytes]]) -> str:
-        """The symbol whose recent messages speak of a snapshot's prices, "" if that is not plain.
+    def _whose(self, item: Item, last: bool) -> str | None:
+        """The symbol whose recent messages speak of a snapshot's prices; "": of no symbol so far is
+        that plain; None: not enough was heard yet, which at the end is enough for a lone symbol.
 
-        Most of a message's levels change a price that the book has; other symbols' do so seldom."""
+        Most of a message's levels change a price that the book has; other symbols' do so seldom.
+        Asked are the symbols of its file; where that has none, those of all files."""
+        there = self._parts.get(item.part) or {
+            name: messages for part in self._parts.values() for name, messages in part.items()
+        }
+        lone = next(iter(there)) if len(there) == 1 else ""
+        undecided = lone if last else None
+        if not there:
+            return undecided
         try:
-            instrument = self._venue.wire_instrument(self.symbol, snapshot)
-            found = self._venue.snapshot(snapshot, instrument)
+            instrument = self._venue.wire_instrument(self.symbol, item.payload)
+            found = self._venue.snapshot(item.payload, instrument)
         except ValueError:
-            return ""
+            return lone
         prices = {*found.bids[::2], *found.asks[::2]}
-        shares = sorted((self._share(prices, there[name], instrument), name) for name in there)
-        (second, _), (most, name) = shares[-2:]
-        return name if most > CLEARLY * second else ""
+        if lone and not prices:
+            return undecided
+        shares = sorted(
+            (*self._share(prices, messages, instrument), name) for name, messages in there.items()
+        )
+        most, told, name = shares[-1]
+        second = shares[-2][0] if len(shares) > 1 else 0.0
+        if most >= FITS and most > CLEARLY * second:
+            return name
+        return undecided if lone and told < ENOUGH and len(there[lone]) < RECENT else ""
 
-    def _share(self, prices: set[int], messages: Iterable[bytes], instrument: Instrument) -> float:
-        """How many of the prices in some messages are among these, 0 to 1."""
+    def _share(
+        self, prices: set[int], messages: Iterable[bytes], instrument: Instrument
+    ) -> tuple[float, int]:
+        """What share of the prices in some messages is among these, and of how many."""
         told: list[int] = []
         for message in messages:
             with suppress(ValueError):
                 event = self._venue.decode(message, lambda symbol: instrument)
                 if isinstance(event, Depth):
                     told += event.bids[::2] + event.asks[::2]
-        return sum(price in prices for price in told) / (len(told) or 1)
-
-    def _claim(self, symbol: str) -> None:
-        unclaimed, self._unclaimed = self._unclaimed, []
-        if symbol == self.symbol:
-            for answer in unclaimed:
-                self._take_snapshot(answer)
+        return sum(price in prices for price in told) / (len(told) or 1), len(told)
 
     def _take_snapshot(self, item: Item) -> None:
         try:
@@ -336,6 +362,7 @@ class Replay:
         ``stream`` names a depth message's."""
         self._count("frames")
         line = FIRST_LINE if stream is None else self._line(stream, item.time_ns)
+        self._unnamed = self._unnamed or stream == ""
         if self._codec.decode(item.payload, item.time_ns, line) == HANDLED:
             if self._kernel.last_id != self._seen_id:
                 self._on_applied()
@@ -388,6 +415,14 @@ class Replay:
 
     def _counted(self, counter: Counter) -> None:
         self._count(counter.name.lower())
+        if counter is Counter.VENUE_RESETS:
+            sentence = f"{self.symbol}: update ids went back: a reset of the venue"
+            if self._unnamed:
+                sentence += (
+                    ", or streams of several speeds, which cannot be told apart in messages that "
+                    "were recorded without the stream's name"
+                )
+            self._warn(sentence)
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

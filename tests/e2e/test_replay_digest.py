@@ -124,6 +124,27 @@ def test_a_snapshot_that_fits_two_symbols_of_a_file_shows_no_book(short, tmp_pat
     assert "names no symbol" in err
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_the_snapshot_of_a_symbol_not_seen_yet_is_no_other_symbols(
+    recordings, short, before, tmp_path, capsys
+):
+    """Whether it stands first in the file or behind messages of another symbol."""
+    folder = recordings / "binance-usdm"
+    other = [item.payload for item in read([folder / "ethusdt_20240718.gz"])]
+    theirs = [line for line in other if b"depthUpdate" in line][:30]
+    path = tmp_path / "both"
+    path.write_bytes(b"\n".join([*theirs[:before], short.snapshot, *theirs[before:]]))
+    code, lines, err = digests(capsys, path, "--symbol", "ETHUSDT", "--every", 1)
+    assert (code, lines) == (3, [])
+    assert "names no symbol" in err
+    path.write_bytes(b"\n".join([*theirs[:before], short.snapshot, *theirs, *short.frames]))
+    code, lines, err = digests(capsys, path, "--symbol", "ETHUSDT", "--every", 1)
+    assert (code, lines) == (3, [])
+    code, lines, err = digests(capsys, path, "--symbol", "BTCUSDT", "--every", 1)
+    assert (code, err) == (0, "")
+    assert lines == list(short.truth.values())
+
+
 @pytest.mark.parametrize("first", ["snapshot", "frames"])
 def test_a_snapshot_may_have_a_file_of_its_own(short, first, tmp_path, capsys):
     (tmp_path / "snapshot").write_bytes(short.snapshot)
@@ -173,8 +194,13 @@ def short(recordings) -> Short:
 
 def replayed(payloads: list[bytes]) -> tuple[list[Checkpoint], Replay, bool]:
     found: list[Checkpoint] = []
+
+    def on_checkpoint(row: Checkpoint) -> None:
+        assert replay.live, "a checkpoint of a book that is not LIVE"
+        found.append(row)
+
     replay = Replay(
-        load("binance_usdm"), every=1, on_checkpoint=found.append, warn=lambda sentence: None
+        load("binance_usdm"), every=1, on_checkpoint=on_checkpoint, warn=lambda sentence: None
     )
     for index, payload in enumerate(payloads):
         replay.take(Item(index * 1_000_000, Kind.FRAME, "", payload))
@@ -383,6 +409,22 @@ def test_one_symbol_at_several_speeds_is_one_book(short):
     assert live
     assert [row.full for row in found] == [row["full"] for row in short.truth.values()]
     assert not {"gaps", "venue_resets"} & set(replay.counts)
+
+
+def test_several_speeds_without_stream_names_are_said(short, tmp_path, capsys):
+    """They cannot be told apart: no wrong book is shown, and the reader is told why."""
+    rows = [short.snapshot]
+    for index, event in enumerate(short.events):
+        rows.append(json.dumps(event).encode())
+        if index % 5 == 4:
+            slower = json.loads(joined(short.events[index - 4 : index], event["E"] + 1, "500ms"))
+            rows.append(json.dumps(slower["data"]).encode())
+    path = tmp_path / "bare"
+    path.write_bytes(b"\n".join(rows))
+    code, lines, err = digests(capsys, path, "--every", 1)
+    assert code == 3
+    assert "without the stream's name" in err
+    assert lines == list(short.truth.values())[: len(lines)]
 
 
 @pytest.mark.parametrize("k", [8, 33])
