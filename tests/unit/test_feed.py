@@ -421,6 +421,21 @@ def test_best_bid_ask_follows_a_venue_that_starts_its_ids_anew(desk: Desk) -> No
     assert desk.count(Counter.VENUE_RESETS) == 1
 
 
+def test_each_line_is_heard_for_itself(desk: Desk) -> None:
+    feed = desk.feed
+    feed.trade(trade(1), 0, 9)
+    feed.trade(trade(1), 3, 12)  # old news is a sign of life, too
+    feed.mark_price(mark(5), 2, 20)
+    kinds = (FeedKind.TRADE, FeedKind.MARK_PRICE, FeedKind.BBO)
+    assert [feed.last_recv_ns(kind) for kind in kinds] == [12, 20, 0]
+    assert [feed.line_recv_ns(FeedKind.TRADE, line) for line in range(4)] == [9, 0, 0, 12]
+    feed.line_heard(FeedKind.TRADE, 3, 0)
+    assert feed.last_recv_ns(FeedKind.TRADE) == 9
+    for wrong in (-1, 16):
+        with pytest.raises(ValueError, match="line"):
+            feed.line_recv_ns(FeedKind.TRADE, wrong)
+
+
 @pytest.mark.parametrize(
     ("kind", "send"),
     [
