@@ -11,12 +11,14 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from .atomics cimport (
-    fence_acquire, fence_release, load_acquire, load_relaxed, monotonic_ns, store_relaxed, store_release, unlikely,
+    fence_acquire, fence_release, fetch_to_read, fetch_to_write, load_acquire, load_relaxed, monotonic_ns, store_relaxed,
+    store_release, unlikely,
 )
 from .layout cimport CONNECTOR_INTENT_BLOCK, RECORD_PAD, RecordHeader, RingControl
 
 cdef enum:
     RING_MIN_BYTES = 1 << 18      # rejoin must stay ahead of intent by more than two blocks and two records
+    FETCH_BYTES = 1024            # of a long record the processor fetches the rest by itself
 
 cdef struct Ring:                 # the writer's private view of a ring in shared memory
     RingControl* control
@@ -69,6 +71,9 @@ cdef inline RecordHeader* ring_claim(Ring* ring, uint64_t max_bytes) noexcept no
     if unlikely(left < size):
         ring_pad(ring, left)
     record = ring_at(ring.base, ring.capacity, ring.position)
+    fetch_to_write(record)        # a spinning reader has this line, and its prefetcher the next ones
+    fetch_to_write(ring_at(ring.base, ring.capacity, ring.position + 64))
+    fetch_to_write(ring_at(ring.base, ring.capacity, ring.position + 128))
     memset(&record.length, 0, 56)
     return record
 
@@ -77,10 +82,11 @@ cdef inline RecordHeader* ring_claim(Ring* ring, uint64_t max_bytes) noexcept no
 cdef inline void ring_commit(Ring* ring, RecordHeader* record, uint64_t length) noexcept nogil:
     cdef uint64_t position = ring.position
     cdef uint64_t size = ring_round(length)
+    store_relaxed(&ring_at(ring.base, ring.capacity, position + size).stamp, 0)
+    fetch_to_write(record)        # both lines travel while the clock is read
+    record.publish_ns = monotonic_ns()
     record.length = <unsigned int>size
     record.sequence = ring.sequence
-    record.publish_ns = monotonic_ns()
-    store_relaxed(&ring_at(ring.base, ring.capacity, position + size).stamp, 0)
     store_release(&record.stamp, position + 1)
     ring.position = position + size
     ring.sequence += 1
@@ -134,6 +140,14 @@ cdef inline const RecordHeader* ring_peek(RingView* view) noexcept nogil:
         return record
 
 
+# Neither a record nor a lap: ring_peek() would find nothing. Changes nothing itself.
+cdef inline bint ring_empty(const RingView* view) noexcept nogil:
+    return (
+        load_acquire(&ring_at(view.base, view.capacity, view.position).stamp) != view.position + 1
+        and load_relaxed(&view.control.intent) <= view.position + view.capacity
+    )
+
+
 # How many bytes of a peeked record may be copied: its length, within the ring whatever it reads.
 cdef inline uint64_t ring_length(const RingView* view, const RecordHeader* record) noexcept nogil:
     cdef uint64_t length = record.length
@@ -141,6 +155,14 @@ cdef inline uint64_t ring_length(const RingView* view, const RecordHeader* recor
     if most > view.capacity >> 3:
         most = view.capacity >> 3
     return length if length <= most else most
+
+
+# Ask for all lines of a peeked record at once, before they are needed one after the other.
+cdef inline void ring_fetch(const RecordHeader* record, uint64_t length) noexcept nogil:
+    cdef uint64_t offset = 64
+    while offset < length and offset < FETCH_BYTES:
+        fetch_to_read(<const char*>record + offset)
+        offset += 64
 
 
 # After the copy: True when it was whole, and the view moves on by its length; False when the writer has lapped it.

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from .atomics cimport load_acquire, load_relaxed
 from .layout cimport CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, RecordHeader, RingControl, SegmentHeader
-from .ring cimport RingView, ring_enter, ring_length, ring_peek, ring_take
+from .ring cimport RingView, ring_enter, ring_fetch, ring_length, ring_peek, ring_take
 from .segment cimport Mapping
 
 
@@ -40,6 +40,7 @@ cdef class RingReader:
             if record == NULL:
                 return None
             length = ring_length(&self.view, record)
+            ring_fetch(record, length)
             copy = PyBytes_FromStringAndSize(<const char*>record, length)
             if ring_take(&self.view, (<RecordHeader*>PyBytes_AS_STRING(copy)).sequence, length):
                 return copy
