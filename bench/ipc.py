@@ -1,15 +1,18 @@
-"""One-way hand-over through the market ring between two pinned processes, beside a bare cache-line
-hand-over.
+"""One-way hand-over through the market ring between two pinned processes, beside a bare hand-over
+of one cache line and of as many as the longest record has.
 
-The same two processes take turns: bare line, ring with records of 64 bytes, 128 bytes and a depth
-message's 704, read in C and in Python, in batches of a fraction of a second, round after round. The
-bare line spans as many bytes of memory as the ring. A record's latency is counted from a clock read
-before it is claimed, so it includes writing the body and the clock that ``ring_commit`` reads for
-``publish_ns``; "after its clock" counts from that one instead.
+The same two processes take turns: bare lines, ring with records of 64 bytes, 128 bytes and a depth
+message's 704, read in C and in Python, in batches of a millisecond, round after round. A batch
+in which one of the two lost its CPU to another process is taken again. The bare lines span as many
+bytes of memory as the ring. A record's latency is counted from a clock read before it is claimed,
+so it includes writing the body and the clock that ``ring_commit`` reads for ``publish_ns``; "after
+its clock" counts from that one instead.
 """
 
 import mmap
 import os
+import resource
+import socket
 import time
 from array import array
 from collections.abc import Callable
@@ -20,14 +23,27 @@ from bench import native
 from bench.machine import two_cores
 from bench.report import Group
 from bench.stats import ratio, spread
+from connector.model.instrument import Instrument
 
-COUNT = (
-    5_000  # of 704 bytes they fit into the small ring: a reader that lost its CPU loses no record
-)
+COUNT = 300
+BATCHES = 12  # a round
+DEPTH = 704  # 38 levels
 GAP_NS = 2_000
-PYTHON_GAP_NS = 5_000
+PYTHON_GAP_NS = 3_000
 WAKE_COUNT = 300
+PEER_COUNT = 5_000
 RING_BYTES = (4 << 20, 64 << 20)  # stays in the cache; the daemon's default
+RETAKES = 50
+INSTRUMENT = Instrument(
+    symbol="BTCUSDT",
+    exchange="BinanceU",
+    price_exponent=8,
+    qty_exponent=8,
+    price_digits=2,
+    qty_digits=3,
+    tick_e=10**6,
+    step_e=10**5,
+)
 Step = tuple[str, Callable[[int], None], Callable[[int, Any], None]]
 
 
@@ -41,8 +57,9 @@ class Lockstep:
     def __init__(self, steps: list[Step], counts: dict[str, int]) -> None:
         self._steps, self._counts = steps, counts
         size = max(counts.values())
-        self._latencies = mmap.mmap(-1, size * 8)
+        self._latencies = mmap.mmap(-1, (size + 1) * 8)
         self._samples = memoryview(self._latencies).cast("B").cast("q")
+        self._last = size  # the reader's preemptions during the batch
         self._to_reader, self._to_writer = os.pipe(), os.pipe()
 
     def run(
@@ -68,12 +85,10 @@ class Lockstep:
         try:
             os.sched_setaffinity(0, {first})
             for _ in range(rounds):
-                for index, (name, write, _) in enumerate(self._steps):
-                    os.write(self._to_reader[1], bytes([index]))
-                    self._wait(child)
-                    time.sleep(0.002)  # the reader is spinning by then
-                    write(self._counts[name])
-                    self._wait(child)
+                for index, (name, _, _) in enumerate(self._steps):
+                    for _ in range(RETAKES):
+                        if not self._batch(child, index):
+                            break
                     found[name].append(array("q", self._samples[: self._counts[name]]))
             os.write(self._to_reader[1], b"\xff")
         finally:
@@ -82,6 +97,18 @@ class Lockstep:
             for end in (*self._to_reader, *self._to_writer):
                 os.close(end)
         return found
+
+    def _batch(self, child: int, index: int) -> int:
+        """One batch; how often it was preempted."""
+        name, write, _ = self._steps[index]
+        os.write(self._to_reader[1], bytes([index]))
+        self._wait(child)
+        time.sleep(0.001)  # the reader is spinning by then
+        before = preemptions()
+        write(self._counts[name])
+        mine = preemptions() - before
+        self._wait(child)
+        return mine + self._samples[self._last]
 
     def _wait(self, child: int) -> None:
         os.set_blocking(self._to_writer[0], False)
@@ -102,8 +129,16 @@ class Lockstep:
             name, _, read = self._steps[index]
             ready()
             os.write(self._to_writer[1], b"r")
+            time.sleep(0.0003)  # what it is owed for spinning is taken now, not during the batch
+            before = preemptions()
             read(self._counts[name], self._samples[: self._counts[name]])
+            self._samples[self._last] = preemptions() - before
             os.write(self._to_writer[1], b"d")
+
+
+def preemptions() -> int:
+    """How often this process lost its CPU to another one so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def ring(rounds: int, ring_bytes: int) -> Group:
@@ -113,32 +148,40 @@ def ring(rounds: int, ring_bytes: int) -> Group:
 
     probes = native.load()
     segment = Segment.create(ring_bytes)
-    bare = mmap.mmap(-1, ring_bytes)
-    bare.write(bytes(ring_bytes))
-    area = memoryview(bare).cast("B").cast("Q")
-    place = {"write": 0, "read": 0}
+    segment.add_instrument(INSTRUMENT)
     kept: dict[str, Any] = {}
 
     def enter() -> None:
         kept["memory"] = Mapping(segment.fd, segment.size)
         kept["native"] = probes.Reader(kept["memory"])
         kept["python"] = RingReader(kept["memory"], recent=False)
+        kept["strategy"] = _strategy(kept["memory"])
 
     def ready() -> None:
         kept["native"].skip()
         while kept["python"].read() is not None:
             pass
+        while kept["strategy"].poll() is not None:
+            pass
 
-    def bare_write(count: int) -> None:
-        probes.bare_write(area, place["write"], count, GAP_NS)
-        place["write"] += count
+    def bare(name: str, lines: int) -> Step:
+        area = mmap.mmap(-1, ring_bytes)
+        area.write(bytes(ring_bytes))
+        words = memoryview(area).cast("B").cast("Q")
+        place = {"write": 0, "read": 0}
 
-    def bare_read(count: int, latencies: Any) -> None:
-        probes.bare_read(area, place["read"], latencies)
-        place["read"] += count
+        def bare_write(count: int) -> None:
+            probes.bare_write(words, place["write"], lines, count, GAP_NS)
+            place["write"] += count
 
-    def write(length: int, gap_ns: int) -> Callable[[int], None]:
-        return lambda count: probes.ring_write(segment, length, count, gap_ns)
+        def bare_read(count: int, latencies: Any) -> None:
+            probes.bare_read(words, place["read"], lines, latencies)
+            place["read"] += count
+
+        return name, bare_write, bare_read
+
+    def write(length: int, gap_ns: int, depth: bool = False) -> Callable[[int], None]:
+        return lambda count: probes.ring_write(segment, length, count, gap_ns, depth)
 
     def read(since: int) -> Callable[[int, Any], None]:
         def run(count: int, latencies: Any) -> None:
@@ -149,17 +192,27 @@ def ring(rounds: int, ring_bytes: int) -> Group:
     def read_python(count: int, latencies: Any) -> None:
         _read_python(kept["python"], count, latencies)
 
-    counts = {"bare": COUNT}
-    steps: list[Step] = [("bare", bare_write, bare_read)]
-    for length in (64, 128, 704):
+    steps = [bare("bare", 1), bare("bare 704 bytes", DEPTH // 64)]
+    for length in (64, 128, DEPTH):
         for since, what in ((0, ""), (1, ", after its clock")):
             name = f"{length} bytes{what}"
             steps.append((name, write(length, GAP_NS), read(since)))
-            counts[name] = COUNT
-    for length in (128, 704):
-        steps.append((f"Python {length} bytes", write(length, PYTHON_GAP_NS), read_python))
-        counts[f"Python {length} bytes"] = COUNT
-    found = Lockstep(steps, counts).run(rounds, enter, ready)
+
+    def poll(count: int, latencies: Any) -> None:
+        _poll(kept["strategy"], count, latencies)
+
+    def iterate(count: int, latencies: Any) -> None:
+        _iterate(kept["strategy"], count, latencies)
+
+    for length in (128, DEPTH):
+        wanted = write(length, PYTHON_GAP_NS, length == DEPTH)
+        steps += [
+            (f"Python {length} bytes, RingReader.read()", wanted, read_python),
+            (f"Python {length} bytes, Session.poll()", wanted, poll),
+            (f"Python {length} bytes, for event in session", wanted, iterate),
+        ]
+    counts = {name: COUNT for name, _, _ in steps}
+    found = Lockstep(steps, counts).run(rounds * BATCHES, enter, ready)
 
     group = Group(
         f"ring of {ring_bytes >> 20} MiB, one way, writer and reader spin on two cores",
@@ -175,6 +228,9 @@ def ring(rounds: int, ring_bytes: int) -> Group:
         group.add(f"{name}: p50", middle, "ns", note=f"p99 {p99:,.0f}, p99.9 {p999:,.0f}")
         if name == "bare":
             continue
+        if str(DEPTH) in name and not name.startswith(("Python", "bare")):
+            same = ratio(p50[name], p50["bare 704 bytes"])
+            group.add(f"{name}: of bare 704 bytes", same, "x")
         if name.startswith("Python"):
             more = median(a - b for a, b in zip(p50[name], p50["bare"], strict=True))
             goal = 130 if "128" in name else None
@@ -203,7 +259,7 @@ def python_hand_over() -> dict[str, float]:
     def read(count: int, latencies: Any) -> None:
         _read_python(kept["python"], count, latencies)
 
-    found = Lockstep([("ring", write, read)], {"ring": COUNT}).run(1, enter)
+    found = Lockstep([("ring", write, read)], {"ring": PEER_COUNT}).run(1, enter)
     p50, p99, p999 = spread(found["ring"][0])
     return {"p50": p50, "p99": p99, "p999": p999}
 
@@ -216,17 +272,55 @@ def _read_python(reader: Any, count: int, latencies: Any) -> None:
         latencies[index] = clock() - from_bytes(record[40:48], "little")
 
 
+def _poll(strategy: Any, count: int, latencies: Any) -> None:
+    poll, clock = strategy.poll, time.monotonic_ns
+    for index in range(count):
+        while (event := poll()) is None:
+            pass
+        latencies[index] = clock() - event.recv_ns
+
+
+def _iterate(strategy: Any, count: int, latencies: Any) -> None:
+    clock, last = time.monotonic_ns, count - 1
+    for index, event in enumerate(strategy):
+        latencies[index] = clock() - event.recv_ns
+        if index == last:
+            break
+
+
+def _up_page() -> tuple[int, Any]:
+    """A session's `up` segment: descriptor and mapping."""
+    from connector._speedups.segment import Mapping, create_memfd
+
+    fd = create_memfd("bench-up", 4096)
+    up = Mapping(fd, 4096, writable=True, keep_in_fork=True)
+    memoryview(up).cast("B").cast("Q")[0] = 0x50555353544E4E43  # CONNECTOR_MAGIC_UP
+    return fd, up
+
+
+def _strategy(memory: Any) -> Any:
+    """What a ``Session`` reads with, without a daemon on the other end of its control socket."""
+    from connector._speedups.reader import MarketReader
+
+    class Reader(MarketReader):
+        """A subclass in Python, as ``Session`` is."""
+
+        ends = socket.socketpair()
+        event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    reader = Reader()
+    reader.open(memory, _up_page()[1], Reader.ends[0].fileno(), Reader.event)
+    return reader
+
+
 def wake(rounds: int) -> Group:
     """A reader that sleeps in poll() on its eventfd, woken by the daemon's bell."""
     import select
 
     from connector._speedups.bell import Bell
-    from connector._speedups.segment import Mapping, create_memfd
 
-    fd = create_memfd("bench-up", 4096)
-    up = Mapping(fd, 4096, writable=True, keep_in_fork=True)
+    fd, up = _up_page()
     words = memoryview(up).cast("B").cast("Q")
-    words[0] = 0x50555353544E4E43  # CONNECTOR_MAGIC_UP
     sleeping, sent = 48, 100
     event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     bell = Bell()

@@ -13,9 +13,11 @@ from connector._speedups.atomics cimport (
     load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed, store_release,
 )
 from connector._speedups.book cimport BookC, BookStatus, book_apply, book_free, book_new, book_top
-from connector._speedups.layout cimport BboCell, Level, LevelsCell, RECORD_BBO, RecordHeader, RingControl, SegmentHeader
+from connector._speedups.layout cimport (
+    BboCell, BookDeltaBody, Level, LevelsCell, RECORD_BBO, RECORD_BOOK_DELTA, RecordHeader, RingControl, SegmentHeader,
+)
 from connector._speedups.ring cimport (
-    Ring, RingView, ring_claim, ring_commit, ring_length, ring_peek, ring_skip, ring_start, ring_take,
+    Ring, RingView, ring_claim, ring_commit, ring_fetch, ring_length, ring_peek, ring_skip, ring_start, ring_take,
 )
 from connector._speedups.segment cimport Mapping, Segment
 from connector._speedups.seqlock cimport cell_begin, cell_end, cell_read
@@ -36,46 +38,65 @@ cdef inline void wait_until(int64_t due_ns) noexcept nogil:
 
 # ---------------------------------------------------------------- hand-over between two processes
 
-def bare_write(uint64_t[::1] area, uint64_t first, int count, int64_t gap_ns):
-    """The floor: ``count`` lines of one cache line, each stamped after its time was written; ``first`` numbers them."""
-    cdef uint64_t mask = <uint64_t>area.shape[0] // 8 - 1, number
+def bare_write(uint64_t[::1] area, uint64_t first, int lines, int count, int64_t gap_ns):
+    """The floor: ``count`` times so many cache lines, written and then stamped; ``first`` numbers them."""
+    cdef uint64_t slots = <uint64_t>area.shape[0] // 8 // <uint64_t>lines, number
     cdef int64_t due = monotonic_ns()
+    cdef int64_t now
     cdef uint64_t* line
+    cdef char body[8192]
+    memset(body, 7, sizeof(body))
     with nogil:
         for number in range(first, first + <uint64_t>count):
             due += gap_ns
             wait_until(due)
-            line = &area[(number & mask) * 8]
-            line[1] = <uint64_t>monotonic_ns()
+            line = &area[number % slots * <uint64_t>lines * 8]
+            now = monotonic_ns()
+            if lines > 1:
+                memcpy(line + 8, body, (lines - 1) * LINE)
+            line[1] = <uint64_t>now
             store_release(line, number + 1)
 
 
-def bare_read(const uint64_t[::1] area, uint64_t first, int64_t[::1] latencies):
-    """The other side of ``bare_write``."""
-    cdef uint64_t mask = <uint64_t>area.shape[0] // 8 - 1
+def bare_read(const uint64_t[::1] area, uint64_t first, int lines, int64_t[::1] latencies):
+    """The other side of ``bare_write``; more than one line are copied whole before the clock is read."""
+    cdef uint64_t slots = <uint64_t>area.shape[0] // 8 // <uint64_t>lines, number
     cdef const uint64_t* line
+    cdef char buffer[8192]
     cdef Py_ssize_t index
     with nogil:
         for index in range(latencies.shape[0]):
-            line = &area[((first + <uint64_t>index) & mask) * 8]
-            while load_acquire(line) != first + <uint64_t>index + 1:
+            number = first + <uint64_t>index
+            line = &area[number % slots * <uint64_t>lines * 8]
+            while load_acquire(line) != number + 1:
                 pause()
-            latencies[index] = monotonic_ns() - <int64_t>line[1]
+            if lines > 1:
+                ring_fetch(<const RecordHeader*>line, lines * LINE)
+                memcpy(buffer, line, lines * LINE)
+                latencies[index] = monotonic_ns() - <int64_t>(<uint64_t*>buffer)[1]
+            else:
+                latencies[index] = monotonic_ns() - <int64_t>line[1]
 
 
-def ring_write(Segment segment, int length, int count, int64_t gap_ns):
-    """``count`` records of ``length`` bytes, header included; recv_ns is read before the claim."""
+def ring_write(Segment segment, int length, int count, int64_t gap_ns, bint depth=False):
+    """``count`` records of ``length`` bytes, header included; recv_ns is read before the claim.
+
+    They are BBOs, with ``depth`` BookDeltas of as many levels as fit.
+    """
     cdef RecordHeader* record
     cdef int64_t due = monotonic_ns(), now
+    cdef uint16_t type = RECORD_BOOK_DELTA if depth else RECORD_BBO
     cdef char body[8192]
     memset(body, 7, sizeof(body))
+    (<BookDeltaBody*>body).bids = (length - 96) // 16
+    (<BookDeltaBody*>body).asks = 0
     with nogil:
         for _ in range(count):
             due += gap_ns
             wait_until(due)
             now = monotonic_ns()
             record = ring_claim(&segment.ring, length)
-            record.type = RECORD_BBO
+            record.type = type
             record.recv_ns = now
             memcpy(record + 1, body, length - 64)
             ring_commit(&segment.ring, record, length)
@@ -116,6 +137,7 @@ cdef class Reader:
                     pause()
                     continue
                 length = ring_length(&self.view, record)
+                ring_fetch(record, length)
                 memcpy(buffer, record, length)
                 if ring_take(&self.view, copy.sequence, length):
                     latencies[index] = monotonic_ns() - (copy.publish_ns if since else copy.recv_ns)
@@ -206,6 +228,7 @@ def send_and_read(
             record = ring_peek(&reader.view)
             if record != NULL:
                 length = ring_length(&reader.view, record)
+                ring_fetch(record, length)
                 memcpy(buffer, record, length)
                 if ring_take(&reader.view, copy.sequence, length) and copy.type == type:
                     latencies[got] = monotonic_ns() - due_ns[got]
