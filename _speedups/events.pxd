@@ -1,6 +1,9 @@
 from libc.stdint cimport int64_t, uint64_t
 
-from .layout cimport InstrumentEntry, Level, RecordHeader
+from .layout cimport (
+    InstrumentEntry, Level, RECORD_BBO, RECORD_BOOK_DELTA, RECORD_FEED_STATE, RECORD_INSTRUMENT_CHANGE, RECORD_MARK_PRICE,
+    RECORD_TRADE, RecordHeader,
+)
 
 
 cdef class Instrument:            # a copy of a directory entry, refreshed in place when the venue changes it
@@ -50,7 +53,23 @@ cdef class BookDelta(Event):
     cdef list _side_e(self, Py_ssize_t start, Py_ssize_t count)
 
 
-
 cdef double scaled(int64_t value_e, double unit) noexcept
 cdef object state_of(uint64_t word)
 cdef object side_of(uint64_t side)
+
+
+# An empty event for a record of this type; the casts are true and spare a check of what was just made.
+cdef inline Event event_of(int type):
+    if type == RECORD_BOOK_DELTA:
+        return <Event>BookDelta.__new__(BookDelta)
+    if type == RECORD_BBO:
+        return <Event>Bbo.__new__(Bbo)
+    if type == RECORD_TRADE:
+        return <Event>Trade.__new__(Trade)
+    if type == RECORD_MARK_PRICE:
+        return <Event>MarkPrice.__new__(MarkPrice)
+    if type == RECORD_FEED_STATE:
+        return <Event>FeedState.__new__(FeedState)
+    if type == RECORD_INSTRUMENT_CHANGE:
+        return <Event>InstrumentChange.__new__(InstrumentChange)
+    return <Event>Unknown.__new__(Unknown)

@@ -26,7 +26,7 @@ cdef class MarketReader:          # a strategy's view of the market segment and 
     cdef uint64_t cursor          # the position last told to the daemon
     cdef int64_t checked_ns       # when the control socket was last looked at
     cdef public int64_t stalled_since_ns  # since when no copy of some cell could be had; 0: not now
-    cpdef Event poll(self)
+    cdef Event take(self)
     cdef Event copy(self, const RecordHeader* record)
     cdef Event settle(self)
     cdef void tell(self) noexcept

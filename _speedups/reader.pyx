@@ -14,31 +14,27 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from .atomics cimport (
-    coarse_ns, fence_acquire, fence_seq_cst, load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed, store_release,
-    unlikely,
+    coarse_ns, fence_acquire, fence_seq_cst, likely, load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed,
+    store_release, unlikely,
 )
 from .book cimport (
     BOOK_OK, BookC, book_apply, book_ask_count, book_asks, book_bid_count, book_bids, book_centre, book_edge_near,
     book_free, book_new, book_on_grid, book_recentre,
 )
-from .events cimport (
-    Bbo, BookDelta, Event, FeedState, Instrument, InstrumentChange, MarkPrice, Trade, Unknown, state_of,
-)
+from .events cimport BookDelta, Event, Instrument, event_of, state_of
 from .layout cimport (
     CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, CONNECTOR_MAGIC_UP, FEED_BOOK, FLAG_MORE, FLAG_RESYNC, FeedStateBody,
-    BookDeltaBody, InstrumentEntry, Level, RECORD_BBO, RECORD_BOOK_DELTA, RECORD_FEED_STATE, RECORD_INSTRUMENT_CHANGE,
-    RECORD_MARK_PRICE, RECORD_TRADE, RecordHeader, RingControl, STATE_BEHIND, STATE_LIVE, STATE_SYNCING, SegmentHeader,
-    SessionUp, TopEntry,
+    BookDeltaBody, InstrumentEntry, Level, RECORD_BOOK_DELTA, RECORD_FEED_STATE, RECORD_INSTRUMENT_CHANGE, RecordHeader,
+    RingControl, STATE_BEHIND, STATE_LIVE, STATE_SYNCING, SegmentHeader, SessionUp, TopEntry,
 )
-from .ring cimport ring_length, ring_peek, ring_skip, ring_start, ring_take
+from .ring cimport ring_fetch, ring_length, ring_peek, ring_skip, ring_start, ring_take
 from .segment cimport Mapping, fork_counter
 from .seqlock cimport cell_read
-from .waiting cimport connector_peek, connector_sleep, read
+from .waiting cimport connector_peek, connector_sleep, read, spin
 
 cdef enum:
     TELL_BYTES = 16384            # the daemon hears of our position this often
     CHECK_NS = 10_000_000         # whoever finds nothing new looks at the control socket this often
-    SPIN_NS = 50_000              # an iteration spins this long before it lets signals and threads in
     LONGEST_S = 1_000_000_000     # a wait that is as good as one without a limit
     FRESH = 1                     # connector.model.states.Reason.FRESH
 
@@ -119,11 +115,14 @@ cdef class MarketReader:
 
     # -- records
 
-    cpdef Event poll(self):
+    def poll(self):
         """The next event, or None when there is none yet. Never waits.
 
         Raises EpochChanged when the daemon is gone and everything it wrote was read.
         """
+        return self.take()
+
+    cdef Event take(self):
         cdef const RecordHeader* record
         cdef Event event
         if unlikely(self.table == NULL or self.forks != self.fork_counter[0]):
@@ -136,30 +135,17 @@ cdef class MarketReader:
                 self.idle()
                 return None
             event = self.copy(record)
-            if event is not None:
+            if likely(event is not None):
                 if unlikely(self.view.position - self.cursor >= TELL_BYTES):
                     self.tell()
                 return event
 
     cdef Event copy(self, const RecordHeader* record):
         """The record as an event; None when it was overwritten meanwhile."""
-        cdef Event event
         cdef uint64_t length = ring_length(&self.view, record), lost = self.view.lost
         cdef int type = record.type
-        if type == RECORD_BOOK_DELTA:
-            event = BookDelta.__new__(BookDelta)
-        elif type == RECORD_BBO:
-            event = Bbo.__new__(Bbo)
-        elif type == RECORD_TRADE:
-            event = Trade.__new__(Trade)
-        elif type == RECORD_MARK_PRICE:
-            event = MarkPrice.__new__(MarkPrice)
-        elif type == RECORD_FEED_STATE:
-            event = FeedState.__new__(FeedState)
-        elif type == RECORD_INSTRUMENT_CHANGE:
-            event = InstrumentChange.__new__(InstrumentChange)
-        else:
-            event = Unknown.__new__(Unknown)
+        ring_fetch(record, length)
+        cdef Event event = event_of(type)
         memcpy(&event.header, record, sizeof(RecordHeader))
         if type == RECORD_BOOK_DELTA:
             if length >= 96:
@@ -170,11 +156,9 @@ cdef class MarketReader:
             memcpy(event.body, record + 1, 64)
         if unlikely(not ring_take(&self.view, event.header.sequence, length)):
             return None
-        if self.has_books or unlikely(type == RECORD_INSTRUMENT_CHANGE):
+        cdef bint new = event.header.instrument >= <uint64_t>len(self.listed)
+        if self.has_books or unlikely(new or type == RECORD_INSTRUMENT_CHANGE):
             self.taken, self.missed = event, self.view.lost != lost
-            return self.settle()
-        if unlikely(event.header.instrument >= <uint64_t>len(self.listed)):
-            self.taken = event
             return self.settle()
         event.instrument = <Instrument>self.listed[event.header.instrument]
         return event
@@ -233,25 +217,18 @@ cdef class MarketReader:
 
     def __next__(self):
         """The next event; spins until there is one. Signals and other threads get their turn every 50 us."""
-        cdef Event event
-        cdef int64_t until_ns
-        cdef int i
-        while True:
-            event = self.poll()
-            if event is not None:
-                return event
-            with nogil:
-                until_ns = monotonic_ns() + SPIN_NS
-                while ring_peek(&self.view) == NULL and monotonic_ns() < until_ns:
-                    for i in range(16):
-                        pause()
+        cdef Event event = self.take()
+        while event is None:
+            spin(&self.view)
             PyErr_CheckSignals()
+            event = self.take()
+        return event
 
     def wait(self, timeout=None):
         """The next event; sleeps on the doorbell until there is one, or None after ``timeout`` seconds."""
         cdef int64_t left_ns = -1, until_ns = 0
         cdef int woken
-        cdef Event event = self.poll()
+        cdef Event event = self.take()
         if event is not None:
             return event
         if timeout is not None and not timeout < LONGEST_S:
@@ -271,7 +248,7 @@ cdef class MarketReader:
                     PyErr_CheckSignals()
             else:
                 woken = 0
-            event = self.poll()
+            event = self.take()
             if event is not None:
                 return event
             if woken > 0 and woken & 2:
