@@ -182,8 +182,11 @@ def test_a_grid_finer_than_the_scale_is_one_error_and_down_until_it_fits(
     assert "Traceback" not in daemon.text()
 
 
-def test_a_new_symbol_that_the_configuration_means_is_served(sim: Sim, tmp_path: Path) -> None:
-    with daemon_of(sim, tmp_path, ["*"]) as daemon:
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_new_symbol_that_the_configuration_means_is_served(
+    sim: Sim, tmp_path: Path, lines: int
+) -> None:
+    with daemon_of(sim, tmp_path, ["*"], lines=lines) as daemon:
         daemon.ready()
         strategy = Strategy(daemon)
         with strategy.session:
@@ -196,7 +199,14 @@ def test_a_new_symbol_that_the_configuration_means_is_served(sim: Sim, tmp_path:
             assert next(row for row in strategy.changes if row[0] == "NEWUSDT")[3] == 1
             assert strategy.session.instruments["NEWUSDT"].tick == 0.05
             assert equal_books(daemon, sim, [*SYMBOLS, "NEWUSDT"])
-            assert strategy.counter(Counter.CONNECTS) == 2
+            assert strategy.counter(Counter.CONNECTS) == 2 * lines
+            rows = eventually(
+                lambda: (
+                    all(row["granted"] == row["streams"] for row in daemon.state()["connections"])
+                    and daemon.state()["connections"]
+                )
+            )
+            assert sum(row["streams"] for row in rows) == 3 * 4 * lines, "every line carries it"
             sim.instrument("PENDUSDT", listed=True, status="PENDING_TRADING")
             asked = sim.status()["requests"][INFO]
             strategy.until(lambda: sim.status()["requests"][INFO] >= asked + 2)
