@@ -69,9 +69,9 @@ class Connection(asyncio.Protocol):
         self._over = False
 
     @property
-    def busy(self) -> bool:
-        """An exchange is under way."""
-        return self._done is not None
+    def alive(self) -> bool:
+        """Another request may be sent on it, as far as this side knows."""
+        return self.reusable and self.transport is not None and not self.transport.is_closing()
 
     def send(self, message: bytes, done: Done, bodiless: bool = False) -> None:
         """Send a request; ``done`` gets the answer or why there is none, within the very callback
