@@ -22,10 +22,17 @@ from msgspec import Meta, Struct
 
 from connector.errors import ConfigError
 from connector.model.paths import runtime_directory as runtime_directory
+from connector.model.secret import Secret as Secret
+from connector.model.secret import SecretRef as SecretRef
 from connector.venues.contract import Channel, Venue, folders, load
+from connector.venues.trading_contract import Transport
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 """Seconds; the bound keeps nanoseconds within 64 bits and infinity out."""
+
+
+STRATEGY = r"[A-Za-z0-9._-]{1,64}"
+"""A strategy's or an account's name."""
 
 
 class LoopMode(Enum):
@@ -111,82 +118,37 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The venue's own section (``Venue.config``), taken from the same table."""
 
 
+class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[accounts.<name>]``: one key of one account and who may trade with it."""
+
+    venue: str
+    """The venue's folder or exchange name."""
+    key: str
+    """Where the public half of the key is kept: ``env:``, ``file:`` or ``credential:``."""
+    secret: str
+    """Where the secret half is kept."""
+    strategies: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """Strategies that may use it; everybody else is refused."""
+    foreign_to: tuple[str, ...] = ()
+    """Strategies that hear of the account's orders that were not placed here."""
+    kind: str = "hmac"
+    """Of the key: what the venue lists in ``Trading.key_kinds``."""
+    transport: Transport = Transport.HTTP
+    """How orders travel."""
+    connections: Annotated[int, Meta(ge=2, le=32)] = 4
+    """Warm HTTP connections; one of them is kept for cancels."""
+    exclusive: bool = False
+    """Nobody else trades on it: allows the venue's countdown and flattening."""
+    required: bool = True
+    """READY waits until it is reconciled."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a daemon is told."""
 
     venues: dict[str, VenueSettings]
     daemon: Daemon = Daemon()
-
-
-class Secret:
-    """A value that cannot print itself."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: bytes) -> None:
-        self._value = value
-
-    def reveal(self) -> bytes:
-        """The value itself; give it to nothing that logs."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a secret is not pickled")
-
-
-class SecretRef(Struct, frozen=True):
-    """Where a secret is kept: ``credential:NAME``, ``file:PATH`` or ``env:NAME``."""
-
-    scheme: str
-    name: str
-
-    @classmethod
-    def parse(cls, text: str) -> "SecretRef":
-        """Raises ValueError without repeating ``text``: somebody may have pasted the secret
-        itself."""
-        scheme, colon, name = text.partition(":")
-        if not colon or scheme not in ("credential", "file", "env") or not name:
-            raise ValueError("expected credential:NAME, file:PATH or env:NAME")
-        return cls(scheme, name)
-
-    def read(self, environ: Mapping[str, str] | None = None) -> Secret:
-        """The secret; ConfigError says what is wrong with the place, never what is in it."""
-        environ = os.environ if environ is None else environ
-        if self.scheme == "env":
-            value = environ.get(self.name)
-            if not value:
-                raise ConfigError(f"env:{self.name}: the variable is not set")
-            return Secret(value.encode())
-        if self.scheme == "credential":
-            folder = environ.get("CREDENTIALS_DIRECTORY")
-            if not folder:
-                raise ConfigError(
-                    f"credential:{self.name}: no $CREDENTIALS_DIRECTORY (LoadCredential= gives one)"
-                )
-            path = Path(folder) / self.name
-        else:
-            path = Path(self.name)
-        return Secret(_private_bytes(path, f"{self.scheme}:{self.name}", self.scheme == "file"))
-
-
-def _private_bytes(path: Path, label: str, owned: bool) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError as error:
-        raise ConfigError(f"{label}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if owned and found.st_uid != os.geteuid():
-            raise ConfigError(f"{label}: owned by uid {found.st_uid}, not by {os.geteuid()}")
-        if owned and stat.S_IMODE(found.st_mode) & 0o077:
-            mode = stat.S_IMODE(found.st_mode)
-            raise ConfigError(f"{label}: mode {mode:04o} lets others in; chmod 0600 {path}")
-        return file.read().strip()
+    accounts: dict[str, AccountSettings] = {}
 
 
 def read(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -261,7 +223,9 @@ def _take(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
         if not isinstance(value, dict):
             faults.append(f"{path}: expected a table, got {_word(value)}")
             return None
-        return {key: _venue(key, one, _join(path, key), faults) for key, one in value.items()}
+        item = get_args(kind)[1]
+        take = _venue if item is VenueSettings else _account
+        return {key: take(key, one, _join(path, key), faults) for key, one in value.items()}
     return _leaf(kind, value, path, faults)
 
 
@@ -286,6 +250,12 @@ def _venue(name: str, value: Any, path: str, faults: list[str]) -> Any:
     if section is None or common is None:
         return None
     return msgspec.structs.replace(common, own=section)
+
+
+def _account(name: str, value: Any, path: str, faults: list[str]) -> Any:
+    if not re.fullmatch(STRATEGY, name):
+        faults.append(f"{path}: a name is 1 to 64 of A-Z a-z 0-9 . _ -")
+    return _table(AccountSettings, value, path, faults)
 
 
 def _table(
@@ -373,6 +343,38 @@ def _judge(config: Config, faults: list[str]) -> None:
             faults.append(f"{path}: the same venue as venues.{seen[folder]}")
         seen.setdefault(folder, key)
         _judge_venue(configured(key, settings), settings, path, faults)
+    for key, account in config.accounts.items():
+        _judge_account(config, account, _join("accounts", key), faults)
+
+
+def _judge_account(config: Config, account: AccountSettings, path: str, faults: list[str]) -> None:
+    for name in ("key", "secret"):
+        try:
+            SecretRef.parse(getattr(account, name))
+        except ValueError as error:
+            faults.append(f"{path}.{name}: {error}")
+    for name in ("strategies", "foreign_to"):
+        for strategy in getattr(account, name):
+            if not re.fullmatch(STRATEGY, strategy):
+                faults.append(f"{path}.{name}: {strategy!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+    try:
+        folder = load(account.venue).folder
+    except ConfigError as error:
+        faults.append(f"{path}.venue: {error}")
+        return
+    serving = [key for key in config.venues if load(key).folder == folder]
+    if not serving:
+        faults.append(f"{path}.venue: {account.venue} is not configured under venues")
+        return
+    trading = configured(serving[0], config.venues[serving[0]]).trading
+    if trading is None:
+        faults.append(f"{path}.venue: {account.venue} has market data only")
+        return
+    if account.kind not in trading.key_kinds:
+        faults.append(f"{path}.kind: {account.kind!r}; known: {', '.join(trading.key_kinds)}")
+    if account.transport not in trading.transports:
+        known = ", ".join(one.value for one in trading.transports)
+        faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")
 
 
 def _judge_hosts(venue: Venue, settings: VenueSettings, path: str, faults: list[str]) -> None:

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ipc": BASE,
     "transport": BASE | {"protocol", "venues.contract"},
     "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
-    "config": BASE | {"protocol", "venues.contract"},
+    "config": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
     "desk": BELOW_APP | {"trading"},
