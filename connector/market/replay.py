@@ -23,6 +23,7 @@ from connector.protocol.recording import Item, Kind
 from connector.venues.contract import (
     Channel,
     Depth,
+    Snapshot,
     Subscription,
     UnknownEvent,
     UnknownSymbol,
@@ -140,6 +141,7 @@ class Replay:
         self._unclaimed: list[Item] = []
         self._nobodys: deque[Item] = deque(maxlen=NOBODYS_MOST)
         self._unnamed = False
+        self._digits_known = False
         self._parts: dict[int, dict[str, deque[bytes]]] = {}
         self._segment: Segment | None = None
         self._codec: Any = None
@@ -330,6 +332,7 @@ class Replay:
     def _scale(self, snapshot: bytes) -> Instrument:
         """The recording's own exchangeInfo where it fits what is written, else the wire."""
         wire = self._venue.wire_instrument(self.symbol, snapshot)
+        self._digits_known = self._has_levels(self._venue.snapshot(snapshot, wire))
         if not self._listing:
             return wire
         try:
@@ -340,12 +343,33 @@ class Replay:
         known = {row.symbol: row for row in listing.instruments}.get(self.symbol)
         if known is None:
             return wire
+        if not self._digits_known:
+            return known
         if known.price_exponent < wire.price_digits or known.qty_exponent < wire.qty_digits:
             self._warn(f"{self.symbol}: finer on the wire than in exchangeInfo")
             return wire
         return msgspec.structs.replace(
             known, price_digits=wire.price_digits, qty_digits=wire.qty_digits
         )
+
+    def _has_levels(self, told: Snapshot | Depth) -> bool:
+        return bool(len(told.bids) or len(told.asks))
+
+    def _learn_digits(self, message: bytes) -> None:
+        """After an empty snapshot the first message with levels shows the wire's decimals."""
+        with suppress(ValueError):
+            assert self.instrument is not None
+            event = self._venue.decode(message, self._scales)
+            if isinstance(event, Depth) and self._has_levels(event):
+                wire = self._venue.wire_instrument(self.symbol, message)
+                self._digits_known = True
+                self._digests = Digests(
+                    msgspec.structs.replace(
+                        self.instrument,
+                        price_digits=wire.price_digits,
+                        qty_digits=wire.qty_digits,
+                    )
+                )
 
     def _line(self, stream: str, time_ns: int) -> int:
         """The line a depth stream counts as: only within one stream do ids rise, and one symbol may
@@ -363,6 +387,8 @@ class Replay:
         self._count("frames")
         line = FIRST_LINE if stream is None else self._line(stream, item.time_ns)
         self._unnamed = self._unnamed or stream == ""
+        if not self._digits_known and stream is not None:
+            self._learn_digits(item.payload)
         if self._codec.decode(item.payload, item.time_ns, line) == HANDLED:
             if self._kernel.last_id != self._seen_id:
                 self._on_applied()

@@ -356,8 +356,8 @@ class Venue(Struct, frozen=True, kw_only=True):
     """The symbol and the stream's name of a frame that changes a book, "" for every other frame and
     where the frame names no stream; cheap and never raises."""
     wire_instrument: Callable[[str, bytes], Instrument]
-    """An instrument as a snapshot's own text shows it: decimals as written, the grid that fits its
-    prices."""
+    """An instrument as the text of a snapshot or a depth message shows it: decimals as written, the
+    grid that fits its prices."""
 
     trading: "Trading | None" = None
     """The order side; None: market data only."""

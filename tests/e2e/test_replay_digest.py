@@ -444,6 +444,28 @@ def test_a_slower_stream_fills_a_hole_of_the_faster(short, k):
     assert found[-1].u == short.events[-1]["u"]
 
 
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("late", [True, False])
+def test_an_empty_snapshot_leaves_the_decimals_to_the_messages(
+    short, wrapped, late, tmp_path, capsys
+):
+    first = short.events[0]
+    empty = json.dumps({"lastUpdateId": first["U"], "bids": [], "asks": []}).encode()
+    book = WireBook([], [], first["U"])
+    truth = []
+    for event in short.events:
+        book.apply(event)
+        truth.append(book.digest())
+    frames = short.frames if wrapped else [json.dumps(event).encode() for event in short.events]
+    frames = [frame.replace(b", ", b",") for frame in frames]
+    url = b"https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000 -> 1680652700.4: "
+    path = tmp_path / "empty"
+    path.write_bytes(b"\n".join([*frames[: 2 * late], url + empty, *frames[2 * late :]]))
+    code, lines, err = digests(capsys, path, "--every", 1)
+    assert (code, err) == (0, "")
+    assert lines == truth
+
+
 def test_no_count_is_printed_twice(short, tmp_path, capsys):
     path = tmp_path / "recording"
     path.write_bytes(b"".join(row + b"\n" for row in [short.snapshot, *short.frames]))

@@ -190,16 +190,35 @@ def _bound(raw: msgspec.Raw, exponent: int, name: str) -> int:
     return value or ABSENT
 
 
-def wire_instrument(symbol: str, snapshot: bytes) -> Instrument:
-    """An instrument as a snapshot shows it, for recordings without exchangeInfo.
+class _Message(msgspec.Struct):
+    """The levels of a depth message, wrapped or not."""
+
+    b: list[list[msgspec.Raw]] = []
+    a: list[list[msgspec.Raw]] = []
+    data: "_Message | None" = None
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+
+
+def _wire_levels(shown: bytes) -> list[list[msgspec.Raw]]:
+    if b'"lastUpdateId"' in shown:
+        found = _SNAPSHOT.decode(shown)
+        return found.bids + found.asks
+    message = _MESSAGE.decode(shown)
+    message = message.data or message
+    return message.b + message.a
+
+
+def wire_instrument(symbol: str, shown: bytes) -> Instrument:
+    """An instrument as a snapshot or a depth message shows it, for recordings without exchangeInfo.
 
     The scale is the wire's number of decimals (finer where that fits), the grid the greatest
-    common divisor of the snapshot's prices."""
+    common divisor of the prices."""
     try:
-        found = _SNAPSHOT.decode(snapshot)
+        levels = _wire_levels(shown)
     except RecursionError:
         raise ValueError(f"{symbol}: nested too deeply") from None
-    levels = [level for side in (found.bids, found.asks) for level in side]
     if any(len(level) < 2 for level in levels):
         raise ValueError(f"{symbol}: a level without price or quantity")
     prices = [text(level[0]) for level in levels]
