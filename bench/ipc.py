@@ -219,10 +219,6 @@ def ring(rounds: int, ring_bytes: int) -> Group:
         "every strategy hears of every record later, whatever else the daemon does",
     )
     p50 = {name: [spread(batch)[0] for batch in batches] for name, batches in found.items()}
-    goals = {
-        "64 bytes": 1.25,
-        "704 bytes": 2.0,
-    }
     for name, batches in found.items():
         middle, p99, p999 = (median(part) for part in zip(*map(spread, batches), strict=True))
         group.add(f"{name}: p50", middle, "ns", note=f"p99 {p99:,.0f}, p99.9 {p999:,.0f}")
@@ -230,13 +226,13 @@ def ring(rounds: int, ring_bytes: int) -> Group:
             continue
         if str(DEPTH) in name and not name.startswith(("Python", "bare")):
             same = ratio(p50[name], p50["bare 704 bytes"])
-            group.add(f"{name}: of bare 704 bytes", same, "x")
+            group.add(f"{name}: of bare 704 bytes", same, "x", 1.25)
         if name.startswith("Python"):
             more = median(a - b for a, b in zip(p50[name], p50["bare"], strict=True))
             goal = 130 if "128" in name else None
             group.add(f"{name}: more than bare", more, "ns", goal)
         else:
-            goal = goals.get(name.split(",")[0])
+            goal = 1.25 if name.startswith("64 ") else None
             group.add(f"{name}: of bare", ratio(p50[name], p50["bare"]), "x", goal)
     return group
 
