@@ -1,6 +1,7 @@
 """Run a simulated venue: synthetic or replayed market data over the venue's own protocols.
 
-When it listens it prints one JSON line: ``{"rest": URL, "ws": URL, "ca": FILE or null, "pid": N}``.
+When it listens it prints one JSON line: ``{"rest": URL, "ws": URL, "ca": FILE or null, "pid": N}``,
+with ``"account"`` (name, key, secret) when it made a throw-away account.
 ``connector sim fault KIND [key=value ...] --url URL`` makes a running one misbehave.
 """
 
@@ -18,7 +19,9 @@ import orjson
 from connector.errors import ConfigError
 
 if TYPE_CHECKING:
-    from connector.venues.sim_contract import VenueSim
+    from connector.sim.matching.engine import Engine
+    from connector.sim.server import VenueClock
+    from connector.venues.sim_contract import SimAccount, VenueSim
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stamps", metavar="FILE", help="write down when each message left (connector.sim.stamps)"
     )
+    parser.add_argument("--account", action="append", metavar="NAME=KEY:SECRET", default=[],
+                        help="an account with 100000 USDT; may be given more than once (default:"
+                        " a throw-away one, printed)")  # fmt: skip
+    parser.add_argument("--accounts", metavar="FILE", help="accounts of a TOML file")
+    parser.add_argument("--listen-key-life", type=float, default=3600.0, metavar="S",
+                        help="of a listen key (default 3600)")  # fmt: skip
+    parser.add_argument("--strict-private", action="store_true",
+                        help="private URLs deliver only the events they name")  # fmt: skip
     parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
 
 
@@ -82,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: str | None) -> int:
-    from connector.sim.server import Options, Server, ready_line
+    from connector.sim.server import Options, Server, VenueClock, ready_line
     from connector.sim.stamps import Stamps
-    from connector.venues.sim_contract import load
+    from connector.venues.sim_contract import OrderSetup, load
 
     venue = load(args.venue)
     options = Options(
@@ -96,9 +107,20 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         weight_limit=args.weight_limit,
         bare_errors=args.bare_errors,
     )
-    market = _market(venue, args)
+    clock = VenueClock()
+    market = _market(venue, args, clock)
     scenario = _scenario(args.scenario)
-    server = Server(venue, market, options)
+    accounts, made = _accounts(args)
+    engine = _engine(venue, market, clock)
+    setup = OrderSetup(
+        accounts=accounts,
+        listen_key_ms=int(args.listen_key_life * 1000),
+        strict_private=args.strict_private,
+    )
+    try:
+        server = Server(venue, market, options, clock=clock, engine=engine, setup=setup)
+    except ValueError as error:
+        raise ConfigError(f"accounts: {error}") from None
     try:
         await server.start(args.host, args.port, context)
     except OSError as error:
@@ -106,7 +128,11 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     stamps = _stamps(args.stamps)
     if stamps is not None:
         server.hub.stamps = Stamps(stamps)
-    print(orjson.dumps(ready_line(server, args.host, ca)).decode(), flush=True)
+    ready = ready_line(server, args.host, ca)
+    if made is not None and engine is not None:
+        (key,) = made.keys
+        ready["account"] = {"name": made.name, "key": key.key, "secret": key.secret}
+    print(orjson.dumps(ready).decode(), flush=True)
     loop = asyncio.get_running_loop()
     for at_s, command in scenario:
         loop.call_later(at_s, server.command, command)
@@ -130,6 +156,43 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     return 0
 
 
+def _engine(venue: "VenueSim", market: Any, clock: "VenueClock") -> "Engine | None":
+    """A matching engine over the market; None where the market takes no orders."""
+    from connector.sim.matching.engine import Engine
+
+    attach = getattr(market, "attach", None)
+    if attach is None:
+        return None
+    # Ids of another start are not met again.
+    engine = Engine(first_order_id=clock())
+    attach(engine, venue.rules)
+    return engine
+
+
+def _accounts(
+    args: argparse.Namespace,
+) -> tuple[list["SimAccount"], "SimAccount | None"]:
+    """The accounts, and the throw-away one if it had to be made."""
+    from connector.sim.accounts import from_file, from_words, throw_away
+
+    try:
+        found = from_words(args.account)
+    except ValueError as error:
+        raise ConfigError(f"--account: {error}") from None
+    if args.accounts:
+        try:
+            found += from_file(Path(args.accounts))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"--accounts {args.accounts}: {error}") from None
+    names = [account.name for account in found]
+    if len(set(names)) < len(names):
+        raise ConfigError("--account, --accounts: a name comes twice")
+    if found:
+        return found, None
+    made = throw_away()
+    return [made], made
+
+
 def _stamps(path: str | None) -> BinaryIO | None:
     try:
         return None if path is None else open(path, "wb")
@@ -137,9 +200,8 @@ def _stamps(path: str | None) -> BinaryIO | None:
         raise ConfigError(f"--stamps {path}: {error.strerror}") from None
 
 
-def _market(venue: "VenueSim", args: argparse.Namespace) -> Any:
+def _market(venue: "VenueSim", args: argparse.Namespace, clock: "VenueClock") -> Any:
     from connector.sim.listings import contracts
-    from connector.sim.server import wall_ms
     from connector.sim.synthetic import SyntheticMarket
 
     if args.replay:
@@ -174,7 +236,7 @@ def _market(venue: "VenueSim", args: argparse.Namespace) -> Any:
         levels=args.levels,
         seed=args.seed,
         bursts=not args.no_bursts,
-        wall_ms=wall_ms,
+        wall_ms=clock,
         weight_limit=args.weight_limit,
     )
 

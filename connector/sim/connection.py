@@ -10,9 +10,10 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from connector.clock import monotonic_ns, wall_ns
 from connector.sim.hub import CLOSE, PING, PONG, frame
-from connector.venues.sim_contract import Session
+from connector.venues.sim_contract import OrderApi, Reply, Session
 
 if TYPE_CHECKING:
+    from connector.sim.faults import Rule
     from connector.sim.server import Server
 
 SECOND_NS = 1_000_000_000
@@ -38,6 +39,8 @@ class Connection(WSListener):
         self.heard: set[str] = set()
         self.silent = False
         """Half open: nothing is sent any more."""
+        self.mute = False
+        """No stream is heard on it, whatever it asks for."""
         self.paused = False
         self.opened_ns = monotonic_ns()
         self.transport: Any = None
@@ -193,7 +196,9 @@ class Connection(WSListener):
         return len(times) <= self.server.options.messages_per_s
 
     def _control(self, message: bytes) -> None:
-        reply = self.session.receive(message)
+        self._reply(self.session.receive(message))
+
+    def _reply(self, reply: Reply) -> None:
         if reply.removed:
             self.server.unsubscribe(self, reply.removed)
         self.write(frame(reply.message))
@@ -202,3 +207,54 @@ class Connection(WSListener):
             self.close(reply.close, "Invalid request", "invalid request")
         elif reply.added:
             self.server.subscribe(self, reply.added)
+
+
+class ApiConnection(Connection):
+    """A connection of the WebSocket order API; faults on answers apply to its requests, too."""
+
+    def __init__(
+        self, server: "Server", number: int, session: Session, address: str, api: OrderApi
+    ) -> None:
+        super().__init__(server, number, session, address)
+        self._api = api
+
+    def _allowed(self) -> bool:
+        """What limits requests here is their weight."""
+        return True
+
+    def _control(self, message: bytes) -> None:
+        server = self.server
+        name, symbol = self._api.name(message)
+        server.requests[name] = server.requests.get(name, 0) + 1
+        rule = server.faults.answer("", name, symbol)
+        arrived_ms = server.clock()
+        if rule is not None and rule.kind == "queue":
+            server.later(rule["ms"] / 1000, lambda: self._perform(message, arrived_ms, None))
+        elif rule is not None and not rule.options.get("execute", True):
+            self._give(Reply(b""), message, rule)
+        else:
+            self._perform(message, arrived_ms, rule)
+
+    def _perform(self, message: bytes, arrived_ms: int, rule: "Rule | None") -> None:
+        reply = self._api.receive(message, arrived_ms, self.server.clock())
+        self._give(reply, message, rule)
+        self.server.tell()
+
+    def _give(self, reply: Reply, message: bytes, rule: "Rule | None") -> None:
+        """Send the answer, or what a fault makes of it."""
+        match "" if rule is None else rule.kind:
+            case "status":
+                assert rule is not None
+                body = rule["body"].encode()
+                self._reply(Reply(self._api.error(message, rule["status"], body)))
+            case "truncate":
+                self._reply(Reply(reply.message[: len(reply.message) // 2]))
+            case "slow":
+                assert rule is not None
+                self.server.later(rule["ms"] / 1000, lambda: self._reply(reply))
+            case "empty" | "lost":
+                pass
+            case "reset_http":
+                self.cut(abrupt=True)
+            case _:
+                self._reply(reply)

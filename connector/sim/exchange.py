@@ -7,8 +7,11 @@ for asks and minus the tick for bids, so that on both sides the best level comes
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from decimal import Decimal
 
 from msgspec import Struct
+
+from connector.sim.history import History
 
 BID, ASK = 0, 1
 
@@ -123,6 +126,7 @@ class SymbolState:
         self.trades: deque[Trade] = deque(maxlen=1000)
         self.agg_trades: deque[AggTrade] = deque(maxlen=1000)
         self.pending_trades: list[Trade] = []
+        self.history = History()
         self.trade_id = 0
         self.agg_id = 0
         self.mark: Mark | None = None
@@ -216,6 +220,14 @@ class SymbolState:
         done = Trade(self.trade_id, tick, lots, buyer_is_maker, time_ms)
         self.trades.append(done)
         self.pending_trades.append(done)
+        row = self.listing
+        self.history.add(
+            self.trade_id,
+            Decimal(tick * row.tick).scaleb(-row.price_digits),
+            Decimal(lots * row.step).scaleb(-row.qty_digits),
+            time_ms,
+            buyer_is_maker=buyer_is_maker,
+        )
         return done
 
     def aggregate(self) -> list[AggTrade]:

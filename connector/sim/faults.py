@@ -26,16 +26,26 @@ Connection faults, keys ``connection`` and ``stream`` choose whose (default ever
 Venue faults, at once:
 
     reset      symbol       update ids start again from a low number (default: all symbols)
+    skew       ms           the venue's clock is so far ahead of this machine's (negative: behind)
 
-Answer faults, keys ``path`` (pattern, default ``*``), ``symbol``, ``count``, ``after``:
+Opening faults, keys ``route`` (pattern: public, market, private, legacy), ``count``, ``after``:
+
+    mute                    the connection opens and answers, but no stream ever says a word on it
+
+Answer faults, keys ``path`` (pattern, default ``*``; of a request of the WebSocket order API its
+method), ``method`` (GET, POST, ...; default all), ``symbol``, ``count``, ``after``:
 
     status     status body retry_after content_type     an answer of the caller's making
     empty      status=200   no body
     truncate                half of the true answer, then the connection is closed
     slow       ms           the true answer, late
+    queue      ms           taken at the door at once, executed and answered so much later
     old_snapshot            a depth answer from before everything that was streamed
     lost                    no answer, the connection stays open
     reset_http              the connection is reset instead of an answer
+
+The request is executed all the same, whatever becomes of its answer; ``execute=false`` on status,
+empty, lost and reset_http means that it is not.
 """
 
 from collections import Counter
@@ -59,23 +69,31 @@ MESSAGE: _Kinds = {
     "compress": {},
 }
 CONNECTION: _Kinds = {"cut": {"how": "abrupt"}, "half_open": {}}
-VENUE: _Kinds = {"reset": {"symbol": ""}}
+VENUE: _Kinds = {"reset": {"symbol": ""}, "skew": {"ms": 0}}
+OPENING: _Kinds = {"mute": {}}
 ANSWER: _Kinds = {
-    "status": {"status": 0, "body": "", "retry_after": -1, "content_type": ""},
-    "empty": {"status": 200},
+    "status": {
+        "status": 0, "body": "", "retry_after": -1, "content_type": "", "execute": True,
+    },
+    "empty": {"status": 200, "execute": True},
     "truncate": {},
     "slow": {"ms": 0},
+    "queue": {"ms": 0},
     "old_snapshot": {},
-    "lost": {},
-    "reset_http": {},
-}
-_NEEDED = {"delay": "ms", "oversize": "bytes", "status": "status", "slow": "ms"}
+    "lost": {"execute": True},
+    "reset_http": {"execute": True},
+}  # fmt: skip
+_NEEDED = {
+    "delay": "ms", "oversize": "bytes", "status": "status", "slow": "ms", "queue": "ms",
+    "skew": "ms",
+}  # fmt: skip
 _WORDS = {"corrupt": ("truncate", "garbage", "number", "binary"), "cut": ("abrupt", "fin", "clean")}
 _COMMON: _Kinds = {
     "message": {"stream": "*", "connection": 0, "count": 1, "after": 0},
     "connection": {"stream": "*", "connection": 0},
     "venue": {},
-    "answer": {"path": "*", "symbol": "", "count": 1, "after": 0},
+    "opening": {"route": "*", "count": 1, "after": 0},
+    "answer": {"path": "*", "method": "", "symbol": "", "count": 1, "after": 0},
 }
 
 
@@ -85,7 +103,7 @@ class Rule(Struct):
     rule_id: int
     kind: str
     group: str
-    """message, connection, venue or answer."""
+    """message, connection, venue, opening or answer."""
     options: dict[str, Any]
     left: int
     """How often it still applies; -1: until cleared."""
@@ -106,7 +124,13 @@ class Part(Struct, frozen=True):
     argument: int = 0
 
 
-_GROUPS = {"message": MESSAGE, "connection": CONNECTION, "venue": VENUE, "answer": ANSWER}
+_GROUPS = {
+    "message": MESSAGE,
+    "connection": CONNECTION,
+    "venue": VENUE,
+    "opening": OPENING,
+    "answer": ANSWER,
+}
 
 
 def group_of(kind: str) -> str:
@@ -152,11 +176,12 @@ class Faults:
         if kind == "split" and options["parts"] < 2:
             raise ValueError("split: parts must be at least 2")
         count = options.get("count", 1)
-        if min(count, options.get("after", 0), options.get("ms", 0)) < 0:
+        ms = 0 if kind == "skew" else options.get("ms", 0)
+        if min(count, options.get("after", 0), ms) < 0:
             raise ValueError(f"{kind}: count, after and ms cannot be negative")
         rule = Rule(self._next, kind, group, options, count or -1, options.get("after", 0))
         self._next += 1
-        if group in ("message", "answer"):
+        if group in ("message", "opening", "answer"):
             self._rules.append(rule)
             self._note()
         return rule
@@ -226,12 +251,20 @@ class Faults:
             case _:
                 return [Part(payload, "rsv1")], 0
 
-    def answer(self, path: str, symbol: str) -> Rule | None:
+    def opening(self, route: str) -> Rule | None:
+        """The rule for a connection that opens, if one applies."""
+        for rule in self._rules:
+            if rule.group == "opening" and fnmatchcase(route, rule["route"]) and self._take(rule):
+                return rule
+        return None
+
+    def answer(self, method: str, path: str, symbol: str) -> Rule | None:
         """The rule for the answer to a request, if one applies."""
         for rule in self._rules:
             if (
                 rule.group == "answer"
                 and fnmatchcase(path, rule["path"])
+                and rule["method"] in ("", method)
                 and rule["symbol"] in ("", symbol)
                 and self._take(rule)
             ):

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from connector.clock import monotonic_ns
+from connector.sim.history import history_of
 from connector.sim.hub import Hub
 from connector.sim.tape import Message, SymbolReplay, Tape
 from connector.venues.sim_contract import (
     AggRow,
+    Candle,
     Contract,
     MarkTexts,
     Stream,
@@ -120,6 +122,10 @@ class ReplayMarket:
     def ticker(self, symbol: str) -> TickerRow | None:
         raw = self._replay(symbol).ticker
         return self._venue.tape.bbo(raw) if raw else None
+
+    def candles(self, symbol: str) -> Sequence[Candle]:
+        """Of the trades that are still known."""
+        return history_of(self.trades(symbol)).minutes
 
     # What the server tells and asks.
 

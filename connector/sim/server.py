@@ -23,10 +23,20 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in pic
 
 from connector.clock import monotonic_ns, wall_ns
 from connector.protocol import http1
-from connector.sim.connection import Connection, reset
+from connector.sim.connection import ApiConnection, Connection, reset
 from connector.sim.faults import Faults, Rule
 from connector.sim.hub import Hub
-from connector.venues.sim_contract import Contract, MarketView, Opening, Refused, Stream, VenueSim
+from connector.sim.matching.api import Matching
+from connector.venues.sim_contract import (
+    Contract,
+    MarketView,
+    Opening,
+    OrderSetup,
+    Refused,
+    RestAnswer,
+    Stream,
+    VenueSim,
+)
 
 log = logging.getLogger("connector.sim")
 
@@ -69,20 +79,40 @@ class Market(MarketView, Protocol):
     def status(self) -> dict[str, object]: ...
 
 
-def wall_ms() -> int:
-    return wall_ns() // 1_000_000
+class VenueClock:
+    """The venue's wall clock: this machine's and a skew."""
+
+    def __init__(self) -> None:
+        self.skew_ms = 0
+
+    def __call__(self) -> int:
+        return wall_ns() // 1_000_000 + self.skew_ms
 
 
 class Server:
-    """The venue: its connections, its market, its faults."""
+    """The venue: its connections, its market, its faults, and with an engine its accounts.
 
-    def __init__(self, venue: VenueSim, market: Market, options: Options | None = None) -> None:
+    Raises ValueError for accounts that cannot be."""
+
+    def __init__(
+        self,
+        venue: VenueSim,
+        market: Market,
+        options: Options | None = None,
+        *,
+        clock: VenueClock | None = None,
+        engine: Matching | None = None,
+        setup: OrderSetup | None = None,
+    ) -> None:
         self.venue = venue
         self.market = market
         self.options = options or Options()
+        self.clock = clock or VenueClock()
         self.faults = Faults()
-        promised = venue.promised(market.exchange_info(wall_ms()))
-        self.rest = venue.rest(self.options.weight_limit or promised)
+        promised = venue.promised(market.exchange_info(self.clock()))
+        self.rest = venue.rest(
+            self.options.weight_limit or promised, engine, setup or OrderSetup(), self.clock()
+        )
         self.connections: dict[int, Connection] = {}
         self.http: set[HttpConnection] = set()
         self.requests: dict[str, int] = {}
@@ -191,17 +221,42 @@ class Server:
         return True
 
     def open(self, opened: Opening, address: str) -> Connection:
-        """A connection whose handshake is being answered."""
-        self._number += 1
-        self.accepted += 1
+        """A connection whose handshake is being answered; raises `Refused`."""
         session = self.venue.session(opened, self.options.bare_errors)
-        return Connection(self, self._number, session, address)
+        number = self._number + 1
+        if self.venue.api_route and opened.route == self.venue.api_route:
+            api = self.rest.api(self.market, opened, address, self.clock())
+            connection: Connection = ApiConnection(self, number, session, address, api)
+        else:
+            connection = Connection(self, number, session, address)
+        self._number = number
+        self.accepted += 1
+        connection.mute = self.faults.opening(opened.route or "legacy") is not None
+        return connection
+
+    def perform(self, request: http1.Request, address: str, arrived_ms: int) -> RestAnswer:
+        """Execute a request now, whenever it arrived."""
+        return self.rest.answer(self.market, request, address, arrived_ms, self.clock())
+
+    def tell(self) -> None:
+        """Publish what happened to the accounts and write it."""
+        for stream, payload in self.rest.take():
+            self.hub.publish(stream, payload)
+        self.hub.flush()
 
     def subscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
         """Let the connection hear these streams, as far as they exist and its URL carries them."""
+        if connection.mute:
+            return
         for name in names:
             stream = self.venue.stream(name, self.market.symbols)
-            if stream is not None and connection.session.route in stream.routes:
+            if stream is None:
+                for private in self.rest.private(connection.session.route, name):
+                    if private not in connection.heard:
+                        self.faults.subscribed(private, connection.number)
+                    self.hub.add(private, connection)
+                    connection.heard.add(private)
+            elif connection.session.route in stream.routes:
                 if name not in connection.heard:
                     self.faults.subscribed(name, connection.number)
                 if self.hub.add(name, connection):
@@ -210,9 +265,10 @@ class Server:
 
     def unsubscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
         for name in names:
-            if name in connection.heard:
-                connection.heard.discard(name)
-                self._left(name, connection)
+            for each in (name, *self.rest.private(connection.session.route, name)):
+                if each in connection.heard:
+                    connection.heard.discard(each)
+                    self._left(each, connection)
 
     def gone(self, connection: Connection, why: str) -> None:
         """The connection is closed."""
@@ -231,7 +287,10 @@ class Server:
     def _act(self, rule: Rule) -> None:
         if rule.group == "venue":
             self.faults.count(rule.kind)
-            self.market.reset(rule["symbol"])
+            if rule.kind == "skew":
+                self.clock.skew_ms = rule["ms"]
+            else:
+                self.market.reset(rule["symbol"])
         if rule.group != "connection":
             return
         for connection in [*self.connections.values()]:
@@ -251,7 +310,8 @@ class Server:
         while True:
             now_ns = monotonic_ns()
             more = self.market.run_until(now_ns, 256)
-            self.hub.flush()
+            self.rest.turn(self.clock())
+            self.tell()
             if more:
                 await asyncio.sleep(0)
                 continue
@@ -336,10 +396,30 @@ class HttpConnection(asyncio.Protocol):
             return
         server.requests[request.path] = server.requests.get(request.path, 0) + 1
         symbol = _symbol_of(request)
-        rule = server.faults.answer(request.path, symbol)
-        found = server.rest.answer(
-            server.market, request.method, request.path, request.query, self.address, wall_ms()
-        )
+        rule = server.faults.answer(request.method, request.path, symbol)
+        arrived_ms = server.clock()
+        if rule is not None and rule.kind == "queue":
+            self._busy = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(rule["ms"] / 1000, self._queued, request, arrived_ms)
+            return
+        if rule is not None and not rule.options.get("execute", True):
+            found = RestAnswer(200, b"", {})
+        else:
+            found = server.perform(request, self.address, arrived_ms)
+        self._give(request, found, rule, symbol)
+        server.tell()
+
+    def _queued(self, request: http1.Request, arrived_ms: int) -> None:
+        found = self.server.perform(request, self.address, arrived_ms)
+        self._late(request, found.status, found.body, found.headers)
+        self.server.tell()
+
+    def _give(
+        self, request: http1.Request, found: RestAnswer, rule: Rule | None, symbol: str
+    ) -> None:
+        """Send the answer, or what a fault makes of it."""
+        server = self.server
         status, body, headers = found.status, found.body, found.headers
         if rule is None:
             self._answer(request, status, body, headers)
@@ -363,7 +443,8 @@ class HttpConnection(asyncio.Protocol):
                 loop.call_later(rule["ms"] / 1000, self._late, request, status, body, headers)
             case "old_snapshot":
                 if status == 200:
-                    body = server.market.old_depth(symbol, server.venue.snapshot_levels, wall_ms())
+                    levels = server.venue.snapshot_levels
+                    body = server.market.old_depth(symbol, levels, server.clock())
                 self._answer(request, status, body, headers)
             case "lost":
                 self._busy = True
@@ -422,6 +503,7 @@ class HttpConnection(asyncio.Protocol):
             opened = server.venue.opening(event.request.target)
             if not server.admit(self.address):
                 raise Refused(429, "too many connections")
+            connection = server.open(opened, self.address)
         except Refused as refused:
             body = server.venue.refusal(refused)
             self._send(http1.response(refused.status, body, keep_alive=False), close=True)
@@ -429,7 +511,7 @@ class HttpConnection(asyncio.Protocol):
         server.http.discard(self)
 
         def listener(request: WSUpgradeRequest) -> Connection:
-            return server.open(opened, self.address)
+            return connection
 
         protocol = WSProtocol(
             None, None, False, listener, log.getChild("ws"), True, 5.0,
@@ -448,7 +530,7 @@ class HttpConnection(asyncio.Protocol):
 
 
 def _symbol_of(request: http1.Request) -> str:
-    for part in request.query.split("&"):
+    for part in [*request.query.split("&"), *request.body.decode("latin-1").split("&")]:
         if part.startswith("symbol="):
             return part[7:]
     return ""

@@ -17,6 +17,7 @@ from connector.sim.listings import changed, listing
 from connector.venues.sim_contract import (
     Activity,
     AggRow,
+    Candle,
     Contract,
     MarkTexts,
     Stream,
@@ -166,6 +167,9 @@ class SyntheticMarket:
         running = self._start(symbol)
         state = running.state
         return TickerRow(*running.best(), time_ms=state.time_ms, update_id=state.bbo_id)
+
+    def candles(self, symbol: str) -> Sequence[Candle]:
+        return self._start(symbol).state.history.minutes
 
     # What the server tells.
 

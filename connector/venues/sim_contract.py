@@ -11,12 +11,16 @@ Prices and quantities are texts, written as the venue writes them.
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from connector.errors import ConfigError
+from connector.protocol.http1 import Request
+from connector.sim.matching.api import Matching
+from connector.sim.matching.rules import Rules
 from connector.venues.contract import load as load_venue
 
 # The market
@@ -92,6 +96,27 @@ class MarkTexts(Struct, frozen=True):
     next_funding_ms: int
 
 
+class Candle(Struct, kw_only=True):
+    """The trades of a minute, or of several."""
+
+    open_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    last_qty: Decimal = Decimal(0)
+    """Of the last trade."""
+    volume: Decimal = Decimal(0)
+    quote: Decimal = Decimal(0)
+    """Sum of price * quantity."""
+    count: int = 0
+    buy_volume: Decimal = Decimal(0)
+    """Of the trades whose taker bought."""
+    buy_quote: Decimal = Decimal(0)
+    first_id: int
+    last_id: int
+
+
 class MarketView(Protocol):
     """What the REST side must know of the market; symbols are those it lists."""
 
@@ -103,6 +128,8 @@ class MarketView(Protocol):
     def agg_trades(self, symbol: str) -> Sequence[AggRow]: ...
     def mark(self, symbol: str, now_ms: int) -> MarkTexts | None: ...
     def ticker(self, symbol: str) -> TickerRow | None: ...
+    def candles(self, symbol: str) -> Sequence[Candle]:
+        """The minutes in which it traded, oldest first."""
 
 
 # WebSocket
@@ -137,6 +164,8 @@ class Opening(Struct, frozen=True):
     route: str
     combined: bool
     streams: tuple[str, ...]
+    query: str = ""
+    """What else the URL says, as sent."""
 
 
 class Refused(Exception):
@@ -167,6 +196,19 @@ class Session(Protocol):
 
     def receive(self, text: bytes) -> Reply:
         """Answer one text message of the client."""
+
+
+class OrderApi(Protocol):
+    """One connection of a WebSocket order API."""
+
+    def name(self, text: bytes) -> tuple[str, str]:
+        """What a request is called (as a path is) and its symbol, for faults; "" if it has none."""
+
+    def receive(self, text: bytes, arrived_ms: int, now_ms: int) -> Reply:
+        """Answer one text message of the client."""
+
+    def error(self, text: bytes, status: int, body: bytes) -> bytes:
+        """An answer of that status to a request; ``body`` is an error as REST gives it."""
 
 
 class Texts(Protocol):
@@ -206,7 +248,10 @@ class RestAnswer(Struct, frozen=True):
 
 
 class Rest(Protocol):
-    """The REST side under the venue's limits; one a simulator, it counts per client address."""
+    """The REST side under the venue's limits; one a simulator, it counts per client address.
+
+    With accounts it is the whole order side: what happens to them comes out of ``take`` as names
+    of private streams and payloads."""
 
     @property
     def throttled(self) -> int:
@@ -217,8 +262,54 @@ class Rest(Protocol):
         """Requests refused because their address would not stop."""
 
     def answer(
-        self, market: MarketView, method: str, path: str, query: str, address: str, now_ms: int
-    ) -> RestAnswer: ...
+        self, market: MarketView, request: Request, address: str, arrived_ms: int, now_ms: int
+    ) -> RestAnswer:
+        """Serve a request that came at the first time and is executed at the second."""
+
+    def api(self, market: MarketView, opened: Opening, address: str, now_ms: int) -> OrderApi:
+        """A connection of the WebSocket order API; raises `Refused`."""
+
+    def private(self, route: str, name: str) -> tuple[str, ...]:
+        """The private streams behind a name of a URL or a subscription on that class of URL."""
+
+    def turn(self, now_ms: int) -> None:
+        """Do what the time brings; what the matching engine did is told, too."""
+
+    def take(self) -> list[tuple[str, bytes]]:
+        """Private streams and payloads since the last call."""
+
+
+# Accounts
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """An account's key: with a secret, or with a public key in PEM."""
+
+    key: str
+    secret: str = ""
+    public_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.key[:4]}...)"
+
+
+class SimAccount(Struct, frozen=True, kw_only=True):
+    name: str
+    keys: tuple[ApiKey, ...]
+    balances: Mapping[str, int] = field(default_factory=dict)
+    """What it starts with, in units of 1e-8 of each asset."""
+
+
+class OrderSetup(Struct, frozen=True, kw_only=True):
+    """The order side's accounts and rules; the defaults are the venue's."""
+
+    accounts: Sequence[SimAccount] = ()
+    listen_key_ms: int = 3600_000
+    """How long a listen key lives."""
+    order_limits: Sequence[tuple[int, int]] = ()
+    """Windows in ms and the orders allowed in each; empty: the venue's."""
+    strict_private: bool = False
+    """Private URLs deliver only the events they name."""
 
 
 # Recordings
@@ -281,6 +372,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """A venue as the simulator runs it."""
 
     folder: str
+    api_route: str
+    """The class of URL that is a WebSocket order API; "" if the venue has none."""
     weight_limit: int
     """Request weight a minute that the venue grants unless told otherwise."""
     snapshot_levels: int
@@ -301,8 +394,11 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     texts: Callable[[int, int, int, int], Texts]
     """Price decimals, tick in units of the last, quantity decimals, step in units of the last."""
     frames: Frames
-    rest: Callable[[int], Rest]
-    """The REST side with that weight a minute."""
+    rest: Callable[[int, Matching | None, OrderSetup, int], Rest]
+    """The REST side with that weight a minute; with a matching engine and accounts also the order
+    side. The last is now in ms. Raises ValueError for accounts that cannot be."""
+    rules: Callable[[bytes], list[Rules]]
+    """What an instruments answer demands of orders; raises ValueError naming the fault."""
     exchange_info: Callable[[Iterable[Contract], int, int], bytes]
     """An instruments answer: contracts, now in ms, weight a minute."""
     contracts: Callable[[bytes], list[Contract]]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector.sim.faults import ANSWER, CONNECTION, MESSAGE, VENUE, Faults, Part
+from connector.sim.faults import ANSWER, CONNECTION, MESSAGE, OPENING, VENUE, Faults, Part
 from connector.sim.hub import frame, frames
 
 MS = 1_000_000
@@ -35,7 +35,7 @@ def test_every_kind_is_described_in_the_module() -> None:
     import connector.sim.faults as module
 
     assert module.__doc__ is not None
-    for kind in [*MESSAGE, *CONNECTION, *VENUE, *ANSWER]:
+    for kind in [*MESSAGE, *CONNECTION, *VENUE, *OPENING, *ANSWER]:
         assert f"    {kind} " in module.__doc__ or f"    {kind}\n" in module.__doc__
 
 
@@ -93,12 +93,12 @@ def test_a_stall_ends_when_its_stream_is_asked_for_anew() -> None:
 def test_answers_are_matched_by_path_and_symbol() -> None:
     faults = Faults()
     faults.add({"kind": "status", "path": "*depth", "symbol": "A", "status": 500})
-    assert faults.answer("/fapi/v1/depth", "B") is None
-    assert faults.answer("/fapi/v1/time", "A") is None
-    rule = faults.answer("/fapi/v1/depth", "A")
+    assert faults.answer("GET", "/fapi/v1/depth", "B") is None
+    assert faults.answer("GET", "/fapi/v1/time", "A") is None
+    rule = faults.answer("GET", "/fapi/v1/depth", "A")
     assert rule is not None
     assert rule["status"] == 500
-    assert faults.answer("/fapi/v1/depth", "A") is None
+    assert faults.answer("GET", "/fapi/v1/depth", "A") is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 125, 126, 65535, 65536])

@@ -12,8 +12,10 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from connector.venues.binance_usdm import sim_rest, sim_tape
+from connector.venues.binance_usdm import sim_rest, sim_rules, sim_tape
 from connector.venues.binance_usdm.sim_listings import LISTINGS
+from connector.venues.binance_usdm.sim_params import error_body
+from connector.venues.binance_usdm.sim_private import listen_key_of
 from connector.venues.sim_contract import (
     Frames,
     MarkTexts,
@@ -27,6 +29,7 @@ from connector.venues.sim_contract import (
 )
 
 PUBLIC, MARKET, PRIVATE, LEGACY = "public", "market", "private", ""
+API = "ws-fapi"
 SPEEDS = {"": 250, "@500ms": 500, "@100ms": 100, "@0ms": 0}
 MAX_STREAMS = 1024
 
@@ -130,7 +133,8 @@ def mark_price(symbol: str, event_ms: int, mark: MarkTexts) -> bytes:
 
 
 def wrapped(stream: str, payload: bytes) -> bytes:
-    """The combined form of a payload."""
+    """The combined form of a payload; of a private stream it names the listen key."""
+    stream = listen_key_of(stream) or stream
     return b'{"stream":"%b","data":%b}' % (stream.encode(), payload)
 
 
@@ -180,9 +184,6 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
     return Stream(name, symbol, "depth", _PUBLIC_ONLY, period_ms)
 
 
-_LISTEN_KEYS = {"listenKey", "events"}
-
-
 def opening(target: str) -> Opening:
     """Understand the target of a handshake; raises `Refused`.
 
@@ -191,6 +192,8 @@ def opening(target: str) -> Opening:
     """
     path, _, query = target.partition("?")
     parts = [unquote(part) for part in path.split("/")[1:]]
+    if parts == [API, "v1"]:
+        return Opening(API, False, (), query)
     route = LEGACY
     if parts and parts[0] in (PUBLIC, MARKET, PRIVATE):
         route = parts.pop(0)
@@ -201,8 +204,10 @@ def opening(target: str) -> Opening:
         raise Refused(400, f"empty stream name in {path}")
     options = parse_qsl(query, keep_blank_values=True)
     keys = {key for key, _ in options}
-    if route == PRIVATE and keys <= _LISTEN_KEYS:
-        return Opening(route, form == "stream", tuple(names))
+    if route == PRIVATE and (keys or names):
+        if keys and names:
+            raise Refused(400, f"a listen key in path and query of {path}")
+        return Opening(route, form == "stream", _listening(options) if keys else tuple(names))
     if form == "ws":
         if query:
             raise Refused(400, f"/ws takes no query: {query}")
@@ -214,6 +219,25 @@ def opening(target: str) -> Opening:
     if keys != {"streams"} or len(options) != 1 or not options[0][1]:
         raise Refused(400, "/stream takes exactly streams=<name>/<name>")
     return Opening(route, True, _limited(name for name in options[0][1].split("/") if name))
+
+
+def _listening(options: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Listen keys of a query, each with the events that follow it: ``<key>@<event>`` for each of
+    them, or the bare key."""
+    found: dict[str, list[str]] = {}
+    last = ""
+    for name, value in options:
+        if name == "listenKey" and value:
+            found.setdefault(value, [])
+            last = value
+        elif name == "events" and last:
+            found[last] += [event for event in value.split("/") if event]
+        else:
+            raise Refused(400, "/private takes listenKey=<key>&events=<event>/<event>")
+    names: list[str] = []
+    for key, events in found.items():
+        names += [f"{key}@{event}" for event in events] if events else [key]
+    return _limited(names)
 
 
 def _limited(names: Iterable[str]) -> tuple[str, ...]:
@@ -332,11 +356,12 @@ def _is_unsigned(value: Any) -> bool:
 
 
 def refusal(refused: Refused) -> bytes:
-    return sim_rest.error_body(-1, str(refused))
+    return error_body(-1, str(refused))
 
 
 SIM = VenueSim(
     folder="binance_usdm",
+    api_route=API,
     weight_limit=sim_rest.WEIGHT_LIMIT,
     snapshot_levels=1000,
     listings=LISTINGS,
@@ -358,6 +383,7 @@ SIM = VenueSim(
     ),
     rest=sim_rest.Rest,
     exchange_info=sim_rest.exchange_info,
+    rules=sim_rules.rules,
     contracts=sim_rest.contracts,
     promised=sim_rest.weight_limit,
     tape=sim_tape.TAPE,

@@ -5,16 +5,35 @@ in, bytes out; a refused request raises `Fault` with the venue's code and text.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from msgspec import Struct
 
-from connector.venues.sim_contract import Activity, Contract, MarketView, RestAnswer
+from connector.protocol.http1 import Request
+from connector.sim.matching.api import Matching
+from connector.venues.binance_usdm import sim_signed
+from connector.venues.binance_usdm.sim_api import HANDSHAKE_WEIGHT, Api
+from connector.venues.binance_usdm.sim_candles import (
+    klines,
+    klines_weight,
+    ticker_24hr,
+    ticker_price,
+)
+from connector.venues.binance_usdm.sim_desk import Desk
+from connector.venues.binance_usdm.sim_params import MAX_ID, Fault, Params, error_body
+from connector.venues.sim_contract import (
+    Activity,
+    Contract,
+    MarketView,
+    Opening,
+    OrderApi,
+    OrderSetup,
+    Refused,
+    RestAnswer,
+)
 
 TRADING = "TRADING"
 STATUSES = {
@@ -38,60 +57,6 @@ WEIGHT_LIMIT = 2400
 MINUTE_MS = 60_000
 
 
-class Params:
-    """The query of a request; every accessor raises `Fault` as the venue does."""
-
-    def __init__(self, query: str) -> None:
-        self._values: dict[str, str] = {}
-        for key, value in parse_qsl(query, keep_blank_values=True):
-            if key in self._values:
-                raise Fault(-1101, f"Duplicate values for parameter '{key}' detected.")
-            self._values[key] = value
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
-    def symbol(self, market: MarketView, *, required: bool = True) -> str | None:
-        value = self._values.get("symbol")
-        if not value:
-            if value is None and not required:
-                return None
-            raise _malformed("symbol")
-        if value not in market.symbols:
-            raise Fault(-1121, "Invalid symbol.")
-        return value
-
-    def integer(self, name: str, default: int | None, low: int, high: int) -> int | None:
-        text = self._values.get(name)
-        if text is None:
-            return default
-        if not re.fullmatch(r"-?[0-9]{1,19}", text):
-            raise _malformed(name)
-        if not low <= int(text) <= high:
-            raise Fault(-1130, f"Data sent for parameter '{name}' is not valid.")
-        return int(text)
-
-
-class Fault(Exception):
-    """An error answer ``{"code","msg"}``."""
-
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code, self.status = code, status
-
-    @property
-    def body(self) -> bytes:
-        return error_body(self.code, str(self))
-
-
-def _malformed(name: str) -> Fault:
-    return Fault(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-
-
-def error_body(code: int, message: str) -> bytes:
-    return orjson.dumps({"code": code, "msg": message})
-
-
 class Route(Struct, frozen=True):
     """One endpoint: the weight of a request and its answer."""
 
@@ -108,16 +73,15 @@ def depth_body(
 
 
 _DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
-_MAX_ID = 2**63 - 1
 
 
 def _depth_weight(params: Params) -> int:
-    return _DEPTH_WEIGHTS.get(params.integer("limit", 500, -_MAX_ID, _MAX_ID) or 0, 20)
+    return _DEPTH_WEIGHTS.get(params.integer("limit", 500, -MAX_ID, MAX_ID) or 0, 20)
 
 
 def _depth(params: Params, market: MarketView, now_ms: int) -> bytes:
     symbol = params.symbol(market)
-    limit = params.integer("limit", 500, -_MAX_ID, _MAX_ID)
+    limit = params.integer("limit", 500, -MAX_ID, MAX_ID)
     assert symbol is not None
     if limit not in _DEPTH_WEIGHTS:
         raise Fault(-4021, f"{limit} is not valid depth limit.")
@@ -147,9 +111,9 @@ def _trades(params: Params, market: MarketView, now_ms: int) -> bytes:
 def _agg_trades(params: Params, market: MarketView, now_ms: int) -> bytes:
     symbol = params.symbol(market)
     limit = params.integer("limit", 500, 1, 1000)
-    from_id = params.integer("fromId", None, 0, _MAX_ID)
-    start_ms = params.integer("startTime", None, 0, _MAX_ID)
-    end_ms = params.integer("endTime", None, 0, _MAX_ID)
+    from_id = params.integer("fromId", None, 0, MAX_ID)
+    start_ms = params.integer("startTime", None, 0, MAX_ID)
+    end_ms = params.integer("endTime", None, 0, MAX_ID)
     assert symbol is not None
     assert limit is not None
     if from_id is not None and (start_ms is not None or end_ms is not None):
@@ -239,6 +203,10 @@ ROUTES: dict[str, Route] = {
     "/fapi/v1/trades": Route(lambda p: 5, _trades),
     "/fapi/v1/aggTrades": Route(lambda p: 20, _agg_trades),
     "/fapi/v1/premiumIndex": Route(lambda p: 1 if "symbol" in p else 10, _premium_index),
+    "/fapi/v1/klines": Route(klines_weight, klines),
+    "/fapi/v1/ticker/24hr": Route(lambda p: 1 if "symbol" in p else 40, ticker_24hr),
+    "/fapi/v1/ticker/price": Route(lambda p: 1 if "symbol" in p else 2, ticker_price),
+    "/fapi/v2/ticker/price": Route(lambda p: 1 if "symbol" in p else 2, ticker_price),
     "/fapi/v1/ticker/bookTicker": Route(lambda p: 2 if "symbol" in p else 5, _book_ticker),
 }
 
@@ -246,8 +214,11 @@ ROUTES: dict[str, Route] = {
 class Rest:
     """The REST side: answers requests under the venue's weight limit."""
 
-    def __init__(self, weight_limit: int) -> None:
+    def __init__(
+        self, weight_limit: int, engine: Matching | None, setup: OrderSetup, now_ms: int
+    ) -> None:
         self._weights = Weights(weight_limit)
+        self._desk = Desk(engine, setup, now_ms) if engine is not None else None
 
     @property
     def throttled(self) -> int:
@@ -258,14 +229,19 @@ class Rest:
         return self._weights.banned
 
     def answer(
-        self, market: MarketView, method: str, path: str, query: str, address: str, now_ms: int
+        self, market: MarketView, request: Request, address: str, arrived_ms: int, now_ms: int
     ) -> RestAnswer:
         """Serve one request: status, body and headers."""
+        method, path = request.method, request.path
+        signed = self._desk is not None and path in sim_signed.PATHS
         route = ROUTES.get(path)
         weight, params, fault = 1, None, None
         try:
-            params = Params(query)
-            weight = route.weight(params) if route is not None else 1
+            params = Params(request.query, sim_signed.form(request) if signed else "")
+            if signed:
+                weight = sim_signed.weight(method, path, params)
+            elif route is not None:
+                weight = route.weight(params)
         except Fault as refused:
             fault = refused
         verdict = self._weights.take(address, weight, now_ms)
@@ -273,6 +249,12 @@ class Rest:
         if verdict.status != 200:
             headers["Retry-After"] = str(verdict.retry_after_s)
             return RestAnswer(verdict.status, verdict.body, headers)
+        if fault is not None:
+            return RestAnswer(fault.status, fault.body, headers)
+        assert params is not None
+        if signed:
+            assert self._desk is not None
+            return sim_signed.answer(self._desk, request, headers, arrived_ms, now_ms)
         if route is None:
             body = error_body(-1099, "Not found, unauthenticated, or unauthorized.")
             return RestAnswer(404, body, headers)
@@ -280,13 +262,41 @@ class Rest:
             headers["Allow"] = "GET"
             body = error_body(-1020, f"Request method '{method}' not supported")
             return RestAnswer(405, body, headers)
-        if fault is not None or params is None:
-            assert fault is not None
-            return RestAnswer(fault.status, fault.body, headers)
         try:
             return RestAnswer(200, route.answer(params, market, now_ms), headers)
         except Fault as refused:
             return RestAnswer(refused.status, refused.body, headers)
+
+    def private(self, route: str, name: str) -> tuple[str, ...]:
+        """The private streams behind a name of a URL or a SUBSCRIBE; un-routed URLs carried them
+        until 2026 and still do on the demo venue."""
+        desk = self._desk
+        if desk is None or route not in ("private", ""):
+            return ()
+        return desk.listen_keys.streams(name, desk.setup.strict_private)
+
+    def turn(self, now_ms: int) -> None:
+        if self._desk is not None:
+            self._desk.turn(now_ms)
+
+    def take(self) -> list[tuple[str, bytes]]:
+        return [] if self._desk is None else self._desk.take()
+
+    def api(self, market: MarketView, opened: Opening, address: str, now_ms: int) -> OrderApi:
+        """A connection of the WebSocket order API; raises `Refused`."""
+        if self._desk is None:
+            raise Refused(404, "no order API: the simulator has no accounts")
+        verdict = self._weights.take(address, HANDSHAKE_WEIGHT, now_ms)
+        if verdict.status != 200:
+            raise Refused(verdict.status, "too much request weight")
+
+        def ask(path: str, params: Params, now_ms: int) -> bytes:
+            return ROUTES[path].answer(params, market, now_ms)
+
+        def cost(path: str, params: Params) -> int:
+            return ROUTES[path].weight(params)
+
+        return Api(self._desk, self._weights, (ask, cost), address, opened.query, now_ms)
 
 
 # Limits
