@@ -52,12 +52,3 @@ cdef class FullBook:              # one instrument's whole book, kept up to date
     cdef bint load(self) except -1
     cdef int apply(self, BookDelta delta) except -1
     cdef list _levels(self, bint bid, most, bint exact)
-
-
-cdef class RecordView:            # a record in place
-    cdef MarketReader reader
-    cdef Mapping memory           # keeps what `record` and `ring` point to
-    cdef RingView ring
-    cdef const RecordHeader* record
-    cdef uint64_t position, length
-    cdef RecordHeader header

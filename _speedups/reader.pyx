@@ -6,15 +6,13 @@ overrides ``unusable``, ``stalled``, ``late``, ``ended`` and ``fetch_book``.
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.buffer cimport PyBUF_READ
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from .atomics cimport (
-    coarse_ns, fence_acquire, fence_seq_cst, likely, load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed,
+    coarse_ns, fence_seq_cst, likely, load_acquire, load_relaxed, monotonic_ns, pause, store_relaxed,
     store_release, unlikely,
 )
 from .book cimport (
@@ -30,6 +28,7 @@ from .layout cimport (
 from .ring cimport ring_fetch, ring_length, ring_peek, ring_skip, ring_start, ring_take
 from .segment cimport Mapping, fork_counter
 from .seqlock cimport cell_read
+from .view cimport RecordView
 from .waiting cimport connector_peek, connector_sleep, read, spin
 
 cdef enum:
@@ -296,9 +295,10 @@ cdef class MarketReader:
                 self.idle()
                 return None
             view = RecordView.__new__(RecordView)
-            view.reader, view.memory, view.record, view.ring = self, self.memory, record, self.view
+            view.memory, view.record, view.ring = self.memory, record, self.view
             view.position, view.length = self.view.position, ring_length(&self.view, record)
             memcpy(&view.header, record, sizeof(RecordHeader))
+            view.instrument = self.listing(view.header.instrument)
             if ring_take(&self.view, view.header.sequence, view.length):
                 return view
 
@@ -577,36 +577,3 @@ cdef class FullBook:
     def asks_e(self, most=None):
         """The best ``most`` (all) asks as (price_e, qty_e) integers, best first."""
         return self._levels(False, most, True)
-
-
-@cython.final
-cdef class RecordView:
-    """A record where it lies in the ring: read what you need, then ask ``still_valid()``."""
-
-    @property
-    def record_type(self):
-        return self.header.type
-
-    @property
-    def sequence(self):
-        return self.header.sequence
-
-    @property
-    def instrument(self):
-        return self.reader.listing(self.header.instrument)
-
-    @property
-    def recv_ns(self):
-        return self.header.recv_ns
-
-    @property
-    def body(self):
-        """A read-only memoryview of the body; keep this object while it is used."""
-        return PyMemoryView_FromMemory(<char*>(self.record + 1), self.length - 64, PyBUF_READ)
-
-    def still_valid(self):
-        """Was everything read from it so far whole? Once False it stays so."""
-        if self.memory.lost():
-            return False
-        fence_acquire()
-        return load_relaxed(&self.ring.control.intent) <= self.position + self.ring.capacity

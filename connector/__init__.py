@@ -29,7 +29,8 @@ from connector._speedups.events import (
     Trade,
     Unknown,
 )
-from connector._speedups.reader import FullBook, RecordView
+from connector._speedups.reader import FullBook
+from connector._speedups.view import RecordView
 from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
 from connector.ipc.client import Instruments, Session, attach
 from connector.model.instrument import ContractType, Status
