@@ -12,6 +12,7 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.errors import Throttled, VenueError
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
+from connector.pieces import result_of
 from connector.protocol.backoff import Backoff
 from connector.transport.rest import Rest
 from connector.venues.contract import Listing, Venue
@@ -117,17 +118,16 @@ class Instruments:
         """One answer, taken over; ValueError when it is of no use, also because it is older."""
         self._asked_ns = monotonic_ns()
         body = await self._rest.ask(self._venue.instruments_request())
-        listing = self._venue.instruments(body)
+        listing, pools = await result_of(self._venue.instruments_in_pieces(body))
         last_ns = self._last.venue_ns if self._last is not None and not self.old else 0
         if last_ns - SET_BACK_NS < listing.venue_ns < last_ns:
             self._count(Counter.INSTRUMENTS_OLD)
             age_ms = (last_ns - listing.venue_ns) // 1_000_000
             raise ValueError(f"an answer {age_ms} ms older than the last one")
-        pools = self._venue.pools_of(body)
         if pools:
             self._rest.set_pools(pools)
         self._last = listing
-        self._keep(body)
+        await asyncio.to_thread(self._keep, body)  # disks are slow
         return listing
 
     def _keep(self, body: bytes) -> None:

@@ -1,12 +1,18 @@
 """Work that would keep the loop too long, done in pieces: frames that wait come in between."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from connector._speedups.feed import Feed
+from connector.clock import monotonic_ns
 from connector.connections import LINES
 from connector.ipc.segments import BookHead
 from connector.model.states import VALID, FeedKind, State
+
+SLICE_NS = 50_000
+"""How long one turn of such work goes on: no callback may take longer than 200 us."""
+Result = TypeVar("Result")
 
 
 async def in_turns(more: Callable[[], bool]) -> None:
@@ -14,6 +20,19 @@ async def in_turns(more: Callable[[], bool]) -> None:
     left = True
     while left:
         left = more()
+        await asyncio.sleep(0)
+
+
+async def result_of(steps: Generator[None, None, Result]) -> Result:
+    """Go through work that pauses, for as long as one callback may take a turn; its result."""
+    while True:
+        end_ns = monotonic_ns() + SLICE_NS
+        try:
+            while monotonic_ns() < end_ns:
+                next(steps)
+        except StopIteration as end:
+            found: Result = end.value
+            return found
         await asyncio.sleep(0)
 
 

@@ -7,7 +7,7 @@ folder and takes its ``VENUE``; there is no registry to edit.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
@@ -297,6 +297,10 @@ class UnknownSymbol(Struct, frozen=True):
 Event = Depth | Bbo | Trade | MarkPrice | Control | UnknownEvent | UnknownSymbol
 
 
+Pieces = Generator[None, None, tuple[Listing, tuple["Pool", ...]]]
+"""Decodes an instruments answer: listing and limits."""
+
+
 class Scales(Protocol):
     """Gives the exponents of a symbol; None when the symbol is not configured."""
 
@@ -332,6 +336,10 @@ class Venue(Struct, frozen=True, kw_only=True):
     when the whole answer cannot be read."""
     pools_of: Callable[[bytes], tuple[Pool, ...]]
     """The limits the venue states itself in that answer."""
+    instruments_in_pieces: Callable[
+        [bytes], Generator[None, None, tuple[Listing, tuple[Pool, ...]]]
+    ]
+    """Both of them, with a pause wherever the loop may turn."""
     subscription: Callable[[Instrument, Channel, Mapping[str, Any]], Subscription]
     subscribe: Callable[[Sequence[str], int], bytes]
     unsubscribe: Callable[[Sequence[str], int], bytes]

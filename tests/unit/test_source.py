@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "connections": BELOW_APP,
     "desk": BELOW_APP | {"trading"},
     "accounts": BELOW_APP | {"trading", "desk"},
-    "instruments": BELOW_APP,
+    "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"connections"},
     "service": BELOW_APP | {"connections", "instruments", "pieces"},
     "app": BELOW_APP | {"connections", "service", "daemon", "trading", "desk", "accounts"},

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from connector.model.instrument import Instrument
-from connector.venues.binance_usdm import errors, instruments, limits, market
+from connector.venues.binance_usdm import errors, instruments, limits, listing, market
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS, routes
 from connector.venues.contract import Channel, Pool, Request, Subscription, Venue
@@ -53,6 +53,7 @@ def configured(config: Config) -> Venue:
         instruments_request=ENDPOINTS["exchangeInfo"].request,
         instruments=instruments.instruments,
         pools_of=_pools_of,
+        instruments_in_pieces=listing.pieces,
         subscription=subscription,
         subscribe=market.subscribe,
         unsubscribe=market.unsubscribe,

@@ -72,16 +72,35 @@ def instruments(body: bytes) -> Listing:
     faults = []
     info = exchange_info(body)
     for index, raw in enumerate(info.symbols):
-        name = f"symbols[{index}]"
-        try:
-            name = _NAME.decode(raw).symbol or name
-            instrument = _instrument(_SYMBOL.decode(raw))
-            if instrument.symbol in found:
-                raise ValueError("symbol: listed twice")
-            found[instrument.symbol] = instrument
-        except (ValueError, RecursionError) as error:
-            faults.append(f"{name}: {error}")
-    return Listing(list(found.values()), faults, _time(info.server_time))
+        fault = take(raw, index, found)
+        if fault:
+            faults.append(fault)
+    return Listing(list(found.values()), faults, server_ns(info))
+
+
+def take(raw: msgspec.Raw, index: int, found: dict[str, Instrument]) -> str:
+    """Put a symbol of the list into ``found``; what is wrong with it, "" when nothing is.
+
+    Raises ValueError for what is no JSON: then the whole answer is of no use."""
+    name = f"symbols[{index}]"
+    try:
+        name = _NAME.decode(raw).symbol or name
+        instrument = _instrument(_SYMBOL.decode(raw))
+        if instrument.symbol in found:
+            raise ValueError("symbol: listed twice")
+        found[instrument.symbol] = instrument
+    except msgspec.ValidationError as error:
+        return f"{name}: {error}"
+    except msgspec.DecodeError as error:
+        raise ValueError(f"exchangeInfo: symbols[{index}]: {error}") from None
+    except (ValueError, RecursionError) as error:
+        return f"{name}: {error}"
+    return ""
+
+
+def server_ns(info: schemas.ExchangeInfo) -> int:
+    """When the venue made the answer, 0 when it does not say."""
+    return _time(info.server_time)
 
 
 def _time(raw: msgspec.Raw) -> int:
