@@ -8,6 +8,8 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from connector._speedups.bell import Bell
@@ -32,6 +34,8 @@ log = logging.getLogger("connector.connections")
 SECOND_NS = 1_000_000_000
 STREAMS_A_TICK = 32
 """Streams looked at in one tick of 50 ms."""
+FEEDS_A_TURN = 2
+GRANTS_A_TURN = 24
 STREAMS_A_TURN = 8
 """And in one turn of the loop: no callback may take longer than 200 us."""
 OVERLAP_NS = SECOND_NS
@@ -98,6 +102,8 @@ class _Open:
         self.probed_ns = now_ns
         self.told: set[str] = set()
         self.serving = False
+        self.is_up = False
+        """Whether every feed knows of it."""
         self.expects = True
         """Whether any of its streams should be speaking now."""
         self.data_ns = now_ns
@@ -206,26 +212,51 @@ class Connection:
         wanted = [row for row in self._streams if row.stream not in self._refused]
         session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits)
         found = self._open[epoch] = _Open(line, number, connection, session, now_ns)
-        for symbol, channels in self._feeds.items():
-            owner.feed(symbol).on_line_up(line, number, now_ns, channels)
-        owner.touched()
-        log.info(
-            "connected",
-            extra={"link": self.supervisor.name, "line": line, "streams": len(wanted)},
-        )
-        self._perform(epoch, found, session.on_timer(now_ns))
+        later = asyncio.get_running_loop().call_soon
+        later(self._line_up, epoch, found, list(self._feeds), now_ns)
+        told = {"link": self.supervisor.name, "line": line, "streams": len(wanted)}
+        later(partial(log.info, "connected", extra=told))
+
+    def _line_up(self, epoch: int, found: _Open, symbols: list[str], now_ns: int) -> None:
+        """Tell the feeds, some a turn of the loop, and subscribe when all of them know."""
+        if self._open.get(epoch) is not found:
+            return
+        for symbol in symbols[:FEEDS_A_TURN]:
+            if symbol in self._feeds:
+                feed = self._owner.feed(symbol)
+                feed.on_line_up(found.line, found.number, now_ns, self._feeds[symbol])
+        self._owner.touched()
+        if len(symbols) > FEEDS_A_TURN:
+            later = asyncio.get_running_loop().call_soon
+            later(self._line_up, epoch, found, symbols[FEEDS_A_TURN:], now_ns)
+            return
+        found.is_up = True
+        self._perform(epoch, found, found.session.on_timer(now_ns))
+
+    def _line_down(self, epoch: int, line: int, feeds: list[InstrumentFeed], now_ns: int) -> None:
+        """Tell the feeds, some a turn of the loop; the line is nobody else's until all know."""
+        for feed in feeds[:FEEDS_A_TURN]:
+            feed.on_line_down(line, now_ns)
+        self._owner.touched()
+        if len(feeds) > FEEDS_A_TURN:
+            later = asyncio.get_running_loop().call_soon
+            later(self._line_down, epoch, line, feeds[FEEDS_A_TURN:], now_ns)
+            return
+        self._forget(epoch)
 
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         found = self._open.pop(epoch, None)  # none: its opening failed half-way
-        self._forget(epoch)
         replaced = found is not None and found.replaced
         self._owner.count(Counter.HANDOVERS if replaced else Counter.DISCONNECTS)
         if found is not None:
-            for symbol in self._feeds:
-                self._owner.feed(symbol).on_line_down(found.line, now_ns)
-        self._owner.touched()
+            feeds = [self._owner.feed(symbol) for symbol in self._feeds]
+            self._line_down(epoch, found.line, feeds, now_ns)
+        else:
+            self._forget(epoch)
+        later = asyncio.get_running_loop().call_soon
         level = logging.INFO if replaced else logging.WARNING
-        log.log(level, "disconnected: %s", why, extra={"link": self.supervisor.name})
+        told = {"link": self.supervisor.name}
+        later(partial(log.log, level, "disconnected: %s", why, extra=told))
 
     def failed(self, epoch: int, why: str, now_ns: int) -> None:
         self._owner.count(Counter.CONNECT_ERRORS)
@@ -242,6 +273,8 @@ class Connection:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         for epoch, found in list(self._open.items()):
+            if not found.is_up:
+                continue
             self._perform(epoch, found, found.session.on_timer(now_ns))
             self._watch(epoch, found, now_ns)
             current = self._open.get(self.supervisor.link.epoch)
@@ -382,14 +415,23 @@ class Connection:
                 owner.count(Counter.SUBSCRIBE_ERRORS)
                 owner.refused(action.subscription, action.why)
         if len(found.session.granted) > len(found.told):
-            for name in found.session.granted.keys() - found.told:
-                found.told.add(name)
-                if not self._ladder.asked(name):  # else only its data are believed
-                    owner.granted(found.session.wanted[name])
+            self._tell(epoch, found)
         in_use = self._open.get(self.supervisor.link.epoch)
         if not found.serving and found.session.settled and in_use in (None, found):
             found.serving = True
             self.supervisor.serving(epoch)
+
+    def _tell(self, epoch: int, found: _Open) -> None:
+        """Tell what was granted, some a turn of the loop."""
+        if self._open.get(epoch) is not found:
+            return
+        left = found.session.granted.keys() - found.told
+        for name in islice(left, GRANTS_A_TURN):
+            found.told.add(name)
+            if not self._ladder.asked(name):  # else only its data are believed
+                self._owner.granted(found.session.wanted[name])
+        if len(left) > GRANTS_A_TURN:
+            asyncio.get_running_loop().call_soon(self._tell, epoch, found)
 
     def _listener(self, epoch: int, line: int) -> Listener:
         owner = self._owner

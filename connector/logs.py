@@ -141,4 +141,7 @@ def configure(as_json: bool, level: int = logging.INFO) -> None:
     root.setLevel(level)
     logging.getLogger("picows").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # Nobody prints where a line comes from, and looking for it takes longer than all the rest.
+    logging._srcfile = None  # as the logging HOWTO says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.raiseExceptions = False  # a line that cannot be formatted must not become our failure

@@ -293,6 +293,7 @@ class AttachServer:
     async def _memory(self) -> SessionMemory:
         """A session's segments, a piece a turn: frames that wait come in between."""
         memory = SessionMemory(self._next, later=True)
+        await asyncio.sleep(0)
         try:
             for _ in memory.make():
                 await asyncio.sleep(0)
@@ -331,6 +332,7 @@ class AttachServer:
         loop = asyncio.get_running_loop()
         while data := await loop.sock_recv(session.peer, MAX_MESSAGE):
             number = 0
+            await asyncio.sleep(0)
             try:
                 request = self._request.decode(data)
                 number = request.id

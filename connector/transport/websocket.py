@@ -9,17 +9,32 @@ from urllib.parse import urlsplit
 
 import connector.transport  # sets aiofastnet's read limit before picows imports it  # isort: skip
 import picows
+import picows.api
 from picows import WSCloseCode, WSHandshakeError, WSListener, WSMsgType, WSTransport
 
 from connector.errors import NotSent
 
-READ_BUFFER = 1 << 20
-"""picows doubles its buffer by copying while a burst arrives; a megabyte holds the largest
-burst."""
+READ_MOST = connector.transport.READ_HINT
+"""Bytes taken from a socket at once, however much a burst has left there: 64 KiB of depth are some
+100 us of work, and then the other sockets have their turn."""
+READ_BUFFER = 2 * READ_MOST
+"""picows doubles its buffer for good when it is nine tenths full, and moves all of it once at the
+handshake: a megabyte of fresh memory there takes more than a millisecond."""
 GOODBYE_S = 0.5
 """How long a close handshake may take before the socket is aborted."""
 
-assert connector.transport.READ_HINT
+_API: Any = picows.api
+
+
+class _Protocol(_API.WSProtocol):  # type: ignore[misc]
+    """picows' own would offer the socket all that is free of its buffer."""
+
+    def get_buffer(self, size_hint: int) -> memoryview:
+        offered: memoryview = super().get_buffer(size_hint)
+        return offered[:READ_MOST]
+
+
+_API.WSProtocol = _Protocol
 
 
 class WebSocket:

@@ -1,16 +1,25 @@
-"""After READY no callback of the loop takes longer than 200 µs of its thread's CPU time.
+"""After READY no callback of the loop takes longer than 200 µs.
 
-CPU time, because the wall clock of a shared machine measures the neighbours. What the kernel does
-in our name is in it (a book's memfd: 32 KB of fresh pages), and so are caches the neighbours have
-emptied: side by side with other work everything takes twice as long as alone. The rule is held
-therefore by 19 of 20 callbacks that do anything, and the worst of all by 1 ms: a snapshot decoded
-in Python takes eight."""
+Measured is the CPU time of the loop's thread: the wall clock of a shared machine tells of the
+neighbours. They are in the CPU time, too: beside other work caches are cold and half a core's
+speed belongs to its sibling, so that everything takes up to three times as long as alone. What a
+callback *does* shows in its faster half, whoever else runs; one that does too much does so every
+time. The rule is held, therefore,
+
+- for each kind of callback that ran often enough, by its median: at most 200 µs;
+- for all of them together by 99 of 100 that do anything: at most 200 µs;
+- for each single one by 1 ms: what used to take longer (a snapshot decoded in Python, exchangeInfo
+  in one go, a handshake with a megabyte of buffer, a feed's sixty books told of a new connection)
+  took more than that alone.
+
+Excluded is nothing that runs on the loop after READY."""
 
 import json
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from connector.model.counters import Counter
 from tests.e2e.test_daemon import Reader
@@ -21,16 +30,22 @@ LIMIT_US = 200
 WORST_US = 1000
 IDLE_US = 5
 """Callbacks below this only look whether there is anything to do."""
+OFTEN = 10
+"""A kind that ran so often has a median that says something."""
 
 
 def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
     report = tmp_path / "callbacks.json"
     command = [sys.executable, "-m", "tests.reference.measured_daemon", str(report)]
     arguments = ["--symbols", str(SYMBOLS), "--rate", "5", "--no-bursts", "--weight-limit", "24000"]
-    with Sim(*arguments) as sim, Daemon(tmp_path, sim, command=command) as daemon:
+    with (
+        Sim(*arguments) as sim,
+        Daemon(tmp_path, sim, command=command, venue={"refresh_s": 2}) as daemon,
+    ):
         daemon.ready(60)
         with Reader(daemon) as reader:
-            names = [row["symbol"].lower() for row in sim.ask("/fapi/v1/exchangeInfo")["symbols"]]
+            answer = sim.ask("/fapi/v1/exchangeInfo")
+            names = [row["symbol"].lower() for row in answer["symbols"]]
             time.sleep(0.2)
             daemon.process.send_signal(signal.SIGUSR1)
             before = reader.counter(Counter.RESYNCS)
@@ -41,17 +56,48 @@ def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
                 daemon.state()
                 daemon.ask("sessions")
                 assert daemon.book(3) is not None
-            time.sleep(1)
+            sim.fault("cut", stream="*depth*")
+            eventually(lambda: daemon.state()["books_live"] < SYMBOLS, 10)
+            eventually(lambda: daemon.state()["books_live"] == SYMBOLS, 40)
+            asked = reader.counter(Counter.HTTP_REQUESTS)
+            eventually(lambda: reader.counter(Counter.HTTP_REQUESTS) > asked, 10)
+            time.sleep(0.5)
             daemon.process.send_signal(signal.SIGUSR1)
             time.sleep(0.2)
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
-    told = json.loads(report.read_text())
-    busy = sorted(
-        (int(took_us), count) for took_us, count in told["by_us"].items() if int(took_us) > IDLE_US
-    )
-    total = sum(count for _, count in busy)
-    over = sum(count for took_us, count in busy if took_us > LIMIT_US)
-    assert total > 1000, "the daemon had something to do"
-    assert over <= total // 20 + 1, f"{over} of {total}: {told['worst']}"
-    assert busy[-1][0] <= WORST_US, told["worst"][:5]
+    judge(json.loads(report.read_text())["by_name"])
+
+
+def judge(by_name: dict[str, list[int]]) -> None:
+    """Hold the rule against the microseconds of every callback, by kind."""
+    busy = {
+        name: sorted(us for us in took if us > IDLE_US) for name, took in sorted(by_name.items())
+    }
+    every = sorted(us for took in busy.values() for us in took)
+    over = sum(us > LIMIT_US for us in every)
+    assert len(every) > 1000, "the daemon had something to do"
+    slow = {
+        name: took[len(took) // 2]
+        for name, took in busy.items()
+        if len(took) >= OFTEN and took[len(took) // 2] > LIMIT_US
+    }
+    assert slow == {}, f"kinds that take too long as a rule: {worst(busy)}"
+    assert over <= len(every) // 100 + 1, f"{over} of {len(every)}: {worst(busy)}"
+    assert every[-1] <= WORST_US, worst(busy)
+
+
+def worst(busy: dict[str, list[int]]) -> list[dict[str, Any]]:
+    """The kinds with callbacks above the limit, the worst first."""
+    rows = [
+        {
+            "callback": name,
+            "worst_us": took[-1],
+            "median_us": took[len(took) // 2],
+            "over": sum(us > LIMIT_US for us in took),
+            "of": len(took),
+        }
+        for name, took in busy.items()
+        if took and took[-1] > LIMIT_US
+    ]
+    return sorted(rows, key=lambda row: -row["worst_us"])
