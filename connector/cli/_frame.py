@@ -41,6 +41,7 @@ FAULTS = (
     Counter.SILENT, Counter.SUBSCRIBE_ERRORS, Counter.HTTP_ERRORS, Counter.HTTP_THROTTLED,
     Counter.HTTP_MALFORMED, Counter.VENUE_AHEAD, Counter.ATTACH_REFUSED,
     Counter.CONTROL_ERRORS, Counter.STALLS,
+    Counter.LINES_LOST,
 )  # fmt: skip
 """Counters that say something happened; shown when they are not zero."""
 
