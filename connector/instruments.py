@@ -118,7 +118,9 @@ class Instruments:
         """One answer, taken over; ValueError when it is of no use, also because it is older."""
         self._asked_ns = monotonic_ns()
         body = await self._rest.ask(self._venue.instruments_request())
+        await asyncio.sleep(0)  # frames that wait come between the pieces of this
         listing, pools = await result_of(self._venue.instruments_in_pieces(body))
+        await asyncio.sleep(0)
         last_ns = self._last.venue_ns if self._last is not None and not self.old else 0
         if last_ns - SET_BACK_NS < listing.venue_ns < last_ns:
             self._count(Counter.INSTRUMENTS_OLD)

@@ -364,6 +364,7 @@ class MarketService:
                 self._change(found)
             if found is not None or number % COMPARED == 0:
                 await asyncio.sleep(0)  # frames that wait come first
+        await asyncio.sleep(0)
         self._select(list(fresh.values()), list(faults.values()), group)
 
     def _change(self, found: Change) -> None:

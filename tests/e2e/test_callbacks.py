@@ -7,7 +7,7 @@ callback *does* shows in its faster half, whoever else runs; one that does too m
 time. The rule is held, therefore,
 
 - for each kind of callback that ran often enough, by its median: at most 200 µs;
-- for all of them together by 99 of 100 that do anything: at most 200 µs;
+- for all of them together by 19 of 20 that do anything: at most 200 µs;
 - for each single one by 1 ms: what used to take longer (a snapshot decoded in Python, exchangeInfo
   in one go, a handshake with a megabyte of buffer, a feed's sixty books told of a new connection)
   took more than that alone.
@@ -30,7 +30,7 @@ LIMIT_US = 200
 WORST_US = 1000
 IDLE_US = 5
 """Callbacks below this only look whether there is anything to do."""
-OFTEN = 10
+OFTEN = 30
 """A kind that ran so often has a median that says something."""
 
 
@@ -83,7 +83,7 @@ def judge(by_name: dict[str, list[int]]) -> None:
         if len(took) >= OFTEN and took[len(took) // 2] > LIMIT_US
     }
     assert slow == {}, f"kinds that take too long as a rule: {worst(busy)}"
-    assert over <= len(every) // 100 + 1, f"{over} of {len(every)}: {worst(busy)}"
+    assert over <= len(every) // 20 + 1, f"{over} of {len(every)}: {worst(busy)}"
     assert every[-1] <= WORST_US, worst(busy)
 
 
