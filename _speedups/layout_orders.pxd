@@ -291,8 +291,8 @@ cdef extern from "connector_abi.h" nogil:
         uint64_t order_key
         int64_t order_id, wall_ns
         uint64_t command
-        int64_t price_e, qty_e, filled_qty_e, last_qty_e, last_price_e, average_e, stop_price_e, fee_e,
-            realised_e, trade_id
+        int64_t price_e, qty_e, filled_qty_e, last_qty_e, last_price_e, average_e, stop_price_e, fee_e
+        int64_t realised_e, trade_id
         int32_t average_exponent
         uint32_t flags
         uint8_t update, status, side, order_type, time_in_force, position_side, reason

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiofastnet
 
 from connector.errors import NotSent, Unknown
+from connector.protocol.http1 import encode_request
 from connector.transport.http_connection import BODY_CAP, Connection, HttpAnswer
 
 IDLE_CONNECTIONS = 4
@@ -53,7 +54,7 @@ class HttpClient:
         body: bytes = b"",
     ) -> HttpAnswer:
         """The answer, whatever its status. NotSent: no connection. Unknown: no whole answer."""
-        message = self._encode(method, target, headers, body)
+        message = encode_request(method, self._prefix + target, self._host_header, headers, body)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._exchange(message, method)
@@ -127,18 +128,3 @@ class HttpClient:
             raise NotSent(f"{self._host}:{self._port}: {error}") from None
         assert isinstance(protocol, Connection)
         return protocol, False
-
-    def _encode(
-        self, method: str, target: str, headers: tuple[tuple[str, str], ...], body: bytes
-    ) -> bytes:
-        lines = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {self._host_header}"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        # Compression saves bytes and costs time and memory to undo; loopback and colocation have
-        # the bytes.
-        lines.append("Accept-Encoding: identity")
-        if body or method in ("POST", "PUT"):
-            lines.append(f"Content-Length: {len(body)}")
-        for line in lines:
-            if "\r" in line or "\n" in line:
-                raise ValueError("a line break inside a request header")
-        return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + body

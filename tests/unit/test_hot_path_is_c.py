@@ -44,6 +44,12 @@ HOT = [
     ("signer", "hmac_hex"),
     ("signer", "hmac_base64"),
     ("signer", "sha256_finish"),
+    ("orders_binance_usdm", "BinanceUsdmEncoder_encode_command"),
+    ("orders_binance_usdm", "put_place"),
+    ("orders_binance_usdm", "put_amend"),
+    ("orders_binance_usdm", "put_order_id"),
+    ("orders_binance_usdm", "put_client_id"),
+    ("orders_binance_usdm", "put_decimal"),
 ]
 COLD = ("Listener_give", "Listener_unusual")
 """Called from the common way, but only taken when the message is not common."""

@@ -1,0 +1,26 @@
+from libc.stdint cimport int64_t
+
+from .encoder cimport OrderEncoder
+from .layout_orders cimport Command
+from .signer cimport HmacKey, HmacSigner
+
+cdef enum:
+    HEAD_BYTES = 256              # the method and path of a request with the host's prefix
+    TAIL_BYTES = 1024             # everything behind the signature
+    PARAMS_BYTES = 640            # all parameters at their longest, the signature included
+    CLIENT_ID_MOST = 36
+
+cdef struct Text:
+    size_t length
+    char[HEAD_BYTES] bytes
+
+cdef class BinanceUsdmEncoder(OrderEncoder):
+    cdef HmacSigner signer
+    cdef Text place, amend, cancel            # "POST /fapi/v1/order?" and so on
+    cdef Text window                          # "&recvWindow=5000&timestamp="
+    cdef size_t tail_length, short_length
+    cdef char[TAIL_BYTES] tail                # " HTTP/1.1" to the blank line, of requests that may have a body
+    cdef char[TAIL_BYTES] short_tail          # of DELETE
+    cdef Py_ssize_t encode_command(
+        self, const Command* command, int64_t venue_ns, char* out, size_t room
+    ) noexcept nogil

@@ -1,0 +1,7 @@
+from connector._speedups.encoder import OrderEncoder
+from connector._speedups.signer import HmacSigner
+
+class BinanceUsdmEncoder(OrderEncoder):
+    def __init__(
+        self, signer: HmacSigner, key: str, host: str, prefix: str = "", window_ms: int = 5000
+    ) -> None: ...

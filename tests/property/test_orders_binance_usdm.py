@@ -1,0 +1,292 @@
+"""The compiled order encoder writes what the venue's Python encoder writes, byte for byte, or
+leaves the command to it."""
+
+import struct
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector._speedups.orders_binance_usdm import BinanceUsdmEncoder
+from connector._speedups.signer import HmacSigner
+from connector.model.instrument import Instrument
+from connector.model.intents import (
+    Action,
+    CommandFlag,
+    OrderType,
+    PositionSide,
+    PriceMatch,
+    SelfTrade,
+    TimeInForce,
+    WorkingType,
+)
+from connector.model.packing import given as number
+from connector.model.packing import layout
+from connector.model.records import Side
+from connector.protocol.http1 import encode_request
+from connector.venues.binance_usdm import orders
+from connector.venues.binance_usdm.params import ORDER_ID
+from connector.venues.binance_usdm.signing import signer
+from connector.venues.trading_contract import CannotEncode, Intent
+
+KEY, SECRET = "k" * 64, b"s" * 64
+HOST, PREFIX = "fapi.example:8443", "/gate"
+NOW_NS = 1591702613943_999_999
+COMMAND = layout("Command")
+"""As a strategy's library writes it."""
+
+
+def instrument(symbol: str = "BTCUSDT", **digits: int) -> Instrument:
+    scale = {"price_exponent": 8, "qty_exponent": 8, "price_digits": 2, "qty_digits": 3} | digits
+    return Instrument(symbol=symbol, exchange="BinanceU", tick_e=1, step_e=1, **scale)
+
+
+LISTED = [
+    instrument(),
+    instrument("测试USDT", price_exponent=4, qty_exponent=0, price_digits=7, qty_digits=0),
+    instrument("1000SHIBUSDT", price_exponent=18, qty_exponent=18, price_digits=0, qty_digits=18),
+    instrument("BTCUSDT_260925", price_exponent=0, qty_exponent=2, price_digits=0, qty_digits=4),
+]
+UNKNOWN = 7
+
+
+def made(window_ms: int = 5000) -> BinanceUsdmEncoder:
+    encoder = BinanceUsdmEncoder(HmacSigner(SECRET), KEY, HOST, PREFIX, window_ms)
+    for index, one in enumerate(LISTED):
+        encoder.add(index, one)
+    return encoder
+
+
+ENCODER = made()
+SIGNER = signer(KEY, SECRET, "hmac")
+
+
+def oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes | None:
+    """The same command through the Python encoder; None where the venue has no such order."""
+    raw = COMMAND.unpack(slot)
+    wish = Intent(
+        action=Action(raw.action),
+        instrument=LISTED[raw.instrument],
+        client_order_id=raw.client_order_id,
+        order_id=number(raw.order_id),
+        venue_order_id=raw.venue_order_id,
+        side=Side(raw.side or 1),
+        order_type=OrderType(raw.order_type),
+        time_in_force=TimeInForce(raw.time_in_force),
+        position_side=PositionSide(raw.position_side),
+        price_e=number(raw.price_e),
+        qty_e=number(raw.qty_e),
+        stop_price_e=number(raw.stop_price_e),
+        activation_price_e=number(raw.activation_price_e),
+        callback_rate_e=number(raw.callback_rate_e),
+        good_till_ns=number(raw.good_till_ns),
+        working_type=WorkingType(raw.working_type),
+        self_trade=SelfTrade(raw.self_trade),
+        price_match=PriceMatch(raw.price_match),
+        flags=CommandFlag(raw.flags),
+    )
+    try:
+        request = orders.encode(wish, SIGNER, venue_ns, window_ms)
+    except CannotEncode:
+        return None
+    return encode_request(request.method, PREFIX + request.target, HOST, request.headers)
+
+
+def slot(**values: Any) -> bytes:
+    absent = ("price_e", "qty_e", "stop_price_e", "activation_price_e", "callback_rate_e")
+    empty = dict.fromkeys((*absent, "good_till_ns", "order_id"))
+    return COMMAND.pack(**{"stamp": 1, "side": Side.BUY, "order_type": 1, **empty, **values})
+
+
+def a(kind: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(list(kind))
+
+
+ids = st.from_regex(ORDER_ID[1:-1], fullmatch=True)
+round_ = st.builds(
+    lambda digits, zeros: digits * 10**zeros, st.integers(1, 99999), st.integers(0, 13)
+)
+amounts = st.integers(1, 2**63 - 1) | round_
+nothing = st.none()
+places = st.fixed_dictionaries(
+    {
+        "action": st.just(Action.PLACE),
+        "instrument": st.integers(0, len(LISTED) - 1),
+        "client_order_id": ids,
+        "side": a(Side),
+        "order_type": st.sampled_from([OrderType.LIMIT, OrderType.MARKET]),
+        "time_in_force": a(TimeInForce),
+        "position_side": a(PositionSide),
+        "self_trade": a(SelfTrade),
+        "price_e": nothing | amounts,
+        "qty_e": amounts,
+        "flags": st.sampled_from([0, CommandFlag.REDUCE_ONLY, CommandFlag.TEXT]),
+    }
+)
+changes = st.fixed_dictionaries(
+    {
+        "action": st.sampled_from([Action.AMEND, Action.CANCEL]),
+        "instrument": st.integers(0, len(LISTED) - 1),
+        "client_order_id": ids,
+        "order_id": nothing | st.integers(0, 2**63 - 1),
+        "side": a(Side),
+        "price_e": amounts,
+        "qty_e": amounts,
+    }
+)
+odd = st.fixed_dictionaries(
+    {},
+    optional={
+        "action": a(Action),
+        "client_order_id": st.text(max_size=10) | st.text("a/:.", min_size=35, max_size=40),
+        "order_id": nothing | st.integers(-(2**63), 2**63 - 1),
+        "venue_order_id": st.sampled_from(["", "u-1"]),
+        "order_type": a(OrderType),
+        "price_e": nothing | st.integers(-5, 5),
+        "qty_e": nothing | st.integers(-5, 5),
+        "stop_price_e": nothing | amounts,
+        "activation_price_e": nothing | amounts,
+        "callback_rate_e": nothing | st.just(10**6),
+        "good_till_ns": nothing | st.just(NOW_NS + 10**15),
+        "working_type": a(WorkingType),
+        "price_match": a(PriceMatch),
+        "flags": st.integers(0, 7),
+    },
+)
+
+
+@settings(max_examples=2000)
+@given(places | changes)
+def test_a_hot_command_gives_the_bytes_of_the_oracle(values: dict[str, Any]) -> None:
+    data = slot(**values)
+    expected = oracle(data)
+    found = ENCODER.encode(data, NOW_NS)
+    if values.get("time_in_force") is TimeInForce.GTD:
+        assert found is None
+    else:
+        assert found == expected
+
+
+@settings(max_examples=2000)
+@given(places | changes, odd)
+def test_whatever_is_odd_is_left_to_python_or_gives_the_same_bytes(
+    values: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    try:
+        data = slot(**values | changed)
+    except ValueError:
+        return  # a text that fits no slot
+    found = ENCODER.encode(data, NOW_NS)
+    if found is not None:
+        assert found == oracle(data)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"action": Action.PLACE, "price_e": 900010000000, "qty_e": 1500000},
+        {"action": Action.PLACE, "order_type": OrderType.MARKET, "qty_e": 1500000},
+        {"action": Action.AMEND, "price_e": 900010000000, "qty_e": 1500000, "order_id": 5},
+        {"action": Action.CANCEL},
+    ],
+)
+def test_the_hot_commands_are_encoded(values: dict[str, Any]) -> None:
+    """Else the laws above would hold of an encoder that leaves everything to Python."""
+    data = slot(**{"client_order_id": "R01a", **values})
+    found = ENCODER.encode(data, NOW_NS)
+    assert found is not None
+    assert found == oracle(data)
+    assert found.endswith(b"\r\n\r\n")
+    assert b"&signature=" in found
+
+
+@given(st.binary(min_size=512, max_size=512), st.integers(0, 3), a(Action))
+def test_no_bytes_of_a_command_break_the_encoder(noise: bytes, index: int, action: Action) -> None:
+    data = bytearray(noise)
+    data[104:108] = struct.pack("<I", index)
+    data[118] = action
+    found = ENCODER.encode(bytes(data), NOW_NS)
+    if found is not None:
+        assert found.count(b"\r\n\r\n") == 1
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(1, 60_000))
+def test_time_and_window_are_those_of_the_oracle(venue_ns: int, window_ms: int) -> None:
+    data = slot(action=Action.CANCEL, client_order_id="a")
+    assert made(window_ms).encode(data, venue_ns) == oracle(data, venue_ns, window_ms)
+
+
+def test_what_the_encoder_was_not_told_of_is_left_to_python() -> None:
+    encoder = made()
+    data = slot(action=Action.CANCEL, client_order_id="a", instrument=2)
+    assert encoder.encode(data, NOW_NS) is not None
+    assert encoder.encode(slot(action=Action.CANCEL, instrument=UNKNOWN), NOW_NS) is None
+    encoder.remove(2)
+    encoder.remove(UNKNOWN)
+    assert encoder.encode(data, NOW_NS) is None
+    assert encoder.encode(slot(action=Action.CANCEL, client_order_id="a"), -1) is None
+
+
+def test_an_instrument_may_change_how_it_is_written() -> None:
+    encoder = made()
+    data = slot(action=Action.PLACE, client_order_id="a", price_e=10**9, qty_e=10**8)
+    encoder.add(0, msgspec.structs.replace(LISTED[0], price_digits=5))
+    found = encoder.encode(data, NOW_NS)
+    assert found is not None
+    assert b"&price=10.00000&" in found
+
+
+def test_a_wiped_key_signs_nothing() -> None:
+    key = HmacSigner(SECRET)
+    encoder = BinanceUsdmEncoder(key, KEY, HOST)
+    encoder.add(0, LISTED[0])
+    key.wipe()
+    assert encoder.encode(slot(action=Action.CANCEL, client_order_id="a"), NOW_NS) is None
+
+
+def test_too_little_room_is_said() -> None:
+    data = slot(action=Action.CANCEL, client_order_id="a")
+    whole = ENCODER.encode(data, NOW_NS)
+    assert whole is not None
+    for room in (0, len(whole) - 1):
+        with pytest.raises(ValueError, match=f"fit {room} bytes"):
+            ENCODER.encode(data, NOW_NS, room)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("k\r\nX: y", HOST), "line break"),
+        ((KEY, "h\n"), "line break"),
+        ((KEY, "h" * 1000), "too many"),
+        ((KEY, HOST, "/" * 300), "too many"),
+        ((KEY, HOST, "", 0), "recvWindow 0"),
+        ((KEY, HOST, "", 60_001), "recvWindow"),
+    ],
+)
+def test_a_head_that_cannot_be_is_refused(arguments: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        BinanceUsdmEncoder(HmacSigner(SECRET), *arguments)
+
+
+@pytest.mark.parametrize(
+    ("index", "one", "words"),
+    [
+        (0, instrument(""), "not a name"),
+        (0, instrument("x" * 201), "not a name"),
+        (0, instrument("测" * 23), "not a name"),
+        (1 << 20, LISTED[0], "no directory"),
+        (0, instrument(price_exponent=19), "19 decimals"),
+        (0, instrument(qty_digits=-1), "-1 decimals"),
+    ],
+)
+def test_an_instrument_that_cannot_be_is_refused(index: int, one: Instrument, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ENCODER.add(index, one)
+
+
+def test_a_part_of_a_command_is_refused() -> None:
+    with pytest.raises(ValueError, match="511 bytes"):
+        ENCODER.encode(bytes(511), NOW_NS)
