@@ -4,16 +4,17 @@ Pure: no clock, no I/O. Prices are whole ticks and quantities whole lots; a ladd
 for asks and minus the tick for bids, so that on both sides the best level comes first.
 """
 
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import islice
 
 from msgspec import Struct
 
 from connector.sim.history import History
-
-BID, ASK = 0, 1
+from connector.sim.matching.book import ASK, BID, Book
+from connector.sim.matching.matcher import Matcher
+from connector.sim.matching.regrid import Grid, move_book
 
 
 class Listing(Struct, frozen=True, kw_only=True):
@@ -62,32 +63,6 @@ class Mark(Struct, frozen=True, gc=False):
     next_funding_ms: int
 
 
-class Ladder:
-    """One side of a book: keys in order, best first, and the lots at each."""
-
-    __slots__ = ("keys", "lots")
-
-    def __init__(self) -> None:
-        self.keys: list[int] = []
-        self.lots: dict[int, int] = {}
-
-    def put(self, key: int, lots: int) -> None:
-        """Set the absolute quantity at ``key``; 0 removes the level, also one that is not there."""
-        present = key in self.lots
-        if lots:
-            self.lots[key] = lots
-            if not present:
-                self.keys.insert(bisect_left(self.keys, key), key)
-        elif present:
-            del self.lots[key]
-            del self.keys[bisect_left(self.keys, key)]
-
-    @property
-    def best(self) -> int:
-        """The best key; IndexError on an empty side."""
-        return self.keys[0]
-
-
 class Cut(Struct, frozen=True, gc=False):
     """One message of a diff stream: final quantities of every level touched in (prev_id, last_id].
 
@@ -118,7 +93,9 @@ class SymbolState:
     def __init__(self, listing: Listing, venue: "Exchange") -> None:
         self.listing = listing
         self.venue = venue
-        self.sides = (Ladder(), Ladder())
+        self.book = Book()
+        self.sides = self.book.market
+        """The market's own liquidity; accounts' orders stand beside it in the book."""
         self.update_id = 0
         self.time_ms = 0
         self.bbo_id = 0
@@ -130,6 +107,12 @@ class SymbolState:
         self.trade_id = 0
         self.agg_id = 0
         self.mark: Mark | None = None
+        self.matcher: Matcher | None = None
+        """Where accounts trade; None if there are none."""
+        self.fresh: list[Trade] = []
+        """Trades of the matcher that are not published yet."""
+        self.on_settled: Callable[[int], None] = lambda now_ns: None
+        self.on_wake: Callable[[], None] = lambda: None
 
     @property
     def bid_tick(self) -> int:
@@ -149,6 +132,11 @@ class SymbolState:
 
         A key may be named without a change: a level that came and went between two messages.
         """
+        if self.book.busy:
+            self.book.settle()
+        self._note(bids, asks)
+
+    def _note(self, bids: Sequence[int], asks: Sequence[int]) -> None:
         count = len(bids) + len(asks)
         if not count:
             return
@@ -172,13 +160,13 @@ class SymbolState:
         if not window.first_id:
             return None
         bids, asks = window.touched
-        bid_lots, ask_lots = self.sides[BID].lots, self.sides[ASK].lots
+        bid_lots, ask_lots = self.book.quantities(BID), self.book.quantities(ASK)
         message = Cut(
             window.first_id,
             self.update_id,
             window.prev_id,
-            [(-key, bid_lots.get(key, 0)) for key in sorted(bids, reverse=True)],
-            [(key, ask_lots.get(key, 0)) for key in sorted(asks)],
+            [(-key, bid_lots(key, 0)) for key in sorted(bids, reverse=True)],
+            [(key, ask_lots(key, 0)) for key in sorted(asks)],
         )
         window.prev_id = self.update_id
         window.first_id = 0
@@ -187,35 +175,87 @@ class SymbolState:
 
     def top(self, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The best levels of both sides as (tick, lots), best first."""
-        bids, asks = self.sides
+        bids, asks = self.book.levels(BID), self.book.levels(ASK)
         return (
-            [(-key, bids.lots[key]) for key in bids.keys[:levels]],
-            [(key, asks.lots[key]) for key in asks.keys[:levels]],
+            [(-key, lots) for key, lots in islice(bids, levels)],
+            [*islice(asks, levels)],
         )
 
-    def off_grid(self, listing: Listing) -> tuple[list[int], list[int]]:
-        """The keys of both sides whose price is not on the grid of ``listing``."""
-        mine, other = _units(self.listing, listing)
+    def best(self) -> tuple[int, int, int, int]:
+        """Best bid's tick and lots, best ask's."""
+        bid, ask = self.book.best(BID), self.book.best(ASK)
+        assert bid is not None
+        assert ask is not None
+        return -bid, self.book.lots(BID, bid), ask, self.book.lots(ASK, ask)
+
+    # What accounts' orders do to it (`matching.matcher.Port`)
+
+    def changed(self, side: int, key: int) -> None:
+        self._note((key,) if side == BID else (), (key,) if side == ASK else ())
+
+    def traded(self, tick: int, lots: int, buyer_is_maker: bool, now_ns: int) -> int:
+        done = self._record(tick, lots, buyer_is_maker, now_ns // 1_000_000)
+        self.fresh.append(done)
+        return done.trade_id
+
+    def settled(self, now_ns: int) -> None:
+        self.on_settled(now_ns)
+
+    def wake(self) -> None:
+        self.on_wake()
+
+    # What the market does where accounts' orders may be in its way
+
+    def take(self, side: int, key: int, lots: int, *, whole: bool, time_ms: int) -> Trade | None:
+        """The market takes so much of its own best level, or all of it, and with it what accounts
+        have before it. The trade, if there is only this one."""
+        there = self.sides[side].lots[key]
+        if self.matcher is None or not self.book.busy:
+            self.put(side, key, there - lots)
+            return self.trade(key if side == ASK else -key, lots, side == BID, time_ms)
+        if whole:
+            own = self.book.resting[side]
+            lots = there + sum(own.lots[each] for each in own.keys if each <= key)
+        self.matcher.market_takes(side, lots, key, time_ms * 1_000_000)
+        return None
+
+    def offer(self, side: int, key: int, lots: int) -> None:
+        """The market's quantity at ``key``, a price no worse than its best, is to be this: what
+        accounts want to pay for it is traded first."""
+        if self.matcher is not None and self.book.busy:
+            lots = self.matcher.market_offers(side, key, lots, self.time_ms * 1_000_000)
+        if lots or key in self.sides[side].lots:
+            self.put(side, key, lots)
+
+    def grid(self, listing: Listing) -> Grid:
+        """From the present grid to the one of ``listing``."""
+        return Grid(*_units(self.listing, listing))
+
+    def off_grid(self, grid: Grid) -> tuple[list[int], list[int]]:
+        """The keys of the market's levels that are not on that grid."""
         bids, asks = self.sides
         return (
-            [key for key in bids.keys if key * mine % other],
-            [key for key in asks.keys if key * mine % other],
+            [key for key in bids.keys if not grid.holds(key)],
+            [key for key in asks.keys if not grid.holds(key)],
         )
 
     def move(self, listing: Listing) -> None:
         """Go on on another grid, which every level must be on; trades of before are forgotten:
         they were counted in the old ticks."""
-        mine, other = _units(self.listing, listing)
-        for ladder in self.sides:
-            ladder.lots = {key * mine // other: lots for key, lots in ladder.lots.items()}
-            ladder.keys = [key * mine // other for key in ladder.keys]
+        move_book(self.book, self.grid(listing))
         self.trades.clear()
         self.agg_trades.clear()
         self.pending_trades = []
         self.listing = listing
 
     def trade(self, tick: int, lots: int, buyer_is_maker: bool, time_ms: int) -> Trade:
-        """Record an execution; what it does to the book is the caller's business."""
+        """Record an execution of the market with itself; what it does to the book is the caller's
+        business."""
+        if self.matcher is not None:
+            self.matcher.printed(tick)
+        return self._record(tick, lots, buyer_is_maker, time_ms)
+
+    def _record(self, tick: int, lots: int, buyer_is_maker: bool, time_ms: int) -> Trade:
         self.trade_id += 1
         done = Trade(self.trade_id, tick, lots, buyer_is_maker, time_ms)
         self.trades.append(done)

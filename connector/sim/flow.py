@@ -21,7 +21,8 @@ from statistics import NormalDist
 
 from msgspec import Struct
 
-from connector.sim.exchange import ASK, BID, Mark, SymbolState, Trade
+from connector.sim.exchange import Mark, SymbolState, Trade
+from connector.sim.matching.book import ASK, BID
 
 DEPTH_SHARE, TOUCH_SHARE, TRADE_SHARE = 0.33, 0.35, 0.16
 """Messages by cause; a trade also changes the touch and counts as two messages."""
@@ -31,6 +32,8 @@ UPDATE, INSERT, DELETE, ABSENT, REPEAT = range(5)
 _OPERATIONS = [UPDATE] * 162 + [REPEAT] * 14 + [INSERT] * 36 + [DELETE] * 30 + [ABSENT] * 14
 
 MAX_LEVELS_A_MESSAGE = 1226
+LEAST_LEVELS = 300
+"""Levels of a side that accounts cannot take for long."""
 BURST_FACTOR = 50.0
 BURST_NS = 100_000_000
 BURST_EVERY_NS = 30_000_000_000
@@ -53,6 +56,7 @@ class Step(Struct, frozen=True, gc=False):
     late_touch: bool
     """Publish the best bid/ask only after the next depth message, as one in a hundred is."""
     trade: Trade | None
+    """Not if accounts' orders were in its way: those trades are `SymbolState.fresh`."""
 
 
 def _quantiles(median: float, sigma: float, low: int, high: int, count: int) -> list[int]:
@@ -105,6 +109,9 @@ class Flow:
         """Do the event that is due at ``next_ns`` and plan the one after it."""
         state, rng = self.state, self._random
         state.time_ms = wall_ms
+        bids, asks = state.sides
+        if len(bids.keys) < LEAST_LEVELS or len(asks.keys) < LEAST_LEVELS:
+            self.heal()
         state.venue.skip(1 + (self._bits(5)))
         pick = rng.random() * EVENTS_PER_MESSAGE
         trade = None
@@ -209,7 +216,8 @@ class Flow:
             touched[side].append(key)
         state.commit(*touched)
         if self._random.random() < 0.035:
-            self._move(BID if self._random.random() < 0.5 + self._drift * 0.002 else ASK)
+            side = BID if self._random.random() < 0.5 + self._drift * 0.002 else ASK
+            self._move(side, state.sides[side].keys[0])
             return True
         return False
 
@@ -236,36 +244,52 @@ class Flow:
         best = state.sides[side].keys[0]
         if state.ask_tick - state.bid_tick > 1:
             best += -1 if self._bits(3) == 0 else 0
-        state.put(side, best, self._lots[self._bits(11)])
+        state.offer(side, best, self._lots[self._bits(11)])
         return True
 
-    def _trade(self, wall_ms: int) -> Trade:
+    def _trade(self, wall_ms: int) -> Trade | None:
         state = self.state
         side = self._bits(1)
         ladder = state.sides[side]
         key = ladder.keys[0]
         there = ladder.lots[key]
-        tick = key if side == ASK else -key
-        if self._bits(5) == 0:
-            taken = there
-            self._move(side)
-        else:
+        taken = there
+        if self._bits(5):
             taken = max(1, min(there // 2, self._lots[self._bits(11)] // 3))
-            if taken == there:
-                self._move(side)
-            else:
-                state.put(side, key, there - taken)
-        return state.trade(tick, taken, side == BID, wall_ms)
+        trade = state.take(side, key, taken, whole=taken == there, time_ms=wall_ms)
+        if taken == there:
+            self._move(side, key)
+        return trade
 
-    def _move(self, side: int) -> None:
+    def _move(self, side: int, best: int) -> None:
         """The best level of ``side`` is gone and the other side follows into its place."""
         state = self.state
         ladder, other = state.sides[side], state.sides[1 - side]
         if len(ladder.keys) < 500:
             return
-        best = ladder.keys[0]
-        state.put(side, best, 0)
+        if best in ladder.lots:
+            state.put(side, best, 0)
         self._drift += 1 if side == ASK else -1
         follow = -best
         if follow < other.keys[0] and follow + ladder.keys[0] > 0:
-            state.put(1 - side, follow, self._lots[self._bits(11)])
+            state.offer(1 - side, follow, self._lots[self._bits(11)])
+
+    def heal(self) -> None:
+        """Offer anew where accounts have taken nearly all there was."""
+        state = self.state
+        for side in (BID, ASK):
+            ladder, other = state.sides[side], state.book.best(1 - side)
+            missing = LEAST_LEVELS - len(ladder.keys)
+            if missing <= 0:
+                continue
+            if ladder.keys:
+                key = ladder.keys[-1] + 1
+            elif other is not None:
+                key = 1 - other
+            else:
+                key = state.listing.start_tick * (-1 if side == BID else 1)
+            limit = 0 if side == BID else 1 << 60
+            for _ in range(missing):
+                if key < limit:
+                    state.put(side, key, self._lots[self._bits(11)])
+                key += 1 + self._bits(2)

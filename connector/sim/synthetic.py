@@ -5,15 +5,19 @@ back. A symbol starts to trade when it is first asked for and goes on from then.
 """
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
 from connector.clock import monotonic_ns
-from connector.sim.exchange import ASK, BID, Cut, Exchange, Listing, SymbolState
+from connector.sim.exchange import Cut, Exchange, Listing, SymbolState, Trade
 from connector.sim.flow import Flow, Kind, Step
 from connector.sim.hub import Hub
 from connector.sim.listings import changed, listing
+from connector.sim.matching.engine import Engine
+from connector.sim.matching.regrid import Grid
+from connector.sim.matching.rules import Rules
 from connector.venues.sim_contract import (
     Activity,
     AggRow,
@@ -32,6 +36,8 @@ BEHIND_NS = 500_000_000
 IDLE_NS = 20_000_000
 """How often a symbol that does not trade is looked at."""
 LEAST_LEVELS = 10
+MARK_NS = 1_000_000_000
+"""How often a symbol's mark price changes."""
 FIRST_ID = 9_000_000_000_000
 
 
@@ -51,6 +57,8 @@ class Running:
         self.names = venue.names(row.symbol)
         self.late_bbo: list[bytes] = []
         self.partial_ids: dict[str, int] = {}
+        self.shown = state.best()
+        """The best prices as last published."""
         # The oldest book anybody can be told of: before everything that was streamed.
         self.first_snapshot = self.snapshot(1000, state.time_ms)
 
@@ -75,14 +83,9 @@ class Running:
         )
 
     def best(self) -> tuple[str, str, str, str]:
-        state, texts = self.state, self.texts
-        bid, ask = state.sides[BID].keys[0], state.sides[ASK].keys[0]
-        return (
-            texts.price(-bid),
-            texts.qty(state.sides[BID].lots[bid]),
-            texts.price(ask),
-            texts.qty(state.sides[ASK].lots[ask]),
-        )
+        texts = self.texts
+        bid, bid_lots, ask, ask_lots = self.state.best()
+        return texts.price(bid), texts.qty(bid_lots), texts.price(ask), texts.qty(ask_lots)
 
 
 class SyntheticMarket:
@@ -112,6 +115,46 @@ class SyntheticMarket:
         self._timed: set[str] = set()
         self.skipped_ns = 0
         self.hub: Hub | None = None
+        self._engine: Engine | None = None
+        self._rules: Callable[[bytes], Sequence[Rules]] = lambda info: ()
+        self._states: dict[str, SymbolState] = {}
+        self._moved: dict[str, Grid] = {}
+        """Symbols on a new grid that the engine does not know yet."""
+
+    def attach(self, engine: Engine, rules: Callable[[bytes], Sequence[Rules]]) -> None:
+        """Let accounts trade here: their orders and the flow share one book. ``rules`` reads an
+        instruments answer. A symbol's flow starts when it is first asked for."""
+        self._engine, self._rules = engine, rules
+        self._admit(self._contracts)
+
+    def _admit(self, symbols: Iterable[str]) -> None:
+        """List symbols in the engine, or tell it what they demand now."""
+        engine = self._engine
+        if engine is None:
+            return
+        wanted = {*symbols}
+        for row in self._rules(self.exchange_info(self._wall_ms())):
+            if row.symbol not in wanted:
+                continue
+            state = self._state(row.symbol)
+            if state.matcher is None:
+                state.matcher = engine.add_symbol(row, state.book, state)
+                state.on_wake = partial(self._wake, row.symbol)
+            elif (grid := self._moved.pop(row.symbol, None)) is not None:
+                engine.regrid(row, grid)
+            else:
+                engine.set_rules(row)
+
+    def _wake(self, symbol: str) -> None:
+        self._start(symbol)
+
+    def _state(self, symbol: str) -> SymbolState:
+        found = self._states.get(symbol)
+        if found is None:
+            found = self._states[symbol] = SymbolState(
+                self.exchange.listings[symbol], self.exchange
+            )
+        return found
 
     @property
     def done(self) -> bool:
@@ -212,35 +255,49 @@ class SyntheticMarket:
         was = self._contracts.get(symbol)
         now = changed(was, command, self._venue.listings, self._venue.statuses)
         if now is None:
-            del self._contracts[symbol], self.exchange.listings[symbol]
-            self._running.pop(symbol, None)  # its streams stay silent
+            self._delist(symbol)
             return None
         row = listing(now)
         running = self._running.get(symbol)
         if running is not None and was is not None and now.tick != was.tick:
             self._move(running, row)
+        elif running is None and symbol in self._states:
+            self._states[symbol].listing = row
         self._contracts[symbol], self.exchange.listings[symbol] = now, row
         if running is not None:
             running.activity = self._activity(symbol)
         if was is None:
             self._resubscribe(symbol)
+        self._admit([symbol])
         return now
+
+    def _delist(self, symbol: str) -> None:
+        state = self._states.pop(symbol, None)
+        if state is not None and state.matcher is not None:
+            assert self._engine is not None
+            state.on_wake = lambda: None
+            self._engine.leave(symbol, self._wall_ms() * 1_000_000)
+        del self._contracts[symbol], self.exchange.listings[symbol]
+        self._running.pop(symbol, None)  # its streams stay silent
 
     def _move(self, running: Running, row: Listing) -> None:
         """Another grid: orders that are not on it are cancelled, the others stay."""
         state, hub = running.state, self.hub
         assert hub is not None
-        off = state.off_grid(row)
+        grid = state.grid(row)
+        off = state.off_grid(grid)
         for side, keys in zip(state.sides, off, strict=True):
             if len(side.keys) - len(keys) < LEAST_LEVELS:
                 raise ValueError(f"{row.symbol}: too few levels are on a grid of {row.tick}")
         touch = running.best()
+        wall_ms = self._wall_ms()
+        if self._engine is not None:
+            self._engine.leave(row.symbol, wall_ms * 1_000_000, grid)
         for side, keys in zip(state.sides, off, strict=True):
             for key in keys:
                 side.put(key, 0)
         state.commit(*off)
         # What was cancelled is said in the old spelling, and before anything on the new grid.
-        wall_ms = self._wall_ms()
         state.time_ms = wall_ms
         for name in list(hub.streams):
             stream = self._venue.stream(name, self._contracts)
@@ -251,6 +308,7 @@ class SyntheticMarket:
                 hub.publish(name, running.cut(message, wall_ms))
         running.late_bbo = []
         state.move(row)
+        self._moved[row.symbol] = grid
         running.spell()
         if touch != running.best():
             state.bbo_id = state.update_id
@@ -304,7 +362,7 @@ class SyntheticMarket:
     def _start(self, symbol: str) -> Running:
         running = self._running.get(symbol)
         if running is None:
-            state = SymbolState(self.exchange.listings[symbol], self.exchange)
+            state = self._state(symbol)
             state.time_ms = self._wall_ms()
             flow = Flow(
                 state,
@@ -319,8 +377,23 @@ class SyntheticMarket:
                 flow.step(flow.next_ns, state.time_ms)
             flow.next_ns = monotonic_ns()
             running.activity = self._activity(symbol)
+            state.on_settled = partial(self._settled, running)
+            self._new_mark(running)
             self._plan(flow.next_ns, lambda now_ns, due_ns: self._step(running, now_ns))
+            self._plan(flow.next_ns + MARK_NS, lambda now_ns, due_ns: self._remark(running, due_ns))
         return running
+
+    def _new_mark(self, running: Running) -> None:
+        symbol, wall_ms = running.state.listing.symbol, self._wall_ms()
+        mark = running.flow.mark(wall_ms)
+        if self._engine is not None and running.state.matcher is not None:
+            self._engine.mark(symbol, mark.mark_e, wall_ms * 1_000_000)
+
+    def _remark(self, running: Running, due_ns: int) -> int | None:
+        if self._running.get(running.state.listing.symbol) is not running:
+            return None
+        self._new_mark(running)
+        return max(due_ns, monotonic_ns() - MARK_NS) + MARK_NS
 
     def _step(self, running: Running, now_ns: int) -> int | None:
         flow = running.flow
@@ -333,31 +406,64 @@ class SyntheticMarket:
             self.skipped_ns += now_ns - flow.next_ns
             flow.next_ns = now_ns
         wall_ms = self._wall_ms()
-        self._publish(running, flow.step(now_ns, wall_ms), wall_ms)
+        step = flow.step(now_ns, wall_ms)
+        if self._engine is not None and self._engine.unsettled:
+            self._engine.settle(wall_ms * 1_000_000)
+        self._publish(running, step, wall_ms)
         self._aggregate(running, wall_ms)
         return flow.next_ns
 
     def _publish(self, running: Running, step: Step, wall_ms: int) -> None:
-        hub, state = self.hub, running.state
-        assert hub is not None
-        symbol = state.listing.symbol
-        if step.trade is not None and hub.has(running.names.trade):
-            trade, texts = step.trade, running.texts
+        if step.trade is not None:
+            self._publish_trade(running, step.trade, wall_ms)
+        if step.touch_moved:
+            self._publish_touch(running, wall_ms, late=step.late_touch)
+        if step.kind is Kind.DEPTH:
+            self._publish_depth(running, wall_ms)
+
+    def _settled(self, running: Running, now_ns: int) -> None:
+        """Publish what accounts' orders did to the book."""
+        state, wall_ms = running.state, now_ns // 1_000_000
+        state.time_ms = max(state.time_ms, wall_ms)
+        running.flow.heal()
+        fresh, state.fresh = state.fresh, []
+        if self.hub is None or running.activity is Activity.SILENT:
+            return
+        for trade in fresh:
+            self._publish_trade(running, trade, wall_ms)
+        if running.shown != state.best():
+            state.bbo_id = state.update_id
+            self._publish_touch(running, wall_ms, late=False)
+        self._publish_depth(running, wall_ms)
+
+    def _publish_trade(self, running: Running, trade: Trade, wall_ms: int) -> None:
+        assert self.hub is not None
+        if self.hub.has(running.names.trade):
+            texts, symbol = running.texts, running.state.listing.symbol
             price, qty = texts.price(trade.tick), texts.qty(trade.lots)
             payload = self._frames.trade(
                 symbol, wall_ms, trade.time_ms, trade.trade_id, price, qty, trade.buyer_is_maker
             )
-            hub.publish(running.names.trade, payload)
-        if step.touch_moved and hub.has(running.names.bbo):
-            payload = self._frames.bbo(
-                symbol, wall_ms, state.time_ms, state.update_id, running.best()
-            )
-            if step.late_touch or running.late_bbo:
-                running.late_bbo.append(payload)
-            else:
-                hub.publish(running.names.bbo, payload)
-        if step.kind is not Kind.DEPTH:
+            self.hub.publish(running.names.trade, payload)
+
+    def _publish_touch(self, running: Running, wall_ms: int, *, late: bool) -> None:
+        hub, state = self.hub, running.state
+        assert hub is not None
+        if self._engine is not None:
+            running.shown = state.best()
+        if not hub.has(running.names.bbo):
             return
+        payload = self._frames.bbo(
+            state.listing.symbol, wall_ms, state.time_ms, state.update_id, running.best()
+        )
+        if late or running.late_bbo:
+            running.late_bbo.append(payload)
+        else:
+            hub.publish(running.names.bbo, payload)
+
+    def _publish_depth(self, running: Running, wall_ms: int) -> None:
+        hub, state = self.hub, running.state
+        assert hub is not None
         if hub.has(running.names.depth) and (message := state.cut(0)) is not None:
             hub.publish(running.names.depth, running.cut(message, wall_ms))
         for payload in running.late_bbo:
@@ -416,7 +522,8 @@ class SyntheticMarket:
         hub.publish(stream.name, payload)
 
     def _mark(self, running: Running, wall_ms: int) -> MarkTexts:
-        mark = running.flow.mark(wall_ms)
+        mark = running.state.mark
+        assert mark is not None
         return MarkTexts(
             decimal(mark.mark_e, 8),
             decimal(mark.index_e, 8),

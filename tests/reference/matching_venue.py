@@ -44,6 +44,9 @@ class TapePort:
     def settled(self, now_ns: int) -> None:
         self.settlements += 1
 
+    def wake(self) -> None:
+        """It has a market."""
+
 
 class Venue:
     """An engine with one symbol; every call moves the clock by a millisecond."""

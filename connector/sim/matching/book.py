@@ -10,7 +10,7 @@ that never flatters.
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connector.sim.matching.types import Order
 
@@ -77,6 +77,14 @@ class Book:
     def lots(self, side: int, key: int) -> int:
         """The published quantity at a key."""
         return self.market[side].lots.get(key, 0) + self.resting[side].lots.get(key, 0)
+
+    def quantities(self, side: int) -> Callable[[int, int], int]:
+        """What gives the published quantity at a key; called with 0 as what it is if there is
+        none."""
+        market, own = self.market[side].lots, self.resting[side].lots
+        if not own:
+            return market.get
+        return lambda key, none: market.get(key, none) + own.get(key, none)
 
     def levels(self, side: int) -> Iterator[tuple[int, int]]:
         """Published (key, lots), best first."""

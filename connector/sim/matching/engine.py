@@ -18,6 +18,13 @@ from connector.sim.matching.book import Book
 from connector.sim.matching.desk import Desk
 from connector.sim.matching.events import ChangeReason, MarginCalled, OrderAmended
 from connector.sim.matching.matcher import Matcher, Port
+from connector.sim.matching.regrid import (
+    Grid,
+    between,
+    conditional_ticks,
+    move_account,
+    order_ticks,
+)
 from connector.sim.matching.rules import Rules
 from connector.sim.matching.types import (
     DAY_NS,
@@ -78,11 +85,45 @@ class Engine(Desk):
 
     def add_symbol(self, rules: Rules, book: Book, port: Port) -> Matcher:
         """List a symbol over a book that the caller's market moves; the matcher takes its word."""
+        before = self.market.get(rules.symbol)
+        if before is not None:  # listed anew
+            for owner in self._accounts.values():
+                move_account(owner, rules.symbol, between(before.rules, rules))
         matcher = Matcher(rules, book, port, self)
         matcher.on_print = self._printed.append
         matcher.on_dirty = self._dirty.append
         self._list(matcher)
         return matcher
+
+    def set_rules(self, rules: Rules) -> None:
+        """What a listed symbol demands from now on, its price grid unchanged."""
+        self.market[rules.symbol].rules = rules
+
+    def leave(self, symbol: str, now_ns: int, grid: Grid | None = None) -> None:
+        """End the symbol's open orders, all or those whose prices are not on the grid to come."""
+        self._at(now_ns)
+        for owner in self._accounts.values():
+            for order in owner.open_orders(symbol):
+                if grid is None or not grid.holds(*order_ticks(order)):
+                    self._withdraw(order, Status.EXPIRED, Cause.LISTING)
+            for each in self.open_conditionals(owner.name, symbol):
+                if grid is None or not grid.holds(*conditional_ticks(each)):
+                    self._unwatch(each)
+                    self._conditional(owner, each, AlgoStatus.EXPIRED, Cause.LISTING)
+        if grid is None:
+            matcher = self.market[symbol]
+            matcher.rules = structs.replace(matcher.rules, trading=False)
+        self.settle(now_ns)
+
+    def regrid(self, rules: Rules, grid: Grid) -> None:
+        """Count in the new ticks; whoever has the book has moved it (`regrid.move_book`)."""
+        matcher = self.market[rules.symbol]
+        matcher.rules = rules
+        matcher.last_tick = grid.tick(matcher.last_tick)
+        matcher.prints = []
+        self._printed = [each for each in self._printed if each is not matcher]
+        for owner in self._accounts.values():
+            move_account(owner, rules.symbol, grid)
 
     # Orders
 
@@ -449,7 +490,9 @@ class Engine(Desk):
             while ended and ended[0][0] + keep_ns <= now_ns:
                 _, account, number = ended.popleft()
                 owner = self._accounts[account]
-                order = owner.orders.pop(number)
+                order = owner.orders.pop(number, None)
+                if order is None:
+                    continue
                 owner.amendments.pop(number, None)
                 if owner.by_client.get((order.symbol, order.client_id)) == number:
                     del owner.by_client[order.symbol, order.client_id]
@@ -457,8 +500,8 @@ class Engine(Desk):
         while gone and gone[0][0] + self._keep_ns[1] <= now_ns:
             _, account, number = gone.popleft()
             owner = self._accounts[account]
-            each = owner.conditionals.pop(number)
-            if owner.conditional_by_client.get(each.client_id) == number:
+            each = owner.conditionals.pop(number, None)
+            if each is not None and owner.conditional_by_client.get(each.client_id) == number:
                 del owner.conditional_by_client[each.client_id]
 
     # Liquidation

@@ -255,10 +255,7 @@ class Ledger:
     # For the engine
 
     def _list(self, matcher: Matcher) -> None:
-        symbol = matcher.rules.symbol
-        if symbol in self.market:
-            raise ValueError(f"{symbol} is listed already")
-        self.market[symbol] = matcher
+        self.market[matcher.rules.symbol] = matcher
 
     def _at(self, now_ns: int) -> int:
         """The engine's time: never backwards."""
@@ -273,6 +270,7 @@ class Ledger:
         found = self.market.get(symbol)
         if found is None:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
+        found.port.wake()
         return found
 
     def _free_m(self, owner: Account, asset: str) -> int:

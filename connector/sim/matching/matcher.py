@@ -27,6 +27,9 @@ class Port(Protocol):
     def settled(self, now_ns: int) -> None:
         """A command is through: publish what it did."""
 
+    def wake(self) -> None:
+        """Somebody asks for the symbol: it should have a market."""
+
 
 class Clearing(Protocol):
     """What becomes of the accounts."""

@@ -141,7 +141,9 @@ class Cause(IntEnum):
     LIQUIDATION = 9
     GTD = 10
     POSITION_GONE = 11
-    """Of a conditional order that lives by the position (GTE_GTC, close position)."""
+    """Of a conditional order that lives by the position (GTE_GTC)."""
+    LISTING = 12
+    """Its symbol was taken off the list, or its price is not on the symbol's new grid."""
 
 
 class Reason(Enum):
