@@ -60,6 +60,12 @@ cdef enum Count:
     COUNT_RESTARTS = 53
     COUNT_LINES_LOST = 54
     COUNT_VENUE_AHEAD = 55
+    COUNT_STREAM_GAPS = 56
+    COUNT_RECONCILED = 57
+    COUNT_REQUESTS_LOST = 58
+    COUNT_REQUESTS_UNSENT = 59
+    COUNT_COMMANDS = 60
+    COUNT_COMMANDS_REFUSED = 61
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

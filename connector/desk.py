@@ -4,7 +4,7 @@ Every command is journalled before anything of it leaves, refused ones too. What
 event means is the tracker's; how a request travels is the account's."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ from connector.venues.trading_contract import (
     CannotEncode,
     Intent,
     MarginCallEvent,
+    OrderAnswer,
     OrderEvent,
     PositionEvent,
 )
@@ -297,17 +298,8 @@ class Desk:
 
     # From the venue
 
-    def answered(
-        self,
-        account: Account,
-        request: int,
-        action: Action,
-        status: int,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> None:
-        """The answer to a request."""
-        answer = account.trading.judge(action, status, headers, body, account.scales)
+    def answered(self, account: Account, request: int, answer: OrderAnswer) -> None:
+        """The answer to a request, judged."""
         now_ns = self._clock()
         echo_ns = now_ns + account.trading.stream.echo_ns
         self.perform(self.tracker.answered(request, answer, now_ns, echo_ns))
@@ -330,6 +322,24 @@ class Desk:
             if instrument is not None:
                 effects = self.tracker.stranger(account.index, event, instrument, now_ns)
         self.perform(effects)
+
+    def absent(self, order: Order, asked_ns: int) -> None:
+        """The venue does not know an order it was asked for at ``asked_ns``."""
+        self.perform(self.tracker.absent(order, asked_ns, self._clock()))
+
+    def listed(self, account: Account, events: Sequence[OrderEvent], asked_ns: int) -> None:
+        """These were all open orders when the venue was asked; each was an `order_event` before."""
+        found = (self.tracker.orders.find(account.index, event) for event in events)
+        keys = [order.key for order in found if order is not None]
+        self.tracker.listed(account.index, keys, asked_ns, self._clock())
+
+    def stream_up(self, account: Account) -> None:
+        """The private stream delivers."""
+        self.tracker.stream_up(account.index, self._clock())
+
+    def stream_down(self, account: Account) -> None:
+        """It does not."""
+        self.tracker.stream_down(account.index, self._clock())
 
     def account_event(
         self,

@@ -172,6 +172,11 @@ class MarketService:
         self.touched()
 
     @property
+    def rest(self) -> Rest:
+        """The venue's REST door, under the budget of this address."""
+        return self._rest
+
+    @property
     def old(self) -> bool:
         """The instruments come from the disk: the venue did not give them."""
         return self._instruments.old
@@ -311,7 +316,7 @@ class MarketService:
             self._live[packed.symbol].feed.on_depth(packed, line, recv_ns)
             return
         try:
-            events = self.venue.decode(frame, self._scales)
+            events = self.venue.decode(frame, self.scales)
         except ValueError as error:
             self.count(Counter.UNDECODABLE)
             self._sample("undecodable", f"{error}: {frame[:200]!r}")
@@ -339,7 +344,8 @@ class MarketService:
         self._sampled.add(what)
         log.warning("%s %s", what, detail, extra={"venue": self.venue.folder})
 
-    def _scales(self, symbol: str) -> Instrument | None:
+    def scales(self, symbol: str) -> Instrument | None:
+        """The instrument of a symbol that is served."""
         live = self._live.get(symbol)
         return live.chosen.instrument if live is not None else None
 

@@ -67,6 +67,12 @@ class Counter(Enum):
     RESTARTS = 53, "venues started again after a fault of ours"
     LINES_LOST = 54, "log lines dropped because nobody read stderr"
     VENUE_AHEAD = 55, "messages stamped later by the venue than by our wall clock"
+    STREAM_GAPS = 56, "private streams renewed because they kept something back"
+    RECONCILED = 57, "accounts whose orders, positions and balances were asked for"
+    REQUESTS_LOST = 58, "order requests sent whose answer never came"
+    REQUESTS_UNSENT = 59, "order requests of which no byte left"
+    COMMANDS = 60, "commands read from strategies"
+    COMMANDS_REFUSED = 61, "commands refused before anything was sent"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -6,7 +6,7 @@ from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.records import RecordType
-from connector.venues.contract import Request
+from connector.venues.contract import Request, Scales
 from connector.venues.trading_contract import Signer, Trading
 
 
@@ -51,7 +51,9 @@ class Account(Protocol):
     def ask(self, order: Order) -> None: ...
     def ask_fills(self, order: Order) -> None: ...
     def gap(self, why: str) -> None: ...
-    def scales(self, symbol: str) -> Instrument | None: ...
+    @property
+    def scales(self) -> Scales:
+        """The instruments of the venue that are served."""
 
 
 class Journals(Protocol):

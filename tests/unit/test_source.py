@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
     "desk": BELOW_APP | {"trading"},
-    "accounts": BELOW_APP | {"trading", "desk"},
+    "private": BELOW_APP,
+    "accounts": BELOW_APP | {"trading", "desk", "private"},
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"connections"},
     "service": BELOW_APP | {"connections", "instruments", "pieces"},
@@ -51,7 +52,8 @@ engine, which is pure and imports nothing of the package."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "instruments.py",
-    "accounts.py", "service.py", "app.py", "daemon.py", "logs.py", "pieces.py", "cli/",
+    "accounts.py", "private.py", "service.py", "app.py", "daemon.py", "logs.py", "pieces.py",
+    "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""
 PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")

@@ -1,4 +1,4 @@
-"""Binance USD-M futures: the market side as data and pure functions."""
+"""Binance USD-M futures as data and pure functions."""
 
 import importlib
 from functools import partial
@@ -8,6 +8,7 @@ from connector.model.instrument import Instrument
 from connector.venues.binance_usdm import errors, instruments, limits, listing, market
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS, routes
+from connector.venues.binance_usdm.trading import TRADING
 from connector.venues.contract import Channel, Pool, Request, Subscription, Venue
 
 __all__ = ["VENUE"]
@@ -67,6 +68,7 @@ def configured(config: Config) -> Venue:
         recorded=market.recorded,
         depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
+        trading=TRADING,
     )
 
 

@@ -1,0 +1,361 @@
+"""One account's running side: its key, its clock, its private stream, its way to the venue.
+
+Decides nothing about orders: what it hears goes to the desk, what the desk wants it sends."""
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from connector._speedups.bell import Bell
+from connector._speedups.segment import Segment
+from connector.clock import monotonic_ns
+from connector.config import AccountSettings, SecretRef, VenueSettings
+from connector.desk import Desk
+from connector.errors import Throttled, VenueError
+from connector.model.counters import Counter
+from connector.model.intents import Action
+from connector.model.order import Order
+from connector.private import PrivateStream
+from connector.protocol.backoff import Backoff
+from connector.protocol.ratelimit import RollingWindow
+from connector.trading.clock import VenueClock
+from connector.transport.order_pool import OrderPool, Priority
+from connector.transport.rest import Rest
+from connector.venues.contract import Request, Scales, Venue
+from connector.venues.trading_contract import (
+    Intent,
+    OrderEvent,
+    OrderOutcome,
+    StreamExpired,
+    Trading,
+    UnknownUserEvent,
+)
+
+log = logging.getLogger("connector.accounts")
+
+SECOND_NS = 1_000_000_000
+CLOCK_S = 30.0
+"""Between looks at the venue's clock."""
+FIRST_LOOKS = 5
+"""Round trips measured before the first signature."""
+FILLS = 1000
+"""Fills asked for at once."""
+FILLS_BACK_NS = 600 * SECOND_NS
+"""How far before an order's registration its fills are looked for: clocks differ, fills do not
+come before orders."""
+PRIORITY = {
+    Action.CANCEL: Priority.CANCEL,
+    Action.CANCEL_ALL: Priority.CANCEL,
+    Action.AMEND: Priority.AMEND,
+    Action.PLACE: Priority.PLACE,
+    Action.QUERY: Priority.QUERY,
+}
+
+
+class AccountService:
+    """One account, running until cancelled. Implements ``trading.roles.Account``.
+
+    ``scales`` gives the instruments of the venue that are served; ``rest`` is the venue's door
+    under the budget of this address."""
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        settings: AccountSettings,
+        venue: Venue,
+        venue_index: int,
+        venue_settings: VenueSettings,
+        segment: Segment,
+        bell: Bell,
+        rest: Rest,
+        context: ssl.SSLContext | None,
+        gate: RollingWindow,
+        scales: Scales,
+    ) -> None:
+        assert venue.trading is not None
+        self.index, self.name, self.venue = index, name, venue_index
+        self.trading: Trading = venue.trading
+        self.strategies = frozenset(settings.strategies)
+        self.foreign_to = frozenset(settings.foreign_to)
+        self.settings = settings
+        key = SecretRef.parse(settings.key).read().reveal().decode()
+        secret = SecretRef.parse(settings.secret).read().reveal()
+        self.signer = self.trading.signer(key, secret, settings.kind)
+        self.scales = scales
+        self.clock = VenueClock()
+        self.desk: Desk
+        self._venue, self._venue_settings, self._context = venue, venue_settings, context
+        self._segment, self._rest, self._bell = segment, rest, bell
+        self._pool = OrderPool(
+            venue.rest_url,
+            context,
+            self,
+            connections=settings.connections,
+            timeout_s=venue_settings.request_s,
+            local_address=venue_settings.local_address,
+        )
+        self._actions: dict[int, Action] = {}
+        self._asked: dict[int, tuple[Order, int]] = {}
+        self._next_ask = -1
+        self._reconcile_wanted = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.reconciled = False
+        self._stopped_ns = 0
+        self._private = PrivateStream(
+            self, name, venue, venue_settings, segment, bell, context, gate
+        )
+
+    # trading.roles.Account
+
+    @property
+    def ready(self) -> bool:
+        """New orders may go out: connected both ways, the clock known, everything reconciled."""
+        return (
+            self.reconciled
+            and self._private.up
+            and self.clock.known
+            and self._pool.open > 0
+            and monotonic_ns() >= self._stopped_ns
+        )
+
+    def venue_ns(self, now_ns: int) -> int:
+        return self.clock.venue_ns(now_ns)
+
+    def post(self, request: int, action: Action, message: Request) -> None:
+        self._actions[request] = action
+        self._send(request, PRIORITY[action], message)
+
+    def ask(self, order: Order) -> None:
+        """Query one order; the answer goes to the desk."""
+        intent = Intent(
+            action=Action.QUERY,
+            instrument=order.instrument,
+            client_order_id=order.client_order_id,
+            order_id=order.conditional_id if order.conditional else order.order_id,
+            venue_order_id=order.venue_order_id,
+            conditional=order.conditional,
+        )
+        if not self.clock.known:
+            return  # asked again later
+        now_ns = monotonic_ns()
+        message = self.trading.encode(intent, self.signer, self.venue_ns(now_ns))
+        number, self._next_ask = self._next_ask, self._next_ask - 1
+        self._asked[number] = (order, now_ns)
+        self._send(number, Priority.QUERY, message)
+
+    def ask_fills(self, order: Order) -> None:
+        self._start(self._ask_fills(order), "fills")
+
+    def gap(self, why: str) -> None:
+        """The stream keeps something back: a new key, a new socket, and everything asked."""
+        log.warning("private stream: %s", why, extra={"account": self.name})
+        self.count(Counter.STREAM_GAPS)
+        self.reconciled = False
+        self.desk.stream_down(self)
+        self._private.renew()
+
+    # OrderPool's owner
+
+    def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        asked = self._asked.pop(request, None)
+        action = Action.QUERY if asked else self._actions.pop(request, Action.QUERY)
+        answer = self.trading.judge(action, status, headers, body, self.scales)
+        if answer.outcome in (OrderOutcome.THROTTLED, OrderOutcome.BANNED):
+            self.count(Counter.HTTP_THROTTLED)
+            pause_ns = answer.retry_after_ns or 60 * SECOND_NS
+            self._stopped_ns = max(self._stopped_ns, monotonic_ns() + pause_ns)
+        elif answer.outcome is OrderOutcome.CLOCK:
+            self.clock.forget()
+            self._start(self._look_at_clock(FIRST_LOOKS), "clock")
+        if asked is None:
+            self.desk.answered(self, request, answer)
+            return
+        order, asked_ns = asked
+        if answer.outcome is OrderOutcome.GONE:
+            self.desk.absent(order, asked_ns)
+        elif answer.order is not None:
+            self.desk.order_event(self, answer.order, asked_ns)
+
+    def lost(self, request: int, why: str) -> None:
+        if self._asked.pop(request, None) is None:
+            self._actions.pop(request, None)
+            log.warning("an order request was lost: %s", why, extra={"account": self.name})
+            self.count(Counter.REQUESTS_LOST)
+            self.desk.lost(request)
+
+    def unsent(self, request: int, why: str) -> None:
+        if self._asked.pop(request, None) is None:
+            self._actions.pop(request, None)
+            self.count(Counter.REQUESTS_UNSENT)
+            self.desk.unsent(request, why)
+
+    # Life
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pool.run(), name=f"orders/{self.name}")
+                await self._look_at_clock(FIRST_LOOKS)
+                group.create_task(self._keep_clock(), name=f"clock/{self.name}")
+                group.create_task(self._private.run(), name=f"private/{self.name}")
+                group.create_task(self._reconcile_for_ever(), name=f"reconcile/{self.name}")
+        finally:
+            self._pool.close()
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def tick(self, now_ns: int) -> None:
+        """About every 50 ms."""
+        self._pool.tick(now_ns)
+
+    def pending(self) -> list[str]:
+        """What READY still waits for."""
+        if self.ready or not self.settings.required:
+            return []
+        return [f"account {self.name}"]
+
+    def state(self) -> dict[str, Any]:
+        """How it is, for people; no key, no secret."""
+        return {
+            "name": self.name,
+            "ready": self.ready,
+            "reconciled": self.reconciled,
+            "stream": self._private.up,
+            "connections": self._pool.open,
+            "waiting": self._pool.waiting,
+            "clock_error_ns": self.clock.error_ns if self.clock.known else None,
+        }
+
+    # The clock
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await asyncio.sleep(CLOCK_S * (0.8 + 0.4 * random.random()))
+            await self._look_at_clock(1)
+
+    async def _look_at_clock(self, looks: int) -> None:
+        backoff = Backoff(SECOND_NS, 30 * SECOND_NS, random.random, SECOND_NS // 4)
+        while looks:
+            sent_ns = monotonic_ns()
+            try:
+                body = await self._rest.ask(self.trading.lookups.time())
+                venue_ns = self.trading.lookups.server_ns(body)
+            except (VenueError, ValueError) as error:
+                if self.clock.known:
+                    return  # the old offset serves until the next look
+                log.warning("no time of the venue: %s", error, extra={"account": self.name})
+                await self._after(error, backoff)
+                continue
+            self.clock.heard(sent_ns, monotonic_ns(), venue_ns)
+            looks -= 1
+
+    async def _after(self, error: Exception, backoff: Backoff) -> None:
+        retry_ns = error.retry_ns - monotonic_ns() if isinstance(error, Throttled) else 0
+        await asyncio.sleep(max(backoff.next_ns(), retry_ns) / SECOND_NS)
+
+    # The private stream
+
+    def stream_up(self) -> None:
+        self.desk.stream_up(self)
+        self._reconcile_wanted.set()
+
+    def stream_down(self, why: str) -> None:
+        self.reconciled = False
+        self.desk.stream_down(self)
+        log.warning("private stream lost: %s", why, extra={"account": self.name})
+
+    def frame(self, frame: bytes, recv_ns: int) -> None:
+        for event in self.trading.stream.decode(frame, self.scales):
+            if isinstance(event, OrderEvent):
+                self.desk.order_event(self, event)
+            elif isinstance(event, StreamExpired):
+                self.gap("its key expired")
+            elif isinstance(event, UnknownUserEvent):
+                self.count(Counter.UNKNOWN_EVENT)
+            else:
+                self.desk.account_event(self, event)
+
+    # Reconciling
+
+    async def _reconcile_for_ever(self) -> None:
+        backoff = Backoff(SECOND_NS // 2, 30 * SECOND_NS, random.random, SECOND_NS // 8)
+        while True:
+            await self._reconcile_wanted.wait()
+            self._reconcile_wanted.clear()
+            try:
+                await self._reconcile()
+            except (VenueError, ValueError) as error:
+                log.warning("cannot reconcile: %s", error, extra={"account": self.name})
+                self._reconcile_wanted.set()
+                await self._after(error, backoff)
+            else:
+                backoff.reset()
+
+    async def _reconcile(self) -> None:
+        """Ask for everything the stream may have kept back."""
+        lookups = self.trading.lookups
+        asked_ns = monotonic_ns()
+        listed: list[OrderEvent] = []
+        for request in lookups.open_orders():
+            body = await self.signed(request)
+            listed += lookups.order_events(body, self.scales)
+        for event in listed:
+            self.desk.order_event(self, event, asked_ns)
+        self.desk.listed(self, listed, asked_ns)
+        for position in lookups.position_events(
+            await self.signed(lookups.positions()), self.scales
+        ):
+            self.desk.account_event(self, position)
+        for balance in lookups.balance_events(await self.signed(lookups.balances())):
+            self.desk.account_event(self, balance)
+        self.desk.account_event(self, lookups.config_event(await self.signed(lookups.config())))
+        if self._private.up:
+            self.reconciled = True
+            self.count(Counter.RECONCILED)
+            log.info("reconciled", extra={"account": self.name, "open_orders": len(listed)})
+
+    async def _ask_fills(self, order: Order) -> None:
+        lookups = self.trading.lookups
+        now_ns = monotonic_ns()
+        age_ns = now_ns - order.created_ns + FILLS_BACK_NS
+        request = lookups.fills(order.instrument, self.venue_ns(now_ns) - age_ns, FILLS)
+        try:
+            events = lookups.fill_events(await self.signed(request), self.scales)
+        except (VenueError, ValueError) as error:
+            log.warning("no fills: %s", error, extra={"account": self.name})
+            return  # the tracker asks again
+        for event in events:
+            self.desk.order_event(self, event, now_ns)
+
+    # Inside
+
+    async def signed(self, request: Request) -> bytes:
+        """The body of the answer to a request that needs the key."""
+        now_ns = monotonic_ns()
+        return await self._rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
+
+    def _send(self, request: int, priority: Priority, message: Request) -> None:
+        data = self._pool.encode(message.method, message.target, message.headers, message.body)
+        self._pool.send(request, priority, data)
+
+    def count(self, counter: Counter) -> None:
+        self._segment.count(counter.value)
+
+    def _start(self, work: Awaitable[None], name: str) -> None:
+        async def guarded() -> None:
+            await work
+
+        task = asyncio.get_running_loop().create_task(guarded(), name=f"{name}/{self.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("task %s failed", task.get_name(), exc_info=task.exception())

@@ -1,0 +1,42 @@
+"""The venue's clock as an offset to ours, from the round trips that were quickest."""
+
+from collections import deque
+
+SAMPLES = 16
+"""Round trips remembered; clocks drift, so an old quick one must not rule for ever."""
+
+
+class VenueClock:
+    """CLOCK_MONOTONIC to the venue's wall clock.
+
+    An answer's stamp lies somewhere between sending and receiving: the middle is wrong by at most
+    half the round trip, so the quickest one is the best."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES)
+
+    @property
+    def known(self) -> bool:
+        return bool(self._samples)
+
+    @property
+    def offset_ns(self) -> int:
+        """Venue time minus monotonic time."""
+        return min(self._samples)[1]
+
+    @property
+    def error_ns(self) -> int:
+        """The most the offset can be off."""
+        return min(self._samples)[0] // 2
+
+    def heard(self, sent_ns: int, received_ns: int, venue_ns: int) -> None:
+        """An answer that was asked for at ``sent_ns`` says what time it is there."""
+        middle_ns = (sent_ns + received_ns) // 2
+        self._samples.append((received_ns - sent_ns, venue_ns - middle_ns))
+
+    def forget(self) -> None:
+        """The venue refused our time: only what comes from now on counts."""
+        self._samples.clear()
+
+    def venue_ns(self, now_ns: int) -> int:
+        return now_ns + self.offset_ns

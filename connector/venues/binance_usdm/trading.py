@@ -1,0 +1,206 @@
+"""The order side of Binance USD-M as data and pure functions."""
+
+import msgspec
+
+from connector.model.instrument import Instrument
+from connector.model.intents import PositionSide
+from connector.venues.binance_usdm import answers, orders, signing, user
+from connector.venues.binance_usdm.answers import (
+    POSITION_SIDES,
+    SIDES,
+    positive,
+    scaled,
+    stamp,
+    whole,
+)
+from connector.venues.binance_usdm.endpoints import ENDPOINTS
+from connector.venues.binance_usdm.limits import ORDERS, POOLS
+from connector.venues.binance_usdm.schemas import MS, ServerTime, integer, text
+from connector.venues.binance_usdm.schemas_trading import (
+    AccountSettings,
+    Balance,
+    Fill,
+    ListenKey,
+    PositionRow,
+)
+from connector.venues.contract import Request, Scales
+from connector.venues.trading_contract import (
+    MONEY_EXPONENT,
+    AccountConfigEvent,
+    BalanceEvent,
+    Execution,
+    Intent,
+    Lookups,
+    OrderEvent,
+    PositionEvent,
+    PrivateStream,
+    Source,
+    Trading,
+    Transport,
+)
+
+SECOND_NS = 1_000_000_000
+KEEP_NS = 600 * SECOND_NS
+"""The key lives an hour; six chances to lose a request before it ends."""
+ECHO_NS = 3 * SECOND_NS
+"""A private socket may connect and say nothing: an accepted order without its event proves it."""
+
+_TIME = msgspec.json.Decoder(ServerTime)
+_KEY = msgspec.json.Decoder(ListenKey)
+_POSITIONS = msgspec.json.Decoder(list[PositionRow])
+_BALANCES = msgspec.json.Decoder(list[Balance])
+_SETTINGS = msgspec.json.Decoder(AccountSettings)
+_FILLS = msgspec.json.Decoder(list[Fill])
+
+
+def _server_ns(body: bytes) -> int:
+    return integer(_TIME.decode(body).server_time, "serverTime") * MS
+
+
+def _key(body: bytes) -> str:
+    key = text(_KEY.decode(body).listen_key)
+    if not key:
+        raise ValueError("listenKey: missing")
+    return key
+
+
+def _target(key: str) -> str:
+    """The form that names its events: without names nothing arrives (section 13.1)."""
+    return f"/private/ws?listenKey={key}&events={'/'.join(user.EVENTS)}"
+
+
+def _order(intent: Intent) -> Request:
+    name, params = orders.translate(intent, 0)
+    return ENDPOINTS[name].request(**params)
+
+
+def _open_orders() -> tuple[Request, ...]:
+    return ENDPOINTS["openOrders"].request(), ENDPOINTS["openAlgos"].request()
+
+
+def _fills(instrument: Instrument, since_ns: int, most: int) -> Request:
+    since_ms = max(0, since_ns // MS)
+    return ENDPOINTS["userTrades"].request(
+        symbol=instrument.symbol, startTime=since_ms, limit=min(most, 1000)
+    )
+
+
+def _fill_events(body: bytes, scales: Scales) -> list[OrderEvent]:
+    """R21. The sign of the fee is not certain there (section 7): left out, the stream tells it."""
+    found = []
+    for row in _FILLS.decode(body):
+        symbol = text(row.symbol)
+        instrument = scales(symbol)
+        if instrument is None:
+            continue
+        found.append(
+            OrderEvent(
+                source=Source.QUERY,
+                execution=Execution.TRADE,
+                symbol=symbol,
+                order_id=whole(row.order_id),
+                side=SIDES.get(text(row.side)),
+                position_side=POSITION_SIDES.get(text(row.position_side), PositionSide.BOTH),
+                last_qty_e=scaled(row.qty, instrument.qty_exponent) or 0,
+                last_price_e=positive(row.price, instrument.price_exponent),
+                trade_id=whole(row.id),
+                maker={"true": True, "false": False}.get(text(row.maker).lower()),
+                realised_e=scaled(row.realized_pnl, MONEY_EXPONENT),
+                venue_ns=stamp(row.time),
+                transaction_ns=stamp(row.time),
+            )
+        )
+    return found
+
+
+def _position_events(body: bytes, scales: Scales) -> list[PositionEvent]:
+    found = []
+    for row in _POSITIONS.decode(body):
+        instrument = scales(text(row.symbol))
+        qty_e = scaled(row.position_amt, instrument.qty_exponent) if instrument else None
+        if qty_e is None:
+            continue
+        entry = text(row.entry_price)
+        found.append(
+            PositionEvent(
+                symbol=text(row.symbol),
+                position_side=POSITION_SIDES.get(text(row.position_side), PositionSide.BOTH),
+                qty_e=qty_e,
+                entry=entry if entry.strip("0.") else "",
+                unrealised_e=scaled(row.un_realized_profit, MONEY_EXPONENT),
+                isolated=text(row.margin_type).lower() == "isolated",
+                leverage=whole(row.leverage) or 0,
+                venue_ns=stamp(row.update_time),
+            )
+        )
+    return found
+
+
+def _balance_events(body: bytes) -> list[BalanceEvent]:
+    found = []
+    for row in _BALANCES.decode(body):
+        wallet_e = scaled(row.balance, MONEY_EXPONENT)
+        if wallet_e is not None and text(row.asset):
+            found.append(
+                BalanceEvent(
+                    asset=text(row.asset),
+                    wallet_e=wallet_e,
+                    available_e=scaled(row.available_balance, MONEY_EXPONENT),
+                    venue_ns=stamp(row.update_time),
+                )
+            )
+    return found
+
+
+def _config_event(body: bytes) -> AccountConfigEvent:
+    row = _SETTINGS.decode(body)
+    truth = {"true": True, "false": False}
+    return AccountConfigEvent(
+        multi_assets=truth.get(text(row.multi_assets_margin).lower()),
+        hedge=truth.get(text(row.dual_side_position).lower()),
+        venue_ns=stamp(row.update_time),
+    )
+
+
+def _countdown(instrument: Instrument, ms: int) -> Request:
+    return ENDPOINTS["countdownCancelAll"].request(symbol=instrument.symbol, countdownTime=ms)
+
+
+TRADING = Trading(
+    transports=(Transport.HTTP,),
+    signer=signing.signer,
+    key_kinds=signing.KINDS,
+    encode=orders.encode,
+    sign=signing.sign,
+    encoder=None,
+    judge=answers.judge,
+    window_ns=signing.WINDOW_MS * MS,
+    pools=tuple(pool for pool in POOLS if pool.name == ORDERS),
+    client_id=orders.CLIENT_ID.pattern,
+    stream=PrivateStream(
+        start=ENDPOINTS["startStream"].request,
+        key=_key,
+        keep=ENDPOINTS["keepStream"].request,
+        keep_every_ns=KEEP_NS,
+        target=_target,
+        decode=user.decode,
+        echo_ns=ECHO_NS,
+    ),
+    lookups=Lookups(
+        time=ENDPOINTS["time"].request,
+        server_ns=_server_ns,
+        order=_order,
+        order_event=answers.order_event,
+        open_orders=_open_orders,
+        order_events=answers.order_events,
+        fills=_fills,
+        fill_events=_fill_events,
+        positions=ENDPOINTS["positionRisk"].request,
+        position_events=_position_events,
+        balances=ENDPOINTS["balance"].request,
+        balance_events=_balance_events,
+        config=ENDPOINTS["accountConfig"].request,
+        config_event=_config_event,
+    ),
+    countdown=_countdown,
+)
