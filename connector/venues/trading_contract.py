@@ -24,7 +24,7 @@ from connector.model.intents import (
 )
 from connector.model.records import Side
 from connector.model.reports import BalanceReason, EndReason, Field, OrderStatus
-from connector.venues.contract import Pool, Request, Scales
+from connector.venues.contract import Cost, Pool, Request, Scales
 
 MONEY_EXPONENT = 8
 """Fees, balances and profits are integers of 10^-8."""
@@ -317,6 +317,58 @@ class Lookups(Struct, frozen=True, kw_only=True):
     config_event: Callable[[bytes], AccountConfigEvent]
 
 
+class ApiRequest(Struct, frozen=True, kw_only=True):
+    """One message of a venue's WebSocket order API, and what it costs as `Request` does."""
+
+    number: int
+    """Its answer carries the same."""
+    frame: bytes
+    name: str
+    weight: int
+    pool: str
+    orders: tuple[Cost, ...] = ()
+
+
+class ApiAnswer(Struct, frozen=True):
+    """A message of the order API as HTTP would have answered."""
+
+    number: int | None
+    """The request it answers; None: it is about the connection, which is of no more use when the
+    status is an error."""
+    status: int
+    headers: Mapping[str, str]
+    """The venue's own counts, by the names `Venue.used` reads."""
+    body: bytes
+    """For `Trading.judge`."""
+
+
+class OrderApi(Struct, frozen=True, kw_only=True):
+    """A venue's order API over WebSocket. Answers come in any order; a lost connection makes every
+    request in flight unknown."""
+
+    url: str
+    encode: Callable[[Intent, Signer, int, int, bool], ApiRequest | None]
+    """Intent, signer, the venue's time in ns, the request's number (never twice in a process),
+    whether the connection is logged on. None: it goes over HTTP. Raises CannotEncode."""
+    logon: Callable[[Signer, int, int], ApiRequest | None]
+    """None: each request is signed instead."""
+    decode: Callable[[bytes], ApiAnswer]
+    """Raises ValueError on what is no answer."""
+    handshake_weight: int
+    lifetime_ns: int
+
+
+class Batches(Struct, frozen=True, kw_only=True):
+    """Several orders in one HTTP request."""
+
+    most: Mapping[Action, int]
+    """How many; an action that is not here has no batches."""
+    encode: Callable[[Sequence[Intent], Signer, int], Request]
+    """Intents of one action. Raises CannotEncode."""
+    judge: Callable[[Action, int, int, Mapping[str, str], bytes, Scales], Sequence[OrderAnswer]]
+    """Action, number of elements, then as `Trading.judge`: one answer for each, in their order."""
+
+
 class Trading(Struct, frozen=True, kw_only=True):
     """A venue, order side."""
 
@@ -330,8 +382,9 @@ class Trading(Struct, frozen=True, kw_only=True):
     sign: Callable[[Request, Signer, int], Request]
     """Sign any request of `Lookups` or the stream's key, as its endpoint demands."""
     encoder: Callable[..., Any] | None
-    """Makes the compiled encoder (``_speedups.orders_<name>``); None: every order goes through
-    ``encode``."""
+    """Makes the compiled encoder (``_speedups.orders_<name>``) of a signer for a host and the path
+    in front of the venue's, or None when it cannot sign with that key; None: every order goes
+    through ``encode``."""
     judge: Callable[[Action, int, Mapping[str, str], bytes, Scales], OrderAnswer]
     """What an answer proves."""
     window_ns: int
@@ -345,3 +398,5 @@ class Trading(Struct, frozen=True, kw_only=True):
     countdown: Callable[[Instrument, int], Request] | None = None
     """Let the venue cancel everything of an instrument after so many ms unless renewed; None: the
     venue cannot."""
+    api: OrderApi | None = None
+    batches: Batches | None = None

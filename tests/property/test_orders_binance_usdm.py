@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -290,3 +292,15 @@ def test_an_instrument_that_cannot_be_is_refused(index: int, one: Instrument, wo
 def test_a_part_of_a_command_is_refused() -> None:
     with pytest.raises(ValueError, match="511 bytes"):
         ENCODER.encode(bytes(511), NOW_NS)
+
+
+def test_only_keys_that_sign_in_c_have_a_compiled_encoder() -> None:
+    encoder = orders.encoder(SIGNER, HOST, PREFIX)
+    assert encoder is not None
+    encoder.add(0, LISTED[0])
+    data = slot(action=Action.CANCEL, client_order_id="a")
+    assert encoder.encode(data, NOW_NS) == oracle(data)
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    assert orders.encoder(signer(KEY, pem, "ed25519"), HOST) is None

@@ -7,7 +7,7 @@ of ``_speedups/orders_binance_usdm`` and the path of everything that is not hot.
 
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -25,12 +25,16 @@ from connector.model.intents import (
 )
 from connector.model.records import Side
 from connector.model.reports import Field
+from connector.protocol.signing import Hmac
 from connector.venues.binance_usdm.endpoints_trading import ENDPOINTS
 from connector.venues.binance_usdm.params import LAST_GOOD_TILL_MS, ORDER_ID
 from connector.venues.binance_usdm.schemas import MS
-from connector.venues.binance_usdm.signing import WINDOW_MS, sign
+from connector.venues.binance_usdm.signing import WINDOW_MS, KeySigner, sign
 from connector.venues.contract import Request
 from connector.venues.trading_contract import CannotEncode, Intent, Signer
+
+if TYPE_CHECKING:
+    from connector._speedups.orders_binance_usdm import BinanceUsdmEncoder
 
 CLIENT_ID = re.compile(ORDER_ID[1:-1])
 SECOND_NS = 1_000_000_000
@@ -40,7 +44,7 @@ PERCENT_EXPONENT = 6
 """A rate of 10^-8 read as percent."""
 CALLBACK_LEAST_E, CALLBACK_MOST_E = 100_000, 20_000_000
 """0.1 to 20 percent (20 since 2026-10-23)."""
-BATCH_PLACE, BATCH_CANCEL = 5, 10
+BATCH_MOST = {Action.PLACE: 5, Action.AMEND: 5, Action.CANCEL: 10}
 """Orders of one batch request."""
 
 TIMES = {
@@ -108,12 +112,11 @@ def encode_batch(
     """One request for several intents of one kind: at most 5 orders or amends, or 10 cancels of one
     symbol by one kind of id. Raises CannotEncode; conditional orders have no batches."""
     actions = {intent.action for intent in intents}
-    if len(actions) != 1 or not actions <= {Action.PLACE, Action.AMEND, Action.CANCEL}:
+    if len(actions) != 1 or not actions <= BATCH_MOST.keys():
         _refuse(Field.BATCH, "a batch holds either orders, amends or cancels")
     action = actions.pop()
-    most = BATCH_CANCEL if action is Action.CANCEL else BATCH_PLACE
-    if len(intents) > most:
-        _refuse(Field.BATCH, f"{len(intents)} of them; the venue takes {most}")
+    if len(intents) > BATCH_MOST[action]:
+        _refuse(Field.BATCH, f"{len(intents)} of them; the venue takes {BATCH_MOST[action]}")
     rows = [translate(intent, venue_ns) for intent in intents]
     if any(name.endswith("Algo") for name, _ in rows):
         _refuse(Field.BATCH, "conditional orders have no batches")
@@ -123,6 +126,19 @@ def encode_batch(
         name = "placeBatch" if action is Action.PLACE else "amendBatch"
         params = {"batchOrders": _json([row for _, row in rows])}
     return sign(ENDPOINTS[name].request(**params), signer, venue_ns, window_ms)
+
+
+def encoder(
+    signer: Signer, host: str, prefix: str = "", window_ms: int = WINDOW_MS
+) -> "BinanceUsdmEncoder | None":
+    """The compiled encoder of an HMAC key for one host (as in the Host header); None for other
+    keys."""
+    if not isinstance(signer, KeySigner) or not isinstance(signer.made, Hmac):
+        return None
+    # Only who trades pays for loading it.
+    from connector._speedups.orders_binance_usdm import BinanceUsdmEncoder
+
+    return BinanceUsdmEncoder(signer.made.raw, signer.key, host, prefix, window_ms)
 
 
 def _cancels(rows: list[Params]) -> Params:
