@@ -4,8 +4,10 @@ import importlib
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector.model.instrument import Instrument
-from connector.venues.binance_usdm import errors, instruments, limits, listing, market
+from connector.venues.binance_usdm import errors, instruments, limits, listing, market, ws_api
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS, routes
 from connector.venues.binance_usdm.trading import TRADING
@@ -68,7 +70,7 @@ def configured(config: Config) -> Venue:
         recorded=market.recorded,
         depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
-        trading=TRADING,
+        trading=replace(TRADING, api=ws_api.api(config.ws_api_url)),
     )
 
 

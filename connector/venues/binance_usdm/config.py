@@ -6,12 +6,16 @@ from msgspec import Meta, Struct
 
 Url = Annotated[str, Meta(pattern=r"^(https?|wss?)://[^\s?#]+$")]
 
+API_URL = "wss://ws-fapi.binance.com/ws-fapi/v1"
+
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[venues.binance_usdm]``."""
 
     rest_url: Url = "https://fapi.binance.com"
     ws_url: Url = "wss://fstream.binance.com"
+    ws_api_url: Url = API_URL
+    """The WebSocket order API, with its path."""
     depth_speed: Literal["0ms", "100ms", "250ms", "500ms"] = "0ms"
     """How often depth messages come. 0ms is the fastest and no longer documented; 100ms is."""
     mark_price_speed: Literal["1s", "3s"] = "1s"

@@ -4,7 +4,7 @@ import msgspec
 
 from connector.model.instrument import Instrument
 from connector.model.intents import PositionSide
-from connector.venues.binance_usdm import answers, orders, signing, user
+from connector.venues.binance_usdm import answers, orders, signing, user, ws_api
 from connector.venues.binance_usdm.answers import (
     POSITION_SIDES,
     SIDES,
@@ -13,6 +13,7 @@ from connector.venues.binance_usdm.answers import (
     stamp,
     whole,
 )
+from connector.venues.binance_usdm.config import API_URL
 from connector.venues.binance_usdm.endpoints import ENDPOINTS
 from connector.venues.binance_usdm.limits import ORDERS, POOLS
 from connector.venues.binance_usdm.schemas import MS, ServerTime, integer, text
@@ -28,6 +29,7 @@ from connector.venues.trading_contract import (
     MONEY_EXPONENT,
     AccountConfigEvent,
     BalanceEvent,
+    Batches,
     Execution,
     Intent,
     Lookups,
@@ -172,7 +174,7 @@ TRADING = Trading(
     key_kinds=signing.KINDS,
     encode=orders.encode,
     sign=signing.sign,
-    encoder=None,
+    encoder=orders.encoder,
     judge=answers.judge,
     window_ns=signing.WINDOW_MS * MS,
     pools=tuple(pool for pool in POOLS if pool.name == ORDERS),
@@ -203,4 +205,6 @@ TRADING = Trading(
         config_event=_config_event,
     ),
     countdown=_countdown,
+    api=ws_api.api(API_URL),
+    batches=Batches(most=orders.BATCH_MOST, encode=orders.encode_batch, judge=answers.judge_batch),
 )
