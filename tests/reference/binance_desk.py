@@ -53,6 +53,9 @@ class StillMarket:
     def settled(self, now_ns: int) -> None:
         pass
 
+    def wake(self) -> None:
+        pass
+
 
 class Venue:
     """BTCUSDT: 29999.90/30000.10, ETHUSDT: 1999.99/2000.01, five levels of 2 a side each."""

@@ -1,0 +1,390 @@
+"""Binance USD-M, both sides: every order the encoders write is understood by the simulated venue,
+and its answers by the judge; over HTTP, compiled and not, and over the WebSocket order API."""
+
+from typing import Any
+
+import pytest
+
+from connector.model.instrument import ABSENT, Instrument
+from connector.model.intents import (
+    Action,
+    CommandFlag,
+    OrderType,
+    PriceMatch,
+    SelfTrade,
+    TimeInForce,
+    WorkingType,
+)
+from connector.model.packing import layout
+from connector.model.records import Side
+from connector.model.reports import OrderStatus
+from connector.venues.binance_usdm import VENUE
+from connector.venues.binance_usdm.signing import signer
+from connector.venues.sim_contract import Opening
+from connector.venues.trading_contract import (
+    CannotEncode,
+    Execution,
+    Intent,
+    OrderAnswer,
+    OrderEvent,
+    OrderOutcome,
+)
+from tests.reference.binance_desk import MAKER, OTHER, Venue, market_order
+
+TRADING = VENUE.trading
+assert TRADING is not None
+SIGNER = signer(MAKER.key, MAKER.secret.encode(), "hmac")
+MS = 1_000_000
+UNIT = 10**8
+COMMAND = layout("Command")
+TRANSPORTS = ["http", "compiled", "api"]
+
+
+class Desk:
+    """The connector's pure side facing the simulated venue's."""
+
+    def __init__(self, transport: str) -> None:
+        self.venue = Venue()
+        for side in ("BUY", "SELL"):  # a market that has traded: there is a last price
+            self.venue.ok("POST", "/fapi/v1/order", OTHER, **market_order(side=side))
+        self._transport = transport
+        listing = VENUE.instruments(self.venue.market.exchange_info(self.venue.now_ms))
+        self.instruments = {one.symbol: one for one in listing.instruments}
+        self.btc: Instrument = self.instruments["BTCUSDT"]
+        self._number = 0
+        self._api: Any = self.venue.rest.api(
+            self.venue.market, Opening("ws-fapi", False, ()), "127.0.0.1", self.venue.now_ms
+        )
+        assert TRADING is not None
+        assert TRADING.encoder is not None
+        self._encoder = TRADING.encoder(SIGNER, "sim")
+        self._encoder.add(0, self.btc)
+        self.compiled = self.sent = 0
+        self.ahead_ms = 0
+
+    @property
+    def now_ns(self) -> int:
+        """The venue's clock as we think it is."""
+        return (self.venue.now_ms + self.ahead_ms) * MS
+
+    def do(self, **values: Any) -> OrderAnswer:
+        """One intent on BTCUSDT there and back."""
+        assert TRADING is not None
+        wish = Intent(**{"instrument": self.btc, **values})
+        status, headers, body = self._send(wish)
+        self.sent += 1
+        return TRADING.judge(wish.action, status, headers, body, self.instruments.get)
+
+    def placed(self, **values: Any) -> OrderEvent:
+        """A placed order, which must be accepted."""
+        self._number += 1
+        name = f"c/{self._number}"
+        answer = self.do(action=Action.PLACE, **{"client_order_id": name, **values})
+        assert answer.outcome is OrderOutcome.ACCEPTED, answer.body
+        assert answer.order is not None
+        assert answer.order.client_order_id == name
+        return answer.order
+
+    def _send(self, wish: Intent) -> tuple[int, Any, bytes]:
+        assert TRADING is not None
+        assert TRADING.api is not None
+        if self._transport == "api":
+            self._number += 1
+            asked = TRADING.api.encode(wish, SIGNER, self.now_ns, self._number, False)
+            if asked is not None:
+                told = self._api.receive(asked.frame, self.venue.now_ms, self.venue.now_ms)
+                answer = TRADING.api.decode(told.message)
+                assert answer.number == asked.number
+                return answer.status, answer.headers, answer.body
+        data = self._compiled(wish) if self._transport == "compiled" else None
+        if data is not None:
+            self.compiled += 1
+            head, _, rest = data.decode().partition("\r\n")
+            method, target, _ = head.split(" ")
+            assert f"X-MBX-APIKEY: {MAKER.key}\r\n" in rest
+        else:
+            request = TRADING.encode(wish, SIGNER, self.now_ns)
+            assert request.headers == (("X-MBX-APIKEY", MAKER.key),)
+            method, target = request.method, request.target
+        path, _, query = target.partition("?")
+        found = self.venue.send(method, path, query, key=MAKER.key)
+        return found.status, found.headers, found.body
+
+    def _compiled(self, wish: Intent) -> bytes | None:
+        if wish.conditional:
+            return None
+        numbers = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e")
+        absent = {
+            name: ABSENT if value is None else value
+            for name in (*numbers, "callback_rate_e", "good_till_ns")
+            for value in [getattr(wish, name)]
+        }
+        same = ("side", "order_type", "time_in_force", "position_side", "working_type")
+        command = COMMAND.pack(
+            action=wish.action,
+            client_order_id=wish.client_order_id,
+            flags=wish.flags,
+            self_trade=wish.self_trade,
+            price_match=wish.price_match,
+            **{name: getattr(wish, name) for name in same},
+            **absent,
+        )
+        found: bytes | None = self._encoder.encode(command, self.now_ns)
+        return found
+
+
+@pytest.fixture(params=TRANSPORTS)
+def desk(request: pytest.FixtureRequest) -> Desk:
+    return Desk(request.param)
+
+
+def price(desk: Desk, value: str) -> int:
+    whole, _, part = value.partition(".")
+    return int(whole + part.ljust(desk.btc.price_exponent, "0"))
+
+
+def qty(desk: Desk, thousandths: int) -> int:
+    return thousandths * 10 ** (desk.btc.qty_exponent - 3)
+
+
+def test_a_limit_order_lives_its_life(desk: Desk) -> None:
+    order = desk.placed(
+        side=Side.BUY, price_e=price(desk, "29990.00"), qty_e=qty(desk, 100),
+        time_in_force=TimeInForce.GTC,
+    )  # fmt: skip
+    assert (order.execution, order.status) == (Execution.NEW, OrderStatus.NEW)
+    assert (order.price_e, order.qty_e) == (price(desk, "29990.00"), qty(desk, 100))
+    by_id: dict[str, Any] = {"order_id": order.order_id}
+    by_name = {"client_order_id": order.client_order_id}
+    for ids in (by_id, by_name):
+        found = desk.do(action=Action.QUERY, **ids)
+        assert found.order is not None
+        assert found.order.order_id == order.order_id
+    change: dict[str, Any] = {
+        "action": Action.AMEND,
+        "side": Side.BUY,
+        "price_e": price(desk, "29980.50"),
+        "qty_e": qty(desk, 70),
+    }
+    amended = desk.do(**change, **by_name)
+    assert amended.order is not None
+    assert amended.order.execution is Execution.AMENDED
+    assert (amended.order.price_e, amended.order.qty_e) == (price(desk, "29980.50"), qty(desk, 70))
+    same = desk.do(**change, **by_id)
+    assert same.outcome is OrderOutcome.ALREADY
+    cancelled = desk.do(action=Action.CANCEL, **by_name)
+    assert cancelled.order is not None
+    assert (cancelled.order.execution, cancelled.order.status) == (
+        Execution.CANCELLED,
+        OrderStatus.CANCELLED,
+    )
+    for ids in (by_id, by_name):
+        again = desk.do(action=Action.CANCEL, **ids)
+        assert (again.outcome, again.code) == (OrderOutcome.GONE, -2011)
+    if desk.compiled:
+        assert desk.compiled == desk.sent - 2, "all but the queries"
+
+
+@pytest.mark.parametrize("time", [TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTX])
+def test_every_time_in_force_ends_as_it_should(desk: Desk, time: TimeInForce) -> None:
+    at = price(desk, "29990.00" if time is TimeInForce.GTX else "30000.10")
+    order = desk.placed(side=Side.BUY, price_e=at, qty_e=qty(desk, 100), time_in_force=time)
+    assert order.time_in_force is time
+    found = desk.do(action=Action.QUERY, order_id=order.order_id).order
+    assert found is not None
+    if time is TimeInForce.GTX:
+        assert found.status is OrderStatus.NEW
+    else:
+        assert (found.status, found.filled_qty_e) == (OrderStatus.FILLED, qty(desk, 100))
+        assert float(found.average) == 30000.1
+
+
+@pytest.mark.parametrize(
+    ("time", "at", "code"),
+    [(TimeInForce.FOK, "29990.00", -5021), (TimeInForce.GTX, "30000.10", -5022)],
+)
+def test_what_cannot_execute_is_refused_at_once(
+    desk: Desk, time: TimeInForce, at: str, code: int
+) -> None:
+    answer = desk.do(
+        action=Action.PLACE, client_order_id="x", side=Side.BUY, price_e=price(desk, at),
+        qty_e=qty(desk, 100), time_in_force=time,
+    )  # fmt: skip
+    assert (answer.outcome, answer.code) == (OrderOutcome.REFUSED, code)
+    assert not answer.reconcile
+
+
+def test_a_good_till_date_is_taken(desk: Desk) -> None:
+    order = desk.placed(
+        side=Side.BUY, price_e=price(desk, "29990.00"), qty_e=qty(desk, 100),
+        time_in_force=TimeInForce.GTD, good_till_ns=desk.now_ns + 700 * 10**9,
+    )  # fmt: skip
+    assert order.time_in_force is TimeInForce.GTD
+
+
+def test_a_market_order_and_the_way_out_again(desk: Desk) -> None:
+    order = desk.placed(side=Side.BUY, order_type=OrderType.MARKET, qty_e=qty(desk, 100))
+    assert order.order_type is OrderType.MARKET
+    close = desk.placed(
+        side=Side.SELL, order_type=OrderType.MARKET, qty_e=qty(desk, 100),
+        flags=CommandFlag.REDUCE_ONLY,
+    )  # fmt: skip
+    assert close.reduce_only
+    answer = desk.do(
+        action=Action.PLACE, client_order_id="y", side=Side.SELL, order_type=OrderType.MARKET,
+        qty_e=qty(desk, 100), flags=CommandFlag.REDUCE_ONLY,
+    )  # fmt: skip
+    assert (answer.outcome, answer.code) == (OrderOutcome.REFUSED, -2022)
+    assert answer.reconcile
+
+
+@pytest.mark.parametrize("match", [PriceMatch.QUEUE, PriceMatch.OPPONENT_5])
+def test_a_price_match_takes_its_price_from_the_book(desk: Desk, match: PriceMatch) -> None:
+    order = desk.placed(side=Side.BUY, qty_e=qty(desk, 10), price_match=match)
+    found = desk.do(action=Action.QUERY, order_id=order.order_id).order
+    assert found is not None
+    expected = {PriceMatch.QUEUE: "29999.90", PriceMatch.OPPONENT_5: "30000.50"}[match]
+    assert found.price_e == price(desk, expected)
+
+
+@pytest.mark.parametrize(
+    "mode", [SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_MAKER, SelfTrade.EXPIRE_BOTH]
+)
+def test_every_mode_against_trading_with_oneself_is_taken(desk: Desk, mode: SelfTrade) -> None:
+    desk.placed(
+        side=Side.BUY, price_e=price(desk, "29990.00"), qty_e=qty(desk, 10), self_trade=mode
+    )
+
+
+CONDITIONAL = [
+    {"order_type": OrderType.STOP, "price_e": "30110.00", "stop_price_e": "30100.00"},
+    {"order_type": OrderType.TAKE_PROFIT, "price_e": "29890.00", "stop_price_e": "29900.00"},
+    {"order_type": OrderType.STOP_MARKET, "stop_price_e": "30100.00"},
+    {"order_type": OrderType.TAKE_PROFIT_MARKET, "stop_price_e": "29900.00"},
+    {"order_type": OrderType.TRAILING_STOP_MARKET, "callback_rate_e": 10**6},
+    {
+        "order_type": OrderType.TRAILING_STOP_MARKET,
+        "callback_rate_e": 100_000,
+        "activation_price_e": "29900.00",
+    },
+    {
+        "order_type": OrderType.STOP_MARKET,
+        "stop_price_e": "30100.00",
+        "working_type": WorkingType.MARK,
+        "flags": CommandFlag.PRICE_PROTECT,
+    },
+    {
+        "order_type": OrderType.STOP,
+        "price_e": "30110.00",
+        "stop_price_e": "30100.00",
+        "time_in_force": TimeInForce.GTX,
+        "self_trade": SelfTrade.NONE,
+    },
+]
+
+
+@pytest.mark.parametrize("row", CONDITIONAL)
+def test_a_conditional_order_is_placed_asked_for_and_cancelled(
+    desk: Desk, row: dict[str, Any]
+) -> None:
+    values = {
+        name: price(desk, value) if isinstance(value, str) else value for name, value in row.items()
+    }
+    order = desk.placed(side=Side.BUY, qty_e=qty(desk, 100), **values)
+    assert order.conditional
+    assert (order.status, order.execution) == (OrderStatus.NEW, Execution.NEW)
+    assert order.order_type is values["order_type"]
+    assert order.stop_price_e == values.get("stop_price_e")
+    ids: dict[str, Any] = {"order_id": order.order_id, "conditional": True}
+    found = desk.do(action=Action.QUERY, **ids).order
+    assert found is not None
+    assert (found.conditional, found.client_order_id) == (True, order.client_order_id)
+    with pytest.raises(CannotEncode, match="cancel and place"):
+        desk.do(action=Action.AMEND, price_e=1, qty_e=1, **ids)
+    cancelled = desk.do(action=Action.CANCEL, **ids)
+    assert cancelled.outcome is OrderOutcome.ACCEPTED
+    again = desk.do(action=Action.CANCEL, **ids)
+    assert again.outcome is OrderOutcome.GONE
+    gone = desk.do(action=Action.QUERY, **ids).order
+    assert gone is None or gone.status is OrderStatus.CANCELLED
+
+
+def test_a_conditional_order_can_close_the_position(desk: Desk) -> None:
+    desk.placed(side=Side.BUY, order_type=OrderType.MARKET, qty_e=qty(desk, 100))
+    order = desk.placed(
+        side=Side.SELL, order_type=OrderType.STOP_MARKET, stop_price_e=price(desk, "29000.00"),
+        flags=CommandFlag.CLOSE_POSITION,
+    )  # fmt: skip
+    assert order.conditional
+
+
+def test_cancel_all_is_two_requests(desk: Desk) -> None:
+    plain = desk.placed(side=Side.BUY, price_e=price(desk, "29990.00"), qty_e=qty(desk, 100))
+    stop = desk.placed(
+        side=Side.BUY, order_type=OrderType.STOP_MARKET, stop_price_e=price(desk, "30100.00"),
+        qty_e=qty(desk, 100),
+    )  # fmt: skip
+    for conditional in (False, True):
+        answer = desk.do(action=Action.CANCEL_ALL, conditional=conditional)
+        assert answer.outcome is OrderOutcome.ACCEPTED, answer.body
+    for order in (plain, stop):
+        answer = desk.do(
+            action=Action.CANCEL, order_id=order.order_id, conditional=order.conditional
+        )
+        assert answer.outcome is OrderOutcome.GONE
+
+
+def test_a_batch_is_answered_element_by_element() -> None:
+    desk = Desk("http")
+    assert TRADING is not None
+    assert TRADING.batches is not None
+    wishes = [
+        Intent(
+            action=Action.PLACE, instrument=desk.btc, client_order_id=f"b{index}", side=Side.BUY,
+            price_e=price(desk, at), qty_e=qty(desk, 100),
+        )
+        for index, at in enumerate(("29990.00", "29990.05", "29980.00"))
+    ]  # fmt: skip
+    request = TRADING.batches.encode(wishes, SIGNER, desk.now_ns)
+    found = desk.venue.send(request.method, request.path, request.query, key=MAKER.key)
+    answers = TRADING.batches.judge(
+        Action.PLACE, 3, found.status, found.headers, found.body, desk.instruments.get
+    )
+    assert [(answer.outcome, answer.code) for answer in answers] == [
+        (OrderOutcome.ACCEPTED, 0),
+        (OrderOutcome.REFUSED, -4014),
+        (OrderOutcome.ACCEPTED, 0),
+    ]
+    cancels = [
+        Intent(action=Action.CANCEL, instrument=desk.btc, client_order_id=f"b{index}")
+        for index in range(3)
+    ]
+    request = TRADING.batches.encode(cancels, SIGNER, desk.now_ns)
+    found = desk.venue.send(request.method, request.path, request.query, key=MAKER.key)
+    answers = TRADING.batches.judge(
+        Action.CANCEL, 3, found.status, found.headers, found.body, desk.instruments.get
+    )
+    assert [answer.outcome for answer in answers] == [
+        OrderOutcome.ACCEPTED,
+        OrderOutcome.GONE,
+        OrderOutcome.ACCEPTED,
+    ]
+
+
+def test_a_clock_that_is_off_is_told(desk: Desk) -> None:
+    desk.ahead_ms = 10_000
+    answer = desk.do(action=Action.CANCEL, order_id=1)
+    assert (answer.outcome, answer.code) == (OrderOutcome.CLOCK, -1021)
+
+
+def test_another_secret_is_told() -> None:
+    desk = Desk("http")
+    assert TRADING is not None
+    request = TRADING.encode(
+        Intent(action=Action.CANCEL, instrument=desk.btc, order_id=1),
+        signer(MAKER.key, b"wrong", "hmac"),
+        desk.now_ns,
+    )
+    found = desk.venue.send(request.method, request.path, request.query, key=MAKER.key)
+    answer = TRADING.judge(Action.CANCEL, found.status, found.headers, found.body, lambda s: None)
+    assert (answer.outcome, answer.code) == (OrderOutcome.AUTH, -1022)
