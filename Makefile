@@ -13,6 +13,7 @@ help:          ## show this list
 $(READY): pyproject.toml setup.py tools/setup-venv $(wildcard _speedups/*.pyx _speedups/*.pxd _speedups/*.h)
 	@PYTHON="$(PYTHON)" tools/setup-venv
 
+# Also makes .venv/clients: ccxt and python-binance, which the tests let loose on the simulated venue.
 $(TOOLS): $(READY)
 	@PYTHON="$(PYTHON)" tools/setup-venv test
 

@@ -40,7 +40,8 @@ def from_words(words: Iterable[str]) -> list[SimAccount]:
         name, equals, pair = word.partition("=")
         key, colon, secret = pair.partition(":")
         if not (equals and colon and name and key and secret):
-            raise ValueError(f"expected NAME=KEY:SECRET, not {name or word}=...")
+            shown = f" for {name!r}" if equals and name else ""
+            raise ValueError(f"expected NAME=KEY:SECRET{shown}")
         keys.setdefault(name, []).append(ApiKey(key=key, secret=secret))
     return [
         SimAccount(name=name, keys=tuple(found), balances=START) for name, found in keys.items()
