@@ -85,6 +85,8 @@ class AccountService:
         key = SecretRef.parse(settings.key).read().reveal().decode()
         secret = SecretRef.parse(settings.secret).read().reveal()
         self.signer = self.trading.signer(key, secret, settings.kind)
+        self.signer.count_in(segment)
+        log.info("signing", extra={"account": name, "by": self.signer.means})
         self.scales = scales
         self.clock = VenueClock()
         self.desk: Desk

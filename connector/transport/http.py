@@ -59,7 +59,8 @@ class HttpClient:
             async with asyncio.timeout(self._timeout_s):
                 return await self._exchange(message, method)
         except TimeoutError:
-            raise Unknown(f"{method} {target}: no answer within {self._timeout_s:g} s") from None
+            path = target.partition("?")[0]  # a signed query is nobody's business
+            raise Unknown(f"{method} {path}: no answer within {self._timeout_s:g} s") from None
 
     async def close(self) -> None:
         """End every connection; exchanges in flight fail as Unknown."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from connector._speedups.segment import Segment
 from connector.model.instrument import Instrument
 from connector.model.intents import (
     Action,
@@ -39,6 +40,13 @@ class Signer(Protocol):
 
     def sign(self, payload: bytes) -> bytes:
         """The signature of ``payload`` as text (hex or base64), not yet percent-encoded."""
+
+    @property
+    def means(self) -> str:
+        """What signs, for the log: the kind of key and the code that works with it."""
+
+    def count_in(self, segment: Segment) -> None:
+        """Count the signatures that had to do without the machine's own library."""
 
 
 class Transport(Enum):

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector._speedups.segment import Segment
+from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.intents import (
     Action,
@@ -457,3 +459,12 @@ def test_a_key_that_cannot_be_is_refused_without_showing_it(
 
 def test_the_signer_of_a_key_shows_neither_half() -> None:
     assert repr(SIGNER) == "KeySigner(***)"
+
+
+def test_a_signer_tells_what_signs_and_counts_where_asked() -> None:
+    assert SIGNER.means.startswith("hmac by libcrypto")
+    segment = Segment.create(1 << 20)
+    made = signer(KEY, SECRET, "hmac")
+    made.count_in(segment)
+    made.sign(b"x")
+    assert segment.counter(Counter.PLAIN_SIGNATURES.value) == 0

@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from connector._speedups.segment import Segment
+from connector._speedups.signer import backend
 from connector.protocol import signing
 from connector.venues.binance_usdm.schemas import MS
 from connector.venues.contract import Request, Security
@@ -48,6 +50,17 @@ class KeySigner:
     def sign(self, payload: bytes) -> bytes:
         """The signature as text, not percent-encoded."""
         return self.made.sign(payload)
+
+    @property
+    def means(self) -> str:
+        """What signs, for the log."""
+        by = backend() if isinstance(self.made, signing.Hmac) else "cryptography"
+        return f"{self.kind.value} by {by}"
+
+    def count_in(self, segment: Segment) -> None:
+        """Count the signatures of the plain C function."""
+        if isinstance(self.made, signing.Hmac):
+            self.made.raw.count_in(segment)
 
     def __repr__(self) -> str:
         return "KeySigner(***)"
