@@ -6,6 +6,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .encoder cimport ENCODE_ROOM, NAME_BYTES, Written
+from .layout cimport CONNECTOR_MAX_INSTRUMENTS
 from .layout_orders cimport Command
 
 ROOM = 4096
@@ -27,7 +28,7 @@ cdef class OrderEncoder:
         cdef const char* bytes_of_name = text
         if not 0 < len(text) <= NAME_BYTES:
             raise ValueError(f"{instrument.symbol!r} is not a name of 1 to {NAME_BYTES} bytes")
-        if index >= 1 << 20:
+        if index >= CONNECTOR_MAX_INSTRUMENTS:
             raise ValueError(f"no directory has an instrument {index}")
         for value in (
             instrument.price_exponent, instrument.qty_exponent, instrument.price_digits, instrument.qty_digits

@@ -279,7 +279,7 @@ def test_a_head_that_cannot_be_is_refused(arguments: tuple[Any, ...], words: str
         (0, instrument(""), "not a name"),
         (0, instrument("x" * 201), "not a name"),
         (0, instrument("测" * 23), "not a name"),
-        (1 << 20, LISTED[0], "no directory"),
+        (4096, LISTED[0], "no directory"),
         (0, instrument(price_exponent=19), "19 decimals"),
         (0, instrument(qty_digits=-1), "-1 decimals"),
     ],

@@ -18,7 +18,8 @@ from connector.model.intents import (
 from connector.model.packing import layout
 from connector.model.records import Side
 from connector.model.reports import OrderStatus
-from connector.venues.binance_usdm import VENUE
+from connector.venues.binance_usdm import VENUE, configured
+from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.signing import signer
 from connector.venues.sim_contract import Opening
 from connector.venues.trading_contract import (
@@ -388,3 +389,28 @@ def test_another_secret_is_told() -> None:
     found = desk.venue.send(request.method, request.path, request.query, key=MAKER.key)
     answer = TRADING.judge(Action.CANCEL, found.status, found.headers, found.body, lambda s: None)
     assert (answer.outcome, answer.code) == (OrderOutcome.AUTH, -1022)
+
+
+def test_the_window_is_that_of_the_configuration() -> None:
+    made = configured(Config(recv_window_ms=700, ws_api_url="wss://x/y")).trading
+    assert made is not None
+    assert made.api is not None
+    assert made.batches is not None
+    assert made.encoder is not None
+    assert (made.window_ns, made.api.url) == (700 * MS, "wss://x/y")
+    wish = Intent(action=Action.CANCEL, instrument=Desk("http").btc, order_id=1)
+    asked = made.api.encode(wish, SIGNER, 10**18, 1, False)
+    assert asked is not None
+    encoder = made.encoder(SIGNER, "h")
+    encoder.add(0, wish.instrument)
+    absent = dict.fromkeys(("price_e", "qty_e", "stop_price_e"), ABSENT)
+    command = COMMAND.pack(action=Action.CANCEL, order_id=1, **absent)
+    for data in (
+        made.encode(wish, SIGNER, 10**18).query.encode(),
+        made.batches.encode([wish], SIGNER, 10**18).query.encode(),
+        made.sign(made.lookups.order(wish), SIGNER, 10**18).query.encode(),
+        asked.frame.replace(b'":', b"="),
+        encoder.encode(command, 10**18),
+    ):
+        assert data is not None
+        assert b"recvWindow=700" in data

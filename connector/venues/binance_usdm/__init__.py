@@ -4,13 +4,11 @@ import importlib
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace
-
 from connector.model.instrument import Instrument
-from connector.venues.binance_usdm import errors, instruments, limits, listing, market, ws_api
+from connector.venues.binance_usdm import errors, instruments, limits, listing, market
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS, routes
-from connector.venues.binance_usdm.trading import TRADING
+from connector.venues.binance_usdm.trading import trading
 from connector.venues.contract import Channel, Pool, Request, Subscription, Venue
 
 __all__ = ["VENUE"]
@@ -70,7 +68,7 @@ def configured(config: Config) -> Venue:
         recorded=market.recorded,
         depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
-        trading=replace(TRADING, api=ws_api.api(config.ws_api_url)),
+        trading=trading(config),
     )
 
 

@@ -6,21 +6,22 @@ from msgspec import Meta, Struct
 
 Url = Annotated[str, Meta(pattern=r"^(https?|wss?)://[^\s?#]+$")]
 
-API_URL = "wss://ws-fapi.binance.com/ws-fapi/v1"
-
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[venues.binance_usdm]``."""
 
     rest_url: Url = "https://fapi.binance.com"
     ws_url: Url = "wss://fstream.binance.com"
-    ws_api_url: Url = API_URL
+    ws_api_url: Url = "wss://ws-fapi.binance.com/ws-fapi/v1"
     """The WebSocket order API, with its path."""
     depth_speed: Literal["0ms", "100ms", "250ms", "500ms"] = "0ms"
     """How often depth messages come. 0ms is the fastest and no longer documented; 100ms is."""
     mark_price_speed: Literal["1s", "3s"] = "1s"
     trade_route: Literal["public", "market"] = "public"
     """Which URL class serves ``@trade``: the venue documents neither (NOTES.md)."""
+    recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5000
+    """How long after its timestamp the venue may still execute a request; the venue's own default.
+    What is unknown is found out sooner with a shorter one, and a slow answer refused."""
     snapshot_limit: Literal[5, 10, 20, 50, 100, 500, 1000] = 1000
     """Levels a side in a snapshot; 1000 costs weight 20 and is what the venue's own steps ask."""
     lines: Annotated[int, Meta(ge=1, le=4)] = 1

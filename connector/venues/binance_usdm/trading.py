@@ -1,5 +1,7 @@
 """The order side of Binance USD-M as data and pure functions."""
 
+from functools import partial
+
 import msgspec
 
 from connector.model.instrument import Instrument
@@ -13,7 +15,7 @@ from connector.venues.binance_usdm.answers import (
     stamp,
     whole,
 )
-from connector.venues.binance_usdm.config import API_URL
+from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS
 from connector.venues.binance_usdm.limits import ORDERS, POOLS
 from connector.venues.binance_usdm.schemas import MS, ServerTime, integer, text
@@ -168,43 +170,50 @@ def _countdown(instrument: Instrument, ms: int) -> Request:
     return ENDPOINTS["countdownCancelAll"].request(symbol=instrument.symbol, countdownTime=ms)
 
 
-TRADING = Trading(
-    transports=(Transport.HTTP,),
-    signer=signing.signer,
-    key_kinds=signing.KINDS,
-    encode=orders.encode,
-    sign=signing.sign,
-    encoder=orders.encoder,
-    judge=answers.judge,
-    window_ns=signing.WINDOW_MS * MS,
-    pools=tuple(pool for pool in POOLS if pool.name == ORDERS),
-    client_id=orders.CLIENT_ID.pattern,
-    stream=PrivateStream(
-        start=ENDPOINTS["startStream"].request,
-        key=_key,
-        keep=ENDPOINTS["keepStream"].request,
-        keep_every_ns=KEEP_NS,
-        target=_target,
-        decode=user.decode,
-        echo_ns=ECHO_NS,
-    ),
-    lookups=Lookups(
-        time=ENDPOINTS["time"].request,
-        server_ns=_server_ns,
-        order=_order,
-        order_event=answers.order_event,
-        open_orders=_open_orders,
-        order_events=answers.order_events,
-        fills=_fills,
-        fill_events=_fill_events,
-        positions=ENDPOINTS["positionRisk"].request,
-        position_events=_position_events,
-        balances=ENDPOINTS["balance"].request,
-        balance_events=_balance_events,
-        config=ENDPOINTS["accountConfig"].request,
-        config_event=_config_event,
-    ),
-    countdown=_countdown,
-    api=ws_api.api(API_URL),
-    batches=Batches(most=orders.BATCH_MOST, encode=orders.encode_batch, judge=answers.judge_batch),
-)
+def trading(config: Config) -> Trading:
+    """The order side as the venue's section of the configuration wants it."""
+    window_ms = config.recv_window_ms
+    return Trading(
+        transports=(Transport.HTTP,),
+        signer=signing.signer,
+        key_kinds=signing.KINDS,
+        encode=partial(orders.encode, window_ms=window_ms),
+        sign=partial(signing.sign, window_ms=window_ms),
+        encoder=partial(orders.encoder, window_ms=window_ms),
+        judge=answers.judge,
+        window_ns=window_ms * MS,
+        pools=tuple(pool for pool in POOLS if pool.name == ORDERS),
+        client_id=orders.CLIENT_ID.pattern,
+        stream=PrivateStream(
+            start=ENDPOINTS["startStream"].request,
+            key=_key,
+            keep=ENDPOINTS["keepStream"].request,
+            keep_every_ns=KEEP_NS,
+            target=_target,
+            decode=user.decode,
+            echo_ns=ECHO_NS,
+        ),
+        lookups=Lookups(
+            time=ENDPOINTS["time"].request,
+            server_ns=_server_ns,
+            order=_order,
+            order_event=answers.order_event,
+            open_orders=_open_orders,
+            order_events=answers.order_events,
+            fills=_fills,
+            fill_events=_fill_events,
+            positions=ENDPOINTS["positionRisk"].request,
+            position_events=_position_events,
+            balances=ENDPOINTS["balance"].request,
+            balance_events=_balance_events,
+            config=ENDPOINTS["accountConfig"].request,
+            config_event=_config_event,
+        ),
+        countdown=_countdown,
+        api=ws_api.api(config.ws_api_url, window_ms),
+        batches=Batches(
+            most=orders.BATCH_MOST,
+            encode=partial(orders.encode_batch, window_ms=window_ms),
+            judge=answers.judge_batch,
+        ),
+    )

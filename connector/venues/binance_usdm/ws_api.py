@@ -8,6 +8,7 @@ orders with a time in force it does not take, and an amend that has a price matc
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -130,11 +131,11 @@ def _counts(rows: list[Limit]) -> dict[str, str]:
     return found
 
 
-def api(url: str) -> OrderApi:
+def api(url: str, window_ms: int = WINDOW_MS) -> OrderApi:
     """The API at this URL."""
     return OrderApi(
         url=url,
-        encode=encode,
+        encode=partial(encode, window_ms=window_ms),
         logon=logon,
         decode=decode,
         handshake_weight=HANDSHAKE_WEIGHT,
