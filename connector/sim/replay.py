@@ -20,9 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from connector.clock import monotonic_ns
+from connector.clock import monotonic_ns, wall_ns
+from connector.sim.floor import Floor
 from connector.sim.history import history_of
 from connector.sim.hub import Hub
+from connector.sim.matching.engine import Engine
+from connector.sim.matching.rules import Rules
 from connector.sim.tape import Message, SymbolReplay, Tape
 from connector.venues.sim_contract import (
     AggRow,
@@ -88,6 +91,15 @@ class ReplayMarket:
         self.sent = 0
         self.holds = 0
         self.hub: Hub | None = None
+        self._engine: Engine | None = None
+        self._floors: dict[str, Floor] = {}
+
+    def attach(self, engine: Engine, rules: Callable[[bytes], Sequence[Rules]]) -> None:
+        """Let accounts trade here, see `floor`. ``rules`` reads an instruments answer."""
+        self._engine = engine
+        for row in rules(self.exchange_info(wall_ns() // 1_000_000)):
+            replay = self._replays.get(row.symbol) or SymbolReplay(row.symbol, self._venue)
+            self._floors[row.symbol] = Floor(replay, self._venue, engine, row)
 
     @property
     def done(self) -> bool:
@@ -198,6 +210,7 @@ class ReplayMarket:
             "streams": self._streams,
             "last_update_id": {name: each.last_id for name, each in self._replays.items()},
             "live": {name: each.live for name, each in self._replays.items()},
+            "unread": {name: each.unread for name, each in self._floors.items() if each.awake},
             "recorded_gaps": {name: each.gaps for name, each in self._replays.items()},
         }
 
@@ -255,6 +268,11 @@ class ReplayMarket:
         self.sent += 1
         track = sent.track
         names, replay = track.names, track.book
+        floor = self._floors.get(track.symbol)
+        if floor is not None and floor.awake:
+            floor.turn(wall_ns())
+        else:
+            floor = None
         match track.kind:
             case "depth":
                 replay.take(sent.payload, bool(names))
@@ -262,9 +280,17 @@ class ReplayMarket:
                 replay.ticker = sent.payload
             case "trade":
                 replay.trades.append(sent.payload)
+                if floor is not None:
+                    floor.trade(sent.payload, aggregate=False)
             case "aggTrade":
                 replay.agg_trades.append(sent.payload)
+                if floor is not None and not replay.trades:
+                    floor.trade(sent.payload, aggregate=True)
             case "markPrice":
                 replay.mark = sent.payload
+                if floor is not None:
+                    floor.mark(sent.payload)
         for name in names:
             hub.publish(name, sent.payload, sent.framed if name == track.stream else b"")
+        if self._engine is not None and self._engine.unsettled:
+            self._engine.settle(wall_ns())

@@ -5,7 +5,7 @@ recorded snapshots and a book of its own (plain dictionaries, kept by the venue'
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from math import gcd
 from pathlib import Path
@@ -28,6 +28,9 @@ KEPT_BYTES = 256 * 1024 * 1024
 """Recordings up to this size are kept in memory ready to send; larger ones are read as they go."""
 WAITING_BYTES = 64 * 1024 * 1024
 """Messages of one symbol that may be sent before its own book takes them."""
+
+
+Levels = Iterable[tuple[str, str]]
 
 
 class Snapshot(Struct, frozen=True):
@@ -110,12 +113,18 @@ class SymbolReplay:
         self._first_prev_id = 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self.on_base: Callable[[Levels, Levels], None] | None = None
+        """Told the whole own book when it starts from a snapshot."""
+        self.on_change: Callable[[RecordedDepth], None] | None = None
+        """Told what its own book takes."""
 
     def take(self, payload: bytes, heard: bool) -> None:
         """Note a depth message that is being sent."""
         self._waiting.append(payload)
         self._waiting_bytes += len(payload)
-        if self._waiting_bytes > WAITING_BYTES:
+        if self.on_change is not None:
+            self.settle()
+        elif self._waiting_bytes > WAITING_BYTES:
             self.settle(2)
         if self._first_prev_id and (self.asked or self.missed):
             return
@@ -165,6 +174,8 @@ class SymbolReplay:
         self.bids.apply(depth.bids)
         self.asks.apply(depth.asks)
         self.last_id, self.time_ms = depth.last_id, depth.time_ms
+        if self.on_change is not None:
+            self.on_change(depth)
 
     def _rebase(self, depth: RecordedDepth) -> bool:
         """Start the book from the recorded snapshot this message continues, if there is one."""
@@ -178,6 +189,8 @@ class SymbolReplay:
         self.bids.apply(base.bids)
         self.asks.apply(base.asks)
         self.live = True
+        if self.on_base is not None:
+            self.on_base(base.bids, base.asks)
         return True
 
     def depth(self, limit: int, now_ms: int) -> bytes:

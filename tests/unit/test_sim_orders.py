@@ -9,7 +9,7 @@ import pytest
 
 from connector.sim.faults import Faults
 from connector.sim.hub import Hub
-from connector.sim.listings import contracts, listing
+from connector.sim.listings import contracts
 from connector.sim.matching.book import ASK, BID
 from connector.sim.matching.engine import Engine
 from connector.sim.matching.rules import Rules
@@ -29,6 +29,7 @@ from connector.sim.matching.types import (
 )
 from connector.sim.synthetic import SyntheticMarket
 from connector.venues.sim_contract import load
+from tests.reference.listener import Listener
 from tests.reference.venue_book import VenueBook
 
 SIM = load("binance_usdm")
@@ -36,67 +37,19 @@ SYMBOL = "BTCUSDT"
 STREAMS = ("btcusdt@depth@0ms", "btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade")
 
 
-class Listener:
-    """A subscriber that keeps what it is sent."""
-
-    number = 1
-    combined = True
-    paused = False
-
-    def __init__(self) -> None:
-        self.data = b""
-
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def flush(self) -> None:
-        pass
-
-    def messages(self) -> list[dict[str, Any]]:
-        """What came since the last call, from WebSocket frames of the combined form."""
-        data, self.data = self.data, b""
-        found = []
-        while data:
-            size, head = data[1], 2
-            if size == 126:
-                size, head = int.from_bytes(data[2:4], "big"), 4
-            elif size == 127:
-                size, head = int.from_bytes(data[2:10], "big"), 10
-            found.append(orjson.loads(data[head : head + size]))
-            data = data[head + size :]
-        return found
-
-
-def read_rules(info: bytes) -> list[Rules]:
-    rows = []
-    for row in map(listing, SIM.contracts(info)):
-        rows.append(
-            Rules(
-                symbol=row.symbol,
-                asset="USDT",
-                price_digits=row.price_digits,
-                tick_units=row.tick,
-                qty_digits=row.qty_digits,
-                step_units=row.step,
-                max_orders=500,
-            )
-        )
-    return rows
-
-
 class Stage:
     """A synthetic market with accounts, on a clock of its own."""
 
-    def __init__(self, seed: int = 1, levels: int = 1000) -> None:
+    def __init__(self, seed: int = 1, rules: Callable[[bytes], list[Rules]] = SIM.rules) -> None:
         self.wall_ms = 1_700_000_000_000
         self.market = SyntheticMarket(
-            SIM, contracts(SIM.listings, [SYMBOL, "ETHUSDT"]), rate=200, levels=levels, seed=seed,
+            SIM, contracts(SIM.listings, [SYMBOL, "ETHUSDT"]), rate=200, levels=1000, seed=seed,
             bursts=False, wall_ms=lambda: self.wall_ms,
         )  # fmt: skip
         self.peer = Listener()
         self.hub = self.market.hub = Hub(Faults(), SIM.frames.wrapped, lambda *later: None)
         self.engine = Engine()
-        self.market.attach(self.engine, read_rules)
+        self.market.attach(self.engine, rules)
         for name in ("ann", "ben"):
             self.engine.open_account(name)
             self.engine.transfer(name, "USDT", 10**8 * RATIO, self.now_ns)
@@ -276,7 +229,16 @@ def test_the_flow_fills_a_resting_order_only_behind_what_was_there() -> None:
 
 
 def test_accounts_cannot_empty_the_market() -> None:
-    stage = Stage(2)
+    def boundless(info: bytes) -> list[Rules]:
+        return [
+            Rules(
+                symbol=row.symbol, asset=row.asset, price_digits=row.price_digits,
+                tick_units=row.tick_units, qty_digits=row.qty_digits, step_units=row.step_units,
+            )
+            for row in SIM.rules(info)
+        ]  # fmt: skip
+
+    stage = Stage(2, boundless)
     stage.run(20)
     for side in Side:
         there = sum(lots for _, lots in stage.book.levels(1 - side))
