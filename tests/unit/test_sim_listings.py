@@ -84,7 +84,7 @@ def test_levels_keep_their_prices_on_another_grid(
     row = changed(NOW, {"symbol": "X", "tick": tick}, [], STATUSES)
     assert row is not None
     moved = listing(row)
-    for side, keys in zip(state.sides, state.off_grid(moved), strict=True):
+    for side, keys in zip(state.sides, state.off_grid(state.grid(moved)), strict=True):
         for key in keys:
             side.put(key, 0)
     state.move(moved)
