@@ -1,0 +1,107 @@
+"""What may still be sent: the order pools of an account beside the weight of its address.
+
+New orders leave a reserve of both to cancels, which are never stopped by a budget of ours; when the
+venue itself asked for silence nothing goes out, since going on turns a limit into a ban."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from connector.model.intents import Action
+from connector.protocol.ratelimit import Budget
+from connector.venues.contract import Pool, Request
+
+RESERVE = 0.1
+"""Share of each pool that new orders leave to cancels and amends."""
+REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL})
+
+
+class Shortage(Struct, frozen=True):
+    """Why a request may not go out now."""
+
+    pool: str
+    used: int
+    limit: int
+    retry_ns: int
+    """CLOCK_MONOTONIC."""
+
+
+class Spent(Struct, frozen=True):
+    """What one request took, to be corrected by the headers of its answer."""
+
+    parts: tuple[tuple[Budget, int, str], ...]
+    """Budget, number in it, header that carries the venue's own count."""
+
+
+class OrderBudget:
+    """The budgets one account's requests count against.
+
+    ``own`` are its order pools, one for each window; ``address`` gives the pools of its source
+    address, shared with market data and other accounts."""
+
+    def __init__(
+        self, own: Iterable[Pool], address: Callable[[], Sequence[tuple[Pool, Budget]]]
+    ) -> None:
+        self._own: list[tuple[Pool, Budget]] = [
+            (pool, Budget(pool.limit, pool.window_ns)) for pool in own
+        ]
+        self._address = address
+
+    @property
+    def pools(self) -> list[tuple[Pool, Budget]]:
+        """The account's own, for people."""
+        return self._own
+
+    def resize(self, pools: Iterable[Pool]) -> None:
+        """Take over the limits the venue states for this account."""
+        for pool in pools:
+            for index, (mine, budget) in enumerate(self._own):
+                if (mine.name, mine.window_ns) == (pool.name, pool.window_ns):
+                    budget.resize(pool.limit)
+                    self._own[index] = (pool, budget)
+
+    def shortage(
+        self, request: Request, action: Action, now_ns: int, venue_ns: int
+    ) -> Shortage | None:
+        """Why ``request`` may not go out now; None: it may."""
+        for pool, budget, units in self._parts(request):
+            if budget.quiet_until_ns > now_ns:
+                used = budget.used(now_ns, venue_ns)
+                return Shortage(pool.name, used, pool.limit, budget.quiet_until_ns)
+            if action in REDUCING or not units:
+                continue
+            reserve = int(pool.limit * RESERVE) if action is Action.PLACE else 0
+            due_ns = budget.admit_ns(now_ns, venue_ns, units, reserve)
+            if due_ns > now_ns:
+                used = budget.used(now_ns, venue_ns)
+                return Shortage(pool.name, used, pool.limit - reserve, due_ns)
+        return None
+
+    def take(self, request: Request, now_ns: int, venue_ns: int) -> Spent:
+        """Count a request that goes out now."""
+        return Spent(
+            tuple(
+                (budget, budget.take(now_ns, venue_ns, units), pool.header)
+                for pool, budget, units in self._parts(request)
+            )
+        )
+
+    def learn(self, spent: Spent, used: Mapping[str, int], venue_ns: int) -> None:
+        """The answer's headers say what the venue has counted."""
+        for budget, number, header in spent.parts:
+            if header in used:
+                budget.correct(number, venue_ns, used[header])
+
+    def stop(self, until_ns: int) -> None:
+        """The venue asked for silence (429, 418) until then."""
+        for _, budget in (*self._own, *self._address()):
+            budget.stop(until_ns)
+
+    def _parts(self, request: Request) -> Iterable[tuple[Pool, Budget, int]]:
+        for pool, budget in self._address():
+            if pool.name == request.pool:
+                yield pool, budget, request.weight
+        for pool, budget in self._own:
+            for cost in request.orders:
+                if (cost.pool, cost.window_ns) == (pool.name, pool.window_ns):
+                    yield pool, budget, cost.units
