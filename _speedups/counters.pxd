@@ -66,6 +66,11 @@ cdef enum Count:
     COUNT_REQUESTS_UNSENT = 59
     COUNT_COMMANDS = 60
     COUNT_COMMANDS_REFUSED = 61
+    COUNT_JOURNAL_MENDED = 62
+    COUNT_JOURNAL_FAULTS = 63
+    COUNT_JOURNAL_BEHIND = 64
+    COUNT_JOURNAL_LOST = 65
+    COUNT_REPORTS_HELD = 66
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -73,6 +73,11 @@ class Counter(Enum):
     REQUESTS_UNSENT = 59, "order requests of which no byte left"
     COMMANDS = 60, "commands read from strategies"
     COMMANDS_REFUSED = 61, "commands refused before anything was sent"
+    JOURNAL_MENDED = 62, "faults found in journals and mended at a start"
+    JOURNAL_FAULTS = 63, "writes of a journal that the disk refused"
+    JOURNAL_BEHIND = 64, "times a journal was too far from the disk for new orders"
+    JOURNAL_LOST = 65, "journal entries that neither the disk took nor memory held"
+    REPORTS_HELD = 66, "times a strategy had not taken its reports and its ring was full"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

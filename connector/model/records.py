@@ -30,6 +30,8 @@ class RecordType(IntEnum):
     KLINE = 9
     INSTRUMENT_CHANGE = 10
     FEED_STATE = 11
+    CHECKPOINT = 31
+    """What a journal's log file begins with; the body is its writer's. In the journal only."""
     COMMAND = 32
     SENT = 33
     COMMAND_ANSWER = 34

@@ -1,0 +1,266 @@
+/* A journal's two files, and the thread that copies one to the other.
+ *
+ * The live file lies on tmpfs and is a ring of the newest entries, mapped twice in a row so that no entry has a seam.
+ * The log files lie on disk and hold the same bytes in the same order: what stands at `position` of the journal stands
+ * at position & (capacity - 1) of the ring and at position - LogHead.position + 64 of the log. The thread never takes
+ * the GIL; it begins a log file with each CHECKPOINT that reports stand before. */
+#ifndef CONNECTOR_JOURNAL_H
+#define CONNECTOR_JOURNAL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "connector_abi.h"
+#include "crc32c.h"
+
+#define JOURNAL_LIVE_MAGIC 0x4556494c544e4e43ull    /* "CNNTLIVE" */
+#define JOURNAL_LOG_MAGIC 0x4c4e524a544e4e43ull     /* "CNNTJRNL" */
+#define JOURNAL_CHUNK ((uint64_t)1 << 20)           /* written at once */
+#define JOURNAL_RETRY_NS 100000000ll                /* after a disk refused */
+#define JOURNAL_NAME 128
+
+typedef struct {                                    /* the first page of a live file */
+  uint64_t magic, abi_hash, capacity, identity, base, pad0[11]; /* base: the position at which it was made */
+  uint64_t written, sequence, pad1[14];             /* by the appender: behind the last entry; the last report */
+  uint64_t durable, fault, caught_ns, pad2[13];     /* by the thread: on disk up to here; errno of the last try; and
+                                                       what was written then is on disk, CLOCK_MONOTONIC */
+} LiveHead;
+
+typedef struct {                                    /* the first 64 bytes of a log file */
+  uint64_t magic, abi_hash, identity, position, sequence; /* of its first entry; of the first report that may follow */
+  int64_t wall_ns;
+  uint64_t closed, spare;                           /* where it ends; 0: it was not ended in order */
+} LogHead;
+_Static_assert(sizeof(LogHead) == 64, "LogHead must be 64 bytes");
+
+typedef struct JournalDrain {                       /* one journal as the thread sees it */
+  struct JournalDrain *next;
+  LiveHead *head;
+  const char *base;
+  uint64_t mask, copied;
+  LogHead log;
+  int fd, folder;
+  int64_t retry_ns;
+  uint64_t faults, bytes, syncs, files;             /* counts, for others to read */
+  char name[JOURNAL_NAME];
+} JournalDrain;
+
+typedef struct {
+  pthread_t thread;
+  JournalDrain *first;
+  int64_t pause_ns;
+  uint64_t stop, finished, running;
+} JournalThread;
+
+#define JOURNAL_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define JOURNAL_STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+static inline int64_t journal_clock(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What an entry's stamp must be: of its position and of all its bytes behind the stamp, `word` the first eight. */
+static inline uint64_t journal_stamp(uint64_t position, uint64_t word, const char *entry, uint64_t length) {
+  uint64_t start[2] = {position, word};
+  uint32_t crc = crc32c_more(~0u, (const char *)start, 2);
+  return (uint32_t)~crc32c_more(crc, entry + 16, length / 8 - 2);
+}
+
+static inline uint64_t journal_word(uint64_t length, uint64_t type, uint64_t flags) {
+  return length | type << 32 | flags << 48;
+}
+
+/* The length of the whole entry at `entry`, of which `room` bytes may be looked at; 0: none, -1: a garbled one. */
+static inline int64_t journal_check(const char *entry, uint64_t position, uint64_t room) {
+  uint64_t stamp, word, length;
+  if (room < 16) return room ? -1 : 0;
+  memcpy(&stamp, entry, 8);
+  word = JOURNAL_LOAD((const uint64_t *)(entry + 8));
+  length = (uint32_t)word;
+  if (length == 0) return 0;
+  if (length & 63 || length > room) return -1;
+  return stamp == journal_stamp(position, word, entry, length) ? (int64_t)length : -1;
+}
+
+/* The same memory twice in a row, so that what crosses the end of a round is in one piece. NULL: errno says why. */
+static char *journal_map(int fd, uint64_t capacity, LiveHead **head) {
+  char *base = mmap(NULL, 4096 + 2 * capacity, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  int access = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
+  if (base == MAP_FAILED) return NULL;
+  if (mmap(base, 4096 + capacity, access, flags, fd, 0) == MAP_FAILED
+      || mmap(base + 4096 + capacity, capacity, access, flags, fd, 4096) == MAP_FAILED) {
+    int code = errno;
+    munmap(base, 4096 + 2 * capacity);
+    errno = code;
+    return NULL;
+  }
+  *head = (LiveHead *)base;
+  return base + 4096;
+}
+
+static void journal_unmap(char *base, uint64_t capacity) { munmap(base - 4096, 4096 + 2 * capacity); }
+
+/* -- the thread */
+
+static int journal_put(int fd, const char *data, uint64_t size, uint64_t offset) {
+  while (size) {
+    ssize_t done = pwrite(fd, data, size, (off_t)offset);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      if (done == 0) errno = ENOSPC;
+      return 0;
+    }
+    data += done;
+    offset += (uint64_t)done;
+    size -= (uint64_t)done;
+  }
+  return 1;
+}
+
+static int journal_sync(JournalDrain *drain) {
+  if (fdatasync(drain->fd)) {
+    drain->copied = drain->head->durable;           /* the kernel may have dropped what it could not write */
+    return 0;
+  }
+  __atomic_store_n(&drain->syncs, drain->syncs + 1, __ATOMIC_RELAXED);
+  JOURNAL_STORE(&drain->head->durable, drain->copied);
+  return 1;
+}
+
+static int journal_end(JournalDrain *drain) {
+  drain->log.closed = drain->copied;
+  return journal_put(drain->fd, (const char *)&drain->copied, 8, offsetof(LogHead, closed)) && journal_sync(drain);
+}
+
+/* Makes a log file that begins at `position`; -1: errno says why, and there is none. */
+static int journal_begin(int folder, const char *name, LogHead *log) {
+  char path[JOURNAL_NAME + 32];
+  snprintf(path, sizeof path, "%s.%020llu.log", name, (unsigned long long)log->sequence);
+  int fd = openat(folder, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return -1;
+  if (!journal_put(fd, (const char *)log, sizeof *log, 0) || fdatasync(fd) || fsync(folder)) {
+    int code = errno;
+    close(fd);
+    unlinkat(folder, path, 0);
+    errno = code;
+    return -1;
+  }
+  return fd;
+}
+
+static int journal_roll(JournalDrain *drain, uint64_t sequence) {
+  LogHead log = drain->log;
+  if (!journal_sync(drain)) return 0;
+  log.position = drain->copied;
+  log.sequence = sequence;
+  log.wall_ns = journal_clock(CLOCK_REALTIME);
+  log.closed = 0;
+  int fd = journal_begin(drain->folder, drain->name, &log);
+  if (fd < 0) return 0;
+  close(drain->fd);
+  drain->fd = fd;
+  drain->log = log;
+  __atomic_store_n(&drain->files, drain->files + 1, __ATOMIC_RELAXED);
+  return 1;
+}
+
+static inline int journal_begins_file(const JournalDrain *drain, uint64_t position) {
+  const RecordHeader *entry = (const RecordHeader *)(drain->base + (position & drain->mask));
+  return entry->type == RECORD_CHECKPOINT && position > drain->log.position && entry->sequence + 1 > drain->log.sequence;
+}
+
+static int journal_copy(JournalDrain *drain, uint64_t written) {
+  while (drain->copied < written) {
+    const RecordHeader *entry = (const RecordHeader *)(drain->base + (drain->copied & drain->mask));
+    if (journal_begins_file(drain, drain->copied) && !journal_roll(drain, entry->sequence + 1)) return 0;
+    uint64_t end = drain->copied + entry->length;
+    while (end < written && end - drain->copied < JOURNAL_CHUNK && !journal_begins_file(drain, end))
+      end += ((const RecordHeader *)(drain->base + (end & drain->mask)))->length;
+    if (!journal_put(drain->fd, (const char *)entry, end - drain->copied, drain->copied - drain->log.position + 64))
+      return 0;
+    __atomic_store_n(&drain->bytes, drain->bytes + end - drain->copied, __ATOMIC_RELAXED);
+    drain->copied = end;
+  }
+  return drain->head->durable == drain->copied || journal_sync(drain);
+}
+
+static int journal_turn(JournalDrain *drain, int last) {
+  int64_t now = journal_clock(CLOCK_MONOTONIC);
+  if (now < drain->retry_ns && !last) return 0;
+  if (!journal_copy(drain, JOURNAL_LOAD(&drain->head->written)) || (last && !journal_end(drain))) {
+    JOURNAL_STORE(&drain->head->fault, (uint64_t)errno);
+    __atomic_store_n(&drain->faults, drain->faults + 1, __ATOMIC_RELAXED);
+    drain->retry_ns = journal_clock(CLOCK_MONOTONIC) + JOURNAL_RETRY_NS;
+    return 0;
+  }
+  if (drain->head->fault) JOURNAL_STORE(&drain->head->fault, 0);
+  JOURNAL_STORE(&drain->head->caught_ns, (uint64_t)now);
+  return 1;
+}
+
+/* A daemon that spins has a processor to itself: the thread goes to the others. */
+static void journal_leave_processor(void) {
+  cpu_set_t mine, others;
+  if (sched_getaffinity(0, sizeof mine, &mine) || CPU_COUNT(&mine) != 1) return;
+  CPU_ZERO(&others);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+    if (!CPU_ISSET(cpu, &mine)) CPU_SET(cpu, &others);
+  sched_setaffinity(0, sizeof others, &others);
+}
+
+static void *journal_run(void *argument) {
+  JournalThread *thread = argument;
+  struct timespec pause = {thread->pause_ns / 1000000000, thread->pause_ns % 1000000000};
+  journal_leave_processor();
+  pthread_setname_np(pthread_self(), "journal");
+  for (;;) {
+    int last = (int)JOURNAL_LOAD(&thread->stop);
+    for (JournalDrain *drain = JOURNAL_LOAD(&thread->first); drain; drain = drain->next) journal_turn(drain, last);
+    if (last) break;
+    nanosleep(&pause, NULL);
+  }
+  JOURNAL_STORE(&thread->finished, 1);              /* nothing of it is looked at after this */
+  return NULL;
+}
+
+/* Whether it ended before `timeout_ns` had passed. */
+static int journal_wait(const JournalThread *thread, int64_t timeout_ns) {
+  const struct timespec pause = {0, 200000};
+  int64_t until = journal_clock(CLOCK_MONOTONIC) + timeout_ns;
+  while (!JOURNAL_LOAD(&thread->finished)) {
+    if (journal_clock(CLOCK_MONOTONIC) > until) return 0;
+    nanosleep(&pause, NULL);
+  }
+  return 1;
+}
+
+/* 0, or why it cannot be. */
+static int journal_start(JournalThread *thread) {
+  sigset_t all, before;
+  pthread_attr_t detached;
+  sigfillset(&all);
+  pthread_attr_init(&detached);
+  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+  pthread_sigmask(SIG_SETMASK, &all, &before);      /* signals are the interpreter's */
+  int code = pthread_create(&thread->thread, &detached, journal_run, thread);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&detached);
+  thread->running = code == 0;
+  return code;
+}
+
+#endif

@@ -1,0 +1,422 @@
+"""A journal's files: their names, what a start finds in them, and reading them by whoever may.
+
+``<state>/journal/<strategy>.<first report>.log`` are on disk, oldest first; the newest entries are
+also in ``<runtime>/journal/<strategy>.live`` in memory. What an entry is, is drawn in
+``_speedups/journal.pxd``."""
+
+import contextlib
+import logging
+import mmap
+import os
+import re
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from connector._speedups.journal import (
+    LIVE_MAGIC,
+    LOG_MAGIC,
+    MIN_CAPACITY,
+    Journal,
+    begin_log,
+    check,
+    create_live,
+    walk,
+)
+from connector._speedups.segment import ABI_HASH
+from connector.model.records import RecordType
+
+log = logging.getLogger("connector.journal")
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What a strategy may be called."""
+HEAD = 64
+"""Bytes before the first entry of a log file."""
+JUMP = 1_000_000
+"""Reports more than any memory held: so many numbers are left out after memory was lost."""
+_HEAD = struct.Struct("<5QqQQ")
+_CLOSED_OFFSET = 48
+_LIVE = struct.Struct("<5Q")
+_LIVE_BYTES = 4096
+_WORDS = struct.Struct("<QQ")
+_ENTRY = struct.Struct("<QIHHQIHHqqqQ")
+
+
+class Entry(Struct, frozen=True):
+    """One entry of a journal."""
+
+    position: int
+    kind: int
+    """RecordType."""
+    sequence: int
+    """Its number if it is a report, else that of the last report before it."""
+    instrument: int
+    venue: int
+    account: int
+    venue_ns: int
+    """The venue's time, Unix; 0: not from the venue."""
+    recv_ns: int
+    publish_ns: int
+    """CLOCK_MONOTONIC of the boot it was written in, as ``recv_ns``."""
+    order_key: int
+    body: bytes
+    """Padded with zeros to a multiple of 64."""
+
+
+class LogFile(Struct, frozen=True):
+    """One log file, by its name and its head."""
+
+    path: Path
+    sequence: int
+    """Of the first report that may be in it."""
+    position: int
+    identity: int
+    abi_hash: int
+    wall_ns: int
+    closed: int
+    """Position where it ends; 0: the daemon did not close it."""
+    broken: bool
+    """Its head is not what it should be."""
+
+
+class Opened(Struct, frozen=True):
+    """A journal as a start found it."""
+
+    journal: Journal
+    log_fd: int
+    """The log file that goes on."""
+    position: int
+    sequence: int
+    copied: int
+    """The log files hold everything before."""
+    faults: tuple[str, ...]
+    """What was not in order, in words."""
+
+
+def checked(strategy: str) -> str:
+    """The name of a strategy; ValueError when it cannot be one."""
+    if not NAME.fullmatch(strategy):
+        raise ValueError(f"strategy {strategy!r}: 1 to 64 of A-Z a-z 0-9 . _ -")
+    return strategy
+
+
+def folder(directory: Path) -> Path:
+    """Where the journals of a runtime or state directory are."""
+    return directory / "journal"
+
+
+def live_path(runtime: Path, strategy: str) -> Path:
+    return folder(runtime) / f"{checked(strategy)}.live"
+
+
+def strategies(state: Path) -> list[str]:
+    """The names that have a journal on disk."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder(state).iterdir():
+            match = re.fullmatch(rf"({NAME.pattern})\.\d{{20}}\.log", path.name)
+            if match:
+                found.add(match[1])
+    return sorted(found)
+
+
+def log_files(state: Path, strategy: str) -> list[LogFile]:
+    """A strategy's log files, oldest first."""
+    pattern = re.compile(rf"{re.escape(checked(strategy))}\.(\d{{20}})\.log")
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder(state).iterdir():
+            if match := pattern.fullmatch(path.name):
+                found.append(_log_file(path, int(match[1])))
+    return sorted(found, key=lambda one: one.sequence)
+
+
+def _log_file(path: Path, sequence: int) -> LogFile:
+    with open(path, "rb") as file:
+        data = file.read(HEAD).ljust(HEAD, b"\0")
+    magic, abi, identity, position, named, wall_ns, closed, _ = _HEAD.unpack(data)
+    broken = magic != LOG_MAGIC or named != sequence
+    return LogFile(path, sequence, position, identity, abi, wall_ns, closed, broken)
+
+
+# -- at a start
+
+
+def open_journal(runtime: Path, state: Path, strategy: str, capacity: int) -> Opened:
+    """Find what a strategy's journal holds, mend it, and map it to go on.
+
+    OSError when there is no room for it in memory or on disk."""
+    for directory in (runtime, state):
+        folder(directory).mkdir(mode=0o750, parents=True, exist_ok=True)
+    return _Opening(runtime, state, checked(strategy), capacity).run()
+
+
+class _Opening:
+    def __init__(self, runtime: Path, state: Path, strategy: str, capacity: int) -> None:
+        self.live = live_path(runtime, strategy)
+        self.folder, self.name, self.capacity = folder(state), strategy, capacity
+        self.faults: list[str] = []
+        self.files = log_files(state, strategy)
+        self.end = self.sequence = 0
+        """Where the log files end, and the last report in them."""
+
+    def run(self) -> Opened:
+        newest = self._newest()
+        journal = self._mapped(newest.identity if newest else None)
+        position = self.end
+        if journal is not None:
+            start = min(self.end, journal.durable) if newest else journal.durable
+            found = journal.scan(start)
+            if newest and found.end < self.end and start < journal.durable:
+                found = journal.scan(journal.durable)
+                self._say(f"the log ends {journal.durable - self.end:,} bytes too early")
+                newest, self.sequence = None, found.before if found.entries else journal.sequence
+                self.end = journal.durable
+            if newest is None and not self.end:
+                self.end = start
+                self.sequence = found.before if found.entries else journal.sequence
+            if found.end < self.end:
+                self._aside("is older than the log")
+                journal = None
+            else:
+                position = found.end
+                if found.entries:
+                    self.sequence = max(self.sequence, found.sequence)
+                if found.garbled:
+                    self._say("the last entry in memory is garbled; it was left out")
+        if journal is None and newest is not None and newest.closed != self.end:
+            self.sequence += JUMP
+            self._say(f"memory was lost; reports go on with number {self.sequence + 1}")
+        if journal is not None and (
+            journal.abi_hash != ABI_HASH or journal.capacity != self.capacity
+        ):
+            if newest is not None:
+                self._complete(newest, journal.raw(self.end, position - self.end))
+                self.end = position
+            elif self.end != position:
+                raise ValueError(f"{self.live}: written by another version, and its log is gone")
+            journal = None
+        if newest is not None and newest.abi_hash != ABI_HASH:
+            self._say("its layout is another version's: what happened before is not read")
+            newest = None
+        identity = newest.identity if newest else int.from_bytes(os.urandom(8), "little")
+        if journal is not None:
+            identity = journal.identity
+        log_fd = self._continued(newest, identity)
+        if journal is None:
+            journal = self._new(identity, position)
+        return Opened(journal, log_fd, position, self.sequence, self.end, tuple(self.faults))
+
+    def _say(self, fault: str) -> None:
+        self.faults.append(fault)
+        log.warning("a journal was not in order", extra={"strategy": self.name, "why": fault})
+
+    def _newest(self) -> LogFile | None:
+        """The last log file; what is no whole entry at its end is cut off."""
+        while self.files and self.files[-1].broken:
+            self._say(f"{self.files[-1].path.name} was not begun whole; removed")
+            self.files.pop().path.unlink()
+        if not self.files:
+            return None
+        newest = self.files[-1]
+        with open(newest.path, "r+b") as file:
+            size = os.fstat(file.fileno()).st_size
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                found = walk(data, newest.position, HEAD)
+                whole = found.end - newest.position + HEAD
+                tail = data[whole:]
+            if size > whole:
+                if any(tail):
+                    newest.path.with_suffix(".torn").write_bytes(tail)
+                self._say(f"{newest.path.name}: cut off {size - whole:,} bytes, no whole entry")
+                file.truncate(whole)
+                os.fsync(file.fileno())
+        self.end = found.end
+        self.sequence = found.sequence if found.entries else newest.sequence - 1
+        return newest
+
+    def _mapped(self, identity: int | None) -> Journal | None:
+        """The live file if it is this journal's."""
+        try:
+            fd = os.open(self.live, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        try:
+            journal = Journal(fd)
+        except ValueError as error:
+            self._aside(str(error))
+            return None
+        finally:
+            os.close(fd)
+        if identity is not None and journal.identity != identity:
+            self._aside("belongs to another state directory")
+            return None
+        return journal
+
+    def _aside(self, why: str) -> None:
+        kept = self.live.with_name(f"{self.name}.live~{time.time_ns()}")
+        os.rename(self.live, kept)
+        self._say(f"{self.live.name} {why}; kept as {kept.name}")
+
+    def _complete(self, newest: LogFile, data: bytes) -> None:
+        """Put the rest of a live file that cannot go on behind its log."""
+        with open(newest.path, "r+b") as file:
+            file.seek(self.end - newest.position + HEAD)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _continued(self, newest: LogFile | None, identity: int) -> int:
+        """The log file to go on with, not closed any more."""
+        if newest is not None:
+            fd = os.open(newest.path, os.O_RDWR | os.O_CLOEXEC)
+            os.pwrite(fd, bytes(8), _CLOSED_OFFSET)
+            os.fdatasync(fd)
+            return fd
+        if self.files and self.files[-1].sequence >= self.sequence + 1:
+            self.sequence = self.files[-1].sequence  # a file needs a name of its own
+        directory = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            name = self.name.encode()
+            return begin_log(directory, name, identity, self.end, self.sequence + 1, time.time_ns())
+        finally:
+            os.close(directory)
+
+    def _new(self, identity: int, position: int) -> Journal:
+        """A live file without entries in place of whatever is there."""
+        made = self.live.with_name(f"{self.name}.live~")
+        with contextlib.suppress(FileNotFoundError):
+            made.unlink()
+        fd = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            create_live(fd, self.capacity, identity, position, self.sequence)
+            journal = Journal(fd)
+            os.rename(made, self.live)
+            return journal
+        except OSError:
+            made.unlink()
+            raise
+        finally:
+            os.close(fd)
+
+
+# -- reading
+
+
+def entries(
+    runtime: Path, state: Path, strategy: str, *, sequence: int = 0, last_checkpoint: bool = False
+) -> Iterator[Entry]:
+    """A strategy's entries in order, whoever is writing them.
+
+    ``sequence``: none before this report; ``last_checkpoint``: none before the log file that
+    begins with the newest checkpoint. Ends with what is there when it gets there. A file of
+    another layout is passed over."""
+    position = -1
+    files = _whole(state, strategy)
+    first = 0
+    for index, file in enumerate(files):
+        if file.sequence <= sequence or (last_checkpoint and _begins_with_checkpoint(file)):
+            first = index
+    for _ in range(1000):  # again, while the writer is faster
+        for file in files[first:]:
+            if file.abi_hash != ABI_HASH:
+                log.warning("a log file is not read", extra={"file": file.path.name})
+                continue
+            position = max(position, file.position)
+            for entry in _of_log(file, position):
+                position = entry.position + _ENTRY.size + len(entry.body)
+                if entry.sequence >= sequence:
+                    yield entry
+        before = position
+        identity = files[-1].identity if files else None
+        for entry in _of_live(live_path(runtime, strategy), position, identity):
+            position = entry.position + _ENTRY.size + len(entry.body)
+            if entry.sequence >= sequence:
+                yield entry
+        files = _whole(state, strategy)
+        first = max(sum(file.position <= position for file in files) - 1, 0)
+        if position == before and position >= _on_disk(live_path(runtime, strategy)):
+            return
+
+
+def _whole(state: Path, strategy: str) -> list[LogFile]:
+    """The log files but one that is just being begun."""
+    return [file for file in log_files(state, strategy) if not file.broken]
+
+
+def _begins_with_checkpoint(file: LogFile) -> bool:
+    with open(file.path, "rb") as data:
+        head = data.read(HEAD + _ENTRY.size)[HEAD:]
+    return len(head) == _ENTRY.size and _ENTRY.unpack(head)[2] == RecordType.CHECKPOINT
+
+
+def _of_log(file: LogFile, position: int) -> Iterator[Entry]:
+    with open(file.path, "rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        offset = position - file.position + HEAD
+        if size <= offset:
+            return
+        with mmap.mmap(opened.fileno(), size, access=mmap.ACCESS_READ) as data:
+            while (length := check(data, position, offset)) > 0:
+                yield _entry(data[offset : offset + length], position)
+                offset += length
+                position += length
+
+
+def _of_live(path: Path, position: int, identity: int | None) -> Iterator[Entry]:
+    """The entries of a live file from ``position`` on, while the writer has not overtaken.
+
+    ``identity``: of the log files; None: there are none."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        head = os.pread(fd, _LIVE.size, 0)
+        if len(head) < _LIVE.size:
+            return
+        magic, abi, capacity, mine, base = _LIVE.unpack(head)
+        if magic != LIVE_MAGIC or abi != ABI_HASH or capacity < MIN_CAPACITY:
+            return
+        if identity not in (None, mine):
+            return
+        if position < 0:
+            position = base
+        while True:
+            at = position & (capacity - 1)
+            data = os.pread(fd, min(1 << 16, capacity - at), _LIVE_BYTES + at)
+            (length,) = struct.unpack_from("<I", data, 8)
+            if not length or length > capacity >> 3:
+                return
+            if length > len(data):
+                data = os.pread(fd, min(length, capacity - at), _LIVE_BYTES + at)
+                data += os.pread(fd, length - len(data), _LIVE_BYTES)
+            if (length := check(data, position)) <= 0:
+                return
+            yield _entry(data[:length], position)
+            position += length
+    finally:
+        os.close(fd)
+
+
+def _on_disk(path: Path) -> int:
+    """Up to where a live file says that everything is on disk; -1: there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(256)
+            durable, _ = _WORDS.unpack(file.read(_WORDS.size))
+            return int(durable)
+    except (FileNotFoundError, struct.error):
+        return -1
+
+
+def _entry(data: bytes, position: int) -> Entry:
+    fields = _ENTRY.unpack_from(data)
+    _, _, kind, _, sequence, instrument, venue, account, venue_ns, recv_ns, publish_ns, key = fields
+    return Entry(
+        position, kind, sequence, instrument, venue, account, venue_ns, recv_ns, publish_ns, key,
+        data[_ENTRY.size :],
+    )  # fmt: skip
