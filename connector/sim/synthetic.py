@@ -384,10 +384,14 @@ class SyntheticMarket:
         return running
 
     def _new_mark(self, running: Running) -> None:
-        symbol, wall_ms = running.state.listing.symbol, self._wall_ms()
+        """A new mark price, and at its time the funding that the last one promised."""
+        symbol, wall_ms, last = running.state.listing.symbol, self._wall_ms(), running.state.mark
         mark = running.flow.mark(wall_ms)
-        if self._engine is not None and running.state.matcher is not None:
-            self._engine.mark(symbol, mark.mark_e, wall_ms * 1_000_000)
+        if self._engine is None or running.state.matcher is None:
+            return
+        if last is not None and wall_ms >= last.next_funding_ms:
+            self._engine.fund(symbol, last.rate_e, wall_ms * 1_000_000)
+        self._engine.mark(symbol, mark.mark_e, wall_ms * 1_000_000)
 
     def _remark(self, running: Running, due_ns: int) -> int | None:
         if self._running.get(running.state.listing.symbol) is not running:

@@ -276,6 +276,22 @@ def test_what_a_liquidation_cannot_pay_the_insurance_does() -> None:
     assert sum(each.amount_m for each in rows) == 0
 
 
+def test_what_the_book_cannot_take_is_tried_again() -> None:
+    stage = venue()
+    stage.place("ann", BUY, 50, 101)
+    for tick in (99, 90, 50):
+        stage.put(BUY, tick, 0)
+    stage.engine.mark(SYMBOL, 81 * UNIT, stage.tick())
+    assert position(stage).lots == 50
+    assert refusal(stage.place, "ann", BUY, 1, 60) == Reason.IN_LIQUIDATION
+    stage.put(BUY, 80, 100)
+    stage.engine.mark(SYMBOL, 81 * UNIT, stage.tick())
+    assert position(stage).lots == 0
+    assert balance(stage).wallet_m == 0
+    stage.engine.transfer("ann", "USDT", 100 * UNIT, stage.tick())
+    stage.place("ann", BUY, 1, 60)
+
+
 def test_an_isolated_liquidation_leaves_the_rest_alone() -> None:
     stage = venue()
     stage.engine.set_margin_type("ann", SYMBOL, MarginType.ISOLATED, stage.tick())

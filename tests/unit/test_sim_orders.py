@@ -17,6 +17,7 @@ from connector.sim.matching.types import (
     RATIO,
     Amendment,
     Cause,
+    IncomeType,
     NewConditional,
     NewOrder,
     OrderType,
@@ -281,7 +282,27 @@ def test_a_symbol_taken_off_the_list_ends_its_orders() -> None:
     assert (order.status, order.cause) == (Status.EXPIRED, Cause.LISTING)
     with pytest.raises(Refused) as refused:
         stage.place("ann", Side.BUY, 7, bid - 3)
-    assert refused.value.reason == Reason.NOT_TRADING
+    assert refused.value.reason == Reason.UNKNOWN_SYMBOL
+    assert SYMBOL not in stage.engine.symbols()
+    stage.market.relist({"symbol": SYMBOL, "listed": True, "tick": "0.20"})
+    stage.book = stage.engine.book(SYMBOL)
+    bid, _ = stage.touch()
+    again = stage.place("ann", Side.BUY, 7, bid - 3)
+    assert again.open
+    assert stage.book.resting[BID].lots[3 - bid] == 7
+
+
+def test_funding_is_paid_when_its_time_comes() -> None:
+    stage = Stage(7)
+    stage.place("ann", Side.BUY, 100)
+    mark = stage.market._running[SYMBOL].state.mark
+    assert mark is not None
+    stage.wall_ms = mark.next_funding_ms - 100
+    stage.run(30)
+    assert all(row.type != IncomeType.FUNDING_FEE for row in stage.engine.income("ann"))
+    stage.run(800)
+    rows = [row for row in stage.engine.income("ann") if row.type == IncomeType.FUNDING_FEE]
+    assert len(rows) == 1
 
 
 @pytest.mark.parametrize(("tick", "factor"), [("0.01", 10), ("0.20", 0.5)])

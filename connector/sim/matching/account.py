@@ -103,6 +103,8 @@ class Account:
 
         self.incomes: list[Income] = []
         self.countdowns: dict[str, int] = {}
+        self.liquidating = False
+        """Its positions could not be closed at once when they had to be."""
         self.margin_called: set[tuple[str, PositionSide] | None] = set()
         """Isolated positions, and None for all of cross margin, that were warned of."""
 

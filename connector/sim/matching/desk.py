@@ -85,6 +85,8 @@ class Desk(Ledger):
             raise Refused(Reason.POSITION_SIDE_MISMATCH)
         if order.reduce_only and account.hedge:
             raise Refused(Reason.REDUCE_ONLY_IN_HEDGE)
+        if account.liquidating and not order.closing:
+            raise Refused(Reason.IN_LIQUIDATION)
         rules.check_lots(order.lots, market=market)
         self._price(matcher, order, market)
         if not order.closing:

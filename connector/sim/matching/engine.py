@@ -100,7 +100,8 @@ class Engine(Desk):
         self.market[rules.symbol].rules = rules
 
     def leave(self, symbol: str, now_ns: int, grid: Grid | None = None) -> None:
-        """End the symbol's open orders, all or those whose prices are not on the grid to come."""
+        """End the symbol's open orders: those whose prices are not on the grid to come, or all
+        and the symbol is not listed any more."""
         self._at(now_ns)
         for owner in self._accounts.values():
             for order in owner.open_orders(symbol):
@@ -111,8 +112,7 @@ class Engine(Desk):
                     self._unwatch(each)
                     self._conditional(owner, each, AlgoStatus.EXPIRED, Cause.LISTING)
         if grid is None:
-            matcher = self.market[symbol]
-            matcher.rules = structs.replace(matcher.rules, trading=False)
+            self.market[symbol].listed = False
         self.settle(now_ns)
 
     def regrid(self, rules: Rules, grid: Grid) -> None:
@@ -515,8 +515,9 @@ class Engine(Desk):
                     held, needed = margin.isolated_backing(owner, matcher, side)
                     if held < needed:
                         self._liquidate(owner, [(matcher, side)])
-                        return
-                    self._warn(owner, [(matcher, side)], held, needed)
+                    else:
+                        owner.liquidating = False
+                        self._warn(owner, [(matcher, side)], held, needed)
             return
         held, needed = margin.backing(owner, self.market, asset)
         places = [
@@ -527,6 +528,7 @@ class Engine(Desk):
         if held < needed:
             self._liquidate(owner, places)
         else:
+            owner.liquidating = False
             self._warn(owner, places, held, needed)
 
     def _warn(
@@ -584,6 +586,7 @@ class Engine(Desk):
         asset = places[0][0].rules.asset
         held = margin.cross_wallet_m(owner, self.market, asset)
         exposed = any(owner.lots(matcher.rules.symbol, side) for matcher, side in places)
+        owner.liquidating = exposed
         if not exposed:
             self._insure(owner, asset, -held, "")
 

@@ -184,7 +184,7 @@ class Ledger:
     # Queries
 
     def symbols(self) -> Sequence[str]:
-        return [*self.market]
+        return [symbol for symbol, matcher in self.market.items() if matcher.listed]
 
     def rules(self, symbol: str) -> Rules:
         return self._matcher(symbol).rules
@@ -238,7 +238,7 @@ class Ledger:
 
     def positions(self, account: str, symbol: str = "") -> list[PositionView]:
         owner = self._accounts[account]
-        wanted = [self._matcher(symbol).rules.symbol] if symbol else [*self.market]
+        wanted = [self._matcher(symbol).rules.symbol] if symbol else self.symbols()
         return [
             margin.view(owner, self.market, each, side) for each in wanted for side in owner.sides
         ]
@@ -268,7 +268,7 @@ class Ledger:
 
     def _matcher(self, symbol: str) -> Matcher:
         found = self.market.get(symbol)
-        if found is None:
+        if found is None or not found.listed:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol)
         found.port.wake()
         return found

@@ -54,6 +54,8 @@ class Matcher:
     def __init__(self, rules: Rules, book: Book, port: Port, clearing: Clearing) -> None:
         self.rules, self.book, self.port = rules, book, port
         self._clearing = clearing
+        self.listed = True
+        """Whether it takes requests; positions may outlive that."""
         self.mark_e8 = 0
         self.last_tick = 0
         self.prints: list[int] = []
