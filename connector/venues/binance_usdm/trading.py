@@ -132,7 +132,9 @@ def _position_events(body: bytes, scales: Scales) -> list[PositionEvent]:
                 qty_e=qty_e,
                 entry=entry if entry.strip("0.") else "",
                 unrealised_e=scaled(row.un_realized_profit, MONEY_EXPONENT),
-                isolated=text(row.margin_type).lower() == "isolated",
+                # v3 does not say the margin type, but only isolated positions have a wallet.
+                isolated=text(row.margin_type).lower() == "isolated"
+                or bool(positive(row.isolated_wallet, MONEY_EXPONENT)),
                 leverage=whole(row.leverage) or 0,
                 venue_ns=stamp(row.update_time),
             )
