@@ -91,6 +91,8 @@ def test_what_becomes_of_an_order_at_once(
         (Tif.GTX, 101, 1, Reason.POST_ONLY_WOULD_TAKE),
         (Tif.GTE_GTC, 100, 1, Reason.BAD_REQUEST),
         (Tif.GTD, 100, 1, Reason.GOOD_TILL_TOO_SOON),
+        (Tif.GTX, 0, 1, Reason.BAD_REQUEST),
+        (Tif.FOK, 0, 36, Reason.FOK_UNFILLABLE),
     ],
 )
 def test_a_refused_order_leaves_nothing(tif: Tif, tick: int, lots: int, reason: Reason) -> None:
@@ -472,6 +474,19 @@ def test_ended_orders_are_kept_for_a_time() -> None:
     stage.engine.advance(stage.now_ns + 90 * DAY_NS)
     assert stage.engine.orders("ann") == [resting]
     assert stage.engine.open_orders("ann") == [resting]
+
+
+def test_no_more_than_so_many_ended_orders_are_kept() -> None:
+    stage = venue(engine=Engine(keep_most=3))
+    for number in range(5):
+        order = stage.place("ann", BUY, 4, 99, client_id=f"n{number}")
+        stage.engine.cancel("ann", SYMBOL, stage.tick(), order_id=order.order_id)
+    resting = stage.place("ann", BUY, 4, 99)
+    filled = stage.place("ann", BUY, 1)
+    stage.engine.advance(stage.tick())
+    kept = [order.client_id for order in stage.engine.orders("ann")]
+    assert kept == ["n2", "n3", "n4", resting.client_id, filled.client_id]
+    assert stage.engine.order("ann", SYMBOL, client_id="n1") is None
 
 
 def test_cancel_all_ends_every_order_of_one_symbol_and_account() -> None:

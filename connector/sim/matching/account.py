@@ -160,6 +160,17 @@ class Account:
         every = (order for orders in self.open.values() for order in orders.values())
         return any(order.client_id == client_id for order in every)
 
+    def forget_order(self, number: int) -> None:
+        order = self.orders.pop(number, None)
+        self.amendments.pop(number, None)
+        if order is not None and self.by_client.get((order.symbol, order.client_id)) == number:
+            del self.by_client[order.symbol, order.client_id]
+
+    def forget_conditional(self, number: int) -> None:
+        each = self.conditionals.pop(number, None)
+        if each is not None and self.conditional_by_client.get(each.client_id) == number:
+            del self.conditional_by_client[each.client_id]
+
     def open_order(self, symbol: str, order_id: int, client_id: str) -> Order | None:
         """The open order with that id, or else with that client id."""
         order = self.order(symbol, order_id, client_id)

@@ -66,13 +66,15 @@ class Engine(Desk):
         good_till_min_ns: int = 600 * SECOND_NS,
         keep_unfilled_ns: int = 3 * DAY_NS,
         keep_ns: int = 90 * DAY_NS,
+        keep_most: int = 100_000,
     ) -> None:
         """``max_conditionals`` of an account over all symbols; ``good_till_min_ns`` is how far
-        ahead GTD must be; ended orders are kept so long, those without a fill and the others."""
+        ahead GTD must be; ended orders are kept so long, those without a fill and the others, but
+        no more of each kind than ``keep_most``."""
         super().__init__(first_order_id)
         self._max_conditionals = max_conditionals
         self._good_till_min_ns = good_till_min_ns
-        self._keep_ns = (keep_unfilled_ns, keep_ns)
+        self._keep_ns, self._keep_most = (keep_unfilled_ns, keep_ns), keep_most
         self._algo_id = first_order_id - 1
         self._amendment_id = 0
         self._printed: list[Matcher] = []
@@ -210,6 +212,8 @@ class Engine(Desk):
             raise Refused(Reason.BAD_REQUEST, "a conditional type")
         if new.tif == Tif.GTE_GTC:
             raise Refused(Reason.BAD_REQUEST, "GTE_GTC is for conditional orders")
+        if new.type == OrderType.MARKET and new.tif in (Tif.GTX, Tif.GTD):
+            raise Refused(Reason.BAD_REQUEST, f"a market order with {new.tif.name}")
         self._check_good_till(new.tif, new.good_till_ns)
         if new.client_id and owner.has_open(new.client_id):
             raise Refused(Reason.DUPLICATE_CLIENT_ID)
@@ -486,23 +490,15 @@ class Engine(Desk):
 
     def _forget(self, now_ns: int) -> None:
         """Drop what need not be found any more."""
-        for ended, keep_ns in zip(self._ended, self._keep_ns, strict=True):
-            while ended and ended[0][0] + keep_ns <= now_ns:
+        rows = (*self._ended, self._ended_conditionals)
+        for ended, keep_ns in zip(rows, (*self._keep_ns, self._keep_ns[1]), strict=True):
+            while ended and (ended[0][0] + keep_ns <= now_ns or len(ended) > self._keep_most):
                 _, account, number = ended.popleft()
                 owner = self._accounts[account]
-                order = owner.orders.pop(number, None)
-                if order is None:
-                    continue
-                owner.amendments.pop(number, None)
-                if owner.by_client.get((order.symbol, order.client_id)) == number:
-                    del owner.by_client[order.symbol, order.client_id]
-        gone = self._ended_conditionals
-        while gone and gone[0][0] + self._keep_ns[1] <= now_ns:
-            _, account, number = gone.popleft()
-            owner = self._accounts[account]
-            each = owner.conditionals.pop(number, None)
-            if each is not None and owner.conditional_by_client.get(each.client_id) == number:
-                del owner.conditional_by_client[each.client_id]
+                if ended is self._ended_conditionals:
+                    owner.forget_conditional(number)
+                else:
+                    owner.forget_order(number)
 
     # Liquidation
 
