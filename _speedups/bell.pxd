@@ -1,5 +1,6 @@
 from libc.stdint cimport uint64_t
 
+from .gateway cimport Gateway
 from .segment cimport Segment
 
 
@@ -15,10 +16,13 @@ cdef class Bell:                  # wakes sleeping sessions, once per loop turn
     cdef object ring_method
     cdef Segment segment          # counts the doorbells; may be None
     cdef dict memory              # eventfd -> the `up` mapping, kept alive
+    cdef public Gateway gateway   # whose commands are taken after each frame, or None
     cdef bint pending
     cdef Py_ssize_t sessions
     cdef readonly uint64_t rung   # doorbells rung so far
     # Something was published: make sure ring() runs at the end of this turn.
     cdef void touched(self) noexcept
+    # The same after a frame; commands that came meanwhile are taken, too: frames that wait must not keep them.
+    cdef void frame_done(self) noexcept
     # One fence, then wake each session that is asleep and not yet rung; returns how many were.
     cpdef Py_ssize_t ring(self)

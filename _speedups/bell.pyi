@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from connector._speedups.gateway import Gateway
 from connector._speedups.segment import Mapping, Segment
 
 class Bell:
+    gateway: Gateway | None
     def __init__(
         self, call_soon: Callable[..., Any] | None = None, segment: Segment | None = None
     ) -> None: ...

@@ -10,6 +10,7 @@ from libc.string cimport memset
 
 from .atomics cimport fence_seq_cst, load_relaxed
 from .counters cimport COUNT_DOORBELLS, count_by
+from .gateway cimport Gateway
 from .layout cimport CONNECTOR_MAGIC_UP, SessionUp
 from .segment cimport Mapping, Segment
 
@@ -22,6 +23,7 @@ cdef class Bell:
 
     ``call_soon`` is the loop's; with it ``touched()`` schedules one ``ring()`` for the end of the turn. Without it
     (a loop that spins) somebody calls ``ring()`` each turn. With ``segment`` its counter DOORBELLS counts them.
+    Listeners tell it of each frame, and so reach the ``gateway``, whose commands are taken then.
     """
 
     def __init__(self, call_soon=None, Segment segment=None):
@@ -68,6 +70,11 @@ cdef class Bell:
         if self.sessions and not self.pending and self.call_soon is not None:
             self.pending = True
             self.call_soon(self.ring_method)
+
+    cdef void frame_done(self) noexcept:
+        self.touched()
+        if self.gateway is not None:
+            self.gateway.poll()
 
     def touch(self):
         """``touched()`` for Python: something was published in this turn."""

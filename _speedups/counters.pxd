@@ -71,6 +71,8 @@ cdef enum Count:
     COUNT_JOURNAL_BEHIND = 64
     COUNT_JOURNAL_LOST = 65
     COUNT_REPORTS_HELD = 66
+    COUNT_COMMAND_ERRORS = 67
+    COUNT_COMMANDS_BROKEN = 68
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -85,7 +85,7 @@ cdef class Listener(WSListener):
             if unlikely(self.message(frame.payload_ptr, frame.payload_size, recv_ns) != HANDLED):
                 self.give(frame.payload_ptr, frame.payload_size, recv_ns)
             if self.bell is not None:
-                self.bell.touched()
+                self.bell.frame_done()
         else:
             self.unusual(transport, frame)
 
@@ -161,7 +161,7 @@ cdef class Listener(WSListener):
         if self.message(self.joined, length, recv_ns) != HANDLED:
             self.give(self.joined, length, recv_ns)
         if self.bell is not None:
-            self.bell.touched()
+            self.bell.frame_done()
         return 0
 
     cdef int refuse(self, int which, WSCloseCode code, str why) except -1:

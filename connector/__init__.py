@@ -18,6 +18,7 @@ A strategy::
 """
 
 from connector._speedups.cells import Top, TopBbo, TopLevels, TopTrade
+from connector._speedups.commands import Ticket
 from connector._speedups.events import (
     Bbo,
     BookDelta,
@@ -31,8 +32,9 @@ from connector._speedups.events import (
 )
 from connector._speedups.reader import FullBook
 from connector._speedups.view import RecordView
-from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
-from connector.ipc.client import Instruments, Session, attach
+from connector.errors import AttachError, ConnectorError, EpochChanged, Full, Stalled
+from connector.ipc.client import Instruments, Session
+from connector.ipc.trader import TradingSession, attach
 from connector.model.instrument import ContractType, Status
 from connector.model.records import RecordType, Side
 from connector.model.states import FeedKind, Reason, State
@@ -48,6 +50,7 @@ __all__ = [
     "Event",
     "FeedKind",
     "FeedState",
+    "Full",
     "FullBook",
     "Instrument",
     "InstrumentChange",
@@ -61,11 +64,13 @@ __all__ = [
     "Stalled",
     "State",
     "Status",
+    "Ticket",
     "Top",
     "TopBbo",
     "TopLevels",
     "TopTrade",
     "Trade",
+    "TradingSession",
     "Unknown",
     "__version__",
     "attach",

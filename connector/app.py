@@ -19,6 +19,7 @@ from connector.clock import monotonic_ns
 from connector.config import Config, VenueSettings, configured, own_directory
 from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
+from connector.ipc.trading import Trading
 from connector.model.counters import Counter, Hop
 from connector.model.states import Reason
 from connector.model.version import __version__
@@ -54,6 +55,7 @@ class App:
         self._segment: Segment | None = None
         self._server: AttachServer | None = None
         self._bell = Bell()
+        self._trading: Trading | None = None
         self._complete = asyncio.Event()
         self._failed: asyncio.Future[BaseException] | None = None
         self._is_ready = False
@@ -86,7 +88,10 @@ class App:
             book=self._book,
             state=self._state,
             allow=allow(mine | set(daemon.allow_uids), frozenset(daemon.allow_gids)),
+            trading=self._trading,
         )
+        if self._trading is not None:
+            self._bell.gateway = self._trading.gateway
         await self._server.start()
         for name, service in self._services.items():
             task = asyncio.get_running_loop().create_task(
@@ -148,13 +153,30 @@ class App:
         return text
 
     def ring(self) -> int:
+        if self._trading is not None:
+            self._trading.gateway.next_turn()
         return self._bell.ring()
 
+    def rest(self) -> bool:
+        if self._trading is None:
+            return True
+        self._trading.gateway.next_turn()
+        return self._trading.gateway.sleep()
+
+    def rise(self) -> None:
+        if self._trading is not None:
+            self._trading.gateway.wake()
+
     def written(self) -> int:
-        return self._segment.sequence if self._segment is not None else 0
+        if self._segment is None:
+            return 0
+        taken = self._trading.gateway.taken if self._trading is not None else 0
+        return self._segment.sequence + taken
 
     def set_call_soon(self, call_soon: Callable[..., object] | None) -> None:
         self._bell.set_call_soon(call_soon)
+        if self._trading is not None:
+            self._trading.gateway.set_call_soon(call_soon)
 
     def turn(self, away_ns: int) -> None:
         if self._segment is not None:

@@ -59,7 +59,14 @@ class Application(Protocol):
         """One line on how things are."""
 
     def ring(self) -> int:
-        """Wake sleeping readers."""
+        """Each turn of a loop that spins: take strategies' commands, wake sleeping readers."""
+
+    def rest(self) -> bool:
+        """The loop is about to wait: strategies with commands shall wake it. False: there are
+        commands already."""
+
+    def rise(self) -> None:
+        """The loop does not wait any more: nobody needs to wake it."""
 
     def written(self) -> int:
         """Grows with everything that is published: tells a turn with work from an idle one."""
@@ -185,6 +192,7 @@ class Turner:
         self._running = True
         if self._mode is LoopMode.BLOCK:
             self._application.set_call_soon(self._loop.call_soon)
+            self._application.rest()
         else:
             self._spin()
 
@@ -195,6 +203,7 @@ class Turner:
     def _spin(self) -> None:
         self._spinning = True
         self._application.set_call_soon(None)
+        self._application.rise()
         self._last_ns = monotonic_ns()
         self._until_ns = self._last_ns + self._spin_ns
         self._loop.call_soon(self._turn)
@@ -214,7 +223,7 @@ class Turner:
             application.turn(away_ns)
         if away_ns > STALL_NS:
             application.stalled()
-        if self._mode is LoopMode.SPIN or now_ns < self._until_ns:
+        if self._mode is LoopMode.SPIN or now_ns < self._until_ns or not application.rest():
             self._loop.call_soon(self._turn)
             return
         self._spinning = False

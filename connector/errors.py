@@ -49,5 +49,9 @@ class Stalled(ConnectorError):
     """The daemon stopped writing half-way (it is stopped or hung): do not trust the market."""
 
 
+class Full(ConnectorError):
+    """The command ring is full: nothing was written; the daemon is behind or gone."""
+
+
 class AlreadyRunning(ConnectorError):
     """Another daemon holds the runtime directory."""

@@ -25,9 +25,9 @@ from connector._speedups.segment import ABI_HASH
 from connector._speedups.segment import Mapping as SharedMapping
 from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
 from connector.ipc.counters import Counters
-from connector.ipc.segments import PAGE, read_book
+from connector.ipc.segments import read_book
 from connector.model.instrument import ContractType, Status
-from connector.model.paths import control_socket, runtime_directory, trust_fault
+from connector.model.paths import control_socket, trust_fault
 from connector.model.records import Side
 from connector.model.states import FeedKind, Reason, State
 from connector.model.version import __version__
@@ -90,6 +90,9 @@ class Session(MarketReader):
     has to attach for itself.
     """
 
+    _descriptors = 4
+    """The daemon's answer to the hello brings so many."""
+
     def __init__(self, strategy: str, runtime_dir: Path, timeout: float) -> None:
         self.strategy = strategy
         """The name the daemon knows this session by."""
@@ -146,36 +149,46 @@ class Session(MarketReader):
             else:
                 return
 
-    def _handshake(self, control: socket.socket) -> None:
-        hello = {
+    def _hello(self) -> dict[str, Any]:
+        return {
             "abi_hash": f"{ABI_HASH:016x}",
             "strategy": self.strategy,
             "version": __version__,
             "kind": "market",
-            "resume": 0,
         }
-        control.send(orjson.dumps(hello))
+
+    def _handshake(self, control: socket.socket) -> None:
+        control.send(orjson.dumps(self._hello()))
         answer, fds = receive(control)
         try:
             if not answer.get("ok"):
                 raise AttachError(str(answer.get("error")))
-            if len(fds) != 4:
-                raise AttachError(f"the daemon sent {len(fds)} descriptors instead of 4")
-            market, up, _, eventfd = fds
-            memory = SharedMapping(market, int(answer["segment_bytes"]), populate=True)
+            if len(fds) != self._descriptors:
+                raise AttachError(
+                    f"the daemon sent {len(fds)} descriptors instead of {self._descriptors}"
+                )
+            memory = SharedMapping(fds[0], int(answer["segment_bytes"]), populate=True)
             try:
-                self.open(memory, SharedMapping(up, PAGE, writable=True), control.fileno(), eventfd)
+                up = SharedMapping(fds[1], os.fstat(fds[1]).st_size, writable=True, populate=True)
+                self.open(memory, up, control.fileno(), fds[3])
+                kept = self._open_more(answer, fds, up)
             except ValueError as error:
                 raise AttachError(str(error)) from None
-            fds.remove(eventfd)
+            for fd in kept:
+                fds.remove(fd)
         finally:
             for fd in fds:
                 os.close(fd)
-        self._socket, self._eventfd = control, eventfd
+        self._socket, self._eventfd = control, kept[0]
         self.counters = Counters(memory)
         self.number, self.daemon_pid = int(answer["session"]), int(answer["pid"])
         self.daemon_version = str(answer.get("version", ""))
         self._was_attached = True
+
+    def _open_more(self, answer: dict[str, Any], fds: list[int], up: SharedMapping) -> list[int]:
+        """Open what this kind of session has besides; the descriptors that stay open, the doorbell
+        first."""
+        return [fds[3]]
 
     def close(self) -> None:
         """Leave the daemon; nothing of this session can be used afterwards but ``reattach()``."""
@@ -395,23 +408,3 @@ def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
             os.close(fd)
         raise
     return answer, found
-
-
-def attach(
-    strategy: str,
-    runtime_dir: str | Path | None = None,
-    *,
-    patience: float = 0.0,
-    timeout: float = 5.0,
-) -> Session:
-    """Attach to this machine's daemon under a name of 1 to 64 letters, digits, ``.``, ``_``, ``-``.
-
-    ``runtime_dir``: where its control socket is; by default ``$CONNECTOR_RUNTIME_DIR``,
-    ``$RUNTIME_DIRECTORY``, ``$XDG_RUNTIME_DIR/connector`` or ``/tmp/connector-$UID``. ``patience``:
-    seconds to wait for a daemon that is not there yet. ``timeout``: seconds it may take to answer.
-    Raises AttachError, which says why; a directory or a socket that somebody else may have put
-    there is refused.
-    """
-    session = Session(strategy, runtime_directory(str(runtime_dir or "")), timeout)
-    session._attach(patience)
-    return session

@@ -3,11 +3,13 @@
 import os
 import struct
 from collections.abc import Callable, Generator, Iterator
+from enum import IntEnum
 from typing import Protocol
 
 from msgspec import Struct
 
 from connector._speedups.segment import ABI_HASH, Mapping, create_memfd, seal
+from connector.model.intents import COMMANDS
 
 PAGE = 4096
 """Bytes of an ``up`` and of a ``down`` segment."""
@@ -23,6 +25,26 @@ _STATE_OFFSET = 128
 
 OPEN = 1
 ENDED = 2
+COMMAND_BYTES = 512
+REPORT_CONTROL = PAGE
+"""Where the control words of the report ring lie in ``down``."""
+REPORT_RING = 2 * PAGE
+"""Where its bytes begin."""
+REPORT_BYTES = 1 << 20
+_PAID_A_TURN = 1 << 18
+
+
+class End(IntEnum):
+    """Why a session ended, in ``SessionDown.reason``."""
+
+    CLOSED = 0
+    """The connection was closed, or the process ended."""
+    STOPPED = 1
+    """The daemon stops."""
+    TAKEN_OVER = 2
+    """Another session of the same strategy took over."""
+    BROKEN = 3
+    """The strategy's memory says what cannot be."""
 
 
 class SessionMemory:
@@ -34,6 +56,8 @@ class SessionMemory:
 
     up: Mapping
     down: Mapping
+    up_bytes = PAGE
+    down_bytes = PAGE
 
     def __init__(self, session: int, *, later: bool = False) -> None:
         self._session = session
@@ -51,13 +75,14 @@ class SessionMemory:
             raise
 
     def _make(self, session: int) -> Iterator[None]:
-        self.up_fd = create_memfd("connector-up", PAGE)
+        self.up_fd = create_memfd("connector-up", self.up_bytes)
         os.pwrite(self.up_fd, _SESSION.pack(b"CNNTSSUP", session), 0)
         seal(self.up_fd, read_only=False)
-        self.up = Mapping(self.up_fd, PAGE)
+        self.up = Mapping(self.up_fd, self.up_bytes)
         yield
         self.down_fd = create_memfd("connector-down", PAGE)
-        self.down = Mapping(self.down_fd, PAGE, writable=True)
+        yield from pay(self.down_fd, PAGE, self.down_bytes)
+        self.down = Mapping(self.down_fd, self.down_bytes, writable=True, populate=True)
         seal(self.down_fd, read_only=True)
         yield
         view = memoryview(self.down).cast("B")
@@ -66,7 +91,7 @@ class SessionMemory:
         self.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     @property
-    def fds(self) -> tuple[int, int, int]:
+    def fds(self) -> tuple[int, ...]:
         """What the strategy gets besides the market segment: up, down, eventfd."""
         return self.up_fd, self.down_fd, self.eventfd
 
@@ -81,9 +106,9 @@ class SessionMemory:
         (cursor,) = struct.unpack_from("<Q", self.up, 128)
         return int(cursor)
 
-    def end(self) -> None:
+    def end(self, why: End = End.CLOSED) -> None:
         """Tell the strategy, if it still looks, that its session is over."""
-        _STATE.pack_into(memoryview(self.down).cast("B"), _STATE_OFFSET, ENDED, 0)
+        _STATE.pack_into(memoryview(self.down).cast("B"), _STATE_OFFSET, ENDED, why)
 
     def close(self) -> None:
         """Close the daemon's descriptors; the mappings go with the object."""
@@ -91,6 +116,59 @@ class SessionMemory:
             if getattr(self, name) >= 0:
                 os.close(getattr(self, name))
                 setattr(self, name, -1)
+
+
+class TradingMemory(SessionMemory):
+    """The same for a strategy that trades: its command ring behind ``up``, the report ring behind
+    ``down``, and the eventfd by which it wakes the daemon."""
+
+    up_bytes = PAGE + COMMANDS * COMMAND_BYTES
+
+    def __init__(
+        self, session: int, *, report_bytes: int = REPORT_BYTES, later: bool = False
+    ) -> None:
+        self.report_bytes = report_bytes
+        self.down_bytes = REPORT_RING + report_bytes
+        self.doorbell = -1
+        super().__init__(session, later=later)
+
+    def _make(self, session: int) -> Iterator[None]:
+        yield from super()._make(session)
+        self.doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """The same, and the daemon's eventfd."""
+        return *super().fds, self.doorbell
+
+    def commands_taken(self) -> int:
+        """Number of the last command the gateway took."""
+        (taken,) = struct.unpack_from("<Q", self.down, 256)
+        return int(taken)
+
+    def report_cursor(self) -> int:
+        """The position in the report ring up to which the strategy took reports; not checked."""
+        (cursor,) = struct.unpack_from("<Q", self.up, 256)
+        return int(cursor)
+
+    def close(self) -> None:
+        super().close()
+        if self.doorbell >= 0:
+            os.close(self.doorbell)
+            self.doorbell = -1
+
+
+def pay(fd: int, paid: int, size: int) -> Iterator[None]:
+    """Grow a memfd to ``size`` bytes that are all there, a piece a turn; MemoryError."""
+    os.ftruncate(fd, size)
+    while paid < size:
+        piece = min(size - paid, _PAID_A_TURN)
+        try:
+            os.posix_fallocate(fd, paid, piece)
+        except OSError as error:
+            raise MemoryError(f"a session needs {size:,} bytes: {error.strerror}") from error
+        paid += piece
+        yield
 
 
 class BookHead(Struct, frozen=True):

@@ -8,27 +8,24 @@ malformed message is counted and answered with an error; nothing a peer sends en
 import asyncio
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import re
 import resource
 import socket
-import stat
-import struct
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-import orjson
 from msgspec import Meta, Struct
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import ABI_HASH, Segment
 from connector.clock import monotonic_ns
-from connector.errors import AlreadyRunning, ConnectorError
-from connector.ipc.segments import BookSource, SessionMemory, book_memfd
+from connector.ipc.control import Peer, credentials, listen, peer_pidfd, send, take_lock
+from connector.ipc.segments import BookSource, End, SessionMemory, TradingMemory, book_memfd
+from connector.ipc.trading import AccountInfo, Refused, Trading, TradingSession
 from connector.model.counters import Counter
 from connector.model.paths import control_socket
 
@@ -38,24 +35,13 @@ MAX_MESSAGE = 65536
 HELLO_S = 5.0
 """A peer that says nothing for this long is sent away."""
 SESSION_FDS = 3
-"""A session's socket, eventfd and pidfd."""
+"""A session's socket, eventfd and pidfd; one that trades has a doorbell of its own beside them."""
 RESERVED_FDS = 256
 """Never given to sessions: without them no feed could be opened again."""
 STRANGERS = 32
 """Connections that have not said hello yet; one more is closed at once."""
 SESSIONS_A_TURN = 16
 """Described in one turn of the loop."""
-_SO_PEERPIDFD = 77  # Linux 6.5; Python has no name for it yet
-_SO_PEERGROUPS = 59
-
-
-class Peer(Struct, frozen=True):
-    """Who is on the other end of a connection, as the kernel says."""
-
-    pid: int
-    uid: int
-    gid: int
-    groups: tuple[int, ...] = ()
 
 
 class Hello(Struct, frozen=True):
@@ -66,8 +52,10 @@ class Hello(Struct, frozen=True):
     version: Annotated[str, Meta(max_length=64)] = ""
     resume: int = 0
     """The report sequence to go on from; 0: from now on."""
-    kind: str = "market"
-    """``market``: only reads; any number of sessions may use one name."""
+    kind: Literal["market", "trading"] = "market"
+    """``market``: only reads; any number of sessions may use one name. ``trading``: one a name."""
+    takeover: bool = False
+    """End the trading session that has the name."""
 
 
 class Request(Struct, frozen=True):
@@ -96,10 +84,6 @@ class SessionInfo(Struct, frozen=True):
     """It is further behind than the ring is long."""
 
 
-class Refused(ConnectorError):
-    """Answered with the message; the session, if there is one, goes on."""
-
-
 Allow = Callable[[Peer, str], bool]
 
 
@@ -119,8 +103,8 @@ class AttachServer:
     """Serves the control socket of ``runtime_dir`` for the life of the daemon.
 
     ``book(index)`` gives the full book of an instrument, or None when it has none that is valid.
-    ``state()`` is what the request ``state`` answers (anything JSON can say). ``start()`` and
-    ``close()`` belong to one running loop.
+    ``state()`` is what the request ``state`` answers (anything JSON can say). Without ``trading``
+    nobody may trade. ``start()`` and ``close()`` belong to one running loop.
     """
 
     def __init__(
@@ -134,6 +118,7 @@ class AttachServer:
         state: Callable[[], Mapping[str, Any]] | None = None,
         allow: Allow = allow(),  # noqa: B008  (a pure function made once)
         max_sessions: int = 1000,
+        trading: Trading | None = None,
     ) -> None:
         self._segment = segment
         self._bell = bell
@@ -143,6 +128,7 @@ class AttachServer:
         self._state = state
         self._allow = allow
         self._max_sessions = min(max_sessions, sessions_that_fit())
+        self._trading = trading
         self._sessions: dict[int, _Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Lock()
@@ -162,7 +148,7 @@ class AttachServer:
         """
         self._lock = take_lock(self._runtime_dir)
         try:
-            self._socket = _listen(control_socket(self._runtime_dir))
+            self._socket = listen(control_socket(self._runtime_dir))
         except BaseException:
             self._unlock()
             raise
@@ -226,7 +212,7 @@ class AttachServer:
 
     async def _serve(self, peer: socket.socket) -> None:
         session: _Session | None = None
-        reason = "the connection was closed"
+        reason, end = "the connection was closed", End.CLOSED
         try:
             session = await self._attach(peer)
             if session is not None:
@@ -235,15 +221,15 @@ class AttachServer:
                 log.info("session %d: %s attached, pid %d", session.number, name, pid)
                 await self._requests(session)
         except asyncio.CancelledError:
-            if session is None or not session.died:
-                reason = "the daemon stops"
+            if session is None or not (session.died or session.why):
+                reason, end = "the daemon stops", End.STOPPED
                 raise
-            reason = "its process ended"
+            reason = session.why or "its process ended"
         except (OSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
         finally:
             if session is not None:
-                self._end(session, reason)
+                self._end(session, reason, end)
             peer.close()
 
     async def _attach(self, peer: socket.socket) -> "_Session | None":
@@ -256,43 +242,77 @@ class AttachServer:
         async with self._turns:
             try:
                 hello = self._judge(data, who := credentials(peer))
-                memory = await self._memory()
+                accounts = await self._clear(hello) if hello.kind == "trading" else ()
+                memory = await self._memory(hello.kind)
             except Refused as error:
                 self._count(Counter.ATTACH_REFUSED)
                 log.warning("attach refused: %s", error)
-                _send(peer, {"ok": False, "error": str(error)})
+                send(peer, {"ok": False, "error": str(error)})
                 return None
-            return self._admit(peer, hello, who, memory)
+            return self._admit(peer, hello, who, memory, accounts)
+
+    async def _clear(self, hello: Hello) -> Sequence[AccountInfo]:
+        """Make sure that the name is free for trading; what it may use."""
+        if self._trading is None:
+            raise Refused("this daemon has no accounts: nobody may trade, only `market` is served")
+        accounts = self._trading.accounts(hello.strategy)
+        for other in [*self._sessions.values()]:
+            if other.trading is None or other.hello.strategy != hello.strategy:
+                continue
+            if not hello.takeover:
+                raise Refused(
+                    f"{hello.strategy!r} trades already: session {other.number} of pid "
+                    f"{other.who.pid}; takeover=True ends it"
+                )
+            other.trading.end("taken over by another session", End.TAKEN_OVER)
+            await other.gone.wait()
+        return accounts
 
     def _admit(
-        self, peer: socket.socket, hello: Hello, who: Peer, memory: SessionMemory
+        self,
+        peer: socket.socket,
+        hello: Hello,
+        who: Peer,
+        memory: SessionMemory,
+        accounts: Sequence[AccountInfo],
     ) -> "_Session":
         loop = asyncio.get_running_loop()
         session = _Session(self._next, hello, who, peer, memory)
         self._next += 1
+        answer = {
+            "ok": True,
+            "session": session.number,
+            "epoch": self._segment.epoch,
+            "version": self._version,
+            "segment_bytes": self._segment.size,
+            "pid": os.getpid(),
+        }
         try:
-            answer = {
-                "ok": True,
-                "session": session.number,
-                "epoch": self._segment.epoch,
-                "version": self._version,
-                "segment_bytes": self._segment.size,
-                "pid": os.getpid(),
-            }
-            _send(peer, answer, (self._segment.fd, *memory.fds))
+            if session.trading is not None and self._trading is not None:
+                self._trading.begin(session.trading, loop)
+                answer["accounts"] = [msgspec.structs.asdict(one) for one in accounts]
+                answer["commands"] = session.trading.commands
+                answer["report_bytes"] = self._trading.report_bytes
+            send(peer, answer, (self._segment.fd, *memory.fds))
             memory.handed_over()
             session.watch(loop, asyncio.current_task())
             self._bell.add_session(memory.up, memory.eventfd)
-        except BaseException:
+        except BaseException as error:
+            if session.trading is not None and self._trading is not None:
+                self._trading.end(session.trading, str(error) or type(error).__name__, loop)
             session.close(loop)
             raise
         self._sessions[session.number] = session
         self._count(Counter.ATTACHES)
         return session
 
-    async def _memory(self) -> SessionMemory:
+    async def _memory(self, kind: str) -> SessionMemory:
         """A session's segments, a piece a turn: frames that wait come in between."""
-        memory = SessionMemory(self._next, later=True)
+        if kind == "trading" and self._trading is not None:
+            report_bytes = self._trading.report_bytes
+            memory: SessionMemory = TradingMemory(self._next, report_bytes=report_bytes, later=True)
+        else:
+            memory = SessionMemory(self._next, later=True)
         await asyncio.sleep(0)
         try:
             for _ in memory.make():
@@ -319,8 +339,6 @@ class AttachServer:
             raise Refused("a strategy's name is 1 to 64 of A-Z a-z 0-9 . _ -")
         if not self._allow(peer, hello.strategy):
             raise Refused(f"uid {peer.uid} may not attach as {hello.strategy!r}")
-        if hello.kind != "market":
-            raise Refused(f"this daemon has no sessions of kind {hello.kind!r}, only 'market'")
         if len(self._sessions) >= self._max_sessions:
             raise Refused(
                 f"{self._max_sessions} sessions are attached already "
@@ -343,11 +361,11 @@ class AttachServer:
             except Refused as error:
                 answer, fds = {"ok": False, "error": str(error)}, ()
             try:
-                _send(session.peer, {**answer, "id": number}, fds)
+                send(session.peer, {**answer, "id": number}, fds)
             except OSError as error:
                 if error.errno != errno.EMSGSIZE:
                     raise
-                _send(session.peer, {"ok": False, "error": "too long an answer", "id": number})
+                send(session.peer, {"ok": False, "error": "too long an answer", "id": number})
             finally:
                 for fd in fds:
                     os.close(fd)
@@ -396,11 +414,16 @@ class AttachServer:
             raise Refused(f"instrument {instrument} has no valid book now")
         return fd
 
-    def _end(self, session: "_Session", reason: str) -> None:
+    def _end(self, session: "_Session", reason: str, end: End) -> None:
+        loop = asyncio.get_running_loop()
         del self._sessions[session.number]
         self._bell.remove(session.memory.eventfd)
-        session.memory.end()
-        session.close(asyncio.get_running_loop())
+        if session.trading is not None and self._trading is not None:
+            self._trading.end(session.trading, reason, loop)
+            end = session.trading.end_reason or end
+        session.memory.end(end)
+        session.close(loop)
+        session.gone.set()
         self._count(Counter.SESSIONS_ENDED)
         log.info("session %d: %s ended: %s", session.number, session.hello.strategy, reason)
 
@@ -421,10 +444,21 @@ class _Session:
         self.memory = memory
         self.attached_ns = monotonic_ns()
         self.died = False
+        self.gone = asyncio.Event()
+        self.trading: TradingSession | None = None
+        if isinstance(memory, TradingMemory):
+            self.trading = TradingSession(number, hello.strategy, hello.resume, who.pid, memory)
         self._pidfd = -1
+
+    @property
+    def why(self) -> str:
+        """Why the daemon ended it; "": it did not."""
+        return self.trading.why if self.trading is not None else ""
 
     def watch(self, loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any] | None") -> None:
         """End the session when its process does, even while a child of it holds the socket open."""
+        if self.trading is not None and task is not None:
+            self.trading.ends_by(task.cancel)
         self._pidfd = peer_pidfd(self.peer, self.who.pid)
         if self._pidfd >= 0:
             loop.add_reader(self._pidfd, self._ended, loop, task)
@@ -474,75 +508,3 @@ def sessions_that_fit() -> int:
     if limit == resource.RLIM_INFINITY:
         limit = 1 << 20
     return max(1, (limit - RESERVED_FDS) // SESSION_FDS)
-
-
-def take_lock(runtime_dir: Path) -> int:
-    """Hold a runtime directory until the descriptor is closed; AlreadyRunning names the holder."""
-    path = runtime_dir / "lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(fd)
-        raise AlreadyRunning(
-            f"{runtime_dir} is held by another daemon (pid {holder}); "
-            "stop it, or choose another --runtime-dir"
-        ) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    return fd
-
-
-def credentials(peer: socket.socket) -> Peer:
-    """The process at the other end when it connected."""
-    pid, uid, gid = struct.unpack(
-        "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    )
-    groups: tuple[int, ...] = ()
-    with contextlib.suppress(OSError):  # more than 256 groups: the primary one counts
-        raw = peer.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1024)
-        groups = struct.unpack(f"{len(raw) // 4}I", raw)
-    return Peer(pid, uid, gid, groups)
-
-
-def peer_pidfd(peer: socket.socket, pid: int) -> int:
-    """A descriptor that turns readable when the peer's process ends; -1 when there is none."""
-    try:
-        return peer.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD)
-    except OSError:
-        pass
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return -1
-
-
-def _listen(path: Path) -> socket.socket:
-    if len(os.fsencode(path)) > 107:
-        raise ConnectorError(
-            f"{path} is too long for a Unix socket: choose a shorter --runtime-dir"
-        )
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise ConnectorError(f"{path} is in the way: it is not a socket")
-        path.unlink()  # we hold the lock: whoever made it is gone
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-    try:
-        listener.setblocking(False)
-        before = os.umask(0o117)
-        try:
-            listener.bind(os.fspath(path))
-        finally:
-            os.umask(before)
-        path.chmod(0o660)
-        listener.listen(128)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _send(peer: socket.socket, answer: Mapping[str, Any], fds: tuple[int, ...] = ()) -> None:
-    """Send without ever waiting; a peer that does not read its answers gets OSError, so its end."""
-    socket.send_fds(peer, [orjson.dumps(answer)], fds)

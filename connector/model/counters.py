@@ -78,6 +78,8 @@ class Counter(Enum):
     JOURNAL_BEHIND = 64, "times a journal was too far from the disk for new orders"
     JOURNAL_LOST = 65, "journal entries that neither the disk took nor memory held"
     REPORTS_HELD = 66, "times a strategy had not taken its reports and its ring was full"
+    COMMAND_ERRORS = 67, "commands whose handling raised an error"
+    COMMANDS_BROKEN = 68, "sessions ended because their command ring cannot be"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -95,7 +95,9 @@ BAD_HELLOS = [
     ({**HELLO, "strategy": ""}, "name"),
     ({**HELLO, "strategy": "../../etc"}, "name"),
     ({**HELLO, "strategy": 7}, "strategy"),
-    ({**HELLO, "kind": "trading"}, "kind"),
+    ({**HELLO, "kind": "trading"}, "nobody may trade"),
+    ({**HELLO, "kind": "order"}, "kind"),
+    ({**HELLO, "takeover": "yes"}, "takeover"),
     ({**HELLO, "version": "v" * 60_000}, "version"),
 ]
 

@@ -20,6 +20,7 @@ from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.ipc.segments import LEVEL, BookImage
 from connector.ipc.server import AttachServer
+from connector.ipc.trading import AccountInfo, Trading, TradingSession
 from connector.model.instrument import Instrument, Status
 from connector.model.records import RecordType
 from connector.model.states import State
@@ -62,7 +63,30 @@ class MarketDaemon:
         self.book: BookImage | None = book_image()
         server.setdefault("book", lambda index: self.book)
         server.setdefault("state", lambda: {"ready": True})
+        self.commands: list[tuple[int, str, bytes, int]] = []
+        self.life: list[list[str]] = []
+        self.fail = False
+        accounts = server.pop("accounts", None)
+        self.trading: Trading | None = None
+        if accounts is not None:
+            self.trading = Trading(
+                self.take,
+                accounts=lambda strategy: accounts.get(strategy, ()),
+                opened=lambda session: self.life.append(["opened", session.strategy]),
+                closed=lambda session, why: self.life.append(["closed", session.strategy, why]),
+                segment=self.segment,
+            )
+            self.trading.gateway.set_call_soon(asyncio.get_running_loop().call_soon)
+            self.trading.gateway.sleep()
+            self.bell.gateway = self.trading.gateway
+            server["trading"] = self.trading
         self.server = AttachServer(self.segment, self.bell, runtime_dir, version="test", **server)
+
+    def take(self, session: TradingSession, slot: bytes, read_ns: int) -> None:
+        """The gateway's handler: keeps what it is given."""
+        if self.fail:
+            raise RuntimeError("told to fail")
+        self.commands.append((session.number, session.strategy, slot, read_ns))
 
     def trade(self, price_e: int, qty_e: int = 1, instrument: int = 0) -> int:
         """Publish one trade and make sure that sleepers hear of it."""
@@ -98,6 +122,18 @@ async def _obey(daemon: MarketDaemon, command: dict[str, Any]) -> Any:
         return [daemon.trade(command["price_e"] + i) for i in range(command["count"])][-1]
     if what == "add":
         return daemon.segment.add_instrument(instrument(command["symbol"]))
+    if what == "commands":
+        found = [[n, name, slot.hex(), ns] for n, name, slot, ns in daemon.commands]
+        daemon.commands.clear()
+        return found
+    if what == "fail":
+        daemon.fail = command["fail"]
+        return daemon.fail
+    if what == "life":
+        return daemon.life
+    if what == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return True
     if what == "counter":
         return daemon.segment.counter(command["counter"])
     if what == "fds":
@@ -112,8 +148,14 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def _run(runtime_dir: Path, ring_bytes: int) -> None:
-    daemon = MarketDaemon(runtime_dir, ring_bytes)
+ACCOUNTS = {
+    "maker": (AccountInfo(0, "main", "BinanceU"),),
+    "both": (AccountInfo(0, "main", "BinanceU"), AccountInfo(3, "second", "BinanceU")),
+}
+
+
+async def _run(runtime_dir: Path, ring_bytes: int, trading: bool) -> None:
+    daemon = MarketDaemon(runtime_dir, ring_bytes, accounts=ACCOUNTS if trading else None)
     daemon.segment.add_instrument(instrument())
     await daemon.server.start()
     beat = asyncio.create_task(daemon.beat())
@@ -133,13 +175,14 @@ def main() -> None:
     parser.add_argument("runtime_dir", type=Path)
     parser.add_argument("--ring", type=int, default=1 << 20)
     parser.add_argument("--uvloop", action="store_true")
+    parser.add_argument("--trading", action="store_true")
     options = parser.parse_args()
     if options.uvloop:
         import uvloop
 
-        uvloop.run(_run(options.runtime_dir, options.ring))
+        uvloop.run(_run(options.runtime_dir, options.ring, options.trading))
     else:
-        asyncio.run(_run(options.runtime_dir, options.ring))
+        asyncio.run(_run(options.runtime_dir, options.ring, options.trading))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ OF_SIMULATED_VENUES = {"sim.matching"}
 engine, which is pure and imports nothing of the package."""
 
 SHELL = (
-    "transport/", "sim/", "ipc/server", "ipc/client", "connections.py", "instruments.py",
+    "transport/", "sim/", "ipc/server", "ipc/control", "ipc/trading", "ipc/client",
+    "connections.py", "instruments.py",
     "accounts.py", "private.py", "service.py", "app.py", "daemon.py", "logs.py", "pieces.py",
     "cli/",
 )  # fmt: skip

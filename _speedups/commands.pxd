@@ -1,0 +1,37 @@
+from libc.stdint cimport int64_t, uint64_t
+
+from .events cimport Instrument
+from .layout cimport SessionDown
+from .layout_orders cimport Command
+from .reader cimport MarketReader
+from .segment cimport Mapping
+
+
+cdef class Ticket:                # a command that was written
+    cdef Command command
+    cdef readonly Instrument instrument
+    cdef public object answer     # the latest CommandAnswer, or None
+
+
+cdef class CommandWriter(MarketReader):   # the strategy's end of its command ring
+    cdef Mapping down_memory
+    cdef const SessionDown* down  # NULL: no trading session
+    cdef Command* slots
+    cdef uint64_t number          # of the last command written
+    cdef uint64_t room            # number of the last command there is surely a slot for
+    cdef uint64_t rung            # the odd value of `daemon_sleeping` we rang for
+    cdef int doorbell
+    cdef int64_t cause_recv_ns    # of the market record taken last
+    cdef dict unanswered          # number -> Ticket
+    cdef dict by_exchange         # exchange in lower case -> index of its account; -1: it has several
+    cdef dict by_name             # account name -> index
+    cdef list held                # tickets of a batch that is being filled
+    cdef char prefix[16]          # of the ref_ids made here
+    cdef int prefix_length
+    cdef Ticket begin(self, Instrument instrument, int action, object account, object ref_id, object valid_for_ms)
+    cdef int account_of(self, Instrument instrument, object account) except -1
+    cdef int name(self, Ticket ticket, object order, object order_key, object client_order_id, object order_id) except -1
+    cdef int write(self, Ticket ticket) except -1
+    cdef int need(self, uint64_t commands) except -1
+    cdef void publish(self, Ticket ticket) noexcept
+    cdef void ring(self) noexcept

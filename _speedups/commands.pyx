@@ -1,0 +1,534 @@
+"""The strategy's end of its command ring: numbers and texts made exact, one slot written, the daemon woken if it sleeps.
+
+Whatever cannot be said exactly is refused here, by ValueError naming the argument; whether it may be done is for the
+daemon to say.
+"""
+
+from decimal import Decimal, InvalidOperation
+
+cimport cython
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
+from cpython.long cimport PyLong_Check
+from cpython.unicode cimport PyUnicode_Check
+from libc.math cimport fabs
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memchr, memcpy, memset
+
+from .atomics cimport fence_seq_cst, load_acquire, load_relaxed, monotonic_ns, store_release, unlikely
+from .events cimport Instrument
+from .layout cimport CONNECTOR_ABSENT, CONNECTOR_MAGIC_DOWN, SessionDown, SessionUp
+from .layout_orders cimport (
+    ACTION_AMEND, ACTION_CANCEL, ACTION_CANCEL_ALL, ACTION_PLACE, ACTION_QUERY, COMMAND_CLOSE_POSITION,
+    COMMAND_PRICE_PROTECT, COMMAND_REDUCE_ONLY, CONNECTOR_COMMANDS, Command, TIF_GTC, TIF_GTD, TIF_GTX, TYPE_LIMIT,
+    TYPE_STOP, TYPE_TAKE_PROFIT,
+)
+from .reader cimport MarketReader
+from .scan cimport Cursor, NUMBER_OK, POW10, take_decimal
+from .segment cimport Mapping
+
+cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+
+cdef extern from "math.h" nogil:
+    long long llrint(double x)
+
+cdef extern from "unistd.h" nogil:
+    ssize_t write(int fd, const void* data, size_t size)
+
+cdef extern from "string.h" nogil:
+    size_t strnlen(const char* text, size_t most)
+
+cdef enum:
+    RATE_EXPONENT = 8             # of callback_rate_e
+    DAY_MS = 86_400_000
+
+cdef double SURE = 1e15           # integers of up to 15 digits are told apart by a double
+cdef const char* DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+cdef object _full = ValueError
+cdef dict _names = {}
+cdef object _names_of(str what):
+    return _names.get(what) or {}
+
+
+def use_model(*, full, names):
+    """Give what the package knows: the error of a full ring; the words for enums, {argument: {word: value}}."""
+    global _full
+    _full = full
+    _names.update(names)
+
+
+cdef int64_t to_e(object value, int exponent, str what) except? -1:
+    """``value`` as a scaled integer, exactly; ValueError names the argument."""
+    cdef double number, scaled
+    cdef long long rounded
+    cdef Cursor cursor
+    cdef Py_ssize_t size
+    cdef int64_t found = 0
+    if PyFloat_Check(value) and 0 <= exponent <= 18:
+        number = PyFloat_AS_DOUBLE(value)
+        scaled = number * <double>POW10[exponent]
+        if fabs(scaled) < SURE:
+            rounded = llrint(scaled)
+            # A decimal of up to 15 digits that reads as this double is the shortest one that does.
+            if <double>rounded / <double>POW10[exponent] == number:
+                return rounded
+    elif PyUnicode_Check(value):
+        cursor.p = PyUnicode_AsUTF8AndSize(value, &size)
+        cursor.end = cursor.p + size
+        if 0 <= exponent <= 18 and take_decimal(&cursor, exponent, &found) == NUMBER_OK and cursor.p == cursor.end:
+            return found
+    return slow_to_e(value, exponent, what)
+
+
+cdef object slow_to_e(object value, int exponent, str what):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise TypeError(f"{what} must be a str, a Decimal, an int or a float, not {type(value).__name__}")
+    try:
+        exact = Decimal(repr(float(value)) if isinstance(value, float) else value)
+        if not exact.is_finite():
+            raise ValueError(f"{what}: {value} is not a number")
+        shifted = exact.scaleb(exponent)
+        whole = int(shifted)
+    except (InvalidOperation, OverflowError):
+        raise ValueError(f"{what}: {value!r} is not a number") from None
+    if exact.as_tuple().exponent < -exponent and Decimal(whole).scaleb(-exponent) != exact:
+        raise ValueError(f"{what}: {value} has more than {exponent} decimals")
+    if not -(1 << 63) < whole < 1 << 63:
+        raise ValueError(f"{what}: {value} is too large")
+    return whole
+
+
+cdef int code_of(object value, str what) except -1:
+    """An enum's number, given as such or as its word."""
+    cdef long number
+    if PyUnicode_Check(value):
+        found = _names_of(what).get((<str>value).lower())
+        if found is None:
+            raise ValueError(f"{what}: {value!r} is none of {', '.join(_names_of(what))}")
+        return found
+    if not PyLong_Check(value):
+        raise TypeError(f"{what} must be an int or a str, not {type(value).__name__}")
+    number = value
+    if not 0 <= number < 256:
+        raise ValueError(f"{what}: {number} means nothing")
+    return number
+
+
+cdef int put_text(char* field, Py_ssize_t room, object text, str what) except -1:
+    """A text into a field that is zero; its length."""
+    cdef Py_ssize_t size
+    cdef const char* data
+    if not PyUnicode_Check(text):
+        raise TypeError(f"{what} must be a str, not {type(text).__name__}")
+    data = PyUnicode_AsUTF8AndSize(text, &size)
+    if size > room:
+        raise ValueError(f"{what}: {size} bytes, at most {room} fit")
+    if size and memchr(data, 0, size) != NULL:
+        raise ValueError(f"{what}: a NUL in it")
+    memcpy(field, data, size)
+    return <int>size
+
+
+cdef str text_of(const char* field, size_t room):
+    return field[:strnlen(field, room)].decode("utf-8", "replace")
+
+
+cdef int put_base32(char* out, uint64_t number) noexcept nogil:
+    """Digits and capitals without I, L, O, U; how many."""
+    cdef char digits[16]
+    cdef int count = 0, i
+    while True:
+        digits[count] = DIGITS[number & 31]
+        count += 1
+        number >>= 5
+        if number == 0:
+            break
+    for i in range(count):
+        out[i] = digits[count - 1 - i]
+    return count
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Ticket:
+    """A command that was written: its ``number``, its ``ref_id``, and its ``answer`` once there is one."""
+
+    @property
+    def number(self):
+        """Of this strategy's commands; the answer carries it."""
+        return self.command.stamp
+
+    @property
+    def ref_id(self):
+        return text_of(self.command.ref_id, sizeof(self.command.ref_id))
+
+    @property
+    def client_order_id(self):
+        """As given; else as the answer says; "": neither."""
+        given = text_of(self.command.client_order_id, sizeof(self.command.client_order_id))
+        return given or (self.answer.client_order_id if self.answer is not None else "")
+
+    @property
+    def order_key(self):
+        """The connector's id of the order; 0 until it is known."""
+        return self.command.order_key or (self.answer.order_key if self.answer is not None else 0)
+
+    @property
+    def account(self):
+        return self.command.account
+
+    @property
+    def action(self):
+        return self.command.action
+
+    @property
+    def created_ns(self):
+        return self.command.created_ns
+
+    @property
+    def slot(self):
+        """The command's 512 bytes."""
+        return (<const char*>&self.command)[:sizeof(Command)]
+
+    def __repr__(self):
+        return f"<Ticket {self.number} {self.ref_id}{'' if self.answer is None else ' answered'}>"
+
+
+cdef class CommandWriter(MarketReader):
+    """A reader that can also ask for things: ``place``, ``amend``, ``cancel``, ``cancel_all``, ``query``, batches.
+
+    Each writes one slot of the command ring, and returns at once; what became of it comes with the reports. Raises
+    Full when 256 commands wait for the daemon, ValueError naming what cannot be written exactly.
+    """
+
+    def open_commands(self, Mapping up not None, Mapping down not None, int doorbell, uint64_t taken, uint64_t unique):
+        """Begin behind command number ``taken`` of this strategy; ``unique`` goes into the ref_ids made here."""
+        cdef const SessionDown* header = <const SessionDown*>down.base
+        if up.size < sizeof(SessionUp) + CONNECTOR_COMMANDS * sizeof(Command) or not up.writable:
+            raise ValueError("an `up` segment without a command ring")
+        if down.size < sizeof(SessionDown) or header.magic != CONNECTOR_MAGIC_DOWN:
+            raise ValueError("not a session's `down` segment")
+        self.down_memory, self.down = down, header
+        self.slots = <Command*>(up.base + sizeof(SessionUp))
+        self.number = taken
+        self.room = taken + CONNECTOR_COMMANDS
+        self.doorbell, self.rung, self.cause_recv_ns = doorbell, 0, 0
+        self.unanswered = {}
+        self.held = None
+        self.prefix_length = put_base32(self.prefix, unique & ((1 << 60) - 1))
+        self.prefix[self.prefix_length] = c"-"
+        self.prefix_length += 1
+
+    def use_accounts(self, accounts):
+        """The accounts of the hello's answer: (index, name, exchange)."""
+        self.by_exchange, self.by_name = {}, {}
+        for index, name, exchange in accounts:
+            self.by_name[name] = index
+            key = exchange.lower()
+            self.by_exchange[key] = -1 if key in self.by_exchange else index
+
+    def shut(self):
+        """Forget the segments."""
+        self.down = NULL
+        self.slots = NULL
+        self.down_memory = None
+        self.doorbell = -1
+        MarketReader.shut(self)
+
+    @property
+    def end_reason(self):
+        """Why the daemon ended the session, ``connector.ipc.segments.End``; 0: it did not, or the process is gone."""
+        return load_acquire(&self.down.reason) if self.down != NULL else 0
+
+    @property
+    def commands_written(self):
+        """Number of the last command written."""
+        return self.number
+
+    cdef Ticket begin(self, Instrument instrument, int action, object account, object ref_id, object valid_for_ms):
+        """A ticket with what every command has."""
+        cdef Ticket ticket
+        cdef Command* c
+        cdef int64_t now_ns
+        if unlikely(self.down == NULL or self.forks != self.fork_counter[0]):
+            self.no_commands()
+        self.own(instrument)
+        ticket = Ticket.__new__(Ticket)
+        ticket.instrument = instrument
+        c = &ticket.command
+        memset(c, 0, sizeof(Command))
+        now_ns = monotonic_ns()
+        c.created_ns = now_ns
+        c.valid_until_ns = now_ns + validity(valid_for_ms)
+        c.cause_sequence = self.view.sequence - 1
+        c.cause_recv_ns = self.cause_recv_ns
+        c.order_id = c.price_e = c.qty_e = c.stop_price_e = CONNECTOR_ABSENT
+        c.activation_price_e = c.callback_rate_e = c.good_till_ns = CONNECTOR_ABSENT
+        c.instrument = instrument.entry.id
+        c.account = self.account_of(instrument, account)
+        c.action = action
+        if ref_id is not None:
+            put_text(c.ref_id, sizeof(c.ref_id), ref_id, "ref_id")
+        return ticket
+
+    def find_instrument(self, what):
+        """The instrument of whatever names it."""
+        raise TypeError(f"an Instrument, not {type(what).__name__}")
+
+    def no_commands(self):
+        """Not attached, or not for trading."""
+        self.touch()
+        raise ValueError("attached for the market only: attach(name, trading=True)")
+
+    cdef int account_of(self, Instrument instrument, object account) except -1:
+        if account is None:
+            found = self.by_exchange.get(instrument.exchange.lower())
+            if found is None:
+                raise ValueError(f"account: none of {instrument.exchange} may be used")
+            if found < 0:
+                raise ValueError(f"account: {instrument.exchange} has several: name one")
+            return found
+        if PyUnicode_Check(account):
+            found = self.by_name.get(account)
+            if found is None:
+                raise ValueError(f"account: {account!r} is none of {', '.join(self.by_name) or 'no accounts'}")
+            return found
+        if not PyLong_Check(account) or not 0 <= account < 65536:
+            raise ValueError(f"account: {account!r} is no account")
+        return account
+
+    def place(
+        self, instrument, side, quantity, price=None, *, order_type=None, time_in_force=None, reduce_only=False,
+        post_only=False, position_side=None, stop_price=None, activation_price=None, callback_rate=None,
+        working_type=None, close_position=False, price_match=None, price_protect=False, self_trade=None,
+        good_till_ms=None, client_order_id=None, ref_id=None, label=None, target=None, account=None, valid_for_ms=100,
+    ):
+        """Ask for a new order; returns its Ticket at once.
+
+        ``instrument``: an Instrument, or what ``session.instruments`` takes. ``side``: Side or "Buy"/"Sell".
+        ``quantity``, ``price`` and the other numbers: str, Decimal, int or float (whose shortest decimal is meant), all
+        exact at the instrument's scale. ``callback_rate`` is a fraction (0.01 is 1 %), ``good_till_ms`` Unix
+        milliseconds. Enums by value or by word. ``post_only`` is ``time_in_force=GTX``. ``account``: name or index; may
+        be left out where the exchange has one. After ``valid_for_ms`` the daemon does not take it any more.
+        """
+        cdef Instrument what = instrument if type(instrument) is Instrument else self.find_instrument(instrument)
+        cdef Ticket ticket = self.begin(what, ACTION_PLACE, account, ref_id, valid_for_ms)
+        cdef Command* c = &ticket.command
+        cdef int exponent = what.entry.price_exponent
+        c.side = code_of(side, "side")
+        if quantity is not None:
+            c.qty_e = to_e(quantity, what.entry.qty_exponent, "quantity")
+        if price is not None:
+            c.price_e = to_e(price, exponent, "price")
+        c.order_type = TYPE_LIMIT if order_type is None else code_of(order_type, "order_type")
+        if time_in_force is not None:
+            c.time_in_force = code_of(time_in_force, "time_in_force")
+            if post_only and c.time_in_force != TIF_GTX:
+                raise ValueError("time_in_force: post_only means GTX")
+        elif post_only:
+            c.time_in_force = TIF_GTX
+        elif good_till_ms is not None:
+            c.time_in_force = TIF_GTD
+        elif c.order_type == TYPE_LIMIT or c.order_type == TYPE_STOP or c.order_type == TYPE_TAKE_PROFIT:
+            c.time_in_force = TIF_GTC
+        if reduce_only:
+            c.flags |= COMMAND_REDUCE_ONLY
+        if close_position:
+            c.flags |= COMMAND_CLOSE_POSITION
+        if price_protect:
+            c.flags |= COMMAND_PRICE_PROTECT
+        if position_side is not None:
+            c.position_side = code_of(position_side, "position_side")
+        if stop_price is not None:
+            c.stop_price_e = to_e(stop_price, exponent, "stop_price")
+        if activation_price is not None:
+            c.activation_price_e = to_e(activation_price, exponent, "activation_price")
+        if callback_rate is not None:
+            c.callback_rate_e = to_e(callback_rate, RATE_EXPONENT, "callback_rate")
+        if working_type is not None:
+            c.working_type = code_of(working_type, "working_type")
+        if price_match is not None:
+            c.price_match = code_of(price_match, "price_match")
+        if self_trade is not None:
+            c.self_trade = code_of(self_trade, "self_trade")
+        if good_till_ms is not None:
+            c.good_till_ns = to_e(good_till_ms, 6, "good_till_ms")
+        if client_order_id is not None:
+            put_text(c.client_order_id, sizeof(c.client_order_id), client_order_id, "client_order_id")
+        if label is not None:
+            put_text(c.label, sizeof(c.label), label, "label")
+        if target is not None:
+            put_text(c.target, sizeof(c.target), target, "target")
+        self.write(ticket)
+        return ticket
+
+    cdef int name(self, Ticket ticket, object order, object order_key, object client_order_id, object order_id) except -1:
+        """Say which order is meant."""
+        cdef Command* c = &ticket.command
+        if order is not None:
+            if PyUnicode_Check(order):
+                client_order_id = order
+            else:
+                order_key = order.order_key
+                if not order_key:
+                    client_order_id = order.client_order_id
+        if order_key:
+            c.order_key = order_key
+        if client_order_id:
+            put_text(c.client_order_id, sizeof(c.client_order_id), client_order_id, "client_order_id")
+        if order_id is not None:
+            if PyUnicode_Check(order_id):
+                put_text(c.venue_order_id, sizeof(c.venue_order_id), order_id, "order_id")
+            else:
+                c.order_id = order_id
+        if not (c.order_key or client_order_id or order_id is not None):
+            raise ValueError(
+                "order: it has no name yet: wait for the answer to its placing, or place with a client_order_id"
+            )
+        return 0
+
+    def amend(
+        self, order=None, price=None, quantity=None, *, instrument=None, order_key=0, client_order_id=None, order_id=None,
+        ref_id=None, label=None, target=None, account=None, valid_for_ms=100,
+    ):
+        """Ask for another price or total quantity of an order; what is None stays. ``order`` as for ``cancel``."""
+        cdef Ticket ticket = self.about(ACTION_AMEND, order, instrument, account, ref_id, valid_for_ms)
+        if price is not None:
+            ticket.command.price_e = to_e(price, ticket.instrument.entry.price_exponent, "price")
+        if quantity is not None:
+            ticket.command.qty_e = to_e(quantity, ticket.instrument.entry.qty_exponent, "quantity")
+        return self.ask(ticket, order, order_key, client_order_id, order_id, label, target)
+
+    def cancel(
+        self, order=None, *, instrument=None, order_key=0, client_order_id=None, order_id=None, ref_id=None, label=None,
+        target=None, account=None, valid_for_ms=100,
+    ):
+        """Ask for an order's end; it is pursued until the order has ended.
+
+        ``order``: the Ticket that placed it, a report of it, or an Order of ``orders()``. Instead, with ``instrument``:
+        its ``client_order_id``, the connector's ``order_key`` or the venue's ``order_id``.
+        """
+        cdef Ticket ticket = self.about(ACTION_CANCEL, order, instrument, account, ref_id, valid_for_ms)
+        return self.ask(ticket, order, order_key, client_order_id, order_id, label, target)
+
+    def query(
+        self, order=None, *, instrument=None, order_key=0, client_order_id=None, order_id=None, ref_id=None, account=None,
+        valid_for_ms=100,
+    ):
+        """Ask the venue what became of an order; ``order`` as for ``cancel``."""
+        cdef Ticket ticket = self.about(ACTION_QUERY, order, instrument, account, ref_id, valid_for_ms)
+        return self.ask(ticket, order, order_key, client_order_id, order_id, None, None)
+
+    def cancel_all(self, instrument, *, account=None, ref_id=None, label=None, target=None, valid_for_ms=100):
+        """Ask for the end of every order of this strategy in an instrument."""
+        cdef Ticket ticket = self.about(ACTION_CANCEL_ALL, None, instrument, account, ref_id, valid_for_ms)
+        self.texts(ticket, label, target)
+        self.write(ticket)
+        return ticket
+
+    def about(self, int action, order, instrument, account, ref_id, valid_for_ms):
+        """A ticket about an order: its instrument and account, unless they are given."""
+        if order is not None and not PyUnicode_Check(order):
+            instrument = order.instrument if instrument is None else instrument
+            account = order.account if account is None else account
+        if instrument is None:
+            raise ValueError("instrument: of which one?")
+        if type(instrument) is not Instrument:
+            instrument = self.find_instrument(instrument)
+        return self.begin(instrument, action, account, ref_id, valid_for_ms)
+
+    def ask(self, Ticket ticket not None, order, order_key, client_order_id, order_id, label, target):
+        """Name the order, write the command."""
+        self.name(ticket, order, order_key, client_order_id, order_id)
+        self.texts(ticket, label, target)
+        self.write(ticket)
+        return ticket
+
+    def texts(self, Ticket ticket not None, label, target):
+        if label is not None:
+            put_text(ticket.command.label, sizeof(ticket.command.label), label, "label")
+        if target is not None:
+            put_text(ticket.command.target, sizeof(ticket.command.target), target, "target")
+
+    def place_batch(self, orders):
+        """Ask for several orders, each a dict of ``place``'s arguments: all of them are written, or none."""
+        return self.batch(self.place, orders)
+
+    def cancel_batch(self, orders, **common):
+        """Ask for the end of several orders, each as ``cancel`` takes it, or a dict of its arguments."""
+        return self.batch(self.cancel, [one if isinstance(one, dict) else {"order": one, **common} for one in orders])
+
+    def batch(self, ask, orders):
+        """Fill tickets by ``ask``, then write them all."""
+        cdef Ticket ticket
+        cdef list tickets
+        cdef Py_ssize_t index = 0
+        if self.held is not None:
+            raise ValueError("a batch within a batch")
+        self.held = []
+        try:
+            for one in orders:
+                ask(**one)
+            tickets = self.held
+        finally:
+            self.held = None
+        if not tickets:
+            return tickets
+        self.need(len(tickets))
+        for ticket in tickets:
+            index += 1
+            ticket.command.batch = <unsigned short>index
+            ticket.command.batch_size = <unsigned short>len(tickets)
+            self.publish(ticket)
+        self.ring()
+        return tickets
+
+    cdef int write(self, Ticket ticket) except -1:
+        if self.held is not None:
+            self.held.append(ticket)
+            return 0
+        if unlikely(self.number >= self.room):
+            self.need(1)
+        self.publish(ticket)
+        self.ring()
+        return 0
+
+    cdef int need(self, uint64_t commands) except -1:
+        """Room for so many; Full."""
+        self.room = load_acquire(&self.down.command_cursor) + CONNECTOR_COMMANDS
+        if self.number + commands > self.room:
+            self.check_alive()
+            raise _full(f"{self.number + CONNECTOR_COMMANDS - self.room} commands wait for the daemon: nothing was written")
+        return 0
+
+    cdef void publish(self, Ticket ticket) noexcept:
+        cdef Command* c = &ticket.command
+        cdef Command* slot
+        cdef uint64_t number = self.number + 1
+        if c.ref_id[0] == 0:
+            memcpy(c.ref_id, self.prefix, self.prefix_length)
+            put_base32(c.ref_id + self.prefix_length, number)
+        slot = self.slots + (number - 1) % CONNECTOR_COMMANDS
+        memcpy(<char*>slot + 8, <const char*>c + 8, sizeof(Command) - 8)
+        c.stamp = number
+        store_release(&slot.stamp, number)
+        self.number = number
+        self.unanswered[number] = ticket
+
+    cdef void ring(self) noexcept:
+        """Wake the daemon if it sleeps; once for each time it does."""
+        cdef uint64_t one = 1, sleeping
+        fence_seq_cst()
+        sleeping = load_relaxed(&self.down.daemon_sleeping)
+        if sleeping & 1 and sleeping != self.rung:
+            self.rung = sleeping
+            write(self.doorbell, &one, 8)
+
+
+cdef int64_t validity(object valid_for_ms) except? -1:
+    cdef double milliseconds
+    milliseconds = valid_for_ms
+    if 0 < milliseconds <= DAY_MS:
+        return <int64_t>(milliseconds * 1e6)
+    raise ValueError(f"valid_for_ms: {valid_for_ms} is not within 0 to a day")

@@ -1,0 +1,41 @@
+from libc.stdint cimport int64_t, uint64_t
+
+from .layout_orders cimport Command
+from .segment cimport Segment
+
+
+cdef struct Door:                 # one trading session's command ring, as the daemon sees it
+    const Command* slots          # in its `up` segment: whatever stands there may change at any time
+    uint64_t* cursor              # in its `down` segment: commands taken
+    uint64_t* sleeping            # in its `down` segment: odd when we want the doorbell
+    uint64_t next                 # number of the next command
+    uint64_t stale                # what its slot holds until then: 0, or the number of a round before
+    uint64_t turn                 # in which `used` counts
+    int used                      # commands taken in that turn
+    int fd                        # the doorbell it rings
+    bint shut                     # broken: not looked at any more
+
+
+cdef class Gateway:               # takes the commands of all trading sessions
+    cdef Door* doors
+    cdef Py_ssize_t count
+    cdef Py_ssize_t first         # whose turn it is to be served first
+    cdef list sessions            # in the order of `doors`
+    cdef dict memory              # doorbell -> (up, down), kept alive
+    cdef object handler
+    cdef object failed
+    cdef object broken
+    cdef object call_soon
+    cdef object next_method
+    cdef Segment segment
+    cdef uint64_t turn
+    cdef bint pending             # next_turn() is scheduled
+    cdef bint busy                # a handler runs
+    cdef bint asleep              # the loop may block: doors want the doorbell
+    cdef readonly uint64_t taken  # commands taken so far
+    # Takes what there is, within the limits of a turn; returns how many. One load a session when there is nothing.
+    cdef Py_ssize_t poll(self) noexcept
+    cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept
+    cdef object copy(self, Door* door)
+    cdef void shut(self, Py_ssize_t index, str why) noexcept
+    cdef bint waiting(self) noexcept

@@ -1,0 +1,272 @@
+"""The gateway: the daemon's end of the strategies' command rings.
+
+A ring lies in the `up` segment, which its strategy may scribble over at any time. So a slot is copied once and only the
+copy is looked at; a number that cannot be ends the session, everything else in it is for the handler to judge.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from .atomics cimport (
+    fence_acquire, fence_seq_cst, likely, load_acquire, load_relaxed, monotonic_ns, store_relaxed, store_release, unlikely,
+)
+from .counters cimport COUNT_COMMAND_ERRORS, COUNT_COMMANDS, COUNT_COMMANDS_BROKEN, count
+from .layout cimport CONNECTOR_MAGIC_DOWN, CONNECTOR_MAGIC_UP, SessionDown, SessionUp
+from .layout_orders cimport CONNECTOR_COMMANDS, Command
+from .segment cimport Mapping, Segment
+
+cdef extern from "unistd.h" nogil:
+    ssize_t read(int fd, void* data, size_t size)
+
+cdef enum:
+    MOST = 64                     # commands a session a turn
+    LONGEST_NS = 100_000          # what one poll() may take before sockets get their turn again
+
+
+@cython.final
+cdef class Gateway:
+    """Hands each command to ``handler(session, slot, read_ns)``: the session's object, the copied slot, CLOCK_MONOTONIC.
+
+    What the handler raises is counted and told to ``failed(session, slot, error)``; a command ring that cannot be is
+    told to ``broken(session, why)`` and not looked at again. At most 64 commands a session are taken in a turn of the
+    loop, the rest in the next one, which ``call_soon`` (the loop's) schedules; without it the caller goes through
+    ``next_turn()`` each turn.
+    """
+
+    def __init__(self, handler, *, failed=None, broken=None, call_soon=None, Segment segment=None):
+        self.handler = handler
+        self.failed = failed
+        self.broken = broken
+        self.call_soon = call_soon
+        self.segment = segment
+        self.next_method = self.next_turn
+        self.sessions = []
+        self.memory = {}
+
+    def __dealloc__(self):
+        free(self.doors)
+
+    def add(self, session, Mapping up not None, Mapping down not None, int doorbell, uint64_t taken=0):
+        """Serve a session: its segments, the eventfd it rings, the number of the last command taken of its strategy."""
+        cdef Door* doors
+        cdef Door* door
+        if up.size < sizeof(SessionUp) + CONNECTOR_COMMANDS * sizeof(Command):
+            raise ValueError("an `up` segment without a command ring")
+        if (<SessionUp*>up.base).magic != CONNECTOR_MAGIC_UP:
+            raise ValueError("not a session's `up` segment")
+        if down.size < sizeof(SessionDown) or not down.writable or (<SessionDown*>down.base).magic != CONNECTOR_MAGIC_DOWN:
+            raise ValueError("not a session's `down` segment")
+        if doorbell in self.memory:
+            raise ValueError(f"doorbell {doorbell} is watched already")
+        if self.busy:
+            raise RuntimeError("a handler cannot add a session")
+        doors = <Door*>realloc(self.doors, (self.count + 1) * sizeof(Door))
+        if doors == NULL:
+            raise MemoryError()
+        self.doors = doors
+        door = doors + self.count
+        memset(door, 0, sizeof(Door))
+        door.slots = <const Command*>(up.base + sizeof(SessionUp))
+        door.cursor = &(<SessionDown*>down.base).command_cursor
+        door.sleeping = &(<SessionDown*>down.base).daemon_sleeping
+        door.next = taken + 1
+        door.fd = doorbell
+        self.sessions.append(session)
+        self.memory[doorbell] = (up, down)
+        self.count += 1
+        store_release(door.cursor, taken)
+        if self.asleep:
+            store_release(door.sleeping, door.sleeping[0] | 1)
+
+    def remove(self, int doorbell):
+        """Forget a session; before its doorbell is closed."""
+        cdef Py_ssize_t index
+        del self.memory[doorbell]
+        for index in range(self.count):
+            if self.doors[index].fd == doorbell:
+                self.count -= 1
+                self.doors[index] = self.doors[self.count]
+                self.sessions[index] = self.sessions[self.count]
+                del self.sessions[self.count]
+                break
+
+    def set_call_soon(self, call_soon):
+        """How ``next_turn`` gets called: by the loop's ``call_soon`` after commands were taken, or by the caller."""
+        self.call_soon = call_soon
+        self.pending = False
+
+    def take(self):
+        """Take the commands that are there, within the limits of a turn; returns how many."""
+        return self.poll()
+
+    def next_turn(self):
+        """Another turn of the loop: every session may be served again; returns how many commands were taken."""
+        self.pending = False
+        self.turn += 1
+        return self.poll()
+
+    cdef Py_ssize_t poll(self) noexcept:
+        cdef Py_ssize_t index, step
+        cdef uint64_t before = self.taken
+        cdef int64_t until_ns = 0
+        cdef Door* door
+        for step in range(self.count):
+            index = self.first + step
+            if index >= self.count:
+                index -= self.count
+            if unlikely(index >= self.count):   # a handler's doing: somebody left
+                break
+            door = self.doors + index
+            if likely(load_acquire(&door.slots[(door.next - 1) % CONNECTOR_COMMANDS].stamp) == door.stale):
+                continue
+            if door.shut or self.busy:
+                continue
+            if until_ns == 0:
+                until_ns = monotonic_ns() + LONGEST_NS
+            if not self.serve(index, until_ns):
+                self.first = index + 1 if index + 1 < self.count else 0
+                break
+        return <Py_ssize_t>(self.taken - before)
+
+    cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept:
+        """One session's commands; False: the time is over."""
+        cdef Door* door = self.doors + index
+        cdef int fd = door.fd
+        cdef uint64_t stamp
+        cdef int64_t now_ns
+        if door.turn != self.turn:
+            door.turn, door.used = self.turn, 0
+        if not self.pending and self.call_soon is not None:
+            self.pending = True
+            try:
+                self.call_soon(self.next_method)
+            except Exception:     # the loop is closed: the daemon ends
+                self.pending = False
+        while door.used < MOST:
+            stamp = load_acquire(&door.slots[(door.next - 1) % CONNECTOR_COMMANDS].stamp)
+            if stamp == door.stale:
+                return True
+            if stamp != door.next:
+                self.shut(index, f"command {stamp} in the place of {door.next}")
+                return True
+            session = self.sessions[index]
+            self.busy = True
+            try:
+                slot = self.copy(door)
+                now_ns = monotonic_ns()
+                if slot is None:
+                    self.shut(index, f"command {door.next} was changed while it was taken")
+                    return True
+                door.used += 1
+                door.next += 1
+                door.stale = door.next - CONNECTOR_COMMANDS if door.next > CONNECTOR_COMMANDS else 0
+                store_release(door.cursor, door.next - 1)
+                self.taken += 1
+                if self.segment is not None:
+                    count(self.segment.counters, COUNT_COMMANDS)
+                self.handler(session, slot, now_ns)
+            except Exception as error:
+                if self.segment is not None:
+                    count(self.segment.counters, COUNT_COMMAND_ERRORS)
+                self.tell(session, slot, error)
+            finally:
+                self.busy = False
+            if index >= self.count or self.doors[index].fd != fd:
+                return True       # it left
+            door = self.doors + index
+            if monotonic_ns() >= until_ns:
+                return False
+        return True
+
+    cdef object copy(self, Door* door):
+        """The next slot's bytes; None when the strategy wrote on while it was copied."""
+        cdef const Command* slot = door.slots + (door.next - 1) % CONNECTOR_COMMANDS
+        cdef bytes copied = PyBytes_FromStringAndSize(<const char*>slot, sizeof(Command))
+        fence_acquire()
+        if (<const Command*><const char*>copied).stamp != door.next or load_relaxed(&slot.stamp) != door.next:
+            return None
+        return copied
+
+    def tell(self, session, slot, error):
+        """Say that a handler failed; nothing may come of saying it."""
+        if self.failed is not None:
+            try:
+                self.failed(session, slot, error)
+            except Exception:
+                pass              # it was counted
+
+    cdef void shut(self, Py_ssize_t index, str why) noexcept:
+        self.doors[index].shut = True
+        if self.segment is not None:
+            count(self.segment.counters, COUNT_COMMANDS_BROKEN)
+        if self.broken is not None:
+            try:
+                self.broken(self.sessions[index], why)
+            except Exception:
+                pass              # nobody serves it any more
+
+    # -- the doorbell
+
+    cdef bint waiting(self) noexcept:
+        """Does any session have a command for us?"""
+        cdef Py_ssize_t index
+        cdef Door* door
+        for index in range(self.count):
+            door = self.doors + index
+            if not door.shut and load_relaxed(&door.slots[(door.next - 1) % CONNECTOR_COMMANDS].stamp) != door.stale:
+                return True
+        return False
+
+    def sleep(self):
+        """The loop is about to block: sessions shall ring. False, and nothing changes: commands are waiting."""
+        cdef Py_ssize_t index
+        if not self.asleep:
+            self.asleep = True
+            for index in range(self.count):
+                store_relaxed(self.doors[index].sleeping, self.doors[index].sleeping[0] + 1)
+        fence_seq_cst()
+        if not self.waiting():
+            return True
+        self.wake()
+        return False
+
+    def wake(self):
+        """The loop does not block: no doorbell is wanted."""
+        cdef Py_ssize_t index
+        if self.asleep:
+            self.asleep = False
+            for index in range(self.count):
+                store_release(self.doors[index].sleeping, self.doors[index].sleeping[0] + 1)
+
+    def rung(self, int doorbell):
+        """A session's doorbell is readable: drain it, take what is there, want the next ring.
+
+        What comes between is seen: the doors are opened before the last look at them."""
+        cdef uint64_t count
+        if read(doorbell, &count, 8) < 0 and errno not in (EAGAIN, EINTR):
+            raise OSError(errno, "eventfd")
+        self.poll()
+        if self.asleep:
+            self.wake()
+            if not self.sleep():
+                self.sleep_later()
+
+    def sleep_later(self):
+        """Commands are left for the next turn: it takes them and tries again."""
+        if self.call_soon is not None:
+            self.call_soon(self.sleep_or_take)
+
+    def sleep_or_take(self):
+        """Take what is left; then the loop may block."""
+        self.next_turn()
+        if not self.asleep and not self.sleep():
+            self.sleep_later()
+
+    @property
+    def sessions_served(self):
+        """How many sessions have a door."""
+        return self.count

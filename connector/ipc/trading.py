@@ -1,0 +1,148 @@
+"""Trading sessions, the daemon's side: one a strategy name, its doors, and how it ends."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from connector._speedups.gateway import Gateway
+from connector._speedups.segment import Segment
+from connector.errors import ConnectorError
+from connector.ipc.segments import REPORT_BYTES, End, TradingMemory
+
+if TYPE_CHECKING:
+    import asyncio
+
+log = logging.getLogger(__name__)
+
+
+class Refused(ConnectorError):
+    """Answered with the message; the session, if there is one, goes on."""
+
+
+class AccountInfo(Struct, frozen=True):
+    """An account a strategy may use, as its hello is answered."""
+
+    index: int
+    """What commands name it by."""
+    name: str
+    exchange: str
+    """The exchange name of its venue."""
+
+
+class TradingSession:
+    """One strategy that trades: what the gateway hands to its handler with each command."""
+
+    def __init__(
+        self, number: int, strategy: str, resume: int, pid: int, memory: TradingMemory
+    ) -> None:
+        self.number = number
+        self.strategy = strategy
+        self.resume = resume
+        """The report sequence its strategy had processed."""
+        self.pid = pid
+        self.memory = memory
+        self.reports: Any = None
+        """The writer of its report ring; the application's."""
+        self.commands = 0
+        """Number of the last command of this strategy that an earlier session had taken."""
+        self.why = ""
+        """Why the daemon ended it; "": it did not."""
+        self.end_reason = End.CLOSED
+        self._ending: Callable[[], object] | None = None
+
+    def ends_by(self, ending: Callable[[], object] | None) -> None:
+        """How ``end`` ends it."""
+        self._ending = ending
+
+    def end(self, why: str, reason: End = End.BROKEN) -> None:
+        """End it from the daemon's side; its strategy is told ``reason``."""
+        if self.why or self._ending is None:
+            return
+        self.why, self.end_reason = why, reason
+        self._ending()
+
+
+def _no_accounts(_strategy: str) -> Sequence[AccountInfo]:
+    return ()
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+class Trading:
+    """The trading sessions of a daemon.
+
+    ``handler(session, slot, read_ns)`` takes each command (``Desk.take``). ``accounts(strategy)``
+    gives what a strategy may use; one that may use none may not attach for trading.
+    ``last_command(strategy)`` is the number of the last command the journal knows of.
+    ``opened(session)`` is called before the strategy is answered, so that nothing is missed;
+    ``closed(session, why)`` when it is gone, whatever ended it."""
+
+    def __init__(
+        self,
+        handler: Callable[[TradingSession, bytes, int], object],
+        *,
+        accounts: Callable[[str], Sequence[AccountInfo]] = _no_accounts,
+        last_command: Callable[[str], int] | None = None,
+        opened: Callable[[TradingSession], object] = _nothing,
+        closed: Callable[[TradingSession, str], object] = _nothing,
+        segment: Segment | None = None,
+        report_bytes: int = REPORT_BYTES,
+    ) -> None:
+        self.gateway = Gateway(handler, failed=_failed, broken=_broken, segment=segment)
+        self.report_bytes = report_bytes
+        self._accounts, self._last_command = accounts, last_command
+        self._opened, self._closed = opened, closed
+        self._sessions: dict[str, TradingSession] = {}
+        self._taken: dict[str, int] = {}
+
+    def session(self, strategy: str) -> TradingSession | None:
+        """The trading session of a strategy, if it has one."""
+        return self._sessions.get(strategy)
+
+    def accounts(self, strategy: str) -> Sequence[AccountInfo]:
+        """What a strategy may use; Refused: nothing."""
+        found = self._accounts(strategy)
+        if not found:
+            raise Refused(f"no account may be used by {strategy!r}: see `strategies` of [accounts]")
+        return found
+
+    def begin(self, session: TradingSession, loop: "asyncio.AbstractEventLoop") -> None:
+        """Open its door."""
+        name, memory = session.strategy, session.memory
+        known = self._last_command(name) if self._last_command is not None else 0
+        session.commands = max(known, self._taken.get(name, 0))
+        self._opened(session)
+        self.gateway.add(session, memory.up, memory.down, memory.doorbell, session.commands)
+        loop.add_reader(memory.doorbell, self.gateway.rung, memory.doorbell)
+        self._sessions[name] = session
+
+    def end(self, session: TradingSession, why: str, loop: "asyncio.AbstractEventLoop") -> None:
+        """Close its door; what it had written and nobody took was never sent."""
+        if self._sessions.get(session.strategy) is not session:
+            return
+        session.ends_by(None)
+        del self._sessions[session.strategy]
+        loop.remove_reader(session.memory.doorbell)
+        self.gateway.remove(session.memory.doorbell)
+        self._taken[session.strategy] = session.memory.commands_taken()
+        try:
+            self._closed(session, why)
+        except Exception:
+            log.exception("the end of a session failed", extra={"strategy": session.strategy})
+
+
+def _failed(session: TradingSession, slot: bytes, error: Exception) -> None:
+    number = int.from_bytes(slot[:8], "little")
+    log.error(
+        "a command could not be handled",
+        extra={"strategy": session.strategy, "command": number},
+        exc_info=error,
+    )
+
+
+def _broken(session: TradingSession, why: str) -> None:
+    session.end(why, End.BROKEN)
