@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector.model.instrument import ABSENT, Instrument
+from connector.model.instrument import ABSENT
 from connector.model.intents import (
     Action,
     CommandFlag,
@@ -15,137 +15,24 @@ from connector.model.intents import (
     TimeInForce,
     WorkingType,
 )
-from connector.model.packing import layout
 from connector.model.records import Side
 from connector.model.reports import OrderStatus
-from connector.venues.binance_usdm import VENUE, configured
+from connector.venues.binance_usdm import configured
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.signing import signer
-from connector.venues.sim_contract import Opening
 from connector.venues.trading_contract import (
     CannotEncode,
     Execution,
     Intent,
-    OrderAnswer,
-    OrderEvent,
     OrderOutcome,
 )
-from tests.reference.binance_desk import MAKER, OTHER, Venue, market_order
-
-TRADING = VENUE.trading
-assert TRADING is not None
-SIGNER = signer(MAKER.key, MAKER.secret.encode(), "hmac")
-MS = 1_000_000
-UNIT = 10**8
-COMMAND = layout("Command")
-TRANSPORTS = ["http", "compiled", "api"]
-
-
-class Desk:
-    """The connector's pure side facing the simulated venue's."""
-
-    def __init__(self, transport: str) -> None:
-        self.venue = Venue()
-        for side in ("BUY", "SELL"):  # a market that has traded: there is a last price
-            self.venue.ok("POST", "/fapi/v1/order", OTHER, **market_order(side=side))
-        self._transport = transport
-        listing = VENUE.instruments(self.venue.market.exchange_info(self.venue.now_ms))
-        self.instruments = {one.symbol: one for one in listing.instruments}
-        self.btc: Instrument = self.instruments["BTCUSDT"]
-        self._number = 0
-        self._api: Any = self.venue.rest.api(
-            self.venue.market, Opening("ws-fapi", False, ()), "127.0.0.1", self.venue.now_ms
-        )
-        assert TRADING is not None
-        assert TRADING.encoder is not None
-        self._encoder = TRADING.encoder(SIGNER, "sim")
-        self._encoder.add(0, self.btc)
-        self.compiled = self.sent = 0
-        self.ahead_ms = 0
-
-    @property
-    def now_ns(self) -> int:
-        """The venue's clock as we think it is."""
-        return (self.venue.now_ms + self.ahead_ms) * MS
-
-    def do(self, **values: Any) -> OrderAnswer:
-        """One intent on BTCUSDT there and back."""
-        assert TRADING is not None
-        wish = Intent(**{"instrument": self.btc, **values})
-        status, headers, body = self._send(wish)
-        self.sent += 1
-        return TRADING.judge(wish.action, status, headers, body, self.instruments.get)
-
-    def placed(self, **values: Any) -> OrderEvent:
-        """A placed order, which must be accepted."""
-        self._number += 1
-        name = f"c/{self._number}"
-        answer = self.do(action=Action.PLACE, **{"client_order_id": name, **values})
-        assert answer.outcome is OrderOutcome.ACCEPTED, answer.body
-        assert answer.order is not None
-        assert answer.order.client_order_id == name
-        return answer.order
-
-    def _send(self, wish: Intent) -> tuple[int, Any, bytes]:
-        assert TRADING is not None
-        assert TRADING.api is not None
-        if self._transport == "api":
-            self._number += 1
-            asked = TRADING.api.encode(wish, SIGNER, self.now_ns, self._number, False)
-            if asked is not None:
-                told = self._api.receive(asked.frame, self.venue.now_ms, self.venue.now_ms)
-                answer = TRADING.api.decode(told.message)
-                assert answer.number == asked.number
-                return answer.status, answer.headers, answer.body
-        data = self._compiled(wish) if self._transport == "compiled" else None
-        if data is not None:
-            self.compiled += 1
-            head, _, rest = data.decode().partition("\r\n")
-            method, target, _ = head.split(" ")
-            assert f"X-MBX-APIKEY: {MAKER.key}\r\n" in rest
-        else:
-            request = TRADING.encode(wish, SIGNER, self.now_ns)
-            assert request.headers == (("X-MBX-APIKEY", MAKER.key),)
-            method, target = request.method, request.target
-        path, _, query = target.partition("?")
-        found = self.venue.send(method, path, query, key=MAKER.key)
-        return found.status, found.headers, found.body
-
-    def _compiled(self, wish: Intent) -> bytes | None:
-        if wish.conditional:
-            return None
-        numbers = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e")
-        absent = {
-            name: ABSENT if value is None else value
-            for name in (*numbers, "callback_rate_e", "good_till_ns")
-            for value in [getattr(wish, name)]
-        }
-        same = ("side", "order_type", "time_in_force", "position_side", "working_type")
-        command = COMMAND.pack(
-            action=wish.action,
-            client_order_id=wish.client_order_id,
-            flags=wish.flags,
-            self_trade=wish.self_trade,
-            price_match=wish.price_match,
-            **{name: getattr(wish, name) for name in same},
-            **absent,
-        )
-        found: bytes | None = self._encoder.encode(command, self.now_ns)
-        return found
+from tests.reference.binance_desk import MAKER
+from tests.reference.both_sides import COMMAND, MS, SIGNER, TRADING, TRANSPORTS, Desk, price, qty
 
 
 @pytest.fixture(params=TRANSPORTS)
 def desk(request: pytest.FixtureRequest) -> Desk:
     return Desk(request.param)
-
-
-def price(desk: Desk, value: str) -> int:
-    whole, _, part = value.partition(".")
-    return int(whole + part.ljust(desk.btc.price_exponent, "0"))
-
-
-def qty(desk: Desk, thousandths: int) -> int:
-    return thousandths * 10 ** (desk.btc.qty_exponent - 3)
 
 
 def test_a_limit_order_lives_its_life(desk: Desk) -> None:
@@ -337,7 +224,6 @@ def test_cancel_all_is_two_requests(desk: Desk) -> None:
 
 def test_a_batch_is_answered_element_by_element() -> None:
     desk = Desk("http")
-    assert TRADING is not None
     assert TRADING.batches is not None
     wishes = [
         Intent(
@@ -380,7 +266,6 @@ def test_a_clock_that_is_off_is_told(desk: Desk) -> None:
 
 def test_another_secret_is_told() -> None:
     desk = Desk("http")
-    assert TRADING is not None
     request = TRADING.encode(
         Intent(action=Action.CANCEL, instrument=desk.btc, order_id=1),
         signer(MAKER.key, b"wrong", "hmac"),
