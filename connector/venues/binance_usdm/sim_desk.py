@@ -143,15 +143,12 @@ class Desk:
         """Tell the accounts what the engine did since the last call; returns it, too."""
         events = self.engine.take_events()
         for event in events:
-            for account, name, payload in sim_events.payloads(self.engine, event, now_ms):
-                self.tell(account, name, payload)
+            key = self.listen_keys.active(sim_events.account_of(event))
+            if key is None:
+                continue  # nobody can be listening
+            for name, payload in sim_events.payloads(self.engine, event, now_ms):
+                self._out.append((f"{key}@{name}", payload))
         return events
-
-    def tell(self, account: str, name: str, payload: bytes) -> None:
-        """An event for an account's private stream; lost when it has no listen key."""
-        key = self.listen_keys.active(account)
-        if key is not None:
-            self._out.append((f"{key}@{name}", payload))
 
     def accepted(self, order: Order, events: Iterable[Event]) -> Order:
         """The order as it was when it came in, before its fills."""

@@ -53,30 +53,39 @@ EXPIRY_REASONS = {
 """``er`` of an order update; everything else is "0"."""
 
 
-def payloads(engine: Matching, event: Event, now_ms: int) -> Iterator[tuple[str, str, bytes]]:
-    """Account, event name and payload of everything an event of the engine says."""
+def account_of(event: Event) -> str:
+    """Whose event it is."""
+    match event:
+        case AccountChanged() | ConfigChanged() | MarginCalled():
+            return event.account
+        case ConditionalChanged():
+            return event.conditional.account
+        case _:
+            return event.order.account
+
+
+def payloads(engine: Matching, event: Event, now_ms: int) -> Iterator[tuple[str, bytes]]:
+    """Event name and payload of everything an event of the engine says."""
     match event:
         case Traded():
-            account = event.order.account
-            yield account, "TRADE_LITE", _trade_lite(engine, event, now_ms)
+            yield "TRADE_LITE", _trade_lite(engine, event, now_ms)
             kind = "CALCULATED" if event.order.type == OrderType.LIQUIDATION else "TRADE"
             payload = _order_update(engine, event.order, kind, event.time_ns, now_ms, event.fill)
-            yield account, "ORDER_TRADE_UPDATE", payload
+            yield "ORDER_TRADE_UPDATE", payload
         case Accepted() | Canceled() | Expired() | OrderAmended():
             kind = _KINDS[type(event)]
             payload = _order_update(engine, event.order, kind, event.time_ns, now_ms)
-            yield event.order.account, "ORDER_TRADE_UPDATE", payload
+            yield "ORDER_TRADE_UPDATE", payload
         case ConditionalChanged():
-            payload = _algo_update(engine, event.conditional, event.time_ns, now_ms)
-            yield event.conditional.account, "ALGO_UPDATE", payload
+            yield "ALGO_UPDATE", _algo_update(engine, event.conditional, event.time_ns, now_ms)
         case AccountChanged():
-            yield event.account, "ACCOUNT_UPDATE", _account_update(engine, event, now_ms)
+            yield "ACCOUNT_UPDATE", _account_update(engine, event, now_ms)
         case ConfigChanged():
             change = {"s": event.symbol, "l": event.leverage}
             payload = _head("ACCOUNT_CONFIG_UPDATE", event.time_ns, now_ms, {"ac": change})
-            yield event.account, "ACCOUNT_CONFIG_UPDATE", payload
+            yield "ACCOUNT_CONFIG_UPDATE", payload
         case MarginCalled():
-            yield event.account, "MARGIN_CALL", _margin_call(engine, event, now_ms)
+            yield "MARGIN_CALL", _margin_call(engine, event, now_ms)
 
 
 _KINDS: dict[type, str] = {

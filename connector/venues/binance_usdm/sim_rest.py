@@ -254,7 +254,7 @@ class Rest:
         assert params is not None
         if signed:
             assert self._desk is not None
-            return sim_signed.answer(self._desk, request, headers, arrived_ms, now_ms)
+            return sim_signed.answer(self._desk, request, params, headers, arrived_ms, now_ms)
         if route is None:
             body = error_body(-1099, "Not found, unauthenticated, or unauthorized.")
             return RestAnswer(404, body, headers)

@@ -64,16 +64,21 @@ def methods(path: str) -> str:
 
 
 def answer(
-    desk: Desk, request: Request, headers: dict[str, str], arrived_ms: int, now_ms: int
+    desk: Desk,
+    request: Request,
+    params: Params,
+    headers: dict[str, str],
+    arrived_ms: int,
+    now_ms: int,
 ) -> RestAnswer:
-    """Serve a request to one of ``PATHS``; its weight is already taken."""
+    """Serve a request to one of ``PATHS``; its weight is already taken, its parameters read."""
     route = ROUTES.get((request.method, request.path))
     if route is None:
         headers["Allow"] = methods(request.path)
         body = error_body(-1020, f"Request method '{request.method}' not supported")
         return RestAnswer(405, body, headers)
     try:
-        account, params = _sender(desk, request, route, arrived_ms)
+        account = _sender(desk, request, params, route, arrived_ms)
         counts = desk.counts.take(account, route.orders, now_ms) if any(route.orders) else []
         found = route.answer(desk, desk.call(account, params, arrived_ms, now_ms))
     except Fault as fault:
@@ -99,15 +104,14 @@ def form(request: Request) -> str:
     return request.body.decode("latin-1")
 
 
-def _sender(desk: Desk, request: Request, route: Signed, arrived_ms: int) -> tuple[str, Params]:
+def _sender(desk: Desk, request: Request, params: Params, route: Signed, arrived_ms: int) -> str:
+    """The account that asks; raises `Fault`."""
     key = request.headers.get("x-mbx-apikey")
     account = desk.keyring.account(key)
-    body = form(request)
-    params = Params(request.query, body)
     if route.key_only:
-        return account, params
+        return account
     params.number("timestamp", required=True)
-    payload, signature = split(request.query, body)
+    payload, signature = split(request.query, form(request))
     account = desk.keyring.check(key, payload, signature)
     check_time(params, arrived_ms)
-    return account, params
+    return account
