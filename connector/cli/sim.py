@@ -129,7 +129,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     if stamps is not None:
         server.hub.stamps = Stamps(stamps)
     ready = ready_line(server, args.host, ca)
-    if made is not None and engine is not None:
+    if made is not None:
         (key,) = made.keys
         ready["account"] = {"name": made.name, "key": key.key, "secret": key.secret}
     print(orjson.dumps(ready).decode(), flush=True)
@@ -156,16 +156,16 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     return 0
 
 
-def _engine(venue: "VenueSim", market: Any, clock: "VenueClock") -> "Engine | None":
-    """A matching engine over the market; None where the market takes no orders."""
+def _engine(venue: "VenueSim", market: Any, clock: "VenueClock") -> "Engine":
+    """A matching engine over the market's own book."""
     from connector.sim.matching.engine import Engine
 
-    attach = getattr(market, "attach", None)
-    if attach is None:
-        return None
     # Ids of another start are not met again.
     engine = Engine(first_order_id=clock())
-    attach(engine, venue.rules)
+    try:
+        market.attach(engine, venue.rules)
+    except ValueError as error:
+        raise ConfigError(f"cannot trade on what is listed: {error}") from None
     return engine
 
 

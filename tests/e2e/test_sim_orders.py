@@ -460,3 +460,34 @@ def test_faults_of_the_order_api(first: Trader, kind: str) -> None:
 
     asyncio.run(run())
     assert open_ids(first) == ([] if kind == "status" else [f"api-{kind}"])
+
+
+# What is listed
+
+
+def test_orders_follow_what_is_listed() -> None:
+    def change(venue: Simulator, **command: Any) -> None:
+        answer = venue.client().post(venue.rest + "/_sim/instruments", json=command)
+        assert answer.status_code == 200, answer.text
+
+    with simulator("--symbols", "BTCUSDT,ETHUSDT", "--account", "a=K:s") as venue:
+        trader = Trader(venue, "K", "s")
+        eth = {"symbol": "ETHUSDT", "quantity": "0.1", "price": trader.far("ETHUSDT")}
+        order = trader.ok("POST", ORDER, **trader.limit(**eth))
+        named = {"symbol": "ETHUSDT", "orderId": order["orderId"]}
+        change(venue, symbol="ETHUSDT", status="BREAK")
+        assert trader.code("POST", ORDER, **trader.limit(**eth)) == (400, -4141)
+        amend = {**named, "side": "BUY", "quantity": "0.2", "price": eth["price"]}
+        assert trader.code("PUT", ORDER, **amend) == (400, -5024)
+        assert trader.ok("GET", ORDER, **named)["status"] == "NEW"
+        change(venue, symbol="ETHUSDT", status="TRADING", tick="0.50")
+        off = {**eth, "price": f"{eth['price']}.25"}
+        assert trader.code("POST", ORDER, **trader.limit(**off)) == (400, -4014)
+        on = {**eth, "price": f"{eth['price']}.5"}
+        trader.ok("POST", ORDER, **trader.limit(**on))
+        change(venue, symbol="NEWUSDT", listed=True, tick="0.01", step="0.1", price="25")
+        new = {"symbol": "NEWUSDT", "quantity": "1", "price": "24.5"}
+        assert trader.ok("POST", ORDER, **trader.limit(**new))["status"] == "NEW"
+        change(venue, symbol="ETHUSDT", listed=False)
+        assert trader.code("POST", ORDER, **trader.limit(**on)) == (400, -1121)
+        assert trader.code("GET", ORDER, **named) == (400, -1121)

@@ -13,7 +13,7 @@ from connector.venues.binance_usdm import sim_account, sim_algo, sim_orders
 from connector.venues.binance_usdm.sim_auth import check_time, sorted_payload
 from connector.venues.binance_usdm.sim_desk import ONE, Call, Desk
 from connector.venues.binance_usdm.sim_params import Fault, Params, malformed
-from connector.venues.sim_contract import Reply
+from connector.venues.sim_contract import MarketView, Reply
 
 HANDSHAKE_WEIGHT, SESSION_WEIGHT = 5, 2
 ALGO_TIFS = (Tif.GTC, Tif.IOC, Tif.FOK)
@@ -85,9 +85,10 @@ class Api:
     """One connection; nothing is remembered beyond it but what the desk and the weights keep."""
 
     def __init__(
-        self, desk: Desk, weights: Weights, public: tuple[Ask, Cost], address: str, query: str,
-        now_ms: int,
+        self, desk: Desk, weights: Weights, market: MarketView, public: tuple[Ask, Cost],
+        address: str, query: str, now_ms: int,
     ) -> None:  # fmt: skip
+        self._market = market
         self._desk, self._weights, self._address = desk, weights, address
         self._ask, self._cost = public
         self._show_limits = parse_qs(query).get("returnRateLimits") != ["false"]
@@ -204,6 +205,7 @@ class Api:
         if signed is None:
             raise Fault(-1020, f"Unknown method '{method}'.")
         account = self._sender(params, values, arrived_ms)
+        desk.listed = self._market.symbols
         counts = desk.counts.take(account, signed.orders, now_ms) if any(signed.orders) else []
         return signed.answer(desk, desk.call(account, values, arrived_ms, now_ms)), counts
 

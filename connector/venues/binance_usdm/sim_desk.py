@@ -7,7 +7,7 @@ them. What happened comes out of `Desk.take` as private streams and payloads.
 
 import secrets
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -105,6 +105,8 @@ class Desk:
         self.listen_keys = ListenKeys(setup.listen_key_ms)
         self.counts = OrderCounts(setup.order_limits or OrderCounts.WINDOWS)
         self.aliases: dict[str, str] = {}
+        self.listed: Container[str] = ()
+        """The symbols of the market at the time of a request."""
         self._out: list[tuple[str, bytes]] = []
         self._engine_ns = 0
         for account in setup.accounts:
@@ -122,8 +124,11 @@ class Desk:
             raise Fault(-1121, "Invalid symbol.") from None
 
     def symbol(self, params: Params) -> Rules:
-        """The mandatory parameter's rules."""
-        return self.rules(params.required("symbol"))
+        """The mandatory parameter's rules; raises `Fault` -1121 also for what is listed no more."""
+        name = params.required("symbol")
+        if name not in self.listed:
+            raise Fault(-1121, "Invalid symbol.")
+        return self.rules(name)
 
     def some_symbol(self, params: Params) -> str:
         """The optional parameter; "" when it is not there."""

@@ -254,6 +254,7 @@ class Rest:
         assert params is not None
         if signed:
             assert self._desk is not None
+            self._desk.listed = market.symbols
             return sim_signed.answer(self._desk, request, params, headers, arrived_ms, now_ms)
         if route is None:
             body = error_body(-1099, "Not found, unauthenticated, or unauthorized.")
@@ -296,7 +297,7 @@ class Rest:
         def cost(path: str, params: Params) -> int:
             return ROUTES[path].weight(params)
 
-        return Api(self._desk, self._weights, (ask, cost), address, opened.query, now_ms)
+        return Api(self._desk, self._weights, market, (ask, cost), address, opened.query, now_ms)
 
 
 # Limits

@@ -53,7 +53,8 @@ _BRACKETS = {True: _brackets(_MAJOR), False: _brackets(_MINOR)}
 
 
 def rules(info: bytes) -> list[Rules]:
-    """Every listed symbol's; raises ValueError naming the fault."""
+    """Every symbol's whose filters are set, as those of all that trade are; raises ValueError
+    naming the fault."""
     try:
         rows = orjson.loads(info)["symbols"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
@@ -63,6 +64,8 @@ def rules(info: bytes) -> list[Rules]:
         try:
             found.append(_rules(row))
         except (KeyError, ArithmeticError, ValueError, TypeError) as error:
+            if row.get("status") != "TRADING":
+                continue  # not yet, or no longer
             raise ValueError(f"exchangeInfo, symbol {row.get('symbol')}: {error!r}") from None
     return found
 
