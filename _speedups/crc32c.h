@@ -9,7 +9,8 @@
 static uint32_t crc32c_table[8][256];
 static int crc32c_by_instruction;
 
-static void crc32c_prepare(void) {
+/* Each compiled module has tables of its own, filled when it is loaded. */
+__attribute__((constructor)) static void crc32c_prepare(void) {
   for (uint32_t byte = 0; byte < 256; byte++) {
     uint32_t value = byte;
     for (int bit = 0; bit < 8; bit++) value = value >> 1 ^ (value & 1 ? 0x82f63b78u : 0);
@@ -21,6 +22,7 @@ static void crc32c_prepare(void) {
       crc32c_table[slice][byte] = value >> 8 ^ crc32c_table[0][value & 255];
     }
 #if defined(__x86_64__)
+  __builtin_cpu_init();
   crc32c_by_instruction = __builtin_cpu_supports("sse4.2") != 0;
 #endif
 }

@@ -22,40 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "connector_abi.h"
-#include "crc32c.h"
+#include "journal_entry.h"
 
-#define JOURNAL_LIVE_MAGIC 0x4556494c544e4e43ull    /* "CNNTLIVE" */
-#define JOURNAL_LOG_MAGIC 0x4c4e524a544e4e43ull     /* "CNNTJRNL" */
 #define JOURNAL_CHUNK ((uint64_t)1 << 20)           /* written at once */
 #define JOURNAL_RETRY_NS 100000000ll                /* after a disk refused */
-#define JOURNAL_NAME 128
-
-typedef struct {                                    /* the first page of a live file */
-  uint64_t magic, abi_hash, capacity, identity, base, pad0[11]; /* base: the position at which it was made */
-  uint64_t written, sequence, pad1[14];             /* by the appender: behind the last entry; the last report */
-  uint64_t durable, fault, caught_ns, pad2[13];     /* by the thread: on disk up to here; errno of the last try; and
-                                                       what was written then is on disk, CLOCK_MONOTONIC */
-} LiveHead;
-
-typedef struct {                                    /* the first 64 bytes of a log file */
-  uint64_t magic, abi_hash, identity, position, sequence; /* of its first entry; of the first report that may follow */
-  int64_t wall_ns;
-  uint64_t closed, spare;                           /* where it ends; 0: it was not ended in order */
-} LogHead;
-_Static_assert(sizeof(LogHead) == 64, "LogHead must be 64 bytes");
-
-typedef struct JournalDrain {                       /* one journal as the thread sees it */
-  struct JournalDrain *next;
-  LiveHead *head;
-  const char *base;
-  uint64_t mask, copied;
-  LogHead log;
-  int fd, folder;
-  int64_t retry_ns;
-  uint64_t faults, bytes, syncs, files;             /* counts, for others to read */
-  char name[JOURNAL_NAME];
-} JournalDrain;
 
 typedef struct {
   pthread_t thread;
@@ -64,36 +34,10 @@ typedef struct {
   uint64_t stop, finished, running;
 } JournalThread;
 
-#define JOURNAL_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define JOURNAL_STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-
 static inline int64_t journal_clock(clockid_t clock) {
   struct timespec now;
   clock_gettime(clock, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* What an entry's stamp must be: of its position and of all its bytes behind the stamp, `word` the first eight. */
-static inline uint64_t journal_stamp(uint64_t position, uint64_t word, const char *entry, uint64_t length) {
-  uint64_t start[2] = {position, word};
-  uint32_t crc = crc32c_more(~0u, (const char *)start, 2);
-  return (uint32_t)~crc32c_more(crc, entry + 16, length / 8 - 2);
-}
-
-static inline uint64_t journal_word(uint64_t length, uint64_t type, uint64_t flags) {
-  return length | type << 32 | flags << 48;
-}
-
-/* The length of the whole entry at `entry`, of which `room` bytes may be looked at; 0: none, -1: a garbled one. */
-static inline int64_t journal_check(const char *entry, uint64_t position, uint64_t room) {
-  uint64_t stamp, word, length;
-  if (room < 16) return room ? -1 : 0;
-  memcpy(&stamp, entry, 8);
-  word = JOURNAL_LOAD((const uint64_t *)(entry + 8));
-  length = (uint32_t)word;
-  if (length == 0) return 0;
-  if (length & 63 || length > room) return -1;
-  return stamp == journal_stamp(position, word, entry, length) ? (int64_t)length : -1;
 }
 
 /* The same memory twice in a row, so that what crosses the end of a round is in one piece. NULL: errno says why. */

@@ -11,7 +11,7 @@ from .atomics cimport fetch_to_write, load_acquire, monotonic_ns, store_relaxed,
 from .layout cimport RECORD_COMMAND_ANSWER, RecordHeader
 from .ring cimport ring_round
 
-cdef extern from "journal.h" nogil:
+cdef extern from "journal_entry.h" nogil:
     const uint64_t JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC
     enum:
         JOURNAL_NAME
@@ -37,20 +37,9 @@ cdef extern from "journal.h" nogil:
         uint64_t faults, bytes, syncs, files
         char name[128]
 
-    ctypedef struct JournalThread:
-        JournalDrain* first
-        int64_t pause_ns
-        uint64_t stop, finished, running
-
     uint64_t journal_word(uint64_t length, uint64_t type, uint64_t flags) noexcept
     uint64_t journal_stamp(uint64_t position, uint64_t word, const char* entry, uint64_t length) noexcept
     int64_t journal_check(const char* entry, uint64_t position, uint64_t room) noexcept
-    char* journal_map(int fd, uint64_t capacity, LiveHead** head) noexcept
-    void journal_unmap(char* base, uint64_t capacity) noexcept
-    int journal_begin(int folder, const char* name, LogHead* log) noexcept
-    int journal_start(JournalThread* thread) noexcept
-    bint journal_wait(const JournalThread* thread, int64_t timeout_ns) noexcept
-    void crc32c_prepare() noexcept
 
 cdef enum:
     MARK_SHIFT = 16               # one mark in 64 KiB
@@ -117,4 +106,4 @@ cdef class Journal:
     cdef readonly bint started
     cdef object __weakref__
     cdef void mark(self, uint64_t position, uint64_t sequence) noexcept nogil
-    cdef uint64_t oldest(self) noexcept nogil
+    cdef uint64_t window(self) noexcept nogil

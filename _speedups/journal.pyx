@@ -12,12 +12,23 @@ from posix.unistd cimport close
 
 from .atomics cimport load_acquire, load_relaxed, monotonic_ns, store_release
 from .journal cimport (
-    JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, JournalThread, LiveHead, LogHead,
-    MARK_SHIFT, Mark, crc32c_prepare, journal_begin, journal_check, journal_map, journal_start, journal_unmap,
-    journal_wait, tape_at, tape_claim, tape_commit,
+    JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, LiveHead, LogHead, MARK_SHIFT, Mark,
+    journal_check, tape_at, tape_claim, tape_commit,
 )
 from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_COMMAND_ANSWER, RecordHeader
 from .ring cimport RING_MIN_BYTES
+
+cdef extern from "journal.h" nogil:
+    ctypedef struct JournalThread:
+        JournalDrain* first
+        int64_t pause_ns
+        uint64_t stop, finished, running
+
+    char* journal_map(int fd, uint64_t capacity, LiveHead** head) noexcept
+    void journal_unmap(char* base, uint64_t capacity) noexcept
+    int journal_begin(int folder, const char* name, LogHead* log) noexcept
+    int journal_start(JournalThread* thread) noexcept
+    bint journal_wait(const JournalThread* thread, int64_t timeout_ns) noexcept
 
 cdef enum:
     HEAD = sizeof(RecordHeader)
@@ -28,8 +39,6 @@ LOG_MAGIC = JOURNAL_LOG_MAGIC
 MAX_REPORT = (RING_MIN_BYTES >> 3) - HEAD
 """Bytes of the longest body a report may have: every report ring takes it."""
 MIN_CAPACITY = 1 << 18
-
-crc32c_prepare()
 
 
 def check(data, uint64_t position, size_t offset=0):
@@ -85,6 +94,25 @@ def walk(data, uint64_t position, size_t offset=0):
         PyBuffer_Release(&view)
     found.garbled = length < 0
     return found
+
+
+def seek(data, uint64_t sequence, size_t offset=0):
+    """The offset of the first report after number ``sequence``; without one, where the entries end. Checks nothing."""
+    cdef Py_buffer view
+    cdef const RecordHeader* entry
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        with nogil:
+            while offset + HEAD <= <size_t>view.len:
+                entry = <const RecordHeader*>(<const char*>view.buf + offset)
+                if entry.length < HEAD or entry.length & 63 or entry.length > <size_t>view.len - offset:
+                    break
+                if entry.type >= RECORD_COMMAND_ANSWER and entry.sequence > sequence:
+                    break
+                offset += entry.length
+    finally:
+        PyBuffer_Release(&view)
+    return offset
 
 
 def begin_log(int folder, bytes name, uint64_t identity, uint64_t position, uint64_t sequence, int64_t wall_ns):
@@ -291,8 +319,12 @@ cdef class Journal:
         memcpy(entry + 1, PyBytes_AS_STRING(body), length - HEAD)
         return tape_commit(&self.tape, entry, length, kind, 0)
 
-    cdef uint64_t oldest(self) noexcept nogil:
+    @property
+    def oldest(self):
         """Entries at or past this position are whole in memory."""
+        return self.window()
+
+    cdef uint64_t window(self) noexcept nogil:
         cdef uint64_t least = self.tape.position + 64
         least = least - self.tape.capacity if least > self.tape.capacity else 0
         return max(least, self.tape.head.base)
@@ -307,7 +339,7 @@ cdef class Journal:
         """Whole entries from ``position`` on, at most ``most`` bytes, but one if there is one; None: memory does not
         hold them any more."""
         cdef uint64_t end = position, length
-        if position < self.oldest():
+        if position < self.window():
             return None
         while end < self.tape.position:
             length = tape_at(&self.tape, end).length
@@ -315,6 +347,15 @@ cdef class Journal:
                 break
             end += length
         return PyBytes_FromStringAndSize(<char*>tape_at(&self.tape, position), end - position)
+
+    @property
+    def oldest_entry(self):
+        """The first entry known to be whole in memory; without one, where the next one will be."""
+        cdef uint64_t block, position = self.tape.position
+        for block in range(self.tape.capacity >> MARK_SHIFT):
+            if self.window() <= self.tape.marks[block].position < position:
+                position = self.tape.marks[block].position
+        return position
 
     def locate(self, uint64_t sequence):
         """A position with the report behind ``sequence`` at or shortly behind it; -1: memory does not hold it."""
@@ -326,7 +367,7 @@ cdef class Journal:
         for block in range(blocks):
             mark = self.tape.marks + block
             if (
-                mark.position >= self.oldest() and mark.position <= self.tape.position and mark.sequence <= sequence
+                mark.position >= self.window() and mark.position <= self.tape.position and mark.sequence <= sequence
                 and (not found or mark.position > position)
             ):
                 position, found = mark.position, True

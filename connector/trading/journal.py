@@ -9,11 +9,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from connector._speedups.bell import Bell
 from connector._speedups.journal import Drain, Journal
+from connector._speedups.reports import DISK, ENDED, HELD, Reports
+from connector._speedups.segment import Mapping
 from connector.model.counters import Counter
 from connector.model.records import RecordType
 from connector.trading import journal_files
-from connector.trading.journal_files import Entry
+from connector.trading.journal_files import Entry, LogReader
 
 log = logging.getLogger("connector.journal")
 
@@ -23,6 +26,8 @@ FILE_BYTES = 16 << 20
 """A log file ends at about this size."""
 RETAIN_BYTES = 1 << 30
 """Of a strategy's log files; the oldest are deleted, never the two newest."""
+CHUNKS = 2
+"""Pieces of 64 KiB read from disk in one turn of the loop for a session that lags."""
 BEHIND_NS = 2_000_000_000
 """The disk may lag so long before new orders are refused."""
 
@@ -52,6 +57,8 @@ class Journals:
         self._journals: dict[str, Journal] = {}
         self._drain = Drain()
         self._folder = -1
+        self._attached: dict[str, _Attached] = {}
+        self._waiting: set[str] = set()
         self._was_behind = False
         self._counted: dict[tuple[str, Counter], int] = {}
 
@@ -97,9 +104,105 @@ class Journals:
         recv_ns: int = 0,
         order_key: int = 0,
     ) -> int:
-        """Write one entry; the number of the strategy's last report: its own, if it is one."""
+        """Write one entry; the number of the strategy's last report: its own, if it is one.
+
+        A report is handed to the strategy's session at once."""
         journal = self._journals.get(strategy) or self.open(strategy)
-        return journal.append(kind, body, instrument, venue, account, venue_ns, recv_ns, order_key)
+        number = journal.append(
+            kind, body, instrument, venue, account, venue_ns, recv_ns, order_key
+        )
+        if (attached := self._attached.get(strategy)) is not None and attached.reports.pump():
+            self._waiting.add(strategy)
+        return number
+
+    def attach(
+        self,
+        strategy: str,
+        up: Mapping,
+        down: Mapping,
+        *,
+        resume: int | None = None,
+        bell: Bell | None = None,
+        ended: Callable[[str], object] = lambda why: None,
+    ) -> Reports:
+        """Hand a strategy its reports, through the session with these segments, until ``detach``.
+
+        ``resume``: the number of the last report it has, 0: none yet; None: it wants those to come.
+        ``ended`` is called, from ``pump``, with the reason why the session must end: its report
+        cursor cannot be. ValueError: it cannot have that report, the journal has fewer."""
+        journal = self.open(strategy)
+        if strategy in self._attached:
+            raise ValueError(f"{strategy!r} has a session already")
+        if resume is None:
+            resume = journal.sequence
+        if resume > journal.sequence:
+            raise ValueError(
+                f"{strategy!r} asks for what follows report {resume}, "
+                f"but the last one is {journal.sequence}"
+            )
+        position = journal.locate(resume)
+        if position < 0:
+            position = journal_files.position_after(self._state, strategy, resume)
+        reports = Reports(journal, up, down, position, resume, bell)
+        log_reader = LogReader(self._state, strategy)
+        self._attached[strategy] = _Attached(reports, log_reader, ended)
+        self._waiting.add(strategy)
+        self.pump()
+        return reports
+
+    def detach(self, strategy: str) -> None:
+        """A strategy's session is gone; its reports are kept."""
+        self._waiting.discard(strategy)
+        if (attached := self._attached.pop(strategy, None)) is not None:
+            self._add_held(attached)
+            attached.log.close()
+
+    def pump(self) -> bool:
+        """Go on with sessions that lag, as far as their rings have room, once a turn of the loop.
+
+        True: there is more to read from disk, call again soon."""
+        more = False
+        for strategy in list(self._waiting):
+            attached = self._attached[strategy]
+            for _ in range(CHUNKS):
+                if (state := attached.reports.pump()) != DISK:
+                    break
+                state = self._from_disk(strategy, attached)
+                if state != DISK:
+                    break
+            more |= state == DISK
+            if state == ENDED:
+                self.detach(strategy)
+                why = attached.reports.why
+                log.error("a session ended", extra={"strategy": strategy, "why": why})
+                attached.ended(why)
+            elif state not in (DISK, HELD):
+                self._waiting.discard(strategy)
+        return more
+
+    def _from_disk(self, strategy: str, attached: "_Attached") -> int:
+        reports = attached.reports
+        position, data = attached.log.read(reports.position)
+        try:
+            if data and position == reports.position:
+                return reports.feed(data)
+        except ValueError:
+            position, data = attached.log.next_file(reports.position), b""
+        # Deleted, or garbled on disk: what comes after goes on, the numbers show the gap.
+        if not data and position <= reports.position:
+            position = reports.journal.oldest_entry
+        log.error(
+            "reports are not there any more",
+            extra={"strategy": strategy, "bytes": position - reports.position},
+        )
+        reports.skip(position)
+        return DISK
+
+    def _add_held(self, attached: "_Attached") -> None:
+        held = attached.reports.held - attached.held
+        if held:
+            self._count(Counter.REPORTS_HELD, held)
+            attached.held += held
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
@@ -119,13 +222,17 @@ class Journals:
         return {"bytes": worst.position - worst.durable, "fault": fault}
 
     def tick(self) -> None:
-        """Now and then: begin new log files, count, look at the disk."""
+        """Now and then, at least ten times a second: begin new log files, count, look at the disk,
+        go on with sessions that lag."""
         for strategy, journal in self._journals.items():
             if journal.position - journal.file_position >= self._file_bytes:
                 self.roll(strategy)
             self._add(strategy, Counter.JOURNAL_FAULTS, journal.faults)
             self._add(strategy, Counter.JOURNAL_LOST, journal.lost)
+        for attached in self._attached.values():
+            self._add_held(attached)
         self.behind()
+        self.pump()
 
     def _add(self, strategy: str, counter: Counter, value: int) -> None:
         before = self._counted.get((strategy, counter), 0)
@@ -169,5 +276,18 @@ class Journals:
         whole = self._drain.stop(int(timeout_s * 1e9))
         if not whole and self._journals:
             log.error("not all of the journal is on disk", extra=self._lag())
+        for strategy in list(self._attached):
+            self.detach(strategy)
         self._journals.clear()
+        if whole and self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
         return whole
+
+
+class _Attached:
+    """A session's reports, and who is told when it must end."""
+
+    def __init__(self, reports: Reports, log: LogReader, ended: Callable[[str], object]) -> None:
+        self.reports, self.log, self.ended = reports, log, ended
+        self.held = 0

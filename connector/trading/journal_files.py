@@ -24,6 +24,7 @@ from connector._speedups.journal import (
     begin_log,
     check,
     create_live,
+    seek,
     walk,
 )
 from connector._speedups.segment import ABI_HASH
@@ -37,6 +38,8 @@ HEAD = 64
 """Bytes before the first entry of a log file."""
 JUMP = 1_000_000
 """Reports more than any memory held: so many numbers are left out after memory was lost."""
+ALL = (1 << 64) - 1
+"""Later than every report."""
 _HEAD = struct.Struct("<5QqQQ")
 _CLOSED_OFFSET = 48
 _LIVE = struct.Struct("<5Q")
@@ -340,6 +343,64 @@ def entries(
         first = max(sum(file.position <= position for file in files) - 1, 0)
         if position == before and position >= _on_disk(live_path(runtime, strategy)):
             return
+
+
+def position_after(state: Path, strategy: str, sequence: int) -> int:
+    """A position in the log files with no report after ``sequence`` before it, and that report
+    right behind it unless it was deleted."""
+    files = _whole(state, strategy)
+    before = [file for file in files if file.sequence <= sequence + 1]
+    if not before:
+        return files[0].position if files else 0
+    file = before[-1]
+    with (
+        open(file.path, "rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return file.position + seek(data, sequence, HEAD) - HEAD
+
+
+class LogReader:
+    """Reads a strategy's log files in pieces, in order."""
+
+    def __init__(self, state: Path, strategy: str) -> None:
+        self._state, self._strategy = state, strategy
+        self._fd = -1
+        self._begin = 0
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def read(self, position: int, most: int = 1 << 16) -> tuple[int, bytes]:
+        """Whole entries from ``position`` on, or from the next place where there are some, and
+        that place. No bytes: the log files end before."""
+        if self._fd >= 0 and (data := self._piece(position, most)):
+            return position, data
+        for file in _whole(self._state, self._strategy):
+            if position < file.position + file.path.stat().st_size - HEAD:
+                self.close()
+                self._fd = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+                self._begin = file.position - HEAD
+                start = max(position, file.position)
+                if data := self._piece(start, most):
+                    return start, data
+        return position, b""
+
+    def next_file(self, position: int) -> int:
+        """Where the first log file begins that does so behind ``position``; 0: there is none."""
+        later = [one.position for one in _whole(self._state, self._strategy)]
+        return min((one for one in later if one > position), default=0)
+
+    def _piece(self, position: int, most: int) -> bytes:
+        data = os.pread(self._fd, most, position - self._begin)
+        end = seek(data, ALL)
+        if not end and len(data) >= 12:  # one that is longer
+            (length,) = struct.unpack_from("<I", data, 8)
+            data = os.pread(self._fd, length, position - self._begin)
+            end = seek(data, ALL)
+        return data[:end]
 
 
 def _whole(state: Path, strategy: str) -> list[LogFile]:
