@@ -40,10 +40,10 @@ bench: $(TOOLS) ## measure this machine; a table and JSON under bench/results
 bench-peers: $(TOOLS) ## the same frames through other connectors (an environment of its own)
 	@$(BIN)/python -m bench.peers
 
-cover: ## line coverage of Python and Cython (a traced build of its own)
+cover: $(TOOLS) ## line coverage of Python and Cython (a traced build of its own)
 	@tools/traced cover
 
-asan: ## the kernel tests under AddressSanitizer and UBSan (a build of its own)
+asan: $(TOOLS) ## the kernel tests under AddressSanitizer and UBSan (a build of its own)
 	@tools/traced asan
 
 clean: ## remove everything that was built
