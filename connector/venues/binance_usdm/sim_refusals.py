@@ -67,7 +67,7 @@ REASONS: dict[Reason, tuple[int, str]] = {
     Reason.SAME_ORDER: (-5027, "No need to modify the order."),
     Reason.TOO_MANY_AMENDS: (-5026, "Exceed maximum modify order limit."),
     Reason.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
-    Reason.BAD_ACTIVATION_PRICE: (-2021, "Order would immediately trigger."),
+    Reason.BAD_ACTIVATION_PRICE: (-4135, "Invalid activation price."),
     Reason.BAD_CALLBACK_RATE: (-1130, "Data sent for parameter 'callbackRate' is not valid."),
     Reason.NO_CHANGE: (-4046, "No need to change margin type."),
     Reason.OPEN_ORDERS_EXIST: (
