@@ -73,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accounts", metavar="FILE", help="accounts of a TOML file")
     parser.add_argument("--listen-key-life", type=float, default=3600.0, metavar="S",
                         help="of a listen key (default 3600)")  # fmt: skip
+    parser.add_argument("--order-limits", default="300,1200", metavar="N,N",
+                        help="orders in 10 s and in a minute (default 300,1200)")  # fmt: skip
     parser.add_argument("--strict-private", action="store_true",
                         help="private URLs deliver only the events they name")  # fmt: skip
     parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
@@ -115,6 +117,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     setup = OrderSetup(
         accounts=accounts,
         listen_key_ms=int(args.listen_key_life * 1000),
+        order_limits=_order_limits(args.order_limits),
         strict_private=args.strict_private,
     )
     try:
@@ -167,6 +170,13 @@ def _engine(venue: "VenueSim", market: Any, clock: "VenueClock") -> "Engine":
     except ValueError as error:
         raise ConfigError(f"cannot trade on what is listed: {error}") from None
     return engine
+
+
+def _order_limits(text: str) -> list[tuple[int, int]]:
+    numbers = text.split(",")
+    if len(numbers) != 2 or not all(each.isdecimal() and int(each) for each in numbers):
+        raise ConfigError(f"--order-limits: two numbers above 0, as 300,1200, not {text!r}")
+    return [(10_000, int(numbers[0])), (60_000, int(numbers[1]))]
 
 
 def _accounts(

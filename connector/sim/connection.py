@@ -169,7 +169,8 @@ class Connection(WSListener):
         if self._closing:
             return
         payload = received.get_payload_as_bytes()
-        if received.fin and not self._allowed():
+        control = received.msg_type in (WSMsgType.PING, WSMsgType.PONG)
+        if received.fin and not self._allowed(control):
             self.close(1008, "Too many requests", "too many messages")
         elif received.msg_type == WSMsgType.PING:
             self.write(frame(payload, PONG))
@@ -186,14 +187,17 @@ class Connection(WSListener):
                 message, self._joined = self._joined, b""
                 self._control(message)
 
-    def _allowed(self) -> bool:
+    def _allowed(self, control: bool) -> bool:
         """Count a message of the client: ten in any second, pings and pongs included."""
+        return self._count(self.server.options.messages_per_s)
+
+    def _count(self, most: int) -> bool:
         now_ns = monotonic_ns()
         times = self._times
         while times and now_ns - times[0] >= SECOND_NS:
             times.popleft()
         times.append(now_ns)
-        return len(times) <= self.server.options.messages_per_s
+        return len(times) <= most
 
     def _control(self, message: bytes) -> None:
         self._reply(self.session.receive(message))
@@ -218,9 +222,11 @@ class ApiConnection(Connection):
         super().__init__(server, number, session, address)
         self._api = api
 
-    def _allowed(self) -> bool:
-        """What limits requests here is their weight."""
-        return True
+    PINGS_PER_S = 5
+
+    def _allowed(self, control: bool) -> bool:
+        """What limits requests here is their weight; pings and pongs are five in any second."""
+        return not control or self._count(self.PINGS_PER_S)
 
     def _control(self, message: bytes) -> None:
         server = self.server

@@ -321,6 +321,33 @@ def test_public_and_listen_key_methods_of_the_order_api(first: Trader) -> None:
     asyncio.run(run())
 
 
+def test_more_than_five_pings_a_second_end_the_order_api(first: Trader) -> None:
+    async def run() -> None:
+        async with websockets.connect(f"{first.venue.ws}/ws-fapi/v1") as ws:
+            for number in range(30):
+                await ws.send(json.dumps({"id": number, "method": "session.status"}))
+            for number in range(30):
+                assert json.loads(await ws.recv())["id"] == number
+            for _ in range(8):
+                await ws.ping()
+            with pytest.raises(websockets.ConnectionClosed):
+                await asyncio.wait_for(ws.recv(), 10)
+            assert ws.close_code == 1008
+
+    asyncio.run(run())
+
+
+def test_one_request_can_do_without_its_rate_limits(first: Trader) -> None:
+    async def run() -> None:
+        async with order_api(first.venue) as api:
+            assert "rateLimits" in await api.ask("session.status")
+            asked = first.signed_params(returnRateLimits=False)
+            answer = await api.ask("account.balance", **asked)
+            assert (answer["status"], "rateLimits" in answer) == (200, False)
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"id":{},"method":"depth"}', '{"id":1,"x":1}'])
 def test_nonsense_on_the_order_api_is_answered(first: Trader, text: str) -> None:
     async def run() -> Any:

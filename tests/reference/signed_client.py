@@ -71,7 +71,10 @@ class Trader:
     def signed_params(self, **params: Any) -> dict[str, Any]:
         """Parameters of a request of the WebSocket order API."""
         values = {"apiKey": self.key, "timestamp": now_ms(), **params}
-        payload = "&".join(f"{name}={values[name]}" for name in sorted(values))
+        texts = {
+            name: json.dumps(v) if v is True or v is False else v for name, v in values.items()
+        }
+        payload = "&".join(f"{name}={texts[name]}" for name in sorted(texts))
         return values | {"signature": self.sign(payload)}
 
 

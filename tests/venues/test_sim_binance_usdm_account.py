@@ -167,3 +167,68 @@ def test_balances_and_income_follow_a_round_trip(venue: Venue) -> None:
     only = venue.ok("GET", "/fapi/v1/income", incomeType="REALIZED_PNL")
     assert {each["incomeType"] for each in only} == {"REALIZED_PNL"}
     assert venue.engine.mark_e8("BTCUSDT") == 30_000 * UNIT
+
+
+def test_open_and_conditional_orders_have_limits(venue: Venue) -> None:
+    algo = "/fapi/v1/algoOrder"
+    stop = {
+        "algoType": "CONDITIONAL", "side": "SELL", "type": "STOP_MARKET", "quantity": "0.01",
+    }  # fmt: skip
+
+    def later() -> None:
+        venue.now_ms += 100
+
+    btc = {"symbol": "BTCUSDT", "triggerPrice": "29000"}
+    for _ in range(100):
+        venue.place(quantity="0.01")
+        venue.ok("POST", algo, **stop, **btc)
+        later()
+    assert venue.refused("POST", ORDER, **limit_order(quantity="0.01"))[:2] == (400, -2025)
+    assert venue.refused("POST", algo, **stop, **btc)[:2] == (400, -2025)
+    for _ in range(100):
+        venue.ok("POST", algo, **stop, symbol="ETHUSDT", triggerPrice="1900")
+        later()
+    eth = {"symbol": "ETHUSDT", "triggerPrice": "1900"}
+    assert venue.refused("POST", algo, **stop, **eth)[:2] == (400, -4045), "200 of an account"
+    assert venue.place(symbol="ETHUSDT", price="1990")["status"] == "NEW"
+
+
+def test_an_order_good_till_date_ends_then(venue: Venue) -> None:
+    venue.listen()
+    till_ms = NOW_MS + 601_000
+    venue.place(timeInForce="GTD", goodTillDate=till_ms)
+    venue.now_ms = till_ms - 1
+    assert [payload["o"]["x"] for _, payload in venue.events()] == ["NEW"]
+    venue.now_ms = till_ms
+    ((_, payload),) = venue.events()
+    assert (payload["o"]["x"], payload["o"]["X"], payload["o"]["er"]) == ("EXPIRED", "EXPIRED", "0")
+    assert payload["o"]["gtd"] == till_ms
+
+
+def test_a_margin_call_and_a_liquidation_are_told(venue: Venue) -> None:
+    venue.listen()
+    venue.ok("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=125)
+    venue.engine.transfer("maker", "USDT", -99_000 * UNIT, NOW_MS * 1_000_000)
+    venue.ok("POST", ORDER, **market_order(quantity="2"))
+    resting = venue.place(quantity="0.001", price="29000")
+    venue.events()
+    venue.now_ms += 1000
+    venue.engine.mark("BTCUSDT", 29_650 * UNIT, venue.now_ms * 1_000_000)
+    ((name, call),) = venue.events()
+    assert name == "MARGIN_CALL"
+    assert sorted(call) == ["E", "cw", "e", "p"]
+    (row,) = call["p"]
+    assert sorted(row) == ["mm", "mp", "mt", "pa", "ps", "s", "up"]
+    assert (row["s"], row["mt"], row["pa"]) == ("BTCUSDT", "CROSSED", "2.000")
+    venue.now_ms += 1000
+    venue.engine.mark("BTCUSDT", 29_500 * UNIT, venue.now_ms * 1_000_000)
+    orders = [payload["o"] for name, payload in venue.events() if name == "ORDER_TRADE_UPDATE"]
+    assert (orders[0]["i"], orders[0]["X"], orders[0]["er"]) == (
+        resting["orderId"], "EXPIRED", "5",
+    )  # fmt: skip
+    new, *fills = [each for each in orders if each["o"] == "LIQUIDATION"]
+    assert new["c"].startswith("autoclose-")
+    assert (new["x"], new["X"]) == ("NEW", "NEW")
+    assert {each["x"] for each in fills} == {"CALCULATED"}
+    assert fills[-1]["X"] == "FILLED"
+    assert venue.ok("GET", "/fapi/v3/positionRisk") == []

@@ -401,7 +401,7 @@ def test_orders_are_counted_in_fixed_windows_and_told_in_headers() -> None:
     assert counted() == ("3", "3")
     answer = venue.ask("POST", ORDER, **limit_order())
     assert refusal(answer)[:2] == (429, -1015)
-    assert "Retry-After" in answer.headers
+    assert answer.headers["Retry-After"] == "5", "until the window ends"
     assert venue.ask("POST", ORDER, OTHER, **limit_order()).status == 200, "counts are an account's"
     assert venue.ask("DELETE", ORDER, symbol="BTCUSDT", orderId=1).status == 200
     venue.now_ms += 5_000

@@ -5,6 +5,7 @@ Holds the matching engine, the API keys, the listen keys and the order counts; t
 them. What happened comes out of `Desk.take` as private streams and payloads.
 """
 
+import math
 import secrets
 import string
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -89,7 +90,8 @@ class OrderCounts:
             if count > limit:
                 span = "MINUTE" if length_ms == 60_000 else f"{length_ms // 1000} SECONDS"
                 text = f"Too many new orders; current limit is {limit} orders per {span}."
-                raise Fault(-1015, text, 429)
+                left_s = math.ceil((length_ms - now_ms % length_ms) / 1000)
+                raise Fault(-1015, text, 429, retry_after_s=left_s)
         for count, (length_ms, _) in zip(counts, self.windows, strict=True):
             self._counts[account, length_ms] = now_ms // length_ms, count
         return counts

@@ -21,9 +21,11 @@ CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 class Fault(Exception):
     """An error answer ``{"code","msg"}``."""
 
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
+    def __init__(
+        self, code: int, message: str, status: int = 400, *, retry_after_s: int = 0
+    ) -> None:
         super().__init__(message)
-        self.code, self.status = code, status
+        self.code, self.status, self.retry_after_s = code, status, retry_after_s
 
     @property
     def body(self) -> bytes:

@@ -82,8 +82,8 @@ def answer(
         counts = desk.counts.take(account, route.orders, now_ms) if any(route.orders) else []
         found = route.answer(desk, desk.call(account, params, arrived_ms, now_ms))
     except Fault as fault:
-        if fault.status == 429:
-            headers["Retry-After"] = "10"
+        if fault.retry_after_s:
+            headers["Retry-After"] = str(fault.retry_after_s)
         return RestAnswer(fault.status, fault.body, headers)
     if counts:
         headers |= order_counts(counts)
