@@ -104,6 +104,7 @@ cdef class Journal:
     cdef Tape tape
     cdef JournalDrain* drain      # the thread's; never freed while it may run
     cdef readonly bint started
+    cdef readonly uint64_t command  # number of the last command
     cdef object __weakref__
     cdef void mark(self, uint64_t position, uint64_t sequence) noexcept nogil
     cdef uint64_t window(self) noexcept nogil

@@ -15,7 +15,8 @@ from .journal cimport (
     JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, LiveHead, LogHead, MARK_SHIFT, Mark,
     journal_check, tape_at, tape_claim, tape_commit,
 )
-from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_COMMAND_ANSWER, RecordHeader
+from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_COMMAND, RECORD_COMMAND_ANSWER, RecordHeader
+from .layout_orders cimport Command
 from .ring cimport RING_MIN_BYTES
 
 cdef extern from "journal.h" nogil:
@@ -60,7 +61,7 @@ cdef class Walk:
     """What was found from a position on: entries up to ``end``, behind which there is nothing or, if ``garbled``,
     something that is no whole entry."""
 
-    cdef readonly uint64_t end, entries, sequence, before, checkpoint
+    cdef readonly uint64_t end, entries, sequence, before, checkpoint, command
     cdef readonly bint garbled
 
     cdef void step(self, const RecordHeader* entry, uint64_t position) noexcept nogil:
@@ -68,6 +69,8 @@ cdef class Walk:
             self.before = entry.sequence - (1 if entry.type >= RECORD_COMMAND_ANSWER else 0)
         if entry.type == RECORD_CHECKPOINT:
             self.checkpoint = position
+        elif entry.type == RECORD_COMMAND and entry.length > HEAD:
+            self.command = (<const Command*>(entry + 1)).stamp
         self.entries += 1
         self.sequence = entry.sequence
         self.end += entry.length
@@ -77,7 +80,7 @@ def walk(data, uint64_t position, size_t offset=0):
     """Check every entry of ``data`` from ``offset`` on, where ``position`` of the journal is.
 
     The result's ``checkpoint`` is the position of the last CHECKPOINT (without one, ``position``), its ``before`` the
-    last report before the first entry."""
+    last report before the first entry, its ``command`` the number of the last command (0: none was found)."""
     cdef Py_buffer view
     cdef Walk found = Walk.__new__(Walk)
     cdef int64_t length = 1
@@ -261,8 +264,8 @@ cdef class Journal:
         found.garbled = length < 0
         return found
 
-    def start(self, uint64_t position, uint64_t sequence, uint64_t copied, bytes name, int log_fd, int folder):
-        """Go on at ``position`` behind report ``sequence``.
+    def start(self, uint64_t position, uint64_t sequence, uint64_t copied, bytes name, int log_fd, int folder, command=0):
+        """Go on at ``position`` behind report ``sequence`` and the command of number ``command``.
 
         The log file open as ``log_fd`` holds everything before ``copied``; it and the directory ``folder`` are the
         thread's from now on."""
@@ -292,6 +295,7 @@ cdef class Journal:
         store_release(&self.tape.head.caught_ns, monotonic_ns())
         store_release(&self.tape.head.written, position)
         self.drain = drain
+        self.command = command
         self.started = True
 
     def append(
@@ -317,6 +321,8 @@ cdef class Journal:
         entry.instrument, entry.venue, entry.line = instrument, venue, account
         entry.venue_ns, entry.recv_ns, entry.update_id = venue_ns, recv_ns, <int64_t>order_key
         memcpy(entry + 1, PyBytes_AS_STRING(body), length - HEAD)
+        if kind == RECORD_COMMAND and length > HEAD:
+            self.command = (<Command*>(entry + 1)).stamp
         return tape_commit(&self.tape, entry, length, kind, 0)
 
     @property

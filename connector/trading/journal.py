@@ -80,6 +80,7 @@ class Journals:
                 strategy.encode(),
                 found.log_fd,
                 self._folder,
+                found.command,
             )
         except BaseException:
             os.close(found.log_fd)
@@ -90,6 +91,10 @@ class Journals:
         if found.faults:
             self._count(Counter.JOURNAL_MENDED, len(found.faults))
         return found.journal
+
+    def last_command(self, strategy: str) -> int:
+        """Number of the last command of a strategy that was journalled; 0: none."""
+        return self.open(strategy).command
 
     def append(
         self,

@@ -95,6 +95,8 @@ class Opened(Struct, frozen=True):
     sequence: int
     copied: int
     """The log files hold everything before."""
+    command: int
+    """Number of the last command; 0: there was none, as far as the log files go back."""
     faults: tuple[str, ...]
     """What was not in order, in words."""
 
@@ -163,8 +165,8 @@ class _Opening:
         self.folder, self.name, self.capacity = folder(state), strategy, capacity
         self.faults: list[str] = []
         self.files = log_files(state, strategy)
-        self.end = self.sequence = 0
-        """Where the log files end, and the last report in them."""
+        self.end = self.sequence = self.command = 0
+        """Where the log files end, the last report and the last command in them."""
 
     def run(self) -> Opened:
         newest = self._newest()
@@ -188,6 +190,7 @@ class _Opening:
                 position = found.end
                 if found.entries:
                     self.sequence = max(self.sequence, found.sequence)
+                    self.command = found.command or self.command
                 if found.garbled:
                     self._say("the last entry in memory is garbled; it was left out")
         if journal is None and newest is not None and newest.closed != self.end:
@@ -211,7 +214,9 @@ class _Opening:
         log_fd = self._continued(newest, identity)
         if journal is None:
             journal = self._new(identity, position)
-        return Opened(journal, log_fd, position, self.sequence, self.end, tuple(self.faults))
+        return Opened(
+            journal, log_fd, position, self.sequence, self.end, self.command, tuple(self.faults)
+        )
 
     def _say(self, fault: str) -> None:
         self.faults.append(fault)
@@ -239,7 +244,19 @@ class _Opening:
                 os.fsync(file.fileno())
         self.end = found.end
         self.sequence = found.sequence if found.entries else newest.sequence - 1
+        self.command = found.command or self._command_before(newest)
         return newest
+
+    def _command_before(self, newest: LogFile) -> int:
+        for file in reversed(self.files):
+            if file.position < newest.position and not file.broken and file.abi_hash == ABI_HASH:
+                with (
+                    open(file.path, "rb") as opened,
+                    mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+                ):
+                    if found := walk(data, file.position, HEAD).command:
+                        return found
+        return 0
 
     def _mapped(self, identity: int | None) -> Journal | None:
         """The live file if it is this journal's."""

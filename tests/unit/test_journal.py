@@ -1,10 +1,13 @@
 """The journal: what was appended is read again, in order and whole, whatever happened between."""
 
+import errno
 import os
 import random
+import resource
 import shutil
 import struct
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -135,6 +138,28 @@ def test_reading_begins_at_a_report(place: Place) -> None:
     for sequence in (0, 1, 2, 700, 1333, 1334):
         rest = [row for row in wanted if int(str(row[1])) >= sequence]
         assert [content(entry) for entry in journals.read("alpha", sequence)] == rest
+
+
+def test_the_last_command_is_known_over_restarts(place: Place) -> None:
+    command = struct.pack("<Q", 77).ljust(640, b"\0")
+    journals = place.journals()
+    assert journals.last_command("alpha") == 0
+    journals.append("alpha", COMMAND, command)
+    for way in ("killed", "closed", "memory lost", "rolled", "closed"):
+        assert journals.last_command("alpha") == 77
+        if way == "rolled":
+            journals.append("alpha", REPORT, b"")
+            journals.roll("alpha")
+            wait_for_disk(journals)
+            assert len(place.logs()) == 2
+        if way != "killed":
+            assert journals.close()
+        if way == "memory lost":
+            place.live.unlink()
+        journals = place.journals()
+    assert journals.last_command("alpha") == 77
+    journals.append("alpha", COMMAND, struct.pack("<Q", 78).ljust(640, b"\0"))
+    assert journals.last_command("alpha") == 78
 
 
 def test_each_log_file_begins_with_a_checkpoint(place: Place) -> None:
@@ -331,3 +356,67 @@ def test_the_checksum_is_crc32c() -> None:
         assert kernel.check(bytes(entry), position) == length
         assert kernel.check(bytes(entry), position + 64) == -1
         assert kernel.check(bytes(entry[:-1]), position) == -1
+
+
+def write_to_a_full_disk(runtime: Path, state: Path, limit: int, out: int) -> None:
+    """In a process whose files may not grow: what the journal says while and after that."""
+    counts: dict[Counter, int] = {}
+
+    def count(counter: Counter, amount: int) -> None:
+        counts[counter] = counts.get(counter, 0) + amount
+
+    journals = Journals(runtime, state, capacity=SMALL, count=count)
+    journal = journals.open("alpha")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    while not journals.behind():
+        journals.append("alpha", REPORT, bytes(192))
+        time.sleep(0.0002)
+    fault = journal.fault
+    for _ in range(200):
+        journals.append("alpha", REPORT, bytes(192))
+    journals.tick()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    until(lambda: not journals.behind())
+    last = journals.append("alpha", REPORT, b"last")
+    assert journals.close()
+    journals = Journals(runtime, state, capacity=SMALL, count=count)
+    sequences = [entry.sequence for entry in journals.read("alpha")]
+    assert sequences == list(range(1, last + 1))
+    assert counts[Counter.JOURNAL_FAULTS] >= 1
+    assert counts[Counter.JOURNAL_BEHIND] == 1
+    assert Counter.JOURNAL_LOST not in counts
+    os.write(out, struct.pack("<QQ", fault, last))
+
+
+def in_a_process(work: Callable[[int], None]) -> bytes:
+    """What ``work`` writes to the descriptor it is given, in a child that must end well."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work(theirs)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(theirs)
+    with open(ours, "rb") as result:
+        data = result.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return data
+
+
+def test_a_full_disk_is_said_and_made_up_for(place: Place) -> None:
+    """Limits of every size, so that writes are cut within entries, too."""
+    for limit in (70_000, 70_001, 70_100):
+        shutil.rmtree(place.state, ignore_errors=True)
+        shutil.rmtree(place.runtime, ignore_errors=True)
+        data = in_a_process(
+            lambda out, limit=limit: write_to_a_full_disk(place.runtime, place.state, limit, out)
+        )
+        fault, last = struct.unpack("<QQ", data)
+        assert fault == errno.EFBIG
+        assert last > limit // 256
