@@ -292,6 +292,16 @@ class Day:
 
     def check_money(self, name: str) -> None:
         engine = self.engine
+        for row in engine.positions(name):
+            mine = [
+                order
+                for order in engine.open_orders(name)
+                if order.position_side == row.position_side and not order.closing
+            ]
+            worth = [0, 0]
+            for order in mine:
+                worth[order.side] += RULE.quote_m(order.tick, order.leaves)
+            assert [row.bid_notional_m, row.ask_notional_m] == worth
         (balance,) = engine.balances(name)
         rows, fills = engine.income(name), engine.fills(name, SYMBOL)
         assert balance.wallet_m == sum(row.amount_m for row in rows) == self.wallets[name]

@@ -89,6 +89,10 @@ class Account:
 
         self.open: dict[str, dict[int, Order]] = {}
         """Orders that rest, of each symbol."""
+        self.opening_m: dict[tuple[str, PositionSide, Side], int] = {}
+        """What those are worth that may open or enlarge a position."""
+        self._closing: dict[str, int] = {}
+        self._open_ids: dict[str, int] = {}
         self.orders: dict[int, Order] = {}
         """All orders kept, open or not."""
         self.by_client: dict[tuple[str, str], int] = {}
@@ -155,10 +159,48 @@ class Account:
         every = (order for orders in self.open.values() for order in orders.values())
         return sorted(every, key=lambda order: order.order_id)
 
+    def add_open(self, order: Order, rules: Rules) -> None:
+        """The order rests from now on."""
+        self.open.setdefault(order.symbol, {})[order.order_id] = order
+        self._open_ids[order.client_id] = self._open_ids.get(order.client_id, 0) + 1
+        if order.closing:
+            self._closing[order.symbol] = self._closing.get(order.symbol, 0) + 1
+        self.count_open(order, rules)
+
+    def count_open(self, order: Order, rules: Rules) -> None:
+        """What a resting order is worth has changed."""
+        if not order.closing:
+            self._bind(order, rules.quote_m(order.tick, order.leaves))
+
+    def drop_open(self, order: Order) -> None:
+        """The order rests no longer, if it did."""
+        if self.open.get(order.symbol, {}).pop(order.order_id, None) is None:
+            return
+        self._bind(order, 0)
+        if order.closing:
+            self._closing[order.symbol] -= 1
+        left = self._open_ids[order.client_id] = self._open_ids[order.client_id] - 1
+        if not left:
+            del self._open_ids[order.client_id]
+
+    def _bind(self, order: Order, amount_m: int) -> None:
+        key = (order.symbol, order.position_side, order.side)
+        total = self.opening_m.get(key, 0) + amount_m - order.bound_m
+        order.bound_m = amount_m
+        if total:
+            self.opening_m[key] = total
+        else:
+            self.opening_m.pop(key, None)
+
+    def closing(self, symbol: str) -> list[Order]:
+        """Resting orders that may only reduce."""
+        if not self._closing.get(symbol):
+            return []
+        return [order for order in self.open[symbol].values() if order.closing]
+
     def has_open(self, client_id: str) -> bool:
         """Whether an open order has that client id."""
-        every = (order for orders in self.open.values() for order in orders.values())
-        return any(order.client_id == client_id for order in every)
+        return client_id in self._open_ids
 
     def forget_order(self, number: int) -> None:
         order = self.orders.pop(number, None)

@@ -138,9 +138,9 @@ class Desk(Ledger):
         left = -held if order.side == Side.BUY else held
         if order.type == OrderType.MARKET:
             return left
-        for other in account.open.get(order.symbol, {}).values():
+        for other in account.closing(order.symbol):
             same = (other.side, other.position_side) == (order.side, order.position_side)
-            if same and other.closing and other is not replaced and other.key <= order.key:
+            if same and other is not replaced and other.key <= order.key:
                 left -= other.leaves
         return left
 
@@ -212,7 +212,7 @@ class Desk(Ledger):
             assert order.tif != Tif.FOK, "an all-or-nothing order was filled in part"
             self._seq += 1
             order.seq = self._seq
-            account.open.setdefault(order.symbol, {})[order.order_id] = order
+            account.add_open(order, matcher.rules)
             matcher.rest(order)
             if order.closing:
                 self.reduced(order.account, order.symbol, self._now_ns)
@@ -270,7 +270,9 @@ class Desk(Ledger):
         rows.append(fill)
         trim(rows)
         if not order.leaves:
-            owner.open.get(order.symbol, {}).pop(order.order_id, None)
+            owner.drop_open(order)
+        elif maker:
+            owner.count_open(order, rules)
         sides = (order.position_side,)
         self._account_changed(owner, ChangeReason.ORDER, rules.asset, 0, order.symbol, sides)
         self._tell(Traded(now_ns, structs.replace(order), fill))
@@ -282,7 +284,7 @@ class Desk(Ledger):
     def expired(self, order: Order, status: Status, cause: Cause, now_ns: int) -> None:
         now_ns = self._at(now_ns)
         owner = self._accounts[order.account]
-        owner.open.get(order.symbol, {}).pop(order.order_id, None)
+        owner.drop_open(order)
         order.status, order.cause, order.updated_ns = status, cause, now_ns
         kind = Canceled if status == Status.CANCELED else Expired
         self._tell(kind(now_ns, structs.replace(order)))
@@ -290,7 +292,7 @@ class Desk(Ledger):
 
     def reduced(self, account: str, symbol: str, now_ns: int) -> None:
         owner = self._accounts[account]
-        closing = [each for each in owner.open.get(symbol, {}).values() if each.closing]
+        closing = owner.closing(symbol)
         if not closing:
             return
         closing.sort(key=lambda each: (each.key, each.seq))

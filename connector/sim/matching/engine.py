@@ -251,7 +251,7 @@ class Engine(Desk):
     ) -> None:
         """Put the order to its new place, at the end of the queue."""
         matcher.withdraw(order)
-        del owner.open[order.symbol][order.order_id]
+        owner.drop_open(order)
         self._amendment_id += 1
         amended = Amended(
             amendment_id=self._amendment_id,

@@ -70,14 +70,12 @@ def bound(
     price_e8 = valuation_e8(matcher)
     lots = position.lots if position is not None else 0
     notional = rules.value_m(price_e8, lots)
-    for order in account.open.get(rules.symbol, {}).values():
-        if order is without or order.position_side != side or order.closing:
-            continue
-        quote = rules.quote_m(order.tick, order.leaves)
-        if order.side == Side.BUY:
-            buy_m += quote
-        else:
-            sell_m += quote
+    buy_m += account.opening_m.get((rules.symbol, side, Side.BUY), 0)
+    sell_m += account.opening_m.get((rules.symbol, side, Side.SELL), 0)
+    if without is not None and without.side == Side.BUY:
+        buy_m -= without.bound_m
+    elif without is not None:
+        sell_m -= without.bound_m
     if side == PositionSide.LONG:
         exposure = abs(notional) + buy_m
     elif side == PositionSide.SHORT:
@@ -98,10 +96,9 @@ def bound(
 
 
 def active(account: Account, market: Market, asset: str) -> Iterable[tuple[Matcher, PositionSide]]:
-    """Where the account has a position or open orders that are settled in ``asset``."""
+    """Where the account has a position, or orders to open one, that is settled in ``asset``."""
     found = {key for key, position in account.positions.items() if position.lots}
-    for symbol, orders in account.open.items():
-        found.update((symbol, order.position_side) for order in orders.values())
+    found.update((symbol, side) for symbol, side, _ in account.opening_m)
     for symbol, side in sorted(found):
         if market[symbol].rules.asset == asset:
             yield market[symbol], side

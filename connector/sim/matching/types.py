@@ -349,6 +349,8 @@ class Order(Struct, kw_only=True):
     callback_r: int = 0
     ahead: int = 0
     """Lots of the market, others' accounts not counted, that trade before it at its price."""
+    bound_m: int = 0
+    """What its account counts for it among the orders that open or enlarge a position."""
     seq: int = 0
     """When it came to its price, among all orders."""
     key: int = 0
