@@ -214,7 +214,8 @@ def test_a_fault_can_be_for_one_connection_only(venue: Simulator) -> None:
             await one.recv()
             await two.recv()
             rows = (await asyncio.to_thread(venue.status))["connections"]
-            first = min(row["id"] for row in rows)
+            # A connection of the test before may still be there: it answers nothing any more.
+            first = min(row["id"] for row in rows if not row["half_open"])
             await asyncio.to_thread(lambda: venue.fault(kind="drop", connection=first))
             return (
                 chain([await one.recv() for _ in range(30)]),
