@@ -2,8 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
+
+import pytest
 
 from connector.clock import monotonic_ns
 from connector.sim.faults import Faults
@@ -189,3 +193,59 @@ def test_a_damaged_trade_is_counted(tmp_path: Path) -> None:
     stage.send(3)
     assert order.filled == 0
     assert stage.market.status()["unread"] == {SYMBOL: 3}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_real_recording_with_accounts_in_it(recordings: Path, seed: int) -> None:
+    file = recordings / "binance-usdm" / "ethusdt_20240718.gz"
+    sent = []
+    for trading in (False, True):
+        market = ReplayMarket(SIM, [file], speed=0, settle_s=0, snapshot_wait_s=0)
+        peer, engine, rng = Listener(), Engine(), Random(seed)
+        market.hub = Hub(Faults(), SIM.frames.wrapped, lambda *later: None)
+        market.attach(engine, SIM.rules)
+        engine.open_account("ann")
+        engine.transfer("ann", "USDT", 10**9 * RATIO, 1)
+        for name in market._streams:
+            stream = SIM.stream(name, market.symbols)
+            if stream is not None:
+                market.hub.add(name, peer)
+                market.subscribed(stream)
+        (symbol,) = {track.symbol for track in market._tape.tracks.values()}
+        digest = sha256()
+        while market.sent < 6000 and not market.done:
+            market.run_until(monotonic_ns(), 1)
+            digest.update(peer.data)
+            peer.data = b""
+            if trading and market.sent > 200 and rng.random() < 0.05:
+                wander(engine, symbol, rng)
+            bid, ask = (engine.market[symbol].book.best(side) for side in Side)
+            assert bid is None or ask is None or -bid < ask
+        sent.append(digest.digest())
+    assert sent[0] == sent[1]
+    fills = engine.fills("ann", symbol)
+    assert {fill.maker for fill in fills} == {False, True}
+    (row,) = engine.positions("ann", symbol)
+    assert row.lots == sum(fill.lots * (1 if fill.side == BUY else -1) for fill in fills)
+    (balance,) = engine.balances("ann")
+    fees = sum(fill.fee_m for fill in fills)
+    assert balance.wallet_m == 10**9 * RATIO + row.realized_m - fees
+    assert market.status()["unread"] == {symbol: 0}
+
+
+def wander(engine: Engine, symbol: str, rng: Random) -> None:
+    """Quote around the touch, cross it now and then, cancel what is old."""
+    book = engine.book(symbol)
+    best = [book.best(side) for side in Side]
+    opened = engine.open_orders("ann", symbol)
+    if len(opened) > 6:
+        engine.cancel("ann", symbol, 1, order_id=opened[0].order_id)
+    side = rng.choice([*Side])
+    key = best[side]
+    if key is None:
+        return
+    tick = abs(key) + rng.randint(-3, 3)
+    new = NewOrder(
+        symbol=symbol, side=side, type=OrderType.LIMIT, lots=rng.randint(20, 400), tick=tick
+    )
+    engine.place("ann", new, 1)
