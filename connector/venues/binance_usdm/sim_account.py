@@ -161,11 +161,12 @@ def account_v3(desk: Desk, call: Call) -> dict[str, Any]:
 
 def _touched(desk: Desk, call: Call, symbol: str) -> list[PositionView]:
     """Version 3 tells only of positions that are open or have open orders."""
-    ordered = {order.symbol for order in desk.engine.open_orders(call.account, symbol)}
+    engine, account = desk.engine, call.account
     return [
         view
-        for view in desk.engine.positions(call.account, symbol)
-        if view.lots or view.symbol in ordered
+        for name in ([symbol] if symbol else desk.ordered(account))
+        for view in engine.positions(account, name)
+        if view.lots or engine.open_orders(account, name)
     ]
 
 

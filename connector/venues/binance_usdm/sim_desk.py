@@ -110,6 +110,8 @@ class Desk:
         self.listed: Container[str] = ()
         """The symbols of the market at the time of a request."""
         self._out: list[tuple[str, bytes]] = []
+        self._ordered: dict[str, set[str]] = {}
+        """Of each account the symbols it ever had an order in."""
         self._engine_ns = 0
         for account in setup.accounts:
             engine.open_account(account.name)
@@ -150,12 +152,20 @@ class Desk:
         """Tell the accounts what the engine did since the last call; returns it, too."""
         events = self.engine.take_events()
         for event in events:
-            key = self.listen_keys.active(sim_events.account_of(event))
+            account = sim_events.account_of(event)
+            if isinstance(event, Accepted):
+                self._ordered.setdefault(account, set()).add(event.order.symbol)
+            key = self.listen_keys.active(account)
             if key is None:
                 continue  # nobody can be listening
             for name, payload in sim_events.payloads(self.engine, event, now_ms):
                 self._out.append((f"{key}@{name}", payload))
         return events
+
+    def ordered(self, account: str) -> list[str]:
+        """The symbols in which the account may have an order or a position."""
+        found = self._ordered.get(account, ())
+        return [name for name in self.engine.symbols() if name in found]
 
     def accepted(self, order: Order, events: Iterable[Event]) -> Order:
         """The order as it was when it came in, before its fills."""
