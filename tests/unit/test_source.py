@@ -57,7 +57,7 @@ SHELL = (
     "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""
-PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults")
+PURE_SIM = ("sim/exchange", "sim/flow", "sim/faults", "sim/matching/")
 LOOPS = {"asyncio", "socket", "selectors", "ssl", "uvloop", "picows", "aiofastnet", "threading"}
 
 
@@ -120,6 +120,17 @@ def test_only_the_shell_knows_sockets_and_loops(path: Path) -> None:
         return
     for line, name in imports(path):
         assert name.split(".")[0] not in LOOPS, f"{path}:{line}: {where} must not import {name}"
+
+
+def test_the_matching_engine_imports_nothing_of_the_package() -> None:
+    wrong = [
+        f"{path.name}:{line}: {name}"
+        for path in (PACKAGE / "sim" / "matching").glob("*.py")
+        for line, name in imports(path)
+        if name.split(".")[0] in ("connector", "time", "datetime", "random")
+        and not name.startswith("connector.sim.matching.")
+    ]
+    assert wrong == []
 
 
 def test_the_kernels_import_nothing_of_the_package() -> None:

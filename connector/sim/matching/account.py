@@ -32,11 +32,9 @@ class Position(Struct):
     """Isolated wallet: the part of the account's wallet that answers for this position."""
     updated_ns: int = 0
 
-    def fill(
-        self, rules: Rules, side: Side, tick: int, lots: int, fee_m: int, isolate: int
-    ) -> tuple[int, int]:
+    def fill(self, rules: Rules, side: Side, tick: int, lots: int, fee_m: int, isolate: int) -> int:
         """Buy or sell. Gives the profit of what was closed, exact to the unit over a position's
-        life: all fills' quotes together are its cost and its profits. Second, what was closed.
+        life: all fills' quotes together are its cost and its profits.
 
         ``isolate`` is the leverage of an isolated position, else 0."""
         sign = 1 if side == Side.BUY else -1
@@ -61,7 +59,7 @@ class Position(Struct):
             if isolate:
                 self.isolated_m += -(-quote // isolate)
         self.realized_m += profit
-        return profit, closed
+        return profit
 
 
 def _share(amount: int, part: int, whole: int) -> int:

@@ -240,7 +240,7 @@ class Desk(Ledger):
             fee += rules.liquidation_fee_m(quote)
         position = owner.position(order.symbol, order.position_side)
         isolate = owner.leverage(rules) if owner.isolated(order.symbol) else 0
-        profit, _ = position.fill(rules, order.side, tick, lots, fee, isolate)
+        profit = position.fill(rules, order.side, tick, lots, fee, isolate)
         position.updated_ns = now_ns
         if not position.lots:
             self._gone[order.account, order.symbol] = None
