@@ -327,18 +327,29 @@ class _Opening:
 
 
 def entries(
-    runtime: Path, state: Path, strategy: str, *, sequence: int = 0, last_checkpoint: bool = False
+    runtime: Path,
+    state: Path,
+    strategy: str,
+    *,
+    sequence: int = 0,
+    last_checkpoint: bool = False,
+    since_ns: int = 0,
 ) -> Iterator[Entry]:
     """A strategy's entries in order, whoever is writing them.
 
     ``sequence``: none before this report; ``last_checkpoint``: none before the log file that
-    begins with the newest checkpoint. Ends with what is there when it gets there. A file of
+    begins with the newest checkpoint; ``since_ns``: none before the log file that was being written
+    then, Unix. Ends with what is there when it gets there. A file of
     another layout is passed over."""
     position = -1
     files = _whole(state, strategy)
     first = 0
     for index, file in enumerate(files):
-        if file.sequence <= sequence or (last_checkpoint and _begins_with_checkpoint(file)):
+        if (
+            file.sequence <= sequence
+            or file.wall_ns <= since_ns
+            or (last_checkpoint and _begins_with_checkpoint(file))
+        ):
             first = index
     for _ in range(1000):  # again, while the writer is faster
         for file in files[first:]:
