@@ -71,6 +71,9 @@ LIMIT_FAULTS: list[tuple[dict[str, Any], int, str]] = [
     ({"timeInForce": "GTD", "goodTillDate": 253402300799000}, -5040, "253402300799000"),
     # the filters
     ({"price": "29990.001"}, -1111, "Precision"),
+    ({"price": "29990.00000000000000000001"}, -1111, "Precision"),
+    ({"quantity": "12345678901234567890.00000000000000000001"}, -1111, "Precision"),
+    ({"price": "99999999999999999999"}, -4002, "max price"),
     ({"quantity": "0.1001"}, -1111, "Precision"),
     ({"price": "29990.05"}, -4014, "tick size"),
     ({"price": "299.9"}, -4013, "min price"),
@@ -145,6 +148,7 @@ def test_the_test_endpoint_checks_and_places_nothing(
         ({"priceMatch": "OPPONENT_5", "price": None}, {"price": "30000.50"}),
         ({"selfTradePreventionMode": "NONE"}, {"selfTradePreventionMode": "NONE"}),
         ({"price": "29990"}, {"price": "29990.00"}),
+        ({"price": "029990.00000000"}, {"price": "29990.00"}),
         ({"quantity": "0.1"}, {"origQty": "0.100"}),
         ({"newClientOrderId": "a.B:/_-9"}, {"clientOrderId": "a.B:/_-9"}),
     ],

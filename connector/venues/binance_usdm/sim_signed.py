@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import orjson
 
 from connector.protocol.http1 import Request
-from connector.venues.binance_usdm import sim_account, sim_algo, sim_orders
+from connector.venues.binance_usdm import sim_account, sim_algo, sim_history, sim_orders
 from connector.venues.binance_usdm.sim_auth import check_time, split
 from connector.venues.binance_usdm.sim_desk import (
     FIVE,
@@ -48,7 +48,7 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("DELETE", "/fapi/v1/listenKey"): Signed(
         W1, lambda desk, call: desk.close_listen_key(call.account), key_only=True
     ),
-} | sim_algo.ROUTES | sim_account.ROUTES  # fmt: skip
+} | sim_algo.ROUTES | sim_account.ROUTES | sim_history.ROUTES  # fmt: skip
 
 PATHS = {path for _, path in ROUTES}
 
