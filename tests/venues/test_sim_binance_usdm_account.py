@@ -169,6 +169,20 @@ def test_balances_and_income_follow_a_round_trip(venue: Venue) -> None:
     assert venue.engine.mark_e8("BTCUSDT") == 30_000 * UNIT
 
 
+def test_fee_burn_is_kept(venue: Venue) -> None:
+    path = "/fapi/v1/feeBurn"
+    assert venue.ok("GET", path) == {"feeBurn": False}
+    assert venue.ok("POST", path, feeBurn="true") == {"code": 200, "msg": "success"}
+    assert venue.ok("GET", path) == {"feeBurn": True}
+    assert venue.ok("GET", "/fapi/v2/account")["feeBurn"]
+    assert venue.ok("GET", path, OTHER) == {"feeBurn": False}
+    venue.ok("POST", path, feeBurn="false")
+    assert venue.ok("GET", path) == {"feeBurn": False}
+    assert venue.refused("POST", path)[:2] == (400, -1102)
+    status = venue.ok("GET", "/fapi/v1/apiTradingStatus")
+    assert status == {"indicators": {}, "updateTime": NOW_MS}
+
+
 def test_open_and_conditional_orders_have_limits(venue: Venue) -> None:
     algo = "/fapi/v1/algoOrder"
     stop = {

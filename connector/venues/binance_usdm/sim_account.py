@@ -11,7 +11,7 @@ from connector.sim.matching.types import (
     MarginType,
     PositionView,
 )
-from connector.venues.binance_usdm.sim_desk import W1, W5, Call, Desk, Signed, fixed
+from connector.venues.binance_usdm.sim_desk import W1, W5, Call, Desk, Signed, by_symbol, fixed
 from connector.venues.binance_usdm.sim_orders import position_side_of, units
 from connector.venues.binance_usdm.sim_params import Fault, invalid
 from connector.venues.binance_usdm.sim_refusals import POSITION_MODE, refusals
@@ -99,7 +99,7 @@ def account_v2(desk: Desk, call: Call) -> dict[str, Any]:
     balances = engine.balances(call.account)
     return {
         "feeTier": 0,
-        "feeBurn": False,
+        "feeBurn": call.account in desk.fee_burners,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
@@ -288,6 +288,26 @@ def set_multi_assets(desk: Desk, call: Call) -> dict[str, Any]:
     raise Fault(-1020, "This operation is not supported.")
 
 
+def fee_burn(desk: Desk, call: Call) -> dict[str, bool]:
+    return {"feeBurn": call.account in desk.fee_burners}
+
+
+def set_fee_burn(desk: Desk, call: Call) -> dict[str, Any]:
+    """Kept, and without effect: nobody here has BNB to pay fees with."""
+    call.params.required("feeBurn")
+    if call.params.flag("feeBurn"):
+        desk.fee_burners.add(call.account)
+    else:
+        desk.fee_burners.discard(call.account)
+    return DONE
+
+
+def trading_status(desk: Desk, call: Call) -> dict[str, Any]:
+    """No quantitative rule is in force here, so no indicator has a value."""
+    desk.some_symbol(call.params)
+    return {"indicators": {}, "updateTime": call.now_ms}
+
+
 def set_leverage(desk: Desk, call: Call) -> dict[str, Any]:
     rules = desk.symbol(call.params)
     leverage = call.params.number("leverage", required=True)
@@ -414,11 +434,11 @@ def rate_limits(desk: Desk, call: Call) -> list[dict[str, Any]]:
 
 
 ROUTES: dict[tuple[str, str], Signed] = {
-    ("GET", "/fapi/v2/balance"): Signed(W5, balance),
+    ("GET", "/fapi/v2/balance"): Signed(fixed(10), balance),
     ("GET", "/fapi/v3/balance"): Signed(W5, balance),
-    ("GET", "/fapi/v2/account"): Signed(W5, account_v2),
+    ("GET", "/fapi/v2/account"): Signed(fixed(10), account_v2),
     ("GET", "/fapi/v3/account"): Signed(W5, account_v3),
-    ("GET", "/fapi/v2/positionRisk"): Signed(W5, positions_v2),
+    ("GET", "/fapi/v2/positionRisk"): Signed(fixed(10), positions_v2),
     ("GET", "/fapi/v3/positionRisk"): Signed(W5, positions_v3),
     ("GET", "/fapi/v1/accountConfig"): Signed(W5, account_config),
     ("GET", "/fapi/v1/symbolConfig"): Signed(W5, symbol_config),
@@ -426,6 +446,9 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("POST", "/fapi/v1/positionSide/dual"): Signed(W1, set_hedge_mode),
     ("GET", "/fapi/v1/multiAssetsMargin"): Signed(fixed(30), multi_assets),
     ("POST", "/fapi/v1/multiAssetsMargin"): Signed(W1, set_multi_assets),
+    ("GET", "/fapi/v1/feeBurn"): Signed(fixed(30), fee_burn),
+    ("POST", "/fapi/v1/feeBurn"): Signed(W1, set_fee_burn),
+    ("GET", "/fapi/v1/apiTradingStatus"): Signed(by_symbol(1, 10), trading_status),
     ("POST", "/fapi/v1/leverage"): Signed(W1, set_leverage),
     ("POST", "/fapi/v1/marginType"): Signed(W1, set_margin_type),
     ("POST", "/fapi/v1/positionMargin"): Signed(W1, adjust_margin),

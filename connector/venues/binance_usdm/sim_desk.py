@@ -110,6 +110,7 @@ class Desk:
         self.listed: Container[str] = ()
         """The symbols of the market at the time of a request."""
         self._out: list[tuple[str, bytes]] = []
+        self.fee_burners: set[str] = set()
         self.margin_moves: dict[str, list[dict[str, Any]]] = {}
         """What each account added to isolated positions and took from them, as rows."""
         self._ordered: dict[str, set[str]] = {}

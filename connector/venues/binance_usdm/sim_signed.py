@@ -29,7 +29,7 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("PUT", "/fapi/v1/order"): Signed(FREE, sim_orders.amend, ONE),
     ("GET", "/fapi/v1/order"): Signed(W1, sim_orders.query),
     ("DELETE", "/fapi/v1/order"): Signed(W1, sim_orders.cancel),
-    ("POST", "/fapi/v1/order/test"): Signed(FREE, sim_orders.test),
+    ("POST", "/fapi/v1/order/test"): Signed(W1, sim_orders.test),
     ("POST", "/fapi/v1/batchOrders"): Signed(W5, sim_orders.place_batch, FIVE),
     ("PUT", "/fapi/v1/batchOrders"): Signed(W5, sim_orders.amend_batch, FIVE),
     ("DELETE", "/fapi/v1/batchOrders"): Signed(W1, sim_orders.cancel_batch),
