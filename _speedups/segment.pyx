@@ -296,9 +296,9 @@ cdef class Segment:
         self._changed(index, previous)
 
     def entry(self, uint32_t index):
-        """The directory entry of an instrument, a drawn ``InstrumentEntry``, as bytes."""
+        """The directory entry of an instrument, a drawn ``InstrumentEntry``, as bytes; b"": there is no such one."""
         if index >= self.header.instruments:
-            raise IndexError(f"no instrument {index}")
+            return b""
         return PyBytes_FromStringAndSize(<char*>(self.directory + index), sizeof(InstrumentEntry))
 
     def _describe(self, uint32_t index, instrument, uint16_t venue_index, uint64_t generation):

@@ -28,6 +28,8 @@ RETAIN_BYTES = 1 << 30
 """Of a strategy's log files; the oldest are deleted, never the two newest."""
 CHUNKS = 2
 """Pieces of 64 KiB read from disk in one turn of the loop for a session that lags."""
+_INSTRUMENT = 104
+"""Offset of ``instrument`` in ``Command``."""
 BEHIND_NS = 2_000_000_000
 """The disk may lag so long before new orders are refused."""
 
@@ -36,8 +38,9 @@ class Journals:
     """The journals of a runtime and a state directory; their one writer.
 
     ``checkpoint(strategy)``: what a new log file of a strategy begins with, for whoever reads it.
-    ``describe(index)``: the ``InstrumentEntry`` of an instrument, as bytes; written before the
-    first entry that names it in each log file and each run, since numbers change with the run.
+    ``describe(index)``: the ``InstrumentEntry`` of an instrument, as bytes, empty when there is no
+    such one; written before the first entry that names it in each log file and each run, since
+    numbers change with the run.
     ``count`` is called with what is to be added to a counter. ``capacity``: bytes of memory a
     strategy, a power of two of at least 256 KiB."""
 
@@ -118,13 +121,20 @@ class Journals:
 
         A report is handed to the strategy's session at once."""
         opened = self._open.get(strategy) or self._opened(strategy)
-        if self._describe is not None and instrument not in opened.described:
-            opened.described.add(instrument)
-            opened.append(RecordType.INSTRUMENT_CHANGE, self._describe(instrument), instrument)
+        if self._describe is not None:
+            self._tell(opened, _named(body) if kind is RecordType.COMMAND else instrument)
         number = opened.append(kind, body, instrument, venue, account, venue_ns, recv_ns, order_key)
         if opened.reports is not None and opened.reports.pump():
             self._waiting.add(strategy)
         return number
+
+    def _tell(self, opened: "_Open", instrument: int) -> None:
+        """Say once a log file which instrument a number means."""
+        if instrument in opened.described or self._describe is None:
+            return
+        opened.described.add(instrument)
+        if entry := self._describe(instrument):
+            opened.append(RecordType.INSTRUMENT_CHANGE, entry, instrument)
 
     def attach(
         self,
@@ -300,6 +310,11 @@ class Journals:
             os.close(self._folder)
             self._folder = -1
         return whole
+
+
+def _named(command: bytes) -> int:
+    """The instrument that a CommandBody names; whether there is one has not been looked at."""
+    return int.from_bytes(command[_INSTRUMENT : _INSTRUMENT + 4], "little")
 
 
 class _Open:

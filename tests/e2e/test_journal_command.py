@@ -47,7 +47,8 @@ def place_an_order(journals: Journals, key: int, index: int, wall_ns: int) -> No
 
     def append(kind: RecordType, name: str, text: bytes = b"", **values: Any) -> None:
         body = layout(name).pack(wall_ns=wall_ns, order_key=key, **values) + text
-        journals.append("alpha", kind, body, instrument=index, account=account, order_key=key)
+        named = 0 if kind is RecordType.COMMAND else index  # a command says it itself
+        journals.append("alpha", kind, body, instrument=named, account=account, order_key=key)
 
     slot = layout("Command").pack(
         stamp=key, price_e=12345, qty_e=1500, stop_price_e=None, instrument=index,
