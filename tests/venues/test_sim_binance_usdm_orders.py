@@ -1,6 +1,8 @@
 """The simulated Binance's order endpoints: one table a rule, request in, status and code out."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -457,3 +459,18 @@ def test_another_method_is_not_served(venue: Venue) -> None:
     answer = venue.send("PATCH", ORDER, key=MAKER.key)
     assert refusal(answer)[:2] == (405, -1020)
     assert answer.headers["Allow"] == "DELETE, GET, POST, PUT"
+
+
+def test_the_connector_knows_every_code_that_may_come() -> None:
+    """Two tables, written apart."""
+    from connector.venues.binance_usdm import sim_refusals
+    from connector.venues.binance_usdm.error_codes import ROWS
+
+    folder = Path(sim_refusals.__file__).parent
+    found = {
+        int(code)
+        for path in folder.glob("sim*.py")
+        for code in re.findall(r"[(,]\s*(-[1-5]\d{3}),", path.read_text())
+    }
+    assert len(found) > 70
+    assert found - ROWS.keys() == set()
