@@ -219,6 +219,8 @@ class MarketService:
         self._quiet(live, now_ns)
         if live.kernel.edge_near:
             live.kernel.recentre()
+        # A book may also be replaced long after its snapshot came.
+        live.kernel.sweep()
 
     def _quiet(self, live: "_Live", now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
@@ -510,11 +512,12 @@ class MarketService:
         if want is None:
             return
         self._asking.add(want.symbol)
-        self._start(self._snapshot(want.symbol, share), f"snapshot/{want.symbol}")
+        live = self._live[want.symbol]
+        self._start(self._snapshot(live, share), f"snapshot/{want.symbol}")
         asyncio.get_running_loop().call_soon(self._ask_snapshot)
 
-    async def _snapshot(self, symbol: str, share: float) -> None:
-        live = self._live[symbol]
+    async def _snapshot(self, live: _Live, share: float) -> None:
+        symbol = live.chosen.instrument.symbol
         asked_ns, epoch = monotonic_ns(), live.feed.epoch
         live.feed.on_snapshot_asked(asked_ns)
         try:
