@@ -100,6 +100,10 @@ class Journals:
             self._count(Counter.JOURNAL_MENDED, len(found.faults))
         return opened
 
+    def sequence(self, strategy: str) -> int:
+        """Number of a strategy's last report."""
+        return self.open(strategy).sequence
+
     def last_command(self, strategy: str) -> int:
         """Number of the last command of a strategy that was journalled; 0: none."""
         return self.open(strategy).command
