@@ -469,3 +469,32 @@ def test_a_full_disk_is_said_and_made_up_for(place: Place) -> None:
         fault, last = struct.unpack("<QQ", data)
         assert fault == errno.EFBIG
         assert last > limit // 256
+
+
+def test_a_start_that_is_killed_half_way_changes_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each step of an opening that leaves something behind, anew and after a reboot."""
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    steps = ("create_live", "begin_log")
+    for step in steps:
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_files, step, die)
+            with pytest.raises(KeyboardInterrupt):
+                place.journals().open("alpha")
+    journals = place.journals()
+    wanted = fill(journals, 0, 50)
+    assert journals.close()
+    place.live.unlink()
+    for step in ("os.rename", "os.pwrite", "os.fdatasync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(step, die)
+            with pytest.raises(KeyboardInterrupt):
+                place.journals().open("alpha")
+    journals = place.journals()
+    assert [content(entry) for entry in journals.read("alpha")] == wanted
+    assert journals.append("alpha", REPORT, b"") == int(str(wanted[-1][1])) + 1
+    assert place.counts == {}
