@@ -246,3 +246,23 @@ def test_a_margin_call_and_a_liquidation_are_told(venue: Venue) -> None:
     assert {each["x"] for each in fills} == {"CALCULATED"}
     assert fills[-1]["X"] == "FILLED"
     assert venue.ok("GET", "/fapi/v3/positionRisk") == []
+
+
+@pytest.mark.parametrize("margin", ["CROSSED", "ISOLATED"])
+def test_funding_is_told_with_its_symbol(venue: Venue, margin: str) -> None:
+    if margin == "ISOLATED":
+        venue.ok("POST", "/fapi/v1/marginType", symbol="BTCUSDT", marginType=margin)
+    venue.ok("POST", ORDER, **market_order())
+    venue.listen()
+    venue.now_ms += 1000
+    # A hundredth of a percent of 0.1 BTC at 30000.
+    venue.engine.fund("BTCUSDT", 10_000, venue.now_ms * 1_000_000)
+    ((name, payload),) = venue.events()
+    assert (name, payload["a"]["m"], payload["a"]["S"]) == (
+        "ACCOUNT_UPDATE", "FUNDING_FEE", "BTCUSDT",
+    )  # fmt: skip
+    (balance,) = payload["a"]["B"]
+    assert float(balance["bc"]) == -0.3
+    assert [row["s"] for row in payload["a"]["P"]] == (["BTCUSDT"] if margin == "ISOLATED" else [])
+    (row,) = venue.ok("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
+    assert (float(row["income"]), row["symbol"]) == (-0.3, "BTCUSDT")
