@@ -8,8 +8,9 @@ cdef struct Door:                 # one trading session's command ring, as the d
     const Command* slots          # in its `up` segment: whatever stands there may change at any time
     uint64_t* cursor              # in its `down` segment: commands taken
     uint64_t* sleeping            # in its `down` segment: odd when we want the doorbell
+    uint64_t begun                # number of the last command before this session
     uint64_t next                 # number of the next command
-    uint64_t stale                # what its slot holds until then: 0, or the number of a round before
+    uint64_t stale                # what its slot holds until then: 0 in the first round, then the number of a round before
     uint64_t turn                 # in which `used` counts
     int used                      # commands taken in that turn
     int fd                        # the doorbell it rings

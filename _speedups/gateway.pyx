@@ -73,7 +73,7 @@ cdef class Gateway:
         door.slots = <const Command*>(up.base + sizeof(SessionUp))
         door.cursor = &(<SessionDown*>down.base).command_cursor
         door.sleeping = &(<SessionDown*>down.base).daemon_sleeping
-        door.next = taken + 1
+        door.begun, door.next = taken, taken + 1
         door.fd = doorbell
         self.sessions.append(session)
         self.memory[doorbell] = (up, down)
@@ -163,7 +163,7 @@ cdef class Gateway:
                     return True
                 door.used += 1
                 door.next += 1
-                door.stale = door.next - CONNECTOR_COMMANDS if door.next > CONNECTOR_COMMANDS else 0
+                door.stale = door.next - CONNECTOR_COMMANDS if door.next > door.begun + CONNECTOR_COMMANDS else 0
                 store_release(door.cursor, door.next - 1)
                 self.taken += 1
                 if self.segment is not None:

@@ -17,18 +17,18 @@ cdef extern from *:
     #include <unistd.h>
     /* Until one of the two is readable or timeout_ns passed; -1: no limit. Bit 0: the bell, bit 1: the socket;
        negative: -errno, taken before anything else can change it. */
-    static int connector_sleep(int bell, int control, int64_t timeout_ns) {
+    static inline int connector_sleep(int bell, int control, int64_t timeout_ns) {
       struct pollfd fds[2] = {{bell, POLLIN, 0}, {control, POLLIN, 0}};
       struct timespec left = {timeout_ns / 1000000000, timeout_ns % 1000000000};
       int ready = ppoll(fds, 2, timeout_ns < 0 ? NULL : &left, NULL);
       return ready < 0 ? -errno : (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
     }
     /* Does this interpreter have no thread but the caller's? The interpreter must be held. */
-    static int connector_only_thread(void) {
+    static inline int connector_only_thread(void) {
       PyInterpreterState* all = PyThreadState_GetInterpreter(PyThreadState_Get());
       return PyThreadState_Next(PyInterpreterState_ThreadHead(all)) == NULL;
     }
-    static ssize_t connector_peek(int control) {
+    static inline ssize_t connector_peek(int control) {
       char byte;
       return recv(control, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     }

@@ -17,6 +17,14 @@ A strategy::
                 print(event.price, event.qty, session.top(btc).bbo().bid_price)
 """
 
+from connector._speedups.account_events import (
+    AccountConfig,
+    BalanceUpdate,
+    MarginCall,
+    PositionUpdate,
+    SnapshotBegin,
+    SnapshotEnd,
+)
 from connector._speedups.cells import Top, TopBbo, TopLevels, TopTrade
 from connector._speedups.commands import Ticket
 from connector._speedups.events import (
@@ -30,41 +38,58 @@ from connector._speedups.events import (
     Trade,
     Unknown,
 )
+from connector._speedups.order_events import CommandAnswer, FillDetail, OrderReport
 from connector._speedups.reader import FullBook
 from connector._speedups.view import RecordView
 from connector.errors import AttachError, ConnectorError, EpochChanged, Full, Stalled
 from connector.ipc.client import Instruments, Session
 from connector.ipc.trader import TradingSession, attach
 from connector.model.instrument import ContractType, Status
+from connector.model.intents import OrderType, PositionSide, TimeInForce
 from connector.model.records import RecordType, Side
+from connector.model.reports import OrderStatus, Result, Update
 from connector.model.states import FeedKind, Reason, State
 from connector.model.version import __version__
 
 __all__ = [
+    "AccountConfig",
     "AttachError",
+    "BalanceUpdate",
     "Bbo",
     "BookDelta",
+    "CommandAnswer",
     "ConnectorError",
     "ContractType",
     "EpochChanged",
     "Event",
     "FeedKind",
     "FeedState",
+    "FillDetail",
     "Full",
     "FullBook",
     "Instrument",
     "InstrumentChange",
     "Instruments",
+    "MarginCall",
     "MarkPrice",
+    "OrderReport",
+    "OrderStatus",
+    "OrderType",
+    "PositionSide",
+    "PositionUpdate",
     "Reason",
     "RecordType",
     "RecordView",
+    "Result",
     "Session",
     "Side",
+    "SnapshotBegin",
+    "SnapshotEnd",
     "Stalled",
     "State",
     "Status",
     "Ticket",
+    "TimeInForce",
     "Top",
     "TopBbo",
     "TopLevels",
@@ -72,6 +97,7 @@ __all__ = [
     "Trade",
     "TradingSession",
     "Unknown",
+    "Update",
     "__version__",
     "attach",
 ]

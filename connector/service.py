@@ -21,12 +21,11 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config import VenueSettings
 from connector.connections import Connection, Group
 from connector.errors import Rejected, VenueError
-from connector.instruments import Directory, Instruments, Unserved, wishes
+from connector.instruments import Directory, Instruments
 from connector.ipc.segments import BookSource
 from connector.market.feed import KIND, InstrumentFeed
-from connector.market.live import Live
 from connector.market.refresh import Change, change, fit
-from connector.market.selection import Chosen, left, select, shards
+from connector.market.selection import Chosen, Wish, left, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
@@ -59,6 +58,14 @@ COMPARED = 32
 """Instruments compared with the venue's answer in one turn of the loop."""
 SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""
+
+
+class _Live:
+    """An instrument that is served: its description, its place in the segment, its feed."""
+
+    def __init__(self, chosen: Chosen, index: int, kernel: Feed, feed: InstrumentFeed) -> None:
+        self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
+        self.asked_ns = 0
 
 
 class MarketService:
@@ -95,8 +102,6 @@ class MarketService:
         self._budgets_ns = 0
         self._sampled: set[str] = set()
         self._ready = False
-        self.loaded = asyncio.Event()
-        """The venue's instruments are known."""
         self._clear()
 
     def _client(self) -> HttpClient:
@@ -110,9 +115,9 @@ class MarketService:
     def _clear(self) -> None:
         """Begin with nothing that is served."""
         self.codec = self.venue.codec(self._segment)
-        self._live: dict[str, Live] = {}
-        self._by_index: dict[int, Live] = {}
-        self._turn: deque[Live] = deque()
+        self._live: dict[str, _Live] = {}
+        self._by_index: dict[int, _Live] = {}
+        self._turn: deque[_Live] = deque()
         self._to_look_at = 0
         self._books: list[Feed] = []
         self._groups: list[Group] = []
@@ -167,11 +172,6 @@ class MarketService:
         self.touched()
 
     @property
-    def index(self) -> int:
-        """The venue's number in the segment."""
-        return self._index
-
-    @property
     def rest(self) -> Rest:
         """The venue's REST door, under the budget of this address."""
         return self._rest
@@ -212,17 +212,15 @@ class MarketService:
             if self._to_look_at:
                 asyncio.get_running_loop().call_soon(self._look)
 
-    def _look_at(self, live: Live, now_ns: int) -> None:
+    def _look_at(self, live: "_Live", now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
         if live.kernel.crossed and live.kernel.state(FeedKind.BOOK) in VALID:
             log.error("crossed book, fetching it anew", extra={"symbol": symbol})
         self._quiet(live, now_ns)
         if live.kernel.edge_near:
             live.kernel.recentre()
-        # A book may also be replaced long after its snapshot came.
-        live.kernel.sweep()
 
-    def _quiet(self, live: Live, now_ns: int) -> None:
+    def _quiet(self, live: "_Live", now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
         for kind in live.feed.on_timer(now_ns):
             log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
@@ -252,19 +250,6 @@ class MarketService:
         """The full book of the instrument at ``index``, to be copied; None: not ours."""
         live = self._by_index.get(index)
         return KernelBook(live.kernel) if live is not None else None
-
-    def at(self, index: int) -> Live | Unserved | None:
-        """The instrument of a place in the directory."""
-        return self._by_index.get(index) or self._directory.unserved.get(index)
-
-    def find(self, symbol: str) -> Live | Unserved | None:
-        """The same by its symbol; what nobody reads gets its place when an order of it is heard
-        of."""
-        return self._live.get(symbol) or self._directory.place(symbol)
-
-    def instrument(self, symbol: str) -> Instrument | None:
-        """Any instrument that the venue lists or listed, served or not, always in one scale."""
-        return self._directory.known(symbol)
 
     def state(self) -> dict[str, Any]:
         """How things are, for ``connector top`` and whoever asks on the control socket."""
@@ -386,16 +371,7 @@ class MarketService:
             if found is not None or number % COMPARED == 0:
                 await asyncio.sleep(0)  # frames that wait come first
         await asyncio.sleep(0)
-        for number, (symbol, one) in enumerate(list(fresh.items()), 1):
-            try:
-                fresh[symbol] = self._directory.know(one)
-            except ValueError as error:
-                faults[symbol] = f"{symbol}: {error}"
-                del fresh[symbol]
-            if number % COMPARED == 0:
-                await asyncio.sleep(0)
         self._select(list(fresh.values()), list(faults.values()), group)
-        self.loaded.set()
 
     def _change(self, found: Change) -> None:
         """An instrument that strategies know is another now, or cannot be served any more."""
@@ -420,7 +396,7 @@ class MarketService:
                 self._retire(self._live[symbol])
         self.touched()
 
-    def _move(self, live: Live, instrument: Instrument) -> None:
+    def _move(self, live: _Live, instrument: Instrument) -> None:
         was = live.chosen.instrument
         live.chosen = replace(live.chosen, instrument=instrument)
         log.warning(
@@ -433,7 +409,7 @@ class MarketService:
             except MemoryError as error:  # the book stays right on its old grid
                 log.error("no new grid: %s", error, extra={"symbol": instrument.symbol})
 
-    def _retire(self, live: Live) -> None:
+    def _retire(self, live: _Live) -> None:
         """Serve an instrument no longer: DOWN first, then off the connections."""
         symbol = live.chosen.instrument.symbol
         now_ns = monotonic_ns()
@@ -497,7 +473,7 @@ class MarketService:
             return False
         kernel = Feed(self._segment, index, instrument, self._index)
         feed = InstrumentFeed(kernel, chosen.subscriptions, count=self.count, seed=index)
-        live = Live(chosen, index, self._index, kernel, feed)
+        live = _Live(chosen, index, kernel, feed)
         self._live[instrument.symbol] = live
         self._by_index[index] = live
         self.unavailable.pop(instrument.symbol, None)
@@ -507,7 +483,7 @@ class MarketService:
         self.codec.add(instrument.symbol, kernel)
         return True
 
-    def _served(self, live: Live, row: Subscription) -> bool:
+    def _served(self, live: _Live, row: Subscription) -> bool:
         if _label(row) in self.unavailable:
             return True
         if row.channel is Channel.DEPTH:
@@ -534,12 +510,11 @@ class MarketService:
         if want is None:
             return
         self._asking.add(want.symbol)
-        live = self._live[want.symbol]
-        self._start(self._snapshot(live, share), f"snapshot/{want.symbol}")
+        self._start(self._snapshot(want.symbol, share), f"snapshot/{want.symbol}")
         asyncio.get_running_loop().call_soon(self._ask_snapshot)
 
-    async def _snapshot(self, live: _Live, share: float) -> None:
-        symbol = live.chosen.instrument.symbol
+    async def _snapshot(self, symbol: str, share: float) -> None:
+        live = self._live[symbol]
         asked_ns, epoch = monotonic_ns(), live.feed.epoch
         live.feed.on_snapshot_asked(asked_ns)
         try:
@@ -571,7 +546,7 @@ class MarketService:
             self._asking.discard(symbol)
             self.touched()
 
-    def _decoded(self, body: bytes, live: Live) -> PackedSnapshot | Snapshot:
+    def _decoded(self, body: bytes, live: _Live) -> PackedSnapshot | Snapshot:
         """A depth answer; what the compiled codec does not take, the venue's decoder judges."""
         symbol = live.chosen.instrument.symbol
         packed: PackedSnapshot | None = self.codec.snapshot(body, symbol)
@@ -595,6 +570,19 @@ class MarketService:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("task %s failed", task.get_name(), exc_info=task.exception())
+
+
+def wishes(settings: VenueSettings) -> list[Wish]:
+    """What the configuration wants of a venue."""
+    return [
+        Wish(
+            feeds.instruments,
+            feeds.channels,
+            feeds.required,
+            {"quiet_ms": feeds.quiet_ms} if feeds.quiet_ms else {},
+        )
+        for feeds in settings.feeds
+    ]
 
 
 def _label(row: Subscription) -> str:

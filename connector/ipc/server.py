@@ -50,8 +50,8 @@ class Hello(Struct, frozen=True):
     abi_hash: str
     strategy: str
     version: Annotated[str, Meta(max_length=64)] = ""
-    resume: int = 0
-    """The report sequence to go on from; 0: from now on."""
+    resume: Annotated[int, Meta(ge=0, le=1 << 62)] | None = None
+    """Trading: number of the last report it has, 0: none yet; None: it wants those to come."""
     kind: Literal["market", "trading"] = "market"
     """``market``: only reads; any number of sessions may use one name. ``trading``: one a name."""
     takeover: bool = False
@@ -244,12 +244,12 @@ class AttachServer:
                 hello = self._judge(data, who := credentials(peer))
                 accounts = await self._clear(hello) if hello.kind == "trading" else ()
                 memory = await self._memory(hello.kind)
+                return self._admit(peer, hello, who, memory, accounts)
             except Refused as error:
                 self._count(Counter.ATTACH_REFUSED)
                 log.warning("attach refused: %s", error)
                 send(peer, {"ok": False, "error": str(error)})
                 return None
-            return self._admit(peer, hello, who, memory, accounts)
 
     async def _clear(self, hello: Hello) -> Sequence[AccountInfo]:
         """Make sure that the name is free for trading; what it may use."""
@@ -292,7 +292,8 @@ class AttachServer:
                 self._trading.begin(session.trading, loop)
                 answer["accounts"] = [msgspec.structs.asdict(one) for one in accounts]
                 answer["commands"] = session.trading.commands
-                answer["report_bytes"] = self._trading.report_bytes
+                answer["resume"] = session.trading.resume or 0
+                answer["timezone"] = self._trading.timezone
             send(peer, answer, (self._segment.fd, *memory.fds))
             memory.handed_over()
             session.watch(loop, asyncio.current_task())

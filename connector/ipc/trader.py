@@ -2,19 +2,23 @@
 
 import os
 import time
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal, NoReturn, overload
+from zoneinfo import ZoneInfo
 
-from connector._speedups import commands
-from connector._speedups.commands import CommandWriter
+from connector._speedups import commands, order_events
+from connector._speedups.commands import Ticket
 from connector._speedups.events import Instrument
 from connector._speedups.segment import Mapping as SharedMapping
+from connector._speedups.trader import TradingReader
 from connector.errors import AttachError, EpochChanged, Full
 from connector.ipc.client import Session
 from connector.ipc.segments import End
-from connector.model import intents
+from connector.model import intents, reports
 from connector.model.paths import runtime_directory
 from connector.model.records import Side
+from connector.model.rendering import Renderer
 
 
 def _words(values: Any) -> dict[str, int]:
@@ -33,16 +37,29 @@ commands.use_model(
         "price_match": _words(intents.PriceMatch),
     },
 )
+order_events.use_enums(
+    action=intents.Action,
+    result=reports.Result,
+    field=reports.Field,
+    update=reports.Update,
+    status=reports.OrderStatus,
+    reason=reports.EndReason,
+    side=Side,
+    order_type=intents.OrderType,
+    time_in_force=intents.TimeInForce,
+    position_side=intents.PositionSide,
+    balance_reason=reports.BalanceReason,
+)
 
 
-class TradingSession(Session, CommandWriter):
+class TradingSession(Session, TradingReader):
     """A Session that trades, made by ``connector.attach(name, trading=True)``: the only one of its
     name. Its reports come with the events, before them."""
 
     _descriptors = 5
 
     def __init__(
-        self, strategy: str, runtime_dir: Path, timeout: float, takeover: bool, resume: int
+        self, strategy: str, runtime_dir: Path, timeout: float, takeover: bool, resume: int | None
     ) -> None:
         super().__init__(strategy, runtime_dir, timeout)
         self.accounts: dict[str, int] = {}
@@ -59,9 +76,27 @@ class TradingSession(Session, CommandWriter):
         self.open_commands(up, down, fds[4], int(answer["commands"]), time.time_ns() // 1000)
         accounts = [(int(a["index"]), a["name"], a["exchange"]) for a in answer["accounts"]]
         self.use_accounts(accounts)
+        zone = UTC if answer["timezone"] == "UTC" else ZoneInfo(answer["timezone"])
+        names = {index: (name, exchange) for index, name, exchange in accounts}
+        self.open_reports(down, int(answer["resume"]), Renderer(self.strategy, names, zone))
         self.accounts = {name: index for index, name, _ in accounts}
         self._doorbell = fds[4]
         return [fds[3], fds[4]]
+
+    def reattach(self, patience: float = 10.0) -> None:
+        """Attach to the daemon that runs now, waiting up to ``patience`` seconds for one.
+
+        Reports go on where they were left. Then ask ``settle()`` what was never sent. Counts of
+        lost and received records begin again; instruments and books asked for before belong to the
+        old daemon: ask again. Raises AttachError when there is none, or another session trades."""
+        self._resume = self.report_sequence
+        super().reattach(patience)
+
+    def settle(self) -> list[Ticket]:
+        """After ``reattach()``: the commands that were never sent, each with its ``answer``:
+        REFUSED, code NOT_SENT. Every other one the daemon had taken; its answer came or comes with
+        the reports."""
+        return self.take_unsent()
 
     def close(self) -> None:
         """Leave the daemon; nothing of this session can be used afterwards but ``reattach()``."""
@@ -101,7 +136,7 @@ def attach(
     *,
     trading: Literal[True],
     takeover: bool = False,
-    resume: int = 0,
+    resume: int | None = None,
     patience: float = 0.0,
     timeout: float = 5.0,
 ) -> TradingSession: ...
@@ -111,7 +146,7 @@ def attach(
     *,
     trading: bool = False,
     takeover: bool = False,
-    resume: int = 0,
+    resume: int | None = None,
     patience: float = 0.0,
     timeout: float = 5.0,
 ) -> Session:
@@ -122,14 +157,15 @@ def attach(
     seconds to wait for a daemon that is not there yet. ``timeout``: seconds it may take to answer.
 
     ``trading``: also for orders, as the only session of that name; ``takeover`` ends the one there
-    is. ``resume``: number of the last report that was processed; what came after it comes first.
+    is. ``resume``: number of the last report that was processed, 0: none yet; what came after it
+    comes first. None: only what is to come.
     Raises AttachError, which says why; a directory or a socket that somebody else may have put
     there is refused.
     """
     folder = runtime_directory(str(runtime_dir or ""))
     if trading:
         session: Session = TradingSession(strategy, folder, timeout, takeover, resume)
-    elif takeover or resume:
+    elif takeover or resume is not None:
         raise AttachError("takeover and resume are for trading=True")
     else:
         session = Session(strategy, folder, timeout)

@@ -35,12 +35,12 @@ class TradingSession:
     """One strategy that trades: what the gateway hands to its handler with each command."""
 
     def __init__(
-        self, number: int, strategy: str, resume: int, pid: int, memory: TradingMemory
+        self, number: int, strategy: str, resume: int | None, pid: int, memory: TradingMemory
     ) -> None:
         self.number = number
         self.strategy = strategy
         self.resume = resume
-        """The report sequence its strategy had processed."""
+        """Number of the last report it has; None: it wants those to come."""
         self.pid = pid
         self.memory = memory
         self.reports: Any = None
@@ -78,8 +78,10 @@ class Trading:
     ``handler(session, slot, read_ns)`` takes each command (``Desk.take``). ``accounts(strategy)``
     gives what a strategy may use; one that may use none may not attach for trading.
     ``last_command(strategy)`` is the number of the last command the journal knows of.
-    ``opened(session)`` is called before the strategy is answered, so that nothing is missed;
-    ``closed(session, why)`` when it is gone, whatever ended it."""
+    ``opened(session)`` is called before the strategy is answered, so that nothing is missed, and
+    sets ``session.resume`` where it is None; a ValueError refuses the attach.
+    ``closed(session, why)`` is called when it is gone, whatever ended it. ``timezone``: of the
+    local times in JSON, for its library."""
 
     def __init__(
         self,
@@ -91,9 +93,10 @@ class Trading:
         closed: Callable[[TradingSession, str], object] = _nothing,
         segment: Segment | None = None,
         report_bytes: int = REPORT_BYTES,
+        timezone: str = "UTC",
     ) -> None:
         self.gateway = Gateway(handler, failed=_failed, broken=_broken, segment=segment)
-        self.report_bytes = report_bytes
+        self.report_bytes, self.timezone = report_bytes, timezone
         self._accounts, self._last_command = accounts, last_command
         self._opened, self._closed = opened, closed
         self._sessions: dict[str, TradingSession] = {}
@@ -115,7 +118,10 @@ class Trading:
         name, memory = session.strategy, session.memory
         known = self._last_command(name) if self._last_command is not None else 0
         session.commands = max(known, self._taken.get(name, 0))
-        self._opened(session)
+        try:
+            self._opened(session)
+        except ValueError as error:
+            raise Refused(str(error)) from None
         self.gateway.add(session, memory.up, memory.down, memory.doorbell, session.commands)
         loop.add_reader(memory.doorbell, self.gateway.rung, memory.doorbell)
         self._sessions[name] = session

@@ -18,21 +18,12 @@ class Session(Protocol):
 
 
 class Listed(Protocol):
-    """An instrument in the directory."""
+    """An instrument as it is served."""
 
-    @property
-    def index(self) -> int: ...
-    @property
-    def venue(self) -> int: ...
-    @property
-    def instrument(self) -> Instrument: ...
-    @property
-    def mark_e(self) -> int | None:
-        """The mark price in 10^-8 while it is fresh."""
-
-    @property
-    def served(self) -> bool:
-        """Its market data come; else only orders of others are known."""
+    index: int
+    venue: int
+    instrument: Instrument
+    mark_e: int | None
 
 
 class Account(Protocol):
@@ -54,9 +45,6 @@ class Account(Protocol):
     def venue_ns(self, now_ns: int) -> int:
         """The venue's clock."""
 
-    def afford(self, action: Action, message: Request) -> None:
-        """Raises Refusal when the venue's limits do not allow it now."""
-
     def post(self, request: int, action: Action, message: Request) -> None:
         """Send; ends in ``Desk.answered``, ``Desk.lost`` or ``Desk.unsent``."""
 
@@ -65,7 +53,7 @@ class Account(Protocol):
     def gap(self, why: str) -> None: ...
     @property
     def scales(self) -> Scales:
-        """Every instrument of the venue."""
+        """The instruments of the venue that are served."""
 
 
 class Journals(Protocol):
@@ -85,9 +73,6 @@ class Journals(Protocol):
         order_key: int = 0,
     ) -> int:
         """Write one entry; its sequence."""
-
-    def sequence(self, strategy: str) -> int:
-        """Number of the last report."""
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""

@@ -266,8 +266,15 @@ class UnknownUserEvent(Struct, frozen=True):
     kind: str
 
 
-AccountEvent = BalanceEvent | PositionEvent | AccountConfigEvent | MarginCallEvent
-UserEvent = OrderEvent | AccountEvent | StreamExpired | UnknownUserEvent
+UserEvent = (
+    OrderEvent
+    | BalanceEvent
+    | PositionEvent
+    | AccountConfigEvent
+    | MarginCallEvent
+    | StreamExpired
+    | UnknownUserEvent
+)
 
 
 # The venue

@@ -333,6 +333,15 @@ def test_many_rounds_of_the_ring_lose_nothing(daemon: Daemon) -> None:
         assert session.counters[Counter.COMMANDS] == written
 
 
+def test_a_later_session_goes_round_the_ring_on_from_its_first_number(daemon: Daemon) -> None:
+    for first in (1, 101, 201, 301):
+        with trader(daemon) as session:
+            for number in range(first, first + 100):
+                assert session.place(0, "buy", number).number == number
+            slots = [slot for _, slot in taken(daemon, 100)]
+            assert [slot.qty_e for slot in slots] == [n * 10**8 for n in range(first, first + 100)]
+
+
 def test_a_sleeping_daemon_is_woken_and_a_handler_that_fails_ends_nothing(daemon: Daemon) -> None:
     with trader(daemon) as session:
         daemon.do("fail", fail=True)

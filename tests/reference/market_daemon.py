@@ -21,9 +21,11 @@ from connector.clock import monotonic_ns
 from connector.ipc.segments import LEVEL, BookImage
 from connector.ipc.server import AttachServer
 from connector.ipc.trading import AccountInfo, Trading, TradingSession
-from connector.model.instrument import Instrument, Status
+from connector.model.instrument import ContractType, Instrument, Status
+from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.states import State
+from connector.trading.journal import Journals
 
 
 def instrument(symbol: str = "BTCUSDT", exchange: str = "BinanceU") -> Instrument:
@@ -34,6 +36,7 @@ def instrument(symbol: str = "BTCUSDT", exchange: str = "BinanceU") -> Instrumen
         quote="USDT",
         margin="USDT",
         status=Status.TRADING,
+        contract=ContractType.PERPETUAL,
         price_exponent=8,
         qty_exponent=8,
         price_digits=2,
@@ -54,6 +57,9 @@ def book_image() -> BookImage:
     )
 
 
+COMMAND = layout("CommandBody")
+
+
 class MarketDaemon:
     """Segment, bell and server on the running loop; the caller writes the records."""
 
@@ -67,25 +73,64 @@ class MarketDaemon:
         self.life: list[list[str]] = []
         self.fail = False
         accounts = server.pop("accounts", None)
+        self.journals: Journals | None = None
         self.trading: Trading | None = None
         if accounts is not None:
             self.trading = Trading(
                 self.take,
                 accounts=lambda strategy: accounts.get(strategy, ()),
-                opened=lambda session: self.life.append(["opened", session.strategy]),
-                closed=lambda session, why: self.life.append(["closed", session.strategy, why]),
+                opened=self.opened,
+                closed=self.closed,
+                last_command=lambda strategy: self._journals().last_command(strategy),
                 segment=self.segment,
+                timezone=server.pop("timezone", "UTC"),
             )
+            for name in ("journal", "state"):
+                (runtime_dir / name).mkdir(exist_ok=True)
+            self.journals = Journals(runtime_dir / "journal", runtime_dir / "state")
             self.trading.gateway.set_call_soon(asyncio.get_running_loop().call_soon)
             self.trading.gateway.sleep()
             self.bell.gateway = self.trading.gateway
             server["trading"] = self.trading
         self.server = AttachServer(self.segment, self.bell, runtime_dir, version="test", **server)
 
+    def _journals(self) -> Journals:
+        assert self.journals is not None
+        return self.journals
+
+    def opened(self, session: TradingSession) -> None:
+        assert self.journals is not None
+        journal = self.journals.open(session.strategy)
+        if session.resume is None:
+            session.resume = journal.sequence
+        memory = session.memory
+        self.journals.attach(
+            session.strategy,
+            memory.up,
+            memory.down,
+            resume=session.resume,
+            bell=self.bell,
+            ended=session.end,
+        )
+        self.life.append(["opened", session.strategy])
+
+    def closed(self, session: TradingSession, why: str) -> None:
+        assert self.journals is not None
+        self.journals.detach(session.strategy)
+        self.life.append(["closed", session.strategy, why])
+
+    def report(self, strategy: str, kind: int, body: bytes, **header: int) -> int:
+        """Write a report, and hand it over as far as the ring has room."""
+        assert self.journals is not None
+        return self.journals.append(strategy, RecordType(kind), body, **header)
+
     def take(self, session: TradingSession, slot: bytes, read_ns: int) -> None:
-        """The gateway's handler: keeps what it is given."""
+        """The gateway's handler: journals and keeps what it is given."""
         if self.fail:
             raise RuntimeError("told to fail")
+        assert self.journals is not None
+        body = COMMAND.pack(command=slot, session=session.number, read_ns=read_ns)
+        self.journals.append(session.strategy, RecordType.COMMAND, body)
         self.commands.append((session.number, session.strategy, slot, read_ns))
 
     def trade(self, price_e: int, qty_e: int = 1, instrument: int = 0) -> int:
@@ -109,6 +154,8 @@ class MarketDaemon:
         """The heartbeat, until cancelled."""
         while True:
             self.segment.heartbeat(monotonic_ns())
+            if self.journals is not None:
+                self.journals.tick()
             await asyncio.sleep(0.05)
 
 
@@ -129,6 +176,9 @@ async def _obey(daemon: MarketDaemon, command: dict[str, Any]) -> Any:
     if what == "fail":
         daemon.fail = command["fail"]
         return daemon.fail
+    if what == "report":
+        body = bytes.fromhex(command.pop("body"))
+        return daemon.report(command.pop("strategy"), command.pop("kind"), body, **command)
     if what == "life":
         return daemon.life
     if what == "stop":
@@ -150,12 +200,17 @@ def _say(line: str) -> None:
 
 ACCOUNTS = {
     "maker": (AccountInfo(0, "main", "BinanceU"),),
+    "RevTrend": (
+        AccountInfo(0, "cta_foreseem_sub02_fut", "BinanceU"),
+        AccountInfo(1, "jq_cta_02", "BinanceU"),
+    ),
     "both": (AccountInfo(0, "main", "BinanceU"), AccountInfo(3, "second", "BinanceU")),
 }
 
 
-async def _run(runtime_dir: Path, ring_bytes: int, trading: bool) -> None:
-    daemon = MarketDaemon(runtime_dir, ring_bytes, accounts=ACCOUNTS if trading else None)
+async def _run(runtime_dir: Path, ring_bytes: int, trading: bool, timezone: str) -> None:
+    how = {"accounts": ACCOUNTS, "timezone": timezone} if trading else {}
+    daemon = MarketDaemon(runtime_dir, ring_bytes, **how)
     daemon.segment.add_instrument(instrument())
     await daemon.server.start()
     beat = asyncio.create_task(daemon.beat())
@@ -176,13 +231,14 @@ def main() -> None:
     parser.add_argument("--ring", type=int, default=1 << 20)
     parser.add_argument("--uvloop", action="store_true")
     parser.add_argument("--trading", action="store_true")
+    parser.add_argument("--timezone", default="UTC")
     options = parser.parse_args()
     if options.uvloop:
         import uvloop
 
-        uvloop.run(_run(options.runtime_dir, options.ring, options.trading))
+        uvloop.run(_run(options.runtime_dir, options.ring, options.trading, options.timezone))
     else:
-        asyncio.run(_run(options.runtime_dir, options.ring, options.trading))
+        asyncio.run(_run(options.runtime_dir, options.ring, options.trading, options.timezone))
 
 
 if __name__ == "__main__":
