@@ -60,7 +60,7 @@ SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""
 
 
-class _Live:
+class Live:
     """An instrument that is served: its description, its place in the segment, its feed."""
 
     def __init__(self, chosen: Chosen, index: int, kernel: Feed, feed: InstrumentFeed) -> None:
@@ -115,9 +115,9 @@ class MarketService:
     def _clear(self) -> None:
         """Begin with nothing that is served."""
         self.codec = self.venue.codec(self._segment)
-        self._live: dict[str, _Live] = {}
-        self._by_index: dict[int, _Live] = {}
-        self._turn: deque[_Live] = deque()
+        self._live: dict[str, Live] = {}
+        self._by_index: dict[int, Live] = {}
+        self._turn: deque[Live] = deque()
         self._to_look_at = 0
         self._books: list[Feed] = []
         self._groups: list[Group] = []
@@ -212,7 +212,7 @@ class MarketService:
             if self._to_look_at:
                 asyncio.get_running_loop().call_soon(self._look)
 
-    def _look_at(self, live: "_Live", now_ns: int) -> None:
+    def _look_at(self, live: "Live", now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
         if live.kernel.crossed and live.kernel.state(FeedKind.BOOK) in VALID:
             log.error("crossed book, fetching it anew", extra={"symbol": symbol})
@@ -220,7 +220,7 @@ class MarketService:
         if live.kernel.edge_near:
             live.kernel.recentre()
 
-    def _quiet(self, live: "_Live", now_ns: int) -> None:
+    def _quiet(self, live: "Live", now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
         for kind in live.feed.on_timer(now_ns):
             log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
@@ -396,7 +396,7 @@ class MarketService:
                 self._retire(self._live[symbol])
         self.touched()
 
-    def _move(self, live: _Live, instrument: Instrument) -> None:
+    def _move(self, live: Live, instrument: Instrument) -> None:
         was = live.chosen.instrument
         live.chosen = replace(live.chosen, instrument=instrument)
         log.warning(
@@ -409,7 +409,7 @@ class MarketService:
             except MemoryError as error:  # the book stays right on its old grid
                 log.error("no new grid: %s", error, extra={"symbol": instrument.symbol})
 
-    def _retire(self, live: _Live) -> None:
+    def _retire(self, live: Live) -> None:
         """Serve an instrument no longer: DOWN first, then off the connections."""
         symbol = live.chosen.instrument.symbol
         now_ns = monotonic_ns()
@@ -473,7 +473,7 @@ class MarketService:
             return False
         kernel = Feed(self._segment, index, instrument, self._index)
         feed = InstrumentFeed(kernel, chosen.subscriptions, count=self.count, seed=index)
-        live = _Live(chosen, index, kernel, feed)
+        live = Live(chosen, index, kernel, feed)
         self._live[instrument.symbol] = live
         self._by_index[index] = live
         self.unavailable.pop(instrument.symbol, None)
@@ -483,7 +483,7 @@ class MarketService:
         self.codec.add(instrument.symbol, kernel)
         return True
 
-    def _served(self, live: _Live, row: Subscription) -> bool:
+    def _served(self, live: Live, row: Subscription) -> bool:
         if _label(row) in self.unavailable:
             return True
         if row.channel is Channel.DEPTH:
@@ -546,7 +546,7 @@ class MarketService:
             self._asking.discard(symbol)
             self.touched()
 
-    def _decoded(self, body: bytes, live: _Live) -> PackedSnapshot | Snapshot:
+    def _decoded(self, body: bytes, live: Live) -> PackedSnapshot | Snapshot:
         """A depth answer; what the compiled codec does not take, the venue's decoder judges."""
         symbol = live.chosen.instrument.symbol
         packed: PackedSnapshot | None = self.codec.snapshot(body, symbol)
