@@ -94,6 +94,10 @@ class Feed:
 
         Whoever does not call it leaves the work to the next ``adopt``."""
     @property
+    def mark(self) -> tuple[int, int] | None:
+        """The mark price in 10^-8 and when it came, CLOCK_MONOTONIC; None: none came yet."""
+
+    @property
     def crossed(self) -> bool:
         """Is the best bid at or above the best ask?"""
     def drop_base(self) -> None:

@@ -505,6 +505,9 @@ cdef class Feed:
         return False
 
     @property
+    def mark(self): return (self.c.top.trade.mark_e, self.c.top.trade.mark_recv_ns) if self.c.mark_ns else None
+
+    @property
     def crossed(self):
         return self.c.book != NULL and bool(book_crossed(self.c.book))
 

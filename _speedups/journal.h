@@ -127,17 +127,29 @@ static inline int journal_begins_file(const JournalDrain *drain, uint64_t positi
   return entry->type == RECORD_CHECKPOINT && position > drain->log.position && entry->sequence + 1 > drain->log.sequence;
 }
 
+/* What stands between `position` and `written`, up to the next file or a chunk; 0: no entry, which cannot be. */
+static uint64_t journal_extent(const JournalDrain *drain, uint64_t position, uint64_t written) {
+  uint64_t end = position;
+  do {
+    uint64_t length = ((const RecordHeader *)(drain->base + (end & drain->mask)))->length;
+    if (length < 64 || length > written - end) return 0;
+    end += length;
+  } while (end < written && end - position < JOURNAL_CHUNK && !journal_begins_file(drain, end));
+  return end - position;
+}
+
 static int journal_copy(JournalDrain *drain, uint64_t written) {
   while (drain->copied < written) {
     const RecordHeader *entry = (const RecordHeader *)(drain->base + (drain->copied & drain->mask));
     if (journal_begins_file(drain, drain->copied) && !journal_roll(drain, entry->sequence + 1)) return 0;
-    uint64_t end = drain->copied + entry->length;
-    while (end < written && end - drain->copied < JOURNAL_CHUNK && !journal_begins_file(drain, end))
-      end += ((const RecordHeader *)(drain->base + (end & drain->mask)))->length;
-    if (!journal_put(drain->fd, (const char *)entry, end - drain->copied, drain->copied - drain->log.position + 64))
+    uint64_t size = journal_extent(drain, drain->copied, written);
+    if (!size) {
+      errno = EILSEQ;
       return 0;
-    __atomic_store_n(&drain->bytes, drain->bytes + end - drain->copied, __ATOMIC_RELAXED);
-    drain->copied = end;
+    }
+    if (!journal_put(drain->fd, (const char *)entry, size, drain->copied - drain->log.position + 64)) return 0;
+    __atomic_store_n(&drain->bytes, drain->bytes + size, __ATOMIC_RELAXED);
+    drain->copied += size;
   }
   return drain->head->durable == drain->copied || journal_sync(drain);
 }

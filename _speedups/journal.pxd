@@ -3,7 +3,8 @@
 # stored last. An entry whose length is 0 is none.
 #
 # Positions are absolute bytes over the journal's whole life. Reports are numbered densely from 1; what only the journal
-# holds (types below RECORD_COMMAND_ANSWER) carries the number of the last report.
+# holds (types below RECORD_COMMAND_ANSWER) carries the number of the last report. The body of RECORD_INSTRUMENT_CHANGE is
+# the InstrumentEntry that the number of the instrument stands for from there on.
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 

@@ -9,6 +9,7 @@ import os
 import time
 
 from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t, uint16_t, uintptr_t
 from libc.string cimport memcpy, memset
@@ -293,6 +294,12 @@ cdef class Segment:
         previous = entry.status
         self._describe(index, instrument, entry.venue, entry.generation + 1)
         self._changed(index, previous)
+
+    def entry(self, uint32_t index):
+        """The directory entry of an instrument, a drawn ``InstrumentEntry``, as bytes; b"": there is no such one."""
+        if index >= self.header.instruments:
+            return b""
+        return PyBytes_FromStringAndSize(<char*>(self.directory + index), sizeof(InstrumentEntry))
 
     def _describe(self, uint32_t index, instrument, uint16_t venue_index, uint64_t generation):
         cdef InstrumentEntry entry

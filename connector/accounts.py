@@ -9,24 +9,30 @@ import ssl
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
-from connector.clock import monotonic_ns
+from connector.clock import monotonic_ns, wall_ns
 from connector.config import AccountSettings, SecretRef, VenueSettings
 from connector.desk import Desk
-from connector.errors import Throttled, VenueError
+from connector.errors import ConfigError, Throttled, VenueError
 from connector.model.counters import Counter
 from connector.model.intents import Action
 from connector.model.order import Order
+from connector.model.reports import Code, Field
 from connector.private import PrivateStream
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
+from connector.trading.budget import OrderBudget, Spent
 from connector.trading.clock import VenueClock
+from connector.trading.commands import Refusal
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.rest import Rest
 from connector.venues.contract import Request, Scales, Venue
 from connector.venues.trading_contract import (
     Intent,
+    OrderAnswer,
     OrderEvent,
     OrderOutcome,
     StreamExpired,
@@ -41,6 +47,8 @@ CLOCK_S = 30.0
 """Between looks at the venue's clock."""
 FIRST_LOOKS = 5
 """Round trips measured before the first signature."""
+ORDERS_SHARE = 0.9
+"""Of the address's weight that new orders may use up; the rest is for cancels and questions."""
 FILLS = 1000
 """Fills asked for at once."""
 FILLS_BACK_NS = 600 * SECOND_NS
@@ -55,11 +63,22 @@ PRIORITY = {
 }
 
 
-class AccountService:
-    """One account, running until cancelled. Implements ``trading.roles.Account``.
+class _Flying(Struct):
+    """A request under way, and what it took of the budgets."""
 
-    ``scales`` gives the instruments of the venue that are served; ``rest`` is the venue's door
-    under the budget of this address."""
+    action: Action
+    asked: Order | None = None
+    """The tracker's own question about this order."""
+    asked_ns: int = 0
+    spent: Spent = Spent(())
+
+
+class AccountService:
+    """One account, running until cancelled; it may be run again. Implements
+    ``trading.roles.Account``.
+
+    ``scales`` gives every instrument of the venue; ``rest`` is the venue's door under the budget of
+    this address. ``desk`` must be set before anything runs."""
 
     def __init__(
         self,
@@ -84,31 +103,45 @@ class AccountService:
         self.settings = settings
         key = SecretRef.parse(settings.key).read().reveal().decode()
         secret = SecretRef.parse(settings.secret).read().reveal()
-        self.signer = self.trading.signer(key, secret, settings.kind)
-        self.signer.count_in(segment)
-        log.info("signing", extra={"account": name, "by": self.signer.means})
+        try:
+            self.signer = self.trading.signer(key, secret, settings.kind)
+        except ValueError as error:
+            raise ConfigError(f"accounts.{name}: {error}") from None
         self.scales = scales
-        self.clock = VenueClock()
+        self.clock = VenueClock(wall_ns() - monotonic_ns())
         self.desk: Desk
         self._venue, self._venue_settings, self._context = venue, venue_settings, context
-        self._segment, self._rest, self._bell = segment, rest, bell
-        self._pool = OrderPool(
-            venue.rest_url,
-            context,
-            self,
-            connections=settings.connections,
-            timeout_s=venue_settings.request_s,
-            local_address=venue_settings.local_address,
-        )
-        self._actions: dict[int, Action] = {}
-        self._asked: dict[int, tuple[Order, int]] = {}
+        self._segment, self._rest, self._bell, self._gate = segment, rest, bell, gate
+        self._budget = OrderBudget(self.trading.pools, lambda: rest.pools)
+        self._flying: dict[int, _Flying] = {}
         self._next_ask = -1
         self._reconcile_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.reconciled = False
-        self._stopped_ns = 0
+        self._running = False
+        self._streams = 0
+        """How many private streams began: what is asked under one proves nothing for the next."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """New connections: the old ones ended with what held them."""
+        self._pool = OrderPool(
+            self._venue.rest_url,
+            self._context,
+            self,
+            connections=self.settings.connections,
+            timeout_s=self._venue_settings.request_s,
+            local_address=self._venue_settings.local_address,
+        )
         self._private = PrivateStream(
-            self, name, venue, venue_settings, segment, bell, context, gate
+            self,
+            self.name,
+            self._venue,
+            self._venue_settings,
+            self._segment,
+            self._bell,
+            self._context,
+            self._gate,
         )
 
     # trading.roles.Account
@@ -121,15 +154,23 @@ class AccountService:
             and self._private.up
             and self.clock.known
             and self._pool.open > 0
-            and monotonic_ns() >= self._stopped_ns
+            and monotonic_ns() >= self._rest.quiet_until_ns
         )
 
     def venue_ns(self, now_ns: int) -> int:
         return self.clock.venue_ns(now_ns)
 
+    def afford(self, action: Action, message: Request) -> None:
+        """Raises Refusal when the venue's limits do not allow it now."""
+        now_ns = monotonic_ns()
+        short = self._budget.shortage(message, action, now_ns, self.venue_ns(now_ns))
+        if short is not None:
+            wait_s = (short.retry_ns - now_ns) / SECOND_NS
+            text = f"{short.pool}: used up, again in {wait_s:.1f} s"
+            raise Refusal(Code.RATE_BUDGET, Field.RATE_BUDGET, text, short.used, short.limit)
+
     def post(self, request: int, action: Action, message: Request) -> None:
-        self._actions[request] = action
-        self._send(request, PRIORITY[action], message)
+        self._send(request, PRIORITY[action], message, _Flying(action))
 
     def ask(self, order: Order) -> None:
         """Query one order; the answer goes to the desk."""
@@ -141,16 +182,16 @@ class AccountService:
             venue_order_id=order.venue_order_id,
             conditional=order.conditional,
         )
-        if not self.clock.known:
+        if not self._running or not self.clock.known:
             return  # asked again later
         now_ns = monotonic_ns()
         message = self.trading.encode(intent, self.signer, self.venue_ns(now_ns))
         number, self._next_ask = self._next_ask, self._next_ask - 1
-        self._asked[number] = (order, now_ns)
-        self._send(number, Priority.QUERY, message)
+        self._send(number, Priority.QUERY, message, _Flying(Action.QUERY, order, now_ns))
 
     def ask_fills(self, order: Order) -> None:
-        self._start(self._ask_fills(order), "fills")
+        if self._running:
+            self._start(self._ask_fills(order), "fills")
 
     def gap(self, why: str) -> None:
         """The stream keeps something back: a new key, a new socket, and everything asked."""
@@ -163,42 +204,50 @@ class AccountService:
     # OrderPool's owner
 
     def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        asked = self._asked.pop(request, None)
-        action = Action.QUERY if asked else self._actions.pop(request, Action.QUERY)
-        answer = self.trading.judge(action, status, headers, body, self.scales)
+        flying = self._flying.pop(request)
+        self._budget.learn(flying.spent, self._venue.used(headers), self.venue_ns(monotonic_ns()))
+        answer = self.trading.judge(flying.action, status, headers, body, self.scales)
         if answer.outcome in (OrderOutcome.THROTTLED, OrderOutcome.BANNED):
-            self.count(Counter.HTTP_THROTTLED)
-            pause_ns = answer.retry_after_ns or 60 * SECOND_NS
-            self._stopped_ns = max(self._stopped_ns, monotonic_ns() + pause_ns)
+            self._throttled(answer)
         elif answer.outcome is OrderOutcome.CLOCK:
-            self.clock.forget()
-            self._start(self._look_at_clock(FIRST_LOOKS), "clock")
-        if asked is None:
+            self._mend_clock()
+        if answer.reconcile:
+            self._reconcile_wanted.set()
+        order = flying.asked
+        if order is None:
             self.desk.answered(self, request, answer)
-            return
-        order, asked_ns = asked
-        if answer.outcome is OrderOutcome.GONE:
-            self.desk.absent(order, asked_ns)
+        elif answer.outcome is OrderOutcome.GONE:
+            self.desk.absent(order, flying.asked_ns)
         elif answer.order is not None:
-            self.desk.order_event(self, answer.order, asked_ns)
+            self.desk.order_event(self, answer.order, flying.asked_ns)
 
     def lost(self, request: int, why: str) -> None:
-        if self._asked.pop(request, None) is None:
-            self._actions.pop(request, None)
+        if self._flying.pop(request).asked is None:
             log.warning("an order request was lost: %s", why, extra={"account": self.name})
             self.count(Counter.REQUESTS_LOST)
             self.desk.lost(request)
 
     def unsent(self, request: int, why: str) -> None:
-        if self._asked.pop(request, None) is None:
-            self._actions.pop(request, None)
+        if self._flying.pop(request).asked is None:
             self.count(Counter.REQUESTS_UNSENT)
             self.desk.unsent(request, why)
+
+    def _throttled(self, answer: OrderAnswer) -> None:
+        """Going on turns a limit into a ban of the whole address, so everything stops."""
+        self.count(Counter.HTTP_THROTTLED)
+        self._budget.stop(monotonic_ns() + (answer.retry_after_ns or 60 * SECOND_NS))
+
+    def _mend_clock(self) -> None:
+        if self.clock.known:  # else somebody is at it
+            self.clock.forget()
+            self._start(self._look_at_clock(FIRST_LOOKS), "clock")
 
     # Life
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; what is under way then is lost, which the desk is told."""
+        self._begin()
+        self._running = True
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pool.run(), name=f"orders/{self.name}")
@@ -207,7 +256,9 @@ class AccountService:
                 group.create_task(self._private.run(), name=f"private/{self.name}")
                 group.create_task(self._reconcile_for_ever(), name=f"reconcile/{self.name}")
         finally:
+            self._running = self.reconciled = False
             self._pool.close()
+            self.desk.stream_down(self)
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -215,6 +266,7 @@ class AccountService:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         self._pool.tick(now_ns)
+        self._private.tick(now_ns)
 
     def pending(self) -> list[str]:
         """What READY still waits for."""
@@ -248,7 +300,7 @@ class AccountService:
             try:
                 body = await self._rest.ask(self.trading.lookups.time())
                 venue_ns = self.trading.lookups.server_ns(body)
-            except (VenueError, ValueError) as error:
+            except (VenueError, ValueError, RecursionError) as error:
                 if self.clock.known:
                     return  # the old offset serves until the next look
                 log.warning("no time of the venue: %s", error, extra={"account": self.name})
@@ -264,6 +316,7 @@ class AccountService:
     # The private stream
 
     def stream_up(self) -> None:
+        self._streams += 1
         self.desk.stream_up(self)
         self._reconcile_wanted.set()
 
@@ -273,7 +326,15 @@ class AccountService:
         log.warning("private stream lost: %s", why, extra={"account": self.name})
 
     def frame(self, frame: bytes, recv_ns: int) -> None:
-        for event in self.trading.stream.decode(frame, self.scales):
+        try:
+            events = self.trading.stream.decode(frame, self.scales)
+        except (ValueError, RecursionError) as error:
+            # What it would have told is not known: ask for everything.
+            self.count(Counter.UNDECODABLE)
+            log.error("a private frame: %s", error, extra={"account": self.name})
+            self._reconcile_wanted.set()
+            return
+        for event in events:
             if isinstance(event, OrderEvent):
                 self.desk.order_event(self, event)
             elif isinstance(event, StreamExpired):
@@ -292,7 +353,7 @@ class AccountService:
             self._reconcile_wanted.clear()
             try:
                 await self._reconcile()
-            except (VenueError, ValueError) as error:
+            except (VenueError, ValueError, RecursionError) as error:
                 log.warning("cannot reconcile: %s", error, extra={"account": self.name})
                 self._reconcile_wanted.set()
                 await self._after(error, backoff)
@@ -302,7 +363,7 @@ class AccountService:
     async def _reconcile(self) -> None:
         """Ask for everything the stream may have kept back."""
         lookups = self.trading.lookups
-        asked_ns = monotonic_ns()
+        asked_ns, stream = monotonic_ns(), self._streams
         listed: list[OrderEvent] = []
         for request in lookups.open_orders():
             body = await self.signed(request)
@@ -310,14 +371,15 @@ class AccountService:
         for event in listed:
             self.desk.order_event(self, event, asked_ns)
         self.desk.listed(self, listed, asked_ns)
-        for position in lookups.position_events(
-            await self.signed(lookups.positions()), self.scales
-        ):
-            self.desk.account_event(self, position)
+        self.desk.positions_listed(
+            self,
+            lookups.position_events(await self.signed(lookups.positions()), self.scales),
+            self.venue_ns(asked_ns),
+        )
         for balance in lookups.balance_events(await self.signed(lookups.balances())):
             self.desk.account_event(self, balance)
         self.desk.account_event(self, lookups.config_event(await self.signed(lookups.config())))
-        if self._private.up:
+        if self._private.up and stream == self._streams:
             self.reconciled = True
             self.count(Counter.RECONCILED)
             log.info("reconciled", extra={"account": self.name, "open_orders": len(listed)})
@@ -329,7 +391,7 @@ class AccountService:
         request = lookups.fills(order.instrument, self.venue_ns(now_ns) - age_ns, FILLS)
         try:
             events = lookups.fill_events(await self.signed(request), self.scales)
-        except (VenueError, ValueError) as error:
+        except (VenueError, ValueError, RecursionError) as error:
             log.warning("no fills: %s", error, extra={"account": self.name})
             return  # the tracker asks again
         for event in events:
@@ -342,7 +404,16 @@ class AccountService:
         now_ns = monotonic_ns()
         return await self._rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
 
-    def _send(self, request: int, priority: Priority, message: Request) -> None:
+    def _send(self, request: int, priority: Priority, message: Request, flying: "_Flying") -> None:
+        self._flying[request] = flying
+        now_ns = monotonic_ns()
+        if not self._running:
+            self.unsent(request, "the account is not served")
+            return
+        if now_ns < self._rest.quiet_until_ns:  # sending on turns a 429 into a ban
+            self.unsent(request, "the venue wants silence")
+            return
+        flying.spent = self._budget.take(message, now_ns, self.venue_ns(now_ns))
         data = self._pool.encode(message.method, message.target, message.headers, message.body)
         self._pool.send(request, priority, data)
 

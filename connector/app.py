@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from connector.model.states import Reason
 from connector.model.version import __version__
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
+from connector.trading_service import TradingService
 from connector.venues.contract import Venue
 
 log = logging.getLogger("connector.app")
@@ -54,6 +55,7 @@ class App:
         self._tasks: set[asyncio.Task[None]] = set()
         self._segment: Segment | None = None
         self._server: AttachServer | None = None
+        self._orders: TradingService | None = None
         self._bell = Bell()
         self._trading: Trading | None = None
         self._complete = asyncio.Event()
@@ -79,6 +81,16 @@ class App:
             self._services[name] = MarketService(
                 self._venue(name, settings), settings, segment, self._bell, index, self._state_dir
             )
+        if self._config.accounts:
+            self._orders = TradingService(
+                self._config.accounts,
+                self._services,
+                segment,
+                self._bell,
+                self._runtime_dir,
+                self._state_dir,
+            )
+            self._trading = self._orders.sessions
         mine = frozenset({0, os.geteuid()})
         self._server = AttachServer(
             segment,
@@ -94,11 +106,15 @@ class App:
             self._bell.gateway = self._trading.gateway
         await self._server.start()
         for name, service in self._services.items():
-            task = asyncio.get_running_loop().create_task(
-                self._keep(name, service), name=f"venue/{name}"
-            )
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            self._start(self._keep(name, service), f"venue/{name}")
+        if self._orders is not None:
+            self._orders.begin()
+            self._start(self._orders.run(), "accounts")
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def tick(self, now_ns: int) -> None:
         if self._segment is None:
@@ -114,6 +130,11 @@ class App:
                 service.tick(now_ns)
             except Exception:
                 log.exception("a tick failed", extra={"venue": name})
+        if self._orders is not None:
+            try:
+                self._orders.tick(now_ns)
+            except Exception:
+                log.exception("a tick of the accounts failed")
         if not self._is_ready and self._services and not self._pending():
             self._is_ready = True
             for service in self._services.values():
@@ -128,11 +149,15 @@ class App:
         return await asyncio.shield(self._failed)
 
     async def stop(self) -> None:
+        if self._orders is not None:
+            self._orders.desk.draining = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.close()
+        if self._orders is not None:
+            self._orders.close()
         self._helper.shutdown(wait=False, cancel_futures=True)
 
     def status(self) -> str:
@@ -201,7 +226,8 @@ class App:
             take_over_memory()
 
     def _pending(self) -> list[str]:
-        return [one for service in self._services.values() for one in service.pending()]
+        waiting = [one for service in self._services.values() for one in service.pending()]
+        return waiting + (self._orders.pending() if self._orders is not None else [])
 
     async def _keep(self, name: str, service: MarketService) -> None:
         """Serve a venue, again and again: a fault of ours costs its books, not the daemon."""
@@ -244,6 +270,7 @@ class App:
             "ready": self._is_ready,
             "status": self.status(),
             "venues": {name: service.state() for name, service in self._services.items()},
+            "accounts": self._orders.state() if self._orders is not None else {},
         }
 
 

@@ -4,17 +4,15 @@ Every command is journalled before anything of it leaves, refused ones too. What
 event means is the tracker's; how a request travels is the account's."""
 
 import logging
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
-from connector.model.intents import Action
+from connector.model.intents import Action, CommandFlag
 from connector.model.order import Order
-from connector.model.packing import layout
-from connector.model.records import RecordType
 from connector.model.reports import Code, Field, Result, Update
-from connector.trading import filters, reports
+from connector.trading import filters
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
     Answered,
@@ -27,17 +25,17 @@ from connector.trading.effects import (
     StreamGap,
 )
 from connector.trading.ids import Ids
+from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
 from connector.trading.refs import Refs
-from connector.trading.roles import Account, Journals, Listed, Session
-from connector.trading.tracker import Pending, Tracker
+from connector.trading.roles import Account, Listed, Session
+from connector.trading.tracker import Pending, Tracker, state_of
 from connector.venues.contract import Request
 from connector.venues.trading_contract import (
-    AccountConfigEvent,
+    AccountEvent,
     BalanceEvent,
     CannotEncode,
     Intent,
-    MarginCallEvent,
     OrderAnswer,
     OrderEvent,
     PositionEvent,
@@ -45,10 +43,6 @@ from connector.venues.trading_contract import (
 
 log = logging.getLogger("connector.desk")
 
-_COMMAND = layout("CommandBody")
-_SENT = layout("SentBody")
-NOBODY = "-"
-"""The journal of what belongs to no strategy."""
 _REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
 """Never stopped by halts, risk, stale books, a draining daemon or their own age."""
 
@@ -57,25 +51,24 @@ class Desk:
     """The order path of all accounts.
 
     ``listed`` gives the instrument of a directory index, ``find`` the one of a venue and symbol;
-    ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix time."""
+    ``clock`` is CLOCK_MONOTONIC."""
 
     def __init__(
         self,
         accounts: Sequence[Account],
-        journals: Journals,
+        ledger: Ledger,
         ids: Ids,
         *,
         listed: Callable[[int], Listed | None],
         find: Callable[[int, str], Listed | None],
         clock: Callable[[], int],
-        wall: Callable[[], int],
     ) -> None:
         self.accounts = accounts
         self.tracker = Tracker(ids.key)
         self.positions = Positions()
-        self._journals, self._ids = journals, ids
+        self._ledger, self._ids = ledger, ids
         self._listed, self._find = listed, find
-        self._clock, self._wall = clock, wall
+        self._clock = clock
         self._requests = 0
         self._refs: dict[str, Refs] = {}
         self.halted = ""
@@ -89,7 +82,7 @@ class Desk:
         try:
             command = read(slot)
         except Refusal as refusal:
-            self._refuse_unread(session, slot, read_ns, refusal)
+            self._ledger.unread(session, slot, read_ns, refusal)
             return
         refs = self._refs.setdefault(session.strategy, Refs())
         if command.ref_id and (known := refs.get(command.ref_id)) is not None:
@@ -97,36 +90,28 @@ class Desk:
             return
         if command.ref_id:
             refs.add(command.ref_id, _content(slot), command.number, read_ns)
+        listed = self._listed(command.instrument)
         try:
-            account, listed, order, message = self._prepare(session, command, read_ns)
+            account = self._account(session, command, listed)
+            if command.action is Action.CANCEL_ALL:
+                self._cancel_all(session, account, listed, command, slot, read_ns)
+                return
+            order, message = self._prepare(session, account, listed, command, read_ns)
         except Refusal as refusal:
-            self._journal_command(session, command, slot, read_ns, None, refusal.code)
+            self._journal(session, command, slot, read_ns, listed, None, refusal.code)
             self._refuse(session.strategy, command, refusal)
             return
         if order is not None and command.action is Action.PLACE:
             self.tracker.register(order)
-        self._journal_command(session, command, slot, read_ns, order, Code.ACCEPTED)
+        self._journal(session, command, slot, read_ns, listed, order, Code.ACCEPTED)
         pending = self._pending(account, order, command.action, session.strategy, read_ns)
         pending.command, pending.ref_id = command.number, command.ref_id
         pending.batch = command.batch
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
         self._send(account, listed, pending, message)
-        if command.action is Action.CANCEL_ALL:
-            mine = [
-                one
-                for one in self.tracker.orders.open_of(account.index)
-                if one.strategy == session.strategy
-                and listed is not None
-                and one.instrument.symbol == listed.instrument.symbol
-            ]
-            for one in mine:
-                one.cancel_wanted = True
-                self.tracker.watched.cancel(one, read_ns + 1_000_000_000)
 
-    def _prepare(
-        self, session: Session, command: Command, now_ns: int
-    ) -> tuple[Account, Listed | None, Order | None, Request]:
-        """Every check, in the order of what is cheapest to say; raises Refusal."""
+    def _account(self, session: Session, command: Command, listed: Listed | None) -> Account:
+        """The account, if it and the instrument are for this strategy; raises Refusal."""
         if not 0 <= command.account < len(self.accounts):
             raise Refusal(Code.UNKNOWN_ACCOUNT, Field.ACCOUNT, f"no account {command.account}")
         account = self.accounts[command.account]
@@ -136,26 +121,78 @@ class Desk:
                 Field.ACCOUNT,
                 f"{session.strategy!r} may not use account {account.name!r}",
             )
-        listed = self._listed(command.instrument)
-        if listed is None or listed.venue != account.venue:
+        if (
+            listed is None
+            or listed.venue != account.venue
+            or (command.action is Action.PLACE and not listed.served)
+        ):
             raise Refusal(
                 Code.UNKNOWN_INSTRUMENT,
                 Field.INSTRUMENT,
                 f"account {account.name!r} does not trade instrument {command.instrument}",
             )
-        if command.action not in _REDUCING:
-            self._may_grow(account, command, now_ns)
-        if command.action is Action.PLACE:
-            filters.check(command, listed.instrument, listed.mark_e)
-            order = self._new_order(account, listed, session.strategy, command, now_ns)
-        elif command.action is Action.CANCEL_ALL:
-            order = None
-        else:
+        return account
+
+    def _prepare(
+        self,
+        session: Session,
+        account: Account,
+        listed: Listed | None,
+        command: Command,
+        now_ns: int,
+    ) -> tuple[Order | None, Request]:
+        """Every check, in the order of what is cheapest to say; raises Refusal."""
+        assert listed is not None
+        order: Order | None = None
+        if command.action is not Action.PLACE:
             order = self._named(account, listed, session.strategy, command)
-            if command.action is Action.AMEND:
-                filters.check(command, listed.instrument, listed.mark_e)
-        intent = command.intent(listed.instrument, order.client_order_id if order else "")
-        return account, listed, order, self._encode(account, intent, order, now_ns)
+        grows = command.action not in _REDUCING and not _shrinks(command, order)
+        if grows:
+            self._may_grow(account, command, now_ns)
+        filters.check(command, listed.instrument, listed.mark_e)
+        if command.action is Action.PLACE:
+            order = self._new_order(account, listed, session.strategy, command, now_ns)
+        intent = command.intent(listed.instrument, command.client_order_id)
+        message = self._encode(account, intent, order, now_ns)
+        if grows:
+            account.afford(command.action, message)
+        return order, message
+
+    def _cancel_all(
+        self,
+        session: Session,
+        account: Account,
+        listed: Listed | None,
+        command: Command,
+        slot: bytes,
+        read_ns: int,
+    ) -> None:
+        """One cancel for each own order: the venue's own cancel-all would end everybody's."""
+        assert listed is not None
+        self._journal(session, command, slot, read_ns, listed, None, Code.ACCEPTED)
+        symbol = listed.instrument.symbol
+        mine = [
+            one
+            for one in self.tracker.orders.open_of(account.index)
+            if one.strategy == session.strategy and one.instrument.symbol == symbol
+        ]
+        for order in mine:
+            order.cancel_wanted = True
+        self._answer(
+            Answered(
+                strategy=session.strategy,
+                order=None,
+                account=account.index,
+                command=command.number,
+                action=command.action,
+                ref_id=command.ref_id,
+                result=Result.ACCEPTED,
+                code=Code.ACCEPTED.value,
+                batch=command.batch,
+            )
+        )
+        for order in mine:
+            self._cancel(order)
 
     def _may_grow(self, account: Account, command: Command, now_ns: int) -> None:
         if now_ns > command.valid_until_ns:
@@ -173,13 +210,15 @@ class Desk:
             raise Refusal(Code.DRAINING)
         if not account.ready:
             raise Refusal(Code.DISCONNECTED, Field.ACCOUNT, f"{account.name}: not connected")
-        if self._journals.behind():
+        if self._ledger.behind():
             raise Refusal(Code.JOURNAL_BEHIND)
 
     def _new_order(
         self, account: Account, listed: Listed, strategy: str, command: Command, now_ns: int
     ) -> Order:
         name = command.client_order_id or self._ids.client_order_id()
+        if not re.fullmatch(account.trading.client_id, name):
+            raise Refusal(Code.MALFORMED, Field.CLIENT_ORDER_ID, f"not {account.trading.client_id}")
         if self.tracker.orders.by_client_id(account.index, name) is not None:
             raise Refusal(
                 Code.DUPLICATE_CLIENT_ID, Field.CLIENT_ORDER_ID, f"{name} was used before"
@@ -194,6 +233,7 @@ class Desk:
             order_type=command.order_type,
             time_in_force=command.time_in_force,
             position_side=command.position_side,
+            reduce_only=bool(command.flags & CommandFlag.REDUCE_ONLY),
             conditional=command.order_type.conditional,
             price_e=command.price_e,
             qty_e=command.qty_e or 0,
@@ -234,7 +274,7 @@ class Desk:
     def _encode(
         self, account: Account, intent: Intent, order: Order | None, now_ns: int
     ) -> Request:
-        if order is not None and intent.action is not Action.PLACE:
+        if order is not None:
             intent = _of(order, intent)
         try:
             return account.trading.encode(intent, account.signer, account.venue_ns(now_ns))
@@ -260,27 +300,9 @@ class Desk:
     def _send(
         self, account: Account, listed: Listed | None, pending: Pending, message: Request
     ) -> None:
-        order = pending.order
         self.tracker.requested(pending)
         pending.sent_ns = self._clock()
-        body = _SENT.pack(
-            order_key=order.key if order else 0,
-            command=pending.command,
-            request=pending.request,
-            sent_ns=pending.sent_ns,
-            wall_ns=self._wall(),
-            deadline_ns=account.venue_ns(pending.deadline_ns),
-            action=pending.action,
-        )
-        self._journals.append(
-            pending.strategy or NOBODY,
-            RecordType.SENT,
-            body,
-            instrument=listed.index if listed else 0,
-            venue=account.venue,
-            account=account.index,
-            order_key=order.key if order else 0,
-        )
+        self._ledger.sent(pending, listed, account, account.venue_ns(pending.deadline_ns))
         account.post(pending.request, pending.action, message)
 
     def _cancel(self, order: Order) -> None:
@@ -303,6 +325,9 @@ class Desk:
         now_ns = self._clock()
         echo_ns = now_ns + account.trading.stream.echo_ns
         self.perform(self.tracker.answered(request, answer, now_ns, echo_ns))
+        said = answer.order
+        if said is not None and self.tracker.orders.find(account.index, said) is None:
+            self.order_event(account, said)  # an order nobody here had heard of
 
     def lost(self, request: int) -> None:
         """Sent, and no answer will come."""
@@ -341,36 +366,63 @@ class Desk:
         """It does not."""
         self.tracker.stream_down(account.index, self._clock())
 
-    def account_event(
-        self,
-        account: Account,
-        event: BalanceEvent | PositionEvent | AccountConfigEvent | MarginCallEvent,
-    ) -> None:
+    def account_event(self, account: Account, event: AccountEvent) -> None:
         """What the venue says about the account; told to every strategy that may use it."""
         if isinstance(event, PositionEvent) and not self.positions.said(account.index, event):
             return
-        symbol = getattr(event, "symbol", "")
-        listed = self._find(account.venue, symbol) if symbol else None
+        if isinstance(event, BalanceEvent) and not self.positions.balance(account.index, event):
+            return
         for strategy in sorted(account.strategies) or [NOBODY]:
-            wall_ns = self._wall()
-            if isinstance(event, PositionEvent):
-                place = (account.index, event.symbol, event.position_side)
-                kind, body = reports.position(event, self.positions.own(strategy, place), wall_ns)
-            elif isinstance(event, BalanceEvent):
-                kind, body = reports.balance(event, wall_ns)
-            elif isinstance(event, AccountConfigEvent):
-                kind, body = reports.account_config(event, wall_ns)
-            else:
-                kind, body = reports.margin_call(event, wall_ns)
-            self._journals.append(
-                strategy,
-                kind,
-                body,
-                instrument=listed.index if listed else 0,
-                venue=account.venue,
-                account=account.index,
-                venue_ns=event.venue_ns,
-            )
+            self._tell(account, event, strategy)
+
+    def _tell(self, account: Account, event: AccountEvent, strategy: str) -> None:
+        symbol = "" if isinstance(event, BalanceEvent) else event.symbol
+        listed = self._find(account.venue, symbol) if symbol else None
+        own_e = 0
+        if isinstance(event, PositionEvent):
+            own_e = self.positions.own(strategy, (account.index, symbol, event.position_side))
+        self._ledger.account(strategy, event, own_e, listed, account)
+
+    def positions_listed(
+        self, account: Account, events: Sequence[PositionEvent], venue_ns: int
+    ) -> None:
+        """These were all positions when the venue was asked: what is not among them is closed."""
+        there = {(event.symbol, event.position_side) for event in events}
+        for event in events:
+            self.account_event(account, event)
+        for known in self.positions.account(account.index):
+            if known.qty_e and (known.symbol, known.position_side) not in there:
+                closed = PositionEvent(
+                    symbol=known.symbol,
+                    position_side=known.position_side,
+                    qty_e=0,
+                    isolated=known.isolated,
+                    leverage=known.leverage,
+                    venue_ns=venue_ns,
+                )
+                self.account_event(account, closed)
+
+    def tell_state(self, strategy: str) -> None:
+        """How everything stands, for a strategy that has just attached: its open orders and what is
+        known of its accounts, between SNAPSHOT_BEGIN and SNAPSHOT_END."""
+        mine = [account for account in self.accounts if strategy in account.strategies]
+        orders = [
+            order
+            for account in mine
+            for order in self.tracker.orders.open_of(account.index)
+            if order.strategy == strategy or (order.foreign and strategy in account.foreign_to)
+        ]
+        events: list[tuple[Account, AccountEvent]] = []
+        for account in mine:
+            events += [(account, one) for one in self.positions.account(account.index)]
+            events += [(account, one) for one in self.positions.balances(account.index)]
+        with self._ledger.snapshot(strategy, len(orders), len(events)):
+            for order in orders:
+                account = self.accounts[order.account]
+                listed = self._find(account.venue, order.instrument.symbol)
+                self._ledger.order(state_of(order), [strategy], listed, account)
+            for account, event in events:
+                self._tell(account, event, strategy)
 
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
@@ -386,7 +438,7 @@ class Desk:
             elif isinstance(effect, Answered):
                 self._answer(effect)
             elif isinstance(effect, Detail):
-                self._write(effect.order, effect.venue_ns, *reports.detail(effect, self._wall()))
+                self._write(effect)
             elif isinstance(effect, SendCancel):
                 self._cancel(effect.order)
             elif isinstance(effect, Ask):
@@ -399,34 +451,20 @@ class Desk:
     def _report(self, effect: Report) -> None:
         if effect.update in (Update.EXECUTED, Update.LIQUIDATED):
             self.positions.filled(effect)
-        self._write(effect.order, effect.venue_ns, *reports.report(effect, self._wall()))
+        self._write(effect)
 
-    def _write(self, order: Order, venue_ns: int, kind: RecordType, body: bytes) -> None:
+    def _write(self, effect: Report | Detail) -> None:
+        order = effect.order
         account = self.accounts[order.account]
-        listed = self._find(account.venue, order.instrument.symbol)
         hearers = [order.strategy] if order.strategy else sorted(account.foreign_to)
-        for strategy in hearers or [NOBODY]:
-            self._journals.append(
-                strategy,
-                kind,
-                body,
-                instrument=listed.index if listed else 0,
-                venue=account.venue,
-                account=order.account,
-                venue_ns=venue_ns,
-                order_key=order.key,
-            )
+        listed = self._find(account.venue, order.instrument.symbol)
+        self._ledger.order(effect, hearers or [NOBODY], listed, account)
 
     def _answer(self, effect: Answered) -> None:
-        kind, body = reports.answer(effect, self._wall())
-        self._journals.append(
-            effect.strategy,
-            kind,
-            body,
-            venue=self.accounts[effect.account].venue,
-            account=effect.account,
-            order_key=effect.order.key if effect.order else 0,
-        )
+        account, order, listed = self.accounts[effect.account], effect.order, None
+        if order is not None:
+            listed = self._find(account.venue, order.instrument.symbol)
+        self._ledger.answer(effect, listed, account)
         refs = self._refs.get(effect.strategy)
         known = refs.get(effect.ref_id) if refs and effect.ref_id else None
         if known is None or known.command != effect.command:
@@ -463,7 +501,8 @@ class Desk:
         known = self._refs[session.strategy].get(command.ref_id)
         assert known is not None
         code = Code.ACCEPTED if same else Code.DUPLICATE_REF
-        self._journal_command(session, command, slot, read_ns, None, code)
+        listed = self._listed(command.instrument)
+        self._journal(session, command, slot, read_ns, listed, None, code)
         if not same:
             text = f"{command.ref_id} was used with other content"
             self._refuse(session.strategy, command, Refusal(Code.DUPLICATE_REF, Field.REF_ID, text))
@@ -472,41 +511,20 @@ class Desk:
         for answer in list(known.answers):
             self._answer(_again(answer, command.number))
 
-    def _refuse_unread(self, session: Session, slot: bytes, read_ns: int, refusal: Refusal) -> None:
-        raw: Any = layout("Command").unpack(slot)
-        self._append_command(session, slot, read_ns, 0, "", refusal.code)
-        kind, body = reports.refused(raw, refusal, self._wall())
-        self._journals.append(session.strategy, kind, body)
-
-    # Journal
-
-    def _journal_command(
+    def _journal(
         self,
         session: Session,
         command: Command,
         slot: bytes,
         read_ns: int,
+        listed: Listed | None,
         order: Order | None,
         code: Code,
     ) -> None:
-        name = order.client_order_id if order else command.client_order_id
-        self._append_command(session, slot, read_ns, order.key if order else 0, name, code)
-
-    def _append_command(
-        self, session: Session, slot: bytes, read_ns: int, order_key: int, name: str, code: Code
-    ) -> None:
-        body = _COMMAND.pack(
-            command=slot,
-            order_key=order_key,
-            session=session.number,
-            read_ns=read_ns,
-            wall_ns=self._wall(),
-            code=code.value,
-            client_order_id=name,
-        )
-        self._journals.append(
-            session.strategy, RecordType.COMMAND, body, recv_ns=read_ns, order_key=order_key
-        )
+        account = None
+        if 0 <= command.account < len(self.accounts):
+            account = self.accounts[command.account]
+        self._ledger.command(session, command, slot, read_ns, listed, account, order, code)
 
 
 def _content(slot: bytes) -> bytes:
@@ -518,8 +536,21 @@ def _again(answer: Answered, command: int) -> Answered:
     return msgspec.structs.replace(answer, command=command)
 
 
+def _shrinks(command: Command, order: Order | None) -> bool:
+    """An amend that can only make less of the order: as good as a cancel of a part of it."""
+    return (
+        command.action is Action.AMEND
+        and order is not None
+        and command.qty_e is not None
+        and command.qty_e < order.qty_e
+        and command.price_e in (None, order.price_e)
+    )
+
+
 def _of(order: Order, intent: Intent) -> Intent:
     """The intent with every name the order has, and what an amend leaves as it is."""
+    if intent.action is Action.PLACE:
+        return msgspec.structs.replace(intent, client_order_id=order.client_order_id)
     amend = intent.action is Action.AMEND
     return msgspec.structs.replace(
         intent,

@@ -7,9 +7,14 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from msgspec import Struct
+
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns, wall_ns
+from connector.config import VenueSettings
 from connector.errors import Throttled, VenueError
+from connector.market.refresh import fit
+from connector.market.selection import Wish
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.pieces import result_of
@@ -153,6 +158,16 @@ class Instruments:
         return listing
 
 
+class Unserved(Struct, frozen=True):
+    """An instrument that has a place in the directory for the orders in it, and no market data."""
+
+    index: int
+    venue: int
+    instrument: Instrument
+    mark_e: int | None = None
+    served: bool = False
+
+
 class Directory:
     """A venue's part of the segment's directory, by symbol; it outlives whatever serves it.
 
@@ -163,11 +178,42 @@ class Directory:
         self._segment, self._venue_index = segment, venue_index
         self._places: dict[str, int] = {}
         self._listed: dict[str, Instrument] = {}
+        self._known: dict[str, Instrument] = {}
+        self.unserved: dict[int, Unserved] = {}
+        """By their places."""
 
     @property
     def listed(self) -> Mapping[str, Instrument]:
         """Every instrument as readers see it."""
         return self._listed
+
+    def known(self, symbol: str) -> Instrument | None:
+        """An instrument that is listed here or that the venue told of: orders of others may be in
+        what nobody here reads."""
+        return self._listed.get(symbol) or self._known.get(symbol)
+
+    def know(self, instrument: Instrument) -> Instrument:
+        """Remember what the venue lists, in the exponents it first came with.
+
+        ValueError: its numbers do not fit them."""
+        was = self.known(instrument.symbol)
+        if was is not None:
+            instrument = fit(instrument, was.price_exponent, was.qty_exponent)
+        self._known[instrument.symbol] = instrument
+        return instrument
+
+    def place(self, symbol: str) -> Unserved | None:
+        """An instrument nobody reads; it gets a place if there is one."""
+        instrument = self.known(symbol)
+        if instrument is None:
+            return None
+        try:
+            index = self.put(instrument)
+        except ValueError as error:
+            log.error("no place: %s", error)
+            return None
+        found = self.unserved[index] = Unserved(index, self._venue_index, instrument)
+        return found
 
     def put(self, instrument: Instrument) -> int:
         """The index of the instrument, listed or brought up to date as needed.
@@ -184,3 +230,16 @@ class Directory:
             self._segment.count(Counter.INSTRUMENT_CHANGES.value)
         self._listed[symbol] = instrument
         return index
+
+
+def wishes(settings: VenueSettings) -> list[Wish]:
+    """What the configuration wants of a venue."""
+    return [
+        Wish(
+            feeds.instruments,
+            feeds.channels,
+            feeds.required,
+            {"quiet_ms": feeds.quiet_ms} if feeds.quiet_ms else {},
+        )
+        for feeds in settings.feeds
+    ]

@@ -6,6 +6,8 @@ import random
 import ssl
 from typing import Protocol
 
+from msgspec import Struct
+
 from connector._speedups.bell import Bell
 from connector._speedups.codec import Codec
 from connector._speedups.listener import Listener
@@ -24,6 +26,15 @@ from connector.venues.contract import Request, Venue
 log = logging.getLogger("connector.private")
 
 SECOND_NS = 1_000_000_000
+PROBE_NS = 15 * SECOND_NS
+"""A connection silent for this long is asked whether anybody is there."""
+
+
+class _Socket(Struct):
+    listener: Listener
+    probed_ns: int
+    believed: bool = True
+    """Its key is the one in use."""
 
 
 class Owner(Protocol):
@@ -62,7 +73,8 @@ class PrivateStream:
         self._codec, self._bell = Codec(segment), bell
         self._key = ""
         self._key_wanted = asyncio.Event()
-        self._open: set[int] = set()
+        self._open: dict[int, _Socket] = {}
+        self._began: dict[int, tuple[str, Listener]] = {}
         life_ns = int(settings.connection_life_s * SECOND_NS) or venue.heartbeat.lifetime_ns
         link = Link(
             Backoff(SECOND_NS // 4, 30 * SECOND_NS, random.random), gate, random.random, life_ns
@@ -71,10 +83,12 @@ class PrivateStream:
 
     @property
     def up(self) -> bool:
-        return bool(self._open)
+        """A socket with the key in use is open."""
+        return any(socket.believed for socket in self._open.values())
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._key_wanted.clear()
         await self._make_key()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_key())
@@ -82,7 +96,17 @@ class PrivateStream:
 
     def renew(self) -> None:
         """Make a new key and open a new socket; the old one is not believed any more."""
+        for socket in self._open.values():
+            socket.believed = False
         self._key_wanted.set()
+
+    def tick(self, now_ns: int) -> None:
+        """Now and then: an account may have nothing to say for days, a dead connection neither."""
+        for epoch, socket in self._open.items():
+            heard_ns = max(socket.probed_ns, socket.listener.last_frame_ns)
+            if now_ns - heard_ns > PROBE_NS:
+                socket.probed_ns = now_ns
+                self._supervisor.probe(epoch)
 
     # The key
 
@@ -92,7 +116,7 @@ class PrivateStream:
             try:
                 self._key = self._stream.key(await self._owner.signed(self._stream.start()))
                 return
-            except (VenueError, ValueError) as error:
+            except (VenueError, ValueError, RecursionError) as error:
                 self._warn("no key for the stream: %s", error)
                 retry_ns = error.retry_ns - monotonic_ns() if isinstance(error, Throttled) else 0
                 await asyncio.sleep(max(backoff.next_ns(), retry_ns) / SECOND_NS)
@@ -118,6 +142,7 @@ class PrivateStream:
             self._key_wanted.clear()
             await self._make_key()
             wait_s = self._keep_s()
+            backoff.reset()
             for epoch in list(self._open):
                 self._supervisor.drop(epoch, "the key was renewed")
 
@@ -132,7 +157,7 @@ class PrivateStream:
             return False
         try:
             return self._stream.key(body) == self._key
-        except ValueError:
+        except (ValueError, RecursionError):
             return True  # extended; the venue used to answer without naming the key
 
     def _keep_s(self) -> float:
@@ -151,30 +176,38 @@ class PrivateStream:
                 exc_info=error,
             )
 
+        key = self._key
         most = self._venue.limits.max_message
         listener = Listener(self._codec, 0, self._bell, arrived, _nothing, _nothing, most, failed)
-        return await connect(
-            self._venue.ws_url.rstrip("/") + self._stream.target(self._key),
+        socket = await connect(
+            self._venue.ws_url.rstrip("/") + self._stream.target(key),
             lambda: listener,
             context=self._context,
             timeout_s=self._settings.connect_s,
             max_message=most,
             local_address=self._settings.local_address,
         )
+        self._began[epoch] = (key, listener)
+        return socket
 
     def opened(self, epoch: int, connection: WebSocket, now_ns: int) -> None:
         self._owner.count(Counter.CONNECTS)
-        first = not self._open
-        self._open.add(epoch)
+        key, listener = self._began.pop(epoch)
+        was_up, believed = self.up, key == self._key and not self._key_wanted.is_set()
+        self._open[epoch] = _Socket(listener, now_ns, believed)
+        if not believed:  # the key is made anew while this one was being opened
+            self._supervisor.drop(epoch, "the key was renewed")
+            return
         self._supervisor.serving(epoch)
         log.info("private stream connected", extra={"account": self._name})
-        if first:
+        if not was_up:
             self._owner.stream_up()
 
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         self._owner.count(Counter.DISCONNECTS)
-        self._open.discard(epoch)
-        if not self._open:
+        was_up = self.up
+        self._open.pop(epoch, None)
+        if was_up and not self.up:
             self._owner.stream_down(why)
 
     def failed(self, epoch: int, why: str, now_ns: int) -> None:

@@ -21,11 +21,12 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config import VenueSettings
 from connector.connections import Connection, Group
 from connector.errors import Rejected, VenueError
-from connector.instruments import Directory, Instruments
+from connector.instruments import Directory, Instruments, Unserved, wishes
 from connector.ipc.segments import BookSource
 from connector.market.feed import KIND, InstrumentFeed
+from connector.market.live import Live
 from connector.market.refresh import Change, change, fit
-from connector.market.selection import Chosen, Wish, left, select, shards
+from connector.market.selection import Chosen, left, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
@@ -58,14 +59,6 @@ COMPARED = 32
 """Instruments compared with the venue's answer in one turn of the loop."""
 SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""
-
-
-class Live:
-    """An instrument that is served: its description, its place in the segment, its feed."""
-
-    def __init__(self, chosen: Chosen, index: int, kernel: Feed, feed: InstrumentFeed) -> None:
-        self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
-        self.asked_ns = 0
 
 
 class MarketService:
@@ -102,6 +95,8 @@ class MarketService:
         self._budgets_ns = 0
         self._sampled: set[str] = set()
         self._ready = False
+        self.loaded = asyncio.Event()
+        """The venue's instruments are known."""
         self._clear()
 
     def _client(self) -> HttpClient:
@@ -172,6 +167,11 @@ class MarketService:
         self.touched()
 
     @property
+    def index(self) -> int:
+        """The venue's number in the segment."""
+        return self._index
+
+    @property
     def rest(self) -> Rest:
         """The venue's REST door, under the budget of this address."""
         return self._rest
@@ -212,15 +212,17 @@ class MarketService:
             if self._to_look_at:
                 asyncio.get_running_loop().call_soon(self._look)
 
-    def _look_at(self, live: "Live", now_ns: int) -> None:
+    def _look_at(self, live: Live, now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
         if live.kernel.crossed and live.kernel.state(FeedKind.BOOK) in VALID:
             log.error("crossed book, fetching it anew", extra={"symbol": symbol})
         self._quiet(live, now_ns)
         if live.kernel.edge_near:
             live.kernel.recentre()
+        # A book may also be replaced long after its snapshot came.
+        live.kernel.sweep()
 
-    def _quiet(self, live: "Live", now_ns: int) -> None:
+    def _quiet(self, live: Live, now_ns: int) -> None:
         symbol = live.chosen.instrument.symbol
         for kind in live.feed.on_timer(now_ns):
             log.warning("silent", extra={"symbol": symbol, "feed": kind.name})
@@ -250,6 +252,19 @@ class MarketService:
         """The full book of the instrument at ``index``, to be copied; None: not ours."""
         live = self._by_index.get(index)
         return KernelBook(live.kernel) if live is not None else None
+
+    def at(self, index: int) -> Live | Unserved | None:
+        """The instrument of a place in the directory."""
+        return self._by_index.get(index) or self._directory.unserved.get(index)
+
+    def find(self, symbol: str) -> Live | Unserved | None:
+        """The same by its symbol; what nobody reads gets its place when an order of it is heard
+        of."""
+        return self._live.get(symbol) or self._directory.place(symbol)
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Any instrument that the venue lists or listed, served or not, always in one scale."""
+        return self._directory.known(symbol)
 
     def state(self) -> dict[str, Any]:
         """How things are, for ``connector top`` and whoever asks on the control socket."""
@@ -371,7 +386,16 @@ class MarketService:
             if found is not None or number % COMPARED == 0:
                 await asyncio.sleep(0)  # frames that wait come first
         await asyncio.sleep(0)
+        for number, (symbol, one) in enumerate(list(fresh.items()), 1):
+            try:
+                fresh[symbol] = self._directory.know(one)
+            except ValueError as error:
+                faults[symbol] = f"{symbol}: {error}"
+                del fresh[symbol]
+            if number % COMPARED == 0:
+                await asyncio.sleep(0)
         self._select(list(fresh.values()), list(faults.values()), group)
+        self.loaded.set()
 
     def _change(self, found: Change) -> None:
         """An instrument that strategies know is another now, or cannot be served any more."""
@@ -473,7 +497,7 @@ class MarketService:
             return False
         kernel = Feed(self._segment, index, instrument, self._index)
         feed = InstrumentFeed(kernel, chosen.subscriptions, count=self.count, seed=index)
-        live = Live(chosen, index, kernel, feed)
+        live = Live(chosen, index, self._index, kernel, feed)
         self._live[instrument.symbol] = live
         self._by_index[index] = live
         self.unavailable.pop(instrument.symbol, None)
@@ -510,11 +534,12 @@ class MarketService:
         if want is None:
             return
         self._asking.add(want.symbol)
-        self._start(self._snapshot(want.symbol, share), f"snapshot/{want.symbol}")
+        live = self._live[want.symbol]
+        self._start(self._snapshot(live, share), f"snapshot/{want.symbol}")
         asyncio.get_running_loop().call_soon(self._ask_snapshot)
 
-    async def _snapshot(self, symbol: str, share: float) -> None:
-        live = self._live[symbol]
+    async def _snapshot(self, live: _Live, share: float) -> None:
+        symbol = live.chosen.instrument.symbol
         asked_ns, epoch = monotonic_ns(), live.feed.epoch
         live.feed.on_snapshot_asked(asked_ns)
         try:
@@ -570,19 +595,6 @@ class MarketService:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("task %s failed", task.get_name(), exc_info=task.exception())
-
-
-def wishes(settings: VenueSettings) -> list[Wish]:
-    """What the configuration wants of a venue."""
-    return [
-        Wish(
-            feeds.instruments,
-            feeds.channels,
-            feeds.required,
-            {"quiet_ms": feeds.quiet_ms} if feeds.quiet_ms else {},
-        )
-        for feeds in settings.feeds
-    ]
 
 
 def _label(row: Subscription) -> str:

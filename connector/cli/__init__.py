@@ -25,7 +25,7 @@ from connector.errors import ConfigError, ConnectorError
 USES = (
     ("Try it", ("demo",)),
     ("Run it", ("check", "run")),
-    ("Look at it", ("top", "tap", "metrics")),
+    ("Look at it", ("top", "tap", "journal", "metrics")),
     ("Without a venue", ("sim", "replay")),
 )
 """The commands by what they are used for; one that is not named here is shown under "More"."""

@@ -93,8 +93,8 @@ async def _online(config: Config) -> int:
 
 
 async def _venue(name: str, settings: VenueSettings) -> int:
+    from connector.instruments import wishes
     from connector.market.selection import select, shards
-    from connector.service import wishes
     from connector.transport.http import HttpClient
     from connector.transport.rest import Rest
     from connector.transport.tls import client_context

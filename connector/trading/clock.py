@@ -10,10 +10,14 @@ class VenueClock:
     """CLOCK_MONOTONIC to the venue's wall clock.
 
     An answer's stamp lies somewhere between sending and receiving: the middle is wrong by at most
-    half the round trip, so the quickest one is the best."""
+    half the round trip, so the quickest one is the best.
 
-    def __init__(self) -> None:
+    ``guess_ns`` is the offset to go by as long as the venue has told nothing: what must leave
+    anyway, a cancel, is signed with it."""
+
+    def __init__(self, guess_ns: int = 0) -> None:
         self._samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES)
+        self._guess_ns = guess_ns
 
     @property
     def known(self) -> bool:
@@ -22,7 +26,7 @@ class VenueClock:
     @property
     def offset_ns(self) -> int:
         """Venue time minus monotonic time."""
-        return min(self._samples)[1]
+        return min(self._samples)[1] if self._samples else self._guess_ns
 
     @property
     def error_ns(self) -> int:
@@ -36,6 +40,7 @@ class VenueClock:
 
     def forget(self) -> None:
         """The venue refused our time: only what comes from now on counts."""
+        self._guess_ns = self.offset_ns
         self._samples.clear()
 
     def venue_ns(self, now_ns: int) -> int:

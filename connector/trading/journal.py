@@ -28,6 +28,8 @@ RETAIN_BYTES = 1 << 30
 """Of a strategy's log files; the oldest are deleted, never the two newest."""
 CHUNKS = 2
 """Pieces of 64 KiB read from disk in one turn of the loop for a session that lags."""
+_INSTRUMENT = 104
+"""Offset of ``instrument`` in ``Command``."""
 BEHIND_NS = 2_000_000_000
 """The disk may lag so long before new orders are refused."""
 
@@ -36,6 +38,9 @@ class Journals:
     """The journals of a runtime and a state directory; their one writer.
 
     ``checkpoint(strategy)``: what a new log file of a strategy begins with, for whoever reads it.
+    ``describe(index)``: the ``InstrumentEntry`` of an instrument, as bytes, empty when there is no
+    such one; written before the first entry that names it in each log file and each run, since
+    numbers change with the run.
     ``count`` is called with what is to be added to a counter. ``capacity``: bytes of memory a
     strategy, a power of two of at least 256 KiB."""
 
@@ -45,19 +50,19 @@ class Journals:
         state: Path,
         *,
         checkpoint: Callable[[str], bytes] = lambda strategy: b"",
+        describe: Callable[[int], bytes] | None = None,
         count: Callable[[Counter, int], None] = lambda counter, amount: None,
         capacity: int = CAPACITY,
         file_bytes: int = FILE_BYTES,
         retain_bytes: int = RETAIN_BYTES,
     ) -> None:
         self._runtime, self._state = runtime, state
-        self._checkpoint, self._count = checkpoint, count
+        self._checkpoint, self._describe, self._count = checkpoint, describe, count
         self._capacity, self._file_bytes = capacity, file_bytes
         self._retain_bytes = retain_bytes
-        self._journals: dict[str, Journal] = {}
+        self._open: dict[str, _Open] = {}
         self._drain = Drain()
         self._folder = -1
-        self._attached: dict[str, _Attached] = {}
         self._waiting: set[str] = set()
         self._was_behind = False
         self._counted: dict[tuple[str, Counter], int] = {}
@@ -66,7 +71,10 @@ class Journals:
         """A strategy's journal, made or mended if this is the first time; that takes milliseconds.
 
         ValueError: a strategy cannot be called that; OSError: there is no room for it."""
-        if (known := self._journals.get(strategy)) is not None:
+        return self._opened(strategy).journal
+
+    def _opened(self, strategy: str) -> "_Open":
+        if (known := self._open.get(strategy)) is not None:
             return known
         found = journal_files.open_journal(self._runtime, self._state, strategy, self._capacity)
         try:
@@ -87,10 +95,14 @@ class Journals:
             raise
         self._drain.add(found.journal)
         self._drain.start()
-        self._journals[strategy] = found.journal
+        opened = self._open[strategy] = _Open(found.journal)
         if found.faults:
             self._count(Counter.JOURNAL_MENDED, len(found.faults))
-        return found.journal
+        return opened
+
+    def sequence(self, strategy: str) -> int:
+        """Number of a strategy's last report."""
+        return self.open(strategy).sequence
 
     def last_command(self, strategy: str) -> int:
         """Number of the last command of a strategy that was journalled; 0: none."""
@@ -112,13 +124,21 @@ class Journals:
         """Write one entry; the number of the strategy's last report: its own, if it is one.
 
         A report is handed to the strategy's session at once."""
-        journal = self._journals.get(strategy) or self.open(strategy)
-        number = journal.append(
-            kind, body, instrument, venue, account, venue_ns, recv_ns, order_key
-        )
-        if (attached := self._attached.get(strategy)) is not None and attached.reports.pump():
+        opened = self._open.get(strategy) or self._opened(strategy)
+        if self._describe is not None:
+            self._tell(opened, _named(body) if kind is RecordType.COMMAND else instrument)
+        number = opened.append(kind, body, instrument, venue, account, venue_ns, recv_ns, order_key)
+        if opened.reports is not None and opened.reports.pump():
             self._waiting.add(strategy)
         return number
+
+    def _tell(self, opened: "_Open", instrument: int) -> None:
+        """Say once a log file which instrument a number means."""
+        if instrument in opened.described or self._describe is None:
+            return
+        opened.described.add(instrument)
+        if entry := self._describe(instrument):
+            opened.append(RecordType.INSTRUMENT_CHANGE, entry, instrument)
 
     def attach(
         self,
@@ -135,8 +155,9 @@ class Journals:
         ``resume``: the number of the last report it has, 0: none yet; None: it wants those to come.
         ``ended`` is called, from ``pump``, with the reason why the session must end: its report
         cursor cannot be. ValueError: it cannot have that report, the journal has fewer."""
-        journal = self.open(strategy)
-        if strategy in self._attached:
+        opened = self._opened(strategy)
+        journal = opened.journal
+        if opened.reports is not None:
             raise ValueError(f"{strategy!r} has a session already")
         if resume is None:
             resume = journal.sequence
@@ -148,9 +169,9 @@ class Journals:
         position = journal.locate(resume)
         if position < 0:
             position = journal_files.position_after(self._state, strategy, resume)
-        reports = Reports(journal, up, down, position, resume, bell)
-        log_reader = LogReader(self._state, strategy)
-        self._attached[strategy] = _Attached(reports, log_reader, ended)
+        opened.reports = reports = Reports(journal, up, down, position, resume, bell)
+        opened.log, opened.ended = LogReader(self._state, strategy), ended
+        opened.held = 0
         self._waiting.add(strategy)
         self.pump()
         return reports
@@ -158,9 +179,12 @@ class Journals:
     def detach(self, strategy: str) -> None:
         """A strategy's session is gone; its reports are kept."""
         self._waiting.discard(strategy)
-        if (attached := self._attached.pop(strategy, None)) is not None:
-            self._add_held(attached)
-            attached.log.close()
+        opened = self._open.get(strategy)
+        if opened is not None and opened.reports is not None:
+            self._add_held(opened)
+            opened.reports = None
+            if opened.log is not None:
+                opened.log.close()
 
     def pump(self) -> bool:
         """Go on with sessions that lag, as far as their rings have room, once a turn of the loop.
@@ -168,31 +192,31 @@ class Journals:
         True: there is more to read from disk, call again soon."""
         more = False
         for strategy in list(self._waiting):
-            attached = self._attached[strategy]
+            opened = self._open[strategy]
+            reports = opened.reports
+            assert reports is not None
             for _ in range(CHUNKS):
-                if (state := attached.reports.pump()) != DISK:
+                if (state := reports.pump()) != DISK:
                     break
-                state = self._from_disk(strategy, attached)
-                if state != DISK:
+                if (state := self._from_disk(strategy, opened, reports)) != DISK:
                     break
             more |= state == DISK
             if state == ENDED:
                 self.detach(strategy)
-                why = attached.reports.why
-                log.error("a session ended", extra={"strategy": strategy, "why": why})
-                attached.ended(why)
+                log.error("a session ended", extra={"strategy": strategy, "why": reports.why})
+                opened.ended(reports.why)
             elif state not in (DISK, HELD):
                 self._waiting.discard(strategy)
         return more
 
-    def _from_disk(self, strategy: str, attached: "_Attached") -> int:
-        reports = attached.reports
-        position, data = attached.log.read(reports.position)
+    def _from_disk(self, strategy: str, opened: "_Open", reports: Reports) -> int:
+        assert opened.log is not None
+        position, data = opened.log.read(reports.position)
         try:
             if data and position == reports.position:
                 return reports.feed(data)
         except ValueError:
-            position, data = attached.log.next_file(reports.position), b""
+            position, data = opened.log.next_file(reports.position), b""
         # Deleted, or garbled on disk: what comes after goes on, the numbers show the gap.
         if not data and position <= reports.position:
             position = reports.journal.oldest_entry
@@ -203,11 +227,10 @@ class Journals:
         reports.skip(position)
         return DISK
 
-    def _add_held(self, attached: "_Attached") -> None:
-        held = attached.reports.held - attached.held
-        if held:
+    def _add_held(self, opened: "_Open") -> None:
+        if opened.reports is not None and (held := opened.reports.held - opened.held):
             self._count(Counter.REPORTS_HELD, held)
-            attached.held += held
+            opened.held += held
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
@@ -222,20 +245,21 @@ class Journals:
         return behind
 
     def _lag(self) -> dict[str, object]:
-        worst = max(self._journals.values(), key=lambda one: one.position - one.durable)
+        journals = [opened.journal for opened in self._open.values()]
+        worst = max(journals, key=lambda one: one.position - one.durable)
         fault = os.strerror(worst.fault) if worst.fault else ""
         return {"bytes": worst.position - worst.durable, "fault": fault}
 
     def tick(self) -> None:
         """Now and then, at least ten times a second: begin new log files, count, look at the disk,
         go on with sessions that lag."""
-        for strategy, journal in self._journals.items():
+        for strategy, opened in self._open.items():
+            journal = opened.journal
             if journal.position - journal.file_position >= self._file_bytes:
                 self.roll(strategy)
             self._add(strategy, Counter.JOURNAL_FAULTS, journal.faults)
             self._add(strategy, Counter.JOURNAL_LOST, journal.lost)
-        for attached in self._attached.values():
-            self._add_held(attached)
+            self._add_held(opened)
         self.behind()
         self.pump()
 
@@ -248,7 +272,9 @@ class Journals:
     def roll(self, strategy: str) -> None:
         """Write a checkpoint: a new log file begins with it, if reports were written to the last
         one. Raises ValueError when the checkpoint is longer than an eighth of the memory."""
-        self.append(strategy, RecordType.CHECKPOINT, self._checkpoint(strategy))
+        opened = self._opened(strategy)
+        opened.append(RecordType.CHECKPOINT, self._checkpoint(strategy))
+        opened.described.clear()
 
     def tidy(self) -> None:
         """Delete log files that are older than ``retain_bytes`` reach; for a thread that may wait
@@ -263,7 +289,7 @@ class Journals:
 
     def strategies(self) -> list[str]:
         """The names with a journal on disk or open."""
-        return sorted({*journal_files.strategies(self._state), *self._journals})
+        return sorted({*journal_files.strategies(self._state), *self._open})
 
     def read(self, strategy: str, sequence: int = 0) -> Iterator[Entry]:
         """A strategy's entries from report ``sequence`` on."""
@@ -279,20 +305,31 @@ class Journals:
         """Put everything on disk; False: not all of it in time, which the next start makes up for
         unless the machine stops, too."""
         whole = self._drain.stop(int(timeout_s * 1e9))
-        if not whole and self._journals:
+        if not whole and self._open:
             log.error("not all of the journal is on disk", extra=self._lag())
-        for strategy in list(self._attached):
+        for strategy in self._open:
             self.detach(strategy)
-        self._journals.clear()
+        self._open.clear()
         if whole and self._folder >= 0:
             os.close(self._folder)
             self._folder = -1
         return whole
 
 
-class _Attached:
-    """A session's reports, and who is told when it must end."""
+def _named(command: bytes) -> int:
+    """The instrument that a CommandBody names; whether there is one has not been looked at."""
+    return int.from_bytes(command[_INSTRUMENT : _INSTRUMENT + 4], "little")
 
-    def __init__(self, reports: Reports, log: LogReader, ended: Callable[[str], object]) -> None:
-        self.reports, self.log, self.ended = reports, log, ended
+
+class _Open:
+    """A journal that is written, and the session that hears of it, if there is one."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.append = journal.append
+        self.described: set[int] = set()
+        """Instruments that the log file and the run know."""
+        self.reports: Reports | None = None
+        self.log: LogReader | None = None
+        self.ended: Callable[[str], object] = lambda why: None
         self.held = 0

@@ -188,9 +188,8 @@ class _Opening:
                 journal = None
             else:
                 position = found.end
-                if found.entries:
-                    self.sequence = max(self.sequence, found.sequence)
-                    self.command = found.command or self.command
+                self.sequence = max(self.sequence, found.sequence, journal.sequence)
+                self.command = found.command or self.command
                 if found.garbled:
                     self._say("the last entry in memory is garbled; it was left out")
         if journal is None and newest is not None and newest.closed != self.end:
@@ -211,9 +210,11 @@ class _Opening:
         identity = newest.identity if newest else int.from_bytes(os.urandom(8), "little")
         if journal is not None:
             identity = journal.identity
-        log_fd = self._continued(newest, identity)
-        if journal is None:
+        if newest is None and self.files and self.files[-1].sequence > self.sequence:
+            self.sequence = self.files[-1].sequence  # a file needs a name of its own
+        if journal is None:  # memory first: a log alone would say that memory was lost
             journal = self._new(identity, position)
+        log_fd = self._continued(newest, identity)
         return Opened(
             journal, log_fd, position, self.sequence, self.end, self.command, tuple(self.faults)
         )
@@ -296,8 +297,6 @@ class _Opening:
             os.pwrite(fd, bytes(8), _CLOSED_OFFSET)
             os.fdatasync(fd)
             return fd
-        if self.files and self.files[-1].sequence >= self.sequence + 1:
-            self.sequence = self.files[-1].sequence  # a file needs a name of its own
         directory = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             name = self.name.encode()
@@ -327,18 +326,29 @@ class _Opening:
 
 
 def entries(
-    runtime: Path, state: Path, strategy: str, *, sequence: int = 0, last_checkpoint: bool = False
+    runtime: Path,
+    state: Path,
+    strategy: str,
+    *,
+    sequence: int = 0,
+    last_checkpoint: bool = False,
+    since_ns: int = 0,
 ) -> Iterator[Entry]:
     """A strategy's entries in order, whoever is writing them.
 
     ``sequence``: none before this report; ``last_checkpoint``: none before the log file that
-    begins with the newest checkpoint. Ends with what is there when it gets there. A file of
+    begins with the newest checkpoint; ``since_ns``: none before the log file that was being written
+    then, Unix. Ends with what is there when it gets there. A file of
     another layout is passed over."""
     position = -1
     files = _whole(state, strategy)
     first = 0
     for index, file in enumerate(files):
-        if file.sequence <= sequence or (last_checkpoint and _begins_with_checkpoint(file)):
+        if (
+            file.sequence <= sequence
+            or file.wall_ns <= since_ns
+            or (last_checkpoint and _begins_with_checkpoint(file))
+        ):
             first = index
     for _ in range(1000):  # again, while the writer is faster
         for file in files[first:]:

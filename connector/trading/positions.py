@@ -3,7 +3,7 @@
 from connector.model.intents import PositionSide
 from connector.model.records import Side
 from connector.trading.effects import Report
-from connector.venues.trading_contract import PositionEvent
+from connector.venues.trading_contract import BalanceEvent, PositionEvent
 
 Place = tuple[int, str, PositionSide]
 """Account, symbol, position side."""
@@ -16,6 +16,7 @@ class Positions:
     def __init__(self) -> None:
         self._own: dict[tuple[str, Place], int] = {}
         self._said: dict[Place, PositionEvent] = {}
+        self._balances: dict[tuple[int, str], BalanceEvent] = {}
 
     def filled(self, report: Report) -> None:
         """Count a fill that is reported for the first time."""
@@ -33,6 +34,21 @@ class Positions:
             return False
         self._said[place] = event
         return True
+
+    def balance(self, account: int, event: BalanceEvent) -> bool:
+        """Take over a balance; False when it is older than the last word, or says nothing new."""
+        known = self._balances.get((account, event.asset))
+        if known is not None:
+            available_e = event.available_e
+            same = known.wallet_e == event.wallet_e and available_e in (None, known.available_e)
+            if event.venue_ns < known.venue_ns or (same and not event.change_e):
+                return False
+        self._balances[account, event.asset] = event
+        return True
+
+    def balances(self, account: int) -> list[BalanceEvent]:
+        """The last word on each asset of an account."""
+        return [event for place, event in self._balances.items() if place[0] == account]
 
     def own(self, strategy: str, place: Place) -> int:
         return self._own.get((strategy, place), 0)

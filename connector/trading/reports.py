@@ -132,7 +132,7 @@ def detail(one: Detail, wall_ns: int) -> tuple[RecordType, bytes]:
     )
 
 
-def balance(event: BalanceEvent, wall_ns: int) -> tuple[RecordType, bytes]:
+def balance(event: BalanceEvent, wall_ns: int, flags: int = 0) -> tuple[RecordType, bytes]:
     """A BalanceUpdate."""
     return RecordType.BALANCE_UPDATE, _BALANCE.pack(
         wall_ns=wall_ns,
@@ -141,10 +141,13 @@ def balance(event: BalanceEvent, wall_ns: int) -> tuple[RecordType, bytes]:
         change_e=event.change_e,
         reason=event.reason,
         asset=event.asset,
+        flags=flags,
     )
 
 
-def position(event: PositionEvent, own_qty_e: int, wall_ns: int) -> tuple[RecordType, bytes]:
+def position(
+    event: PositionEvent, own_qty_e: int, wall_ns: int, flags: int = 0
+) -> tuple[RecordType, bytes]:
     """A PositionUpdate; ``own_qty_e``: the sum of the fills of the strategy it goes to."""
     entry_e, exponent = _decimal(event.entry)
     return RecordType.POSITION_UPDATE, _POSITION.pack(
@@ -158,6 +161,7 @@ def position(event: PositionEvent, own_qty_e: int, wall_ns: int) -> tuple[Record
         leverage=event.leverage,
         position_side=event.position_side,
         isolated=event.isolated,
+        flags=flags,
     )
 
 

@@ -18,12 +18,21 @@ class Session(Protocol):
 
 
 class Listed(Protocol):
-    """An instrument as it is served."""
+    """An instrument in the directory."""
 
-    index: int
-    venue: int
-    instrument: Instrument
-    mark_e: int | None
+    @property
+    def index(self) -> int: ...
+    @property
+    def venue(self) -> int: ...
+    @property
+    def instrument(self) -> Instrument: ...
+    @property
+    def mark_e(self) -> int | None:
+        """The mark price in 10^-8 while it is fresh."""
+
+    @property
+    def served(self) -> bool:
+        """Its market data come; else only orders of others are known."""
 
 
 class Account(Protocol):
@@ -45,6 +54,9 @@ class Account(Protocol):
     def venue_ns(self, now_ns: int) -> int:
         """The venue's clock."""
 
+    def afford(self, action: Action, message: Request) -> None:
+        """Raises Refusal when the venue's limits do not allow it now."""
+
     def post(self, request: int, action: Action, message: Request) -> None:
         """Send; ends in ``Desk.answered``, ``Desk.lost`` or ``Desk.unsent``."""
 
@@ -53,7 +65,7 @@ class Account(Protocol):
     def gap(self, why: str) -> None: ...
     @property
     def scales(self) -> Scales:
-        """The instruments of the venue that are served."""
+        """Every instrument of the venue."""
 
 
 class Journals(Protocol):
@@ -73,6 +85,9 @@ class Journals(Protocol):
         order_key: int = 0,
     ) -> int:
         """Write one entry; its sequence."""
+
+    def sequence(self, strategy: str) -> int:
+        """Number of the last report."""
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""

@@ -489,31 +489,7 @@ class Tracker:
         flags: ReportFlag = _PLAIN,
         fill: OrderEvent | None = None,
     ) -> None:
-        if order.foreign:
-            flags |= ReportFlag.FOREIGN
-        if order.conditional_id is not None:
-            flags |= ReportFlag.CONDITIONAL
-        average_e, exponent = order.average_price()
-        self._out.append(
-            Report(
-                order=order,
-                update=update,
-                status=order.status,
-                reason=order.reason,
-                filled_qty_e=order.filled_qty_e,
-                average_e=average_e,
-                average_exponent=exponent,
-                flags=flags,
-                last_qty_e=fill.last_qty_e if fill else 0,
-                last_price_e=fill.last_price_e if fill else None,
-                trade_id=fill.trade_id if fill else None,
-                venue_trade_id=fill.venue_trade_id if fill else "",
-                fee_e=fill.fee_e if fill else None,
-                fee_asset=fill.fee_asset if fill else "",
-                realised_e=fill.realised_e if fill else None,
-                venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
-            )
-        )
+        self._out.append(_report_of(order, update, event, flags, fill))
 
     def _detail(self, order: Order, event: OrderEvent) -> None:
         self._out.append(
@@ -562,3 +538,40 @@ class Tracker:
     def _taken(self) -> Sequence[Effect]:
         out, self._out = self._out, []
         return out
+
+
+def state_of(order: Order) -> Report:
+    """How an order stands, for a snapshot."""
+    return _report_of(order, Update.STATE, None, ReportFlag.SNAPSHOT, None)
+
+
+def _report_of(
+    order: Order,
+    update: Update,
+    event: OrderEvent | None,
+    flags: ReportFlag,
+    fill: OrderEvent | None,
+) -> Report:
+    if order.foreign:
+        flags |= ReportFlag.FOREIGN
+    if order.conditional_id is not None:
+        flags |= ReportFlag.CONDITIONAL
+    average_e, exponent = order.average_price()
+    return Report(
+        order=order,
+        update=update,
+        status=order.status,
+        reason=order.reason,
+        filled_qty_e=order.filled_qty_e,
+        average_e=average_e,
+        average_exponent=exponent,
+        flags=flags,
+        last_qty_e=fill.last_qty_e if fill else 0,
+        last_price_e=fill.last_price_e if fill else None,
+        trade_id=fill.trade_id if fill else None,
+        venue_trade_id=fill.venue_trade_id if fill else "",
+        fee_e=fill.fee_e if fill else None,
+        fee_asset=fill.fee_asset if fill else "",
+        realised_e=fill.realised_e if fill else None,
+        venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
+    )

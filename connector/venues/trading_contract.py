@@ -266,15 +266,8 @@ class UnknownUserEvent(Struct, frozen=True):
     kind: str
 
 
-UserEvent = (
-    OrderEvent
-    | BalanceEvent
-    | PositionEvent
-    | AccountConfigEvent
-    | MarginCallEvent
-    | StreamExpired
-    | UnknownUserEvent
-)
+AccountEvent = BalanceEvent | PositionEvent | AccountConfigEvent | MarginCallEvent
+UserEvent = OrderEvent | AccountEvent | StreamExpired | UnknownUserEvent
 
 
 # The venue

@@ -88,6 +88,8 @@ class Daemon:
         venue: Mapping[str, Any] | None = None,
         daemon: Mapping[str, Any] | None = None,
         watchdog_us: int = 0,
+        accounts: Mapping[str, Mapping[str, Any]] | None = None,
+        environ: Mapping[str, str] | None = None,
         config: str | None = None,
         command: list[str] | None = None,
     ) -> None:
@@ -97,12 +99,14 @@ class Daemon:
         self.state_dir = folder / "state"
         if config is None:
             config = self._config(sim, feeds, venue or {}, daemon or {})
+            for name, keys in (accounts or {}).items():
+                config += f"[accounts.{name}]\n" + _toml(keys)
         (folder / "c.toml").write_text(config)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         (folder / "notify").unlink(missing_ok=True)
         self._notify.bind(str(folder / "notify"))
         self.heard: list[str] = []
-        environ = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify")}
+        environ = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), **(environ or {})}
         if watchdog_us:
             environ["WATCHDOG_USEC"] = str(watchdog_us)
         self.log = folder / "log"

@@ -16,7 +16,7 @@ import pytest
 from connector._speedups import journal as kernel
 from connector._speedups.journal import MAX_REPORT
 from connector.model.counters import Counter
-from connector.model.records import RecordType
+from connector.model.records import RecordType, dtype
 from connector.trading import journal_files
 from connector.trading.journal import Journals
 from connector.trading.journal_files import Entry
@@ -184,6 +184,55 @@ def test_each_log_file_begins_with_a_checkpoint(place: Place) -> None:
     assert recovered == found[-len(recovered) :]
     assert recovered[0].kind == RecordType.CHECKPOINT
     assert sum(one.kind == RecordType.CHECKPOINT for one in recovered) == 1
+
+
+def test_every_log_file_says_which_instruments_its_numbers_mean(place: Place) -> None:
+    def describe(index: int) -> bytes:
+        return b"" if index == 9 else b"I" * index
+
+    def command(index: int) -> bytes:
+        offset = 104
+        return bytes(offset) + struct.pack("<I", index) + bytes(640 - offset - 4)
+
+    assert dtype("Command").fields["instrument"][1] == 104
+    journals = place.journals(describe=describe)
+    for run in range(2):
+        for _ in range(2):
+            for index in (3, 4, 3, 9):
+                journals.append("alpha", REPORT, b"", instrument=index)
+            journals.append("alpha", COMMAND, command(5))
+        if run == 0:
+            journals.roll("alpha")
+    found = [
+        (one.instrument, one.body.rstrip(b"\0"))
+        for one in journals.read("alpha")
+        if one.kind == RecordType.INSTRUMENT_CHANGE
+    ]
+    assert found == [(3, b"III"), (4, b"IIII"), (5, b"IIIII")] * 2
+    kinds = [one.kind for one in journals.read("alpha")]
+    assert kinds[:2] == [RecordType.INSTRUMENT_CHANGE, REPORT]
+
+
+def test_a_disk_that_hangs_costs_new_orders_and_nothing_silently(place: Place) -> None:
+    """More is written than memory holds before the thread looks: what is lost is counted, and its
+    numbers are missing."""
+    journals = place.journals()
+    journal = journals.open("alpha")
+    wait_for_disk(journals)
+    assert not journals.behind()
+    image = bytes(MAX_REPORT)
+    before = journal.sequence
+    while not journal.lost:  # the thread sleeps two milliseconds between two looks
+        journals.append("alpha", REPORT, image)
+    lost = journal.sequence
+    wait_for_disk(journals)
+    after = journals.append("alpha", REPORT, b"on")
+    found = [entry.sequence for entry in journals.read("alpha")]
+    assert found[-1] == after == journal.sequence
+    assert len(found) == after - before - journal.lost
+    assert lost not in found
+    journals.tick()
+    assert place.counts[Counter.JOURNAL_LOST] == journal.lost
 
 
 def test_the_oldest_log_files_are_deleted(place: Place) -> None:
@@ -420,3 +469,32 @@ def test_a_full_disk_is_said_and_made_up_for(place: Place) -> None:
         fault, last = struct.unpack("<QQ", data)
         assert fault == errno.EFBIG
         assert last > limit // 256
+
+
+def test_a_start_that_is_killed_half_way_changes_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each step of an opening that leaves something behind, anew and after a reboot."""
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    steps = ("create_live", "begin_log")
+    for step in steps:
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_files, step, die)
+            with pytest.raises(KeyboardInterrupt):
+                place.journals().open("alpha")
+    journals = place.journals()
+    wanted = fill(journals, 0, 50)
+    assert journals.close()
+    place.live.unlink()
+    for step in ("os.rename", "os.pwrite", "os.fdatasync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(step, die)
+            with pytest.raises(KeyboardInterrupt):
+                place.journals().open("alpha")
+    journals = place.journals()
+    assert [content(entry) for entry in journals.read("alpha")] == wanted
+    assert journals.append("alpha", REPORT, b"") == int(str(wanted[-1][1])) + 1
+    assert place.counts == {}

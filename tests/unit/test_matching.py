@@ -190,6 +190,9 @@ def test_open_orders_are_limited_together_with_conditional_ones() -> None:
         == Reason.TOO_MANY_OPEN_ORDERS
     )
     stage.place("ben", BUY, 5, 98)
+    # What cannot rest is never open.
+    assert stage.place("ann", BUY, 5).filled == 5
+    assert stage.place("ann", BUY, 5, 99, Tif.IOC).status == Status.EXPIRED
 
 
 def test_client_ids_are_unique_among_open_orders() -> None:

@@ -169,6 +169,20 @@ def test_balances_and_income_follow_a_round_trip(venue: Venue) -> None:
     assert venue.engine.mark_e8("BTCUSDT") == 30_000 * UNIT
 
 
+def test_fee_burn_is_kept(venue: Venue) -> None:
+    path = "/fapi/v1/feeBurn"
+    assert venue.ok("GET", path) == {"feeBurn": False}
+    assert venue.ok("POST", path, feeBurn="true") == {"code": 200, "msg": "success"}
+    assert venue.ok("GET", path) == {"feeBurn": True}
+    assert venue.ok("GET", "/fapi/v2/account")["feeBurn"]
+    assert venue.ok("GET", path, OTHER) == {"feeBurn": False}
+    venue.ok("POST", path, feeBurn="false")
+    assert venue.ok("GET", path) == {"feeBurn": False}
+    assert venue.refused("POST", path)[:2] == (400, -1102)
+    status = venue.ok("GET", "/fapi/v1/apiTradingStatus")
+    assert status == {"indicators": {}, "updateTime": NOW_MS}
+
+
 def test_open_and_conditional_orders_have_limits(venue: Venue) -> None:
     algo = "/fapi/v1/algoOrder"
     stop = {
@@ -232,3 +246,23 @@ def test_a_margin_call_and_a_liquidation_are_told(venue: Venue) -> None:
     assert {each["x"] for each in fills} == {"CALCULATED"}
     assert fills[-1]["X"] == "FILLED"
     assert venue.ok("GET", "/fapi/v3/positionRisk") == []
+
+
+@pytest.mark.parametrize("margin", ["CROSSED", "ISOLATED"])
+def test_funding_is_told_with_its_symbol(venue: Venue, margin: str) -> None:
+    if margin == "ISOLATED":
+        venue.ok("POST", "/fapi/v1/marginType", symbol="BTCUSDT", marginType=margin)
+    venue.ok("POST", ORDER, **market_order())
+    venue.listen()
+    venue.now_ms += 1000
+    # A hundredth of a percent of 0.1 BTC at 30000.
+    venue.engine.fund("BTCUSDT", 10_000, venue.now_ms * 1_000_000)
+    ((name, payload),) = venue.events()
+    assert (name, payload["a"]["m"], payload["a"]["S"]) == (
+        "ACCOUNT_UPDATE", "FUNDING_FEE", "BTCUSDT",
+    )  # fmt: skip
+    (balance,) = payload["a"]["B"]
+    assert float(balance["bc"]) == -0.3
+    assert [row["s"] for row in payload["a"]["P"]] == (["BTCUSDT"] if margin == "ISOLATED" else [])
+    (row,) = venue.ok("GET", "/fapi/v1/income", incomeType="FUNDING_FEE")
+    assert (float(row["income"]), row["symbol"]) == (-0.3, "BTCUSDT")

@@ -1,6 +1,8 @@
 """The simulated Binance's order endpoints: one table a rule, request in, status and code out."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,6 +73,9 @@ LIMIT_FAULTS: list[tuple[dict[str, Any], int, str]] = [
     ({"timeInForce": "GTD", "goodTillDate": 253402300799000}, -5040, "253402300799000"),
     # the filters
     ({"price": "29990.001"}, -1111, "Precision"),
+    ({"price": "29990.00000000000000000001"}, -1111, "Precision"),
+    ({"quantity": "12345678901234567890.00000000000000000001"}, -1111, "Precision"),
+    ({"price": "99999999999999999999"}, -4002, "max price"),
     ({"quantity": "0.1001"}, -1111, "Precision"),
     ({"price": "29990.05"}, -4014, "tick size"),
     ({"price": "299.9"}, -4013, "min price"),
@@ -145,6 +150,7 @@ def test_the_test_endpoint_checks_and_places_nothing(
         ({"priceMatch": "OPPONENT_5", "price": None}, {"price": "30000.50"}),
         ({"selfTradePreventionMode": "NONE"}, {"selfTradePreventionMode": "NONE"}),
         ({"price": "29990"}, {"price": "29990.00"}),
+        ({"price": "029990.00000000"}, {"price": "29990.00"}),
         ({"quantity": "0.1"}, {"origQty": "0.100"}),
         ({"newClientOrderId": "a.B:/_-9"}, {"clientOrderId": "a.B:/_-9"}),
     ],
@@ -432,7 +438,8 @@ def test_a_batch_counts_five_and_one(venue: Venue) -> None:
         ("GET", "/fapi/v1/allOrders", {}, 5),
         ("GET", "/fapi/v1/userTrades", {"symbol": "BTCUSDT"}, 5),
         ("GET", "/fapi/v3/account", {}, 5),
-        ("GET", "/fapi/v2/positionRisk", {}, 5),
+        ("GET", "/fapi/v2/positionRisk", {}, 10),
+        ("POST", "/fapi/v1/order/test", {}, 1),
         ("GET", "/fapi/v1/positionSide/dual", {}, 30),
         ("GET", "/fapi/v1/income", {}, 30),
         ("GET", "/fapi/v1/commissionRate", {"symbol": "BTCUSDT"}, 20),
@@ -452,3 +459,18 @@ def test_another_method_is_not_served(venue: Venue) -> None:
     answer = venue.send("PATCH", ORDER, key=MAKER.key)
     assert refusal(answer)[:2] == (405, -1020)
     assert answer.headers["Allow"] == "DELETE, GET, POST, PUT"
+
+
+def test_the_connector_knows_every_code_that_may_come() -> None:
+    """Two tables, written apart."""
+    from connector.venues.binance_usdm import sim_refusals
+    from connector.venues.binance_usdm.error_codes import ROWS
+
+    folder = Path(sim_refusals.__file__).parent
+    found = {
+        int(code)
+        for path in folder.glob("sim*.py")
+        for code in re.findall(r"[(,]\s*(-[1-5]\d{3}),", path.read_text())
+    }
+    assert len(found) > 70
+    assert found - ROWS.keys() == set()

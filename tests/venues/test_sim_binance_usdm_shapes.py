@@ -237,6 +237,28 @@ def test_history(venue: Venue) -> None:
         shaped(row, R22)
 
 
+def test_margin_moves_liquidations_and_the_queue_for_deleveraging(venue: Venue) -> None:
+    asked = {"symbol": "ETHUSDT"}
+    venue.ok("POST", "/fapi/v1/marginType", **asked, marginType="ISOLATED")
+    venue.ok("POST", ORDER, **market_order(**asked))
+    venue.ok("POST", "/fapi/v1/positionMargin", **asked, amount="5", type=1)
+    (row,) = venue.ok("GET", "/fapi/v1/positionMargin/history", **asked)
+    shaped(row, keys("amount:decimal asset symbol time:whole type:whole deltaType positionSide",
+                     TEXT))  # fmt: skip
+    assert venue.ok("GET", "/fapi/v1/positionMargin/history", **asked, type=2) == []
+    rows = venue.ok("GET", "/fapi/v1/adlQuantile")
+    assert [row["symbol"] for row in rows] == ["BTCUSDT", "ETHUSDT"]
+    assert rows[0]["adlQuantile"] == {"LONG": 0, "SHORT": 0, "BOTH": 0}
+    assert venue.ok("GET", "/fapi/v1/forceOrders") == []
+    venue.now_ms += 1000
+    venue.engine.mark("ETHUSDT", 1_700 * UNIT, venue.now_ms * 1_000_000)
+    (row,) = venue.ok("GET", "/fapi/v1/forceOrders")
+    shaped(row, R16 | {"cumBase": D, "pair": TEXT})
+    assert row["clientOrderId"].startswith("autoclose-")
+    assert venue.ok("GET", "/fapi/v1/forceOrders", autoCloseType="ADL") == []
+    assert venue.refused("GET", "/fapi/v1/forceOrders", autoCloseType="X")[1] == -1130
+
+
 def test_brackets_are_continuous(venue: Venue) -> None:
     row = venue.ok("GET", "/fapi/v1/leverageBracket", symbol="BTCUSDT")
     shaped(row, R23)

@@ -99,7 +99,8 @@ class Desk(Ledger):
             rules.check_notional(quote)
         elif self._reducible(account, matcher, order, replaced) <= 0:
             raise Refused(Reason.REDUCE_ONLY_REJECTED)
-        if not counted:
+        if not counted and not market and order.tif not in (Tif.IOC, Tif.FOK):
+            # What cannot rest is never an open order.
             waiting = sum(each.request.symbol == rules.symbol for each in account.waiting.values())
             if len(account.open.get(rules.symbol, ())) + waiting >= rules.max_orders:
                 raise Refused(Reason.TOO_MANY_OPEN_ORDERS)

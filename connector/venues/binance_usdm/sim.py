@@ -16,6 +16,7 @@ from connector.venues.binance_usdm import sim_rest, sim_rules, sim_tape
 from connector.venues.binance_usdm.sim_listings import LISTINGS
 from connector.venues.binance_usdm.sim_params import error_body
 from connector.venues.binance_usdm.sim_private import listen_key_of
+from connector.venues.binance_usdm.sim_weights import WEIGHT_LIMIT
 from connector.venues.sim_contract import (
     Frames,
     MarkTexts,
@@ -362,7 +363,7 @@ def refusal(refused: Refused) -> bytes:
 SIM = VenueSim(
     folder="binance_usdm",
     api_route=API,
-    weight_limit=sim_rest.WEIGHT_LIMIT,
+    weight_limit=WEIGHT_LIMIT,
     snapshot_levels=1000,
     listings=LISTINGS,
     statuses=sim_rest.STATUSES,

@@ -1,4 +1,4 @@
-"""The venue's account endpoints: balances, positions, settings, fills, income."""
+"""The venue's account endpoints: balances, positions, settings."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -8,15 +8,14 @@ from connector.sim.matching.rules import Rules
 from connector.sim.matching.types import (
     RATIO,
     Balance,
-    Income,
     MarginType,
     PositionView,
 )
-from connector.venues.binance_usdm.sim_desk import MS_NS, W1, W5, Call, Desk, Signed, fixed
-from connector.venues.binance_usdm.sim_orders import DAY_MS, position_side_of
-from connector.venues.binance_usdm.sim_params import MAX_ID, Fault, invalid
+from connector.venues.binance_usdm.sim_desk import W1, W5, Call, Desk, Signed, by_symbol, fixed
+from connector.venues.binance_usdm.sim_orders import position_side_of, units
+from connector.venues.binance_usdm.sim_params import Fault, invalid
 from connector.venues.binance_usdm.sim_refusals import POSITION_MODE, refusals
-from connector.venues.binance_usdm.sim_rows import margin_type, money, ms, qty, trade_row
+from connector.venues.binance_usdm.sim_rows import margin_type, money, ms, qty
 from connector.venues.sim_contract import decimal
 
 DONE = {"code": 200, "msg": "success"}
@@ -100,7 +99,7 @@ def account_v2(desk: Desk, call: Call) -> dict[str, Any]:
     balances = engine.balances(call.account)
     return {
         "feeTier": 0,
-        "feeBurn": False,
+        "feeBurn": call.account in desk.fee_burners,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
@@ -289,6 +288,26 @@ def set_multi_assets(desk: Desk, call: Call) -> dict[str, Any]:
     raise Fault(-1020, "This operation is not supported.")
 
 
+def fee_burn(desk: Desk, call: Call) -> dict[str, bool]:
+    return {"feeBurn": call.account in desk.fee_burners}
+
+
+def set_fee_burn(desk: Desk, call: Call) -> dict[str, Any]:
+    """Kept, and without effect: nobody here has BNB to pay fees with."""
+    call.params.required("feeBurn")
+    if call.params.flag("feeBurn"):
+        desk.fee_burners.add(call.account)
+    else:
+        desk.fee_burners.discard(call.account)
+    return DONE
+
+
+def trading_status(desk: Desk, call: Call) -> dict[str, Any]:
+    """No quantitative rule is in force here, so no indicator has a value."""
+    desk.some_symbol(call.params)
+    return {"indicators": {}, "updateTime": call.now_ms}
+
+
 def set_leverage(desk: Desk, call: Call) -> dict[str, Any]:
     rules = desk.symbol(call.params)
     leverage = call.params.number("leverage", required=True)
@@ -323,7 +342,7 @@ def adjust_margin(desk: Desk, call: Call) -> dict[str, Any]:
     assert amount is not None
     if kind not in (1, 2):
         raise invalid("type")
-    amount_m = int(amount * RATIO)
+    amount_m = units(amount, 8)
     if amount_m <= 0:
         raise Fault(-4055, "Amount must be positive.")
     with refusals():
@@ -331,6 +350,17 @@ def adjust_margin(desk: Desk, call: Call) -> dict[str, Any]:
             call.account, rules.symbol, side, amount_m if kind == 1 else -amount_m, call.now_ns
         )
     desk.collect(call.now_ms)
+    desk.margin_moves.setdefault(call.account, []).append(
+        {
+            "symbol": rules.symbol,
+            "type": kind,
+            "deltaType": "USER_ADJUST",
+            "amount": money(amount_m),
+            "asset": rules.asset,
+            "time": call.now_ms,
+            "positionSide": side.name,
+        }
+    )
     return {
         "amount": float(amount),
         "code": 200,
@@ -381,6 +411,15 @@ def _brackets(rules: Rules) -> list[dict[str, Any]]:
     return rows
 
 
+def adl_quantile(desk: Desk, call: Call) -> list[dict[str, Any]]:
+    """Nobody is deleveraged here: every position is last in the queue."""
+    hedge = desk.engine.hedge_mode(call.account)
+    symbol = desk.some_symbol(call.params)
+    names = dict.fromkeys(view.symbol for view in _touched(desk, call, symbol) if view.lots)
+    last = {"LONG": 0, "SHORT": 0, "HEDGE" if hedge else "BOTH": 0}
+    return [{"symbol": name, "adlQuantile": last} for name in names]
+
+
 def rate_limits(desk: Desk, call: Call) -> list[dict[str, Any]]:
     names = {10_000: ("SECOND", 10), 60_000: ("MINUTE", 1)}
     return [
@@ -394,69 +433,12 @@ def rate_limits(desk: Desk, call: Call) -> list[dict[str, Any]]:
     ]
 
 
-# History
-
-
-def user_trades(desk: Desk, call: Call) -> list[dict[str, Any]]:
-    params = call.params
-    rules = desk.symbol(params)
-    order_id, from_id = params.number("orderId"), params.number("fromId")
-    most = params.limit(500, 1000)
-    timed = "startTime" in params or "endTime" in params
-    if from_id is not None and timed:
-        raise Fault(-1128, "Combination of optional parameters invalid.")
-    start_ms, end_ms = params.window(7 * DAY_MS, call.now_ms, 7 * DAY_MS)
-    if from_id is not None or (order_id is not None and not timed):
-        start_ms, end_ms = 0, MAX_ID
-    found = [
-        trade_row(rules, fill)
-        for fill in desk.engine.fills(call.account, rules.symbol)
-        if (from_id is None or fill.trade_id >= from_id)
-        and order_id in (None, fill.order_id)
-        and start_ms <= fill.time_ns // MS_NS <= end_ms
-    ]
-    return found[:most] if from_id is not None or "startTime" in params else found[-most:]
-
-
-def income(desk: Desk, call: Call) -> list[dict[str, Any]]:
-    params = call.params
-    symbol = desk.some_symbol(params)
-    kind = params.text("incomeType")
-    most = params.limit(100, 1000)
-    page = params.number("page") or 1
-    start_ms, end_ms = params.window(MAX_ID, call.now_ms, 7 * DAY_MS)
-    found = [
-        _income(each)
-        for each in desk.engine.income(call.account)
-        if symbol in ("", each.symbol)
-        and kind in (None, each.type.name)
-        and start_ms <= each.time_ns // MS_NS <= end_ms
-    ]
-    if "page" in params or "startTime" in params:
-        return found[(page - 1) * most : page * most]
-    return found[-most:]
-
-
-def _income(each: Income) -> dict[str, Any]:
-    trade = str(each.trade_id) if each.trade_id else ""
-    return {
-        "symbol": each.symbol,
-        "incomeType": each.type.name,
-        "income": money(each.amount_m),
-        "asset": each.asset,
-        "info": trade or each.type.name,
-        "time": ms(each.time_ns),
-        "tranId": each.income_id,
-        "tradeId": trade,
-    }
-
-
 ROUTES: dict[tuple[str, str], Signed] = {
-    ("GET", "/fapi/v2/balance"): Signed(W5, balance),
+    ("GET", "/fapi/v2/balance"): Signed(fixed(10), balance),
     ("GET", "/fapi/v3/balance"): Signed(W5, balance),
-    ("GET", "/fapi/v2/account"): Signed(W5, account_v2),
+    ("GET", "/fapi/v2/account"): Signed(fixed(10), account_v2),
     ("GET", "/fapi/v3/account"): Signed(W5, account_v3),
-    ("GET", "/fapi/v2/positionRisk"): Signed(W5, positions_v2),
+    ("GET", "/fapi/v2/positionRisk"): Signed(fixed(10), positions_v2),
     ("GET", "/fapi/v3/positionRisk"): Signed(W5, positions_v3),
     ("GET", "/fapi/v1/accountConfig"): Signed(W5, account_config),
     ("GET", "/fapi/v1/symbolConfig"): Signed(W5, symbol_config),
@@ -464,12 +446,14 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("POST", "/fapi/v1/positionSide/dual"): Signed(W1, set_hedge_mode),
     ("GET", "/fapi/v1/multiAssetsMargin"): Signed(fixed(30), multi_assets),
     ("POST", "/fapi/v1/multiAssetsMargin"): Signed(W1, set_multi_assets),
+    ("GET", "/fapi/v1/feeBurn"): Signed(fixed(30), fee_burn),
+    ("POST", "/fapi/v1/feeBurn"): Signed(W1, set_fee_burn),
+    ("GET", "/fapi/v1/apiTradingStatus"): Signed(by_symbol(1, 10), trading_status),
     ("POST", "/fapi/v1/leverage"): Signed(W1, set_leverage),
     ("POST", "/fapi/v1/marginType"): Signed(W1, set_margin_type),
     ("POST", "/fapi/v1/positionMargin"): Signed(W1, adjust_margin),
     ("GET", "/fapi/v1/commissionRate"): Signed(fixed(20), commission_rate),
     ("GET", "/fapi/v1/leverageBracket"): Signed(W1, leverage_bracket),
     ("GET", "/fapi/v1/rateLimit/order"): Signed(W1, rate_limits),
-    ("GET", "/fapi/v1/userTrades"): Signed(W5, user_trades),
-    ("GET", "/fapi/v1/income"): Signed(fixed(30), income),
+    ("GET", "/fapi/v1/adlQuantile"): Signed(W5, adl_quantile),
 }

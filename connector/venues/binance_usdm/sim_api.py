@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
@@ -13,27 +13,11 @@ from connector.venues.binance_usdm import sim_account, sim_algo, sim_orders
 from connector.venues.binance_usdm.sim_auth import check_time, sorted_payload
 from connector.venues.binance_usdm.sim_desk import ONE, Call, Desk
 from connector.venues.binance_usdm.sim_params import Fault, Params, malformed
+from connector.venues.binance_usdm.sim_weights import Weights
 from connector.venues.sim_contract import MarketView, Reply
 
 HANDSHAKE_WEIGHT, SESSION_WEIGHT = 5, 2
 ALGO_TIFS = (Tif.GTC, Tif.IOC, Tif.FOK)
-
-
-class Verdict(Protocol):
-    """What became of a request's weight."""
-
-    @property
-    def used(self) -> int: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Weights(Protocol):
-    limit: int
-
-    def take(self, address: str, weight: int, now_ms: int) -> Verdict: ...
 
 
 class Method(Struct, frozen=True):

@@ -110,6 +110,9 @@ class Desk:
         self.listed: Container[str] = ()
         """The symbols of the market at the time of a request."""
         self._out: list[tuple[str, bytes]] = []
+        self.fee_burners: set[str] = set()
+        self.margin_moves: dict[str, list[dict[str, Any]]] = {}
+        """What each account added to isolated positions and took from them, as rows."""
         self._ordered: dict[str, set[str]] = {}
         """Of each account the symbols it ever had an order in."""
         self._engine_ns = 0

@@ -113,10 +113,18 @@ def response_type(params: Params) -> str:
 
 def units(value: Decimal, digits: int) -> int:
     """``value`` in units of 10**-digits; raises `Fault` -1111 when it has more decimals."""
-    scaled = value.scaleb(digits)
-    if scaled != scaled.to_integral_value():
+    _, figures, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    # Not by Decimal's arithmetic, which rounds to 28 figures.
+    number = int("".join(map(str, figures)))
+    shift = digits + exponent
+    if shift >= 0:
+        found: int = number * 10**shift
+        return found
+    found, rest = divmod(number, 10**-shift)
+    if rest:
         raise Fault(-1111, "Precision is over the maximum defined for this asset.")
-    return int(scaled)
+    return found
 
 
 def lots_of(rules: Rules, params: Params, *, required: bool) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import orjson
 
 from connector.protocol.http1 import Request
-from connector.venues.binance_usdm import sim_account, sim_algo, sim_orders
+from connector.venues.binance_usdm import sim_account, sim_algo, sim_history, sim_orders
 from connector.venues.binance_usdm.sim_auth import check_time, split
 from connector.venues.binance_usdm.sim_desk import (
     FIVE,
@@ -29,7 +29,7 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("PUT", "/fapi/v1/order"): Signed(FREE, sim_orders.amend, ONE),
     ("GET", "/fapi/v1/order"): Signed(W1, sim_orders.query),
     ("DELETE", "/fapi/v1/order"): Signed(W1, sim_orders.cancel),
-    ("POST", "/fapi/v1/order/test"): Signed(FREE, sim_orders.test),
+    ("POST", "/fapi/v1/order/test"): Signed(W1, sim_orders.test),
     ("POST", "/fapi/v1/batchOrders"): Signed(W5, sim_orders.place_batch, FIVE),
     ("PUT", "/fapi/v1/batchOrders"): Signed(W5, sim_orders.amend_batch, FIVE),
     ("DELETE", "/fapi/v1/batchOrders"): Signed(W1, sim_orders.cancel_batch),
@@ -48,7 +48,7 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("DELETE", "/fapi/v1/listenKey"): Signed(
         W1, lambda desk, call: desk.close_listen_key(call.account), key_only=True
     ),
-} | sim_algo.ROUTES | sim_account.ROUTES  # fmt: skip
+} | sim_algo.ROUTES | sim_account.ROUTES | sim_history.ROUTES  # fmt: skip
 
 PATHS = {path for _, path in ROUTES}
 

@@ -1,0 +1,34 @@
+"""An instrument that is served."""
+
+from connector._speedups.feed import Feed
+from connector.clock import monotonic_ns
+from connector.market.feed import InstrumentFeed
+from connector.market.selection import Chosen
+from connector.model.instrument import Instrument
+
+MARK_NS = 10_000_000_000
+"""A mark price older than this says nothing of what the venue measures orders by."""
+
+
+class Live:
+    """Its description, its place in the segment, its feed."""
+
+    def __init__(
+        self, chosen: Chosen, index: int, venue: int, kernel: Feed, feed: InstrumentFeed
+    ) -> None:
+        self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
+        self.venue = venue
+        self.served = True
+        self.asked_ns = 0
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.chosen.instrument
+
+    @property
+    def mark_e(self) -> int | None:
+        """The mark price in 10^-8 while it is fresh."""
+        mark = self.kernel.mark
+        if mark is None or monotonic_ns() - mark[1] > MARK_NS:
+            return None
+        return mark[0]

@@ -1,0 +1,152 @@
+"""A journal's entries for people and for programs: names for numbers, exact decimals."""
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import Any
+
+from connector._speedups import decimal
+from connector.model import intents, reports
+from connector.model.instrument import ABSENT
+from connector.model.packing import layout
+from connector.model.records import RecordType, Side
+from connector.trading.journal_files import Entry
+
+BODIES = {
+    RecordType.INSTRUMENT_CHANGE: "InstrumentEntry",
+    RecordType.COMMAND: "CommandBody",
+    RecordType.SENT: "SentBody",
+    RecordType.COMMAND_ANSWER: "CommandAnswerBody",
+    RecordType.ORDER_REPORT: "OrderReportBody",
+    RecordType.FILL_DETAIL: "FillDetailBody",
+    RecordType.BALANCE_UPDATE: "BalanceUpdateBody",
+    RecordType.POSITION_UPDATE: "PositionUpdateBody",
+    RecordType.ACCOUNT_CONFIG: "AccountConfigBody",
+    RecordType.MARGIN_CALL: "MarginCallBody",
+    RecordType.SNAPSHOT_BEGIN: "SnapshotBody",
+    RecordType.SNAPSHOT_END: "SnapshotBody",
+}
+_ENUMS: dict[str, type[IntEnum]] = {
+    "action": intents.Action,
+    "order_type": intents.OrderType,
+    "time_in_force": intents.TimeInForce,
+    "position_side": intents.PositionSide,
+    "working_type": intents.WorkingType,
+    "self_trade": intents.SelfTrade,
+    "price_match": intents.PriceMatch,
+    "side": Side,
+    "result": reports.Result,
+    "update": reports.Update,
+    "status": reports.OrderStatus,
+    "field": reports.Field,
+}
+_REASONS: dict[str, type[IntEnum]] = {
+    "OrderReportBody": reports.EndReason,
+    "BalanceUpdateBody": reports.BalanceReason,
+}
+_KINDS = {kind.value: kind for kind in RecordType}
+_PRICES = {"price_e", "stop_price_e", "activation_price_e", "last_price_e"}
+_QUANTITIES = {"qty_e", "filled_qty_e", "last_qty_e", "own_qty_e"}
+_OWN_EXPONENT = {"average_e": "average_exponent", "entry_e": "entry_exponent"}
+_RAW = {"value_e", "limit_e"}
+"""In the units of the field that was refused."""
+_ORDER_NAMES = ("client_order_id", "venue_order_id", "ref_id")
+
+
+class View:
+    """Turns the entries of one strategy's journal, given in order, into named values."""
+
+    def __init__(self, strategy: str) -> None:
+        self.strategy = strategy
+        self._instruments: dict[int, Any] = {}
+
+    def told(self, entry: Entry) -> dict[str, Any]:
+        """One entry: what every entry has, then what is said in its body; absent numbers and empty
+        texts are left out. Prices and quantities are exact decimals where the journal knows the
+        instrument's scale, else integers whose names end in ``_e``."""
+        kind = _KINDS.get(entry.kind)
+        name = BODIES.get(kind) if kind is not None else None
+        told: dict[str, Any] = {
+            "strategy": self.strategy,
+            "type": kind.name.lower() if kind is not None else entry.kind,
+            "position": entry.position,
+        }
+        if entry.kind >= RecordType.COMMAND_ANSWER:
+            told["sequence"] = entry.sequence
+        if name is None:
+            told["bytes"] = len(entry.body)
+            return told
+        body = layout(name).unpack(entry.body)
+        if name == "InstrumentEntry":
+            self._instruments[entry.instrument] = body
+            told |= {"index": entry.instrument, "exchange": body.exchange, "symbol": body.symbol}
+            return told
+        known = self._instruments.get(entry.instrument)
+        fields: dict[str, Any] = body._asdict()
+        if name == "CommandBody":  # what was read, then what was made of it
+            fields = layout("Command").unpack(fields.pop("command"))._asdict() | fields
+            fields["command"] = fields.pop("stamp")
+            known = self._instruments.get(fields["instrument"])
+        size = layout(name).size
+        text = entry.body[size : size + fields.pop("text_bytes", 0)]
+        told["wall_ns"] = fields.pop("wall_ns")
+        told["account"] = fields.pop("account", entry.account)
+        told["instrument"] = known.symbol if known is not None else entry.instrument
+        fields.pop("instrument", None)
+        for key in ("venue_ns", "recv_ns", "publish_ns", "order_key"):
+            if value := getattr(entry, key):
+                told[key] = value
+        if not fields.get("order_key"):
+            fields.pop("order_key", None)
+        for key, value in fields.items():
+            if value == ABSENT or value == "":
+                continue
+            told.update([_named(name, key, value, fields, known)])
+        for exponent in ("average_exponent", "entry_exponent"):
+            told.pop(exponent, None)
+        if text:
+            told["text"] = text.decode(errors="replace")
+        return told
+
+
+def _named(
+    body: str, key: str, value: Any, fields: Mapping[str, Any], instrument: Any
+) -> tuple[str, Any]:
+    if key == "reason":
+        return key, _name(_REASONS[body], value)
+    if key in _ENUMS:
+        return key, _name(_ENUMS[key], value)
+    if not key.endswith("_e") or key in _RAW:
+        return key, value
+    if key in _OWN_EXPONENT:
+        exponent = fields[_OWN_EXPONENT[key]]
+    elif key in _PRICES or key in _QUANTITIES or key == "mark_e":
+        if instrument is None:
+            return key, value
+        exponent = (
+            instrument.price_exponent
+            if key in _PRICES
+            else instrument.qty_exponent
+            if key in _QUANTITIES
+            else instrument.mark_exponent
+        )
+    else:
+        exponent = 8
+    return key.removesuffix("_e"), decimal.format(value, exponent, 0)
+
+
+def _name(kind: type[IntEnum], value: int) -> str | int:
+    return kind(value).name if value in kind._value2member_map_ else value
+
+
+def orders(told: Iterator[Mapping[str, Any]], name: str) -> set[int]:
+    """The keys of the orders that some entry calls ``name``: a key, a venue's or a client's id."""
+    found = set()
+    for entry in told:
+        key = entry.get("order_key", 0)
+        if key and (
+            str(key) == name
+            or str(entry.get("order_id", "")) == name
+            or any(entry.get(field) == name for field in _ORDER_NAMES)
+        ):
+            found.add(key)
+    return found

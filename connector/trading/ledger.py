@@ -1,0 +1,194 @@
+"""What the order path writes into the journals: commands, what left, and every report."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from connector.model.order import Order
+from connector.model.packing import layout
+from connector.model.records import RecordType
+from connector.model.reports import Code, ReportFlag
+from connector.trading import reports
+from connector.trading.commands import Command, Refusal
+from connector.trading.effects import Answered, Detail, Report
+from connector.trading.roles import Account, Journals, Listed, Session
+from connector.trading.tracker import Pending
+from connector.venues.trading_contract import (
+    AccountConfigEvent,
+    AccountEvent,
+    BalanceEvent,
+    PositionEvent,
+)
+
+NOBODY = "-"
+"""The journal of what belongs to no strategy."""
+_COMMAND = layout("CommandBody")
+_SENT = layout("SentBody")
+_SLOT = layout("Command")
+_SNAPSHOT = layout("SnapshotBody")
+
+
+class Ledger:
+    """Writes to the journals; ``wall`` is Unix time."""
+
+    def __init__(self, journals: Journals, wall: Callable[[], int]) -> None:
+        self._journals, self._wall = journals, wall
+        self._flags = ReportFlag(0)
+
+    def behind(self) -> bool:
+        """Too far from the disk for new orders."""
+        return self._journals.behind()
+
+    def command(
+        self,
+        session: Session,
+        command: Command,
+        slot: bytes,
+        read_ns: int,
+        listed: Listed | None,
+        account: Account | None,
+        order: Order | None,
+        code: Code,
+    ) -> None:
+        """A command as it was read, and what is made of it."""
+        name = order.client_order_id if order else command.client_order_id
+        key = order.key if order else 0
+        self._command(session, slot, read_ns, listed, account, key, name, code)
+
+    def unread(self, session: Session, slot: bytes, read_ns: int, refusal: Refusal) -> None:
+        """A command that cannot be understood, and its answer."""
+        self._command(session, slot, read_ns, None, None, 0, "", refusal.code)
+        raw: Any = _SLOT.unpack(slot)
+        self._append(session.strategy, *reports.refused(raw, refusal, self._wall()))
+
+    def sent(
+        self, pending: Pending, listed: Listed | None, account: Account, deadline_ns: int
+    ) -> None:
+        """A request, before its first byte leaves; ``deadline_ns`` by the venue's clock."""
+        key = pending.order.key if pending.order else 0
+        body = _SENT.pack(
+            order_key=key,
+            command=pending.command,
+            request=pending.request,
+            sent_ns=pending.sent_ns,
+            wall_ns=self._wall(),
+            deadline_ns=deadline_ns,
+            action=pending.action,
+        )
+        name = pending.strategy or NOBODY
+        self._append(name, RecordType.SENT, body, listed, account, order_key=key)
+
+    def order(
+        self, effect: Report | Detail, hearers: Iterable[str], listed: Listed | None, to: Account
+    ) -> None:
+        """A report of an order or more about a fill, for each of these strategies."""
+        if isinstance(effect, Report):
+            kind, body = reports.report(effect, self._wall())
+        else:
+            kind, body = reports.detail(effect, self._wall())
+        for strategy in hearers:
+            self._append(
+                strategy,
+                kind,
+                body,
+                listed,
+                to,
+                venue_ns=effect.venue_ns,
+                order_key=effect.order.key,
+            )
+
+    def answer(self, effect: Answered, listed: Listed | None, account: Account) -> None:
+        """The answer to a command."""
+        key = effect.order.key if effect.order else 0
+        kind, body = reports.answer(effect, self._wall())
+        self._append(effect.strategy, kind, body, listed, account, order_key=key)
+
+    def account(
+        self,
+        strategy: str,
+        event: AccountEvent,
+        own_qty_e: int,
+        listed: Listed | None,
+        account: Account,
+    ) -> None:
+        """What the venue says about the account; ``own_qty_e``: the strategy's own position."""
+        if isinstance(event, PositionEvent):
+            kind, body = reports.position(event, own_qty_e, self._wall(), self._flags)
+        elif isinstance(event, BalanceEvent):
+            kind, body = reports.balance(event, self._wall(), self._flags)
+        elif isinstance(event, AccountConfigEvent):
+            kind, body = reports.account_config(event, self._wall())
+        else:
+            kind, body = reports.margin_call(event, self._wall())
+        self._append(strategy, kind, body, listed, account, venue_ns=event.venue_ns)
+
+    @contextmanager
+    def snapshot(self, strategy: str, orders: int, positions: int) -> Iterator[None]:
+        """What is written within is no event but how things stand."""
+        body = _SNAPSHOT.pack(
+            journal_sequence=self._journals.sequence(strategy),
+            wall_ns=self._wall(),
+            orders=orders,
+            positions=positions,
+        )
+        self._append(strategy, RecordType.SNAPSHOT_BEGIN, body)
+        self._flags = ReportFlag.SNAPSHOT
+        try:
+            yield
+        finally:
+            self._flags = ReportFlag(0)
+        self._append(strategy, RecordType.SNAPSHOT_END, body)
+
+    def _command(
+        self,
+        session: Session,
+        slot: bytes,
+        read_ns: int,
+        listed: Listed | None,
+        account: Account | None,
+        key: int,
+        name: str,
+        code: Code,
+    ) -> None:
+        body = _COMMAND.pack(
+            command=slot,
+            order_key=key,
+            session=session.number,
+            read_ns=read_ns,
+            wall_ns=self._wall(),
+            code=code.value,
+            client_order_id=name,
+        )
+        self._append(
+            session.strategy,
+            RecordType.COMMAND,
+            body,
+            listed,
+            account,
+            recv_ns=read_ns,
+            order_key=key,
+        )
+
+    def _append(
+        self,
+        strategy: str,
+        kind: RecordType,
+        body: bytes,
+        listed: Listed | None = None,
+        account: Account | None = None,
+        *,
+        venue_ns: int = 0,
+        recv_ns: int = 0,
+        order_key: int = 0,
+    ) -> None:
+        self._journals.append(
+            strategy,
+            kind,
+            body,
+            instrument=listed.index if listed else 0,
+            venue=account.venue if account else 0,
+            account=account.index if account else 0,
+            venue_ns=venue_ns,
+            recv_ns=recv_ns,
+            order_key=order_key,
+        )

@@ -1,0 +1,194 @@
+"""The order side of a daemon: accounts, desk and journals, connected and kept running."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from connector._speedups.bell import Bell
+from connector._speedups.segment import Segment
+from connector.accounts import AccountService
+from connector.clock import monotonic_ns, wall_ns
+from connector.config import AccountSettings
+from connector.desk import Desk
+from connector.errors import ConfigError
+from connector.ipc.trading import AccountInfo, Trading, TradingSession
+from connector.model.counters import Counter
+from connector.protocol.backoff import Backoff
+from connector.service import MarketService
+from connector.trading.ids import Ids, next_boot
+from connector.trading.journal import Journals
+from connector.trading.ledger import Ledger
+from connector.trading.roles import Listed
+from connector.venues.contract import load
+
+log = logging.getLogger("connector.trading")
+
+SECOND_NS = 1_000_000_000
+STEADY_NS = 60 * SECOND_NS
+"""An account that was served this long starts again with the shortest backoff."""
+
+
+class TradingService:
+    """Everything behind `[accounts]`; ``markets`` are the venues by the names of their sections.
+
+    Raises ConfigError for a key that cannot be read or used, OSError when the journals have no
+    room. ``run`` until cancelled."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, AccountSettings],
+        markets: Mapping[str, MarketService],
+        segment: Segment,
+        bell: Bell,
+        runtime_dir: Path,
+        state_dir: Path,
+    ) -> None:
+        self._segment = segment
+        self._markets = {market.index: market for market in markets.values()}
+        try:
+            boot = next_boot(state_dir / "boot")
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        self.accounts = [
+            self._account(index, name, settings, markets, bell)
+            for index, (name, settings) in enumerate(accounts.items())
+        ]
+        self.journals = Journals(runtime_dir, state_dir, describe=segment.entry, count=self._count)
+        ledger = Ledger(self.journals, wall_ns)
+        self.desk = Desk(
+            self.accounts,
+            ledger,
+            Ids(boot),
+            listed=self._listed,
+            find=self._find,
+            clock=monotonic_ns,
+        )
+        for account in self.accounts:
+            account.desk = self.desk
+        self.sessions = Trading(
+            self.desk.take,
+            accounts=self._allowed,
+            last_command=self.journals.last_command,
+            opened=self._opened,
+            closed=self._closed,
+            segment=segment,
+        )
+        self._bell = bell
+
+    def _account(
+        self,
+        index: int,
+        name: str,
+        settings: AccountSettings,
+        markets: Mapping[str, MarketService],
+        bell: Bell,
+    ) -> AccountService:
+        folder = load(settings.venue).folder
+        market = next(one for one in markets.values() if one.venue.folder == folder)
+        return AccountService(
+            index,
+            name,
+            settings,
+            market.venue,
+            market.index,
+            market.settings,
+            self._segment,
+            bell,
+            market.rest,
+            market.context,
+            market.gate,
+            market.instrument,
+        )
+
+    # Life
+
+    def begin(self) -> None:
+        """Take the journals up; the runtime directory is ours now."""
+
+    async def run(self) -> None:
+        """Serve every account until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for account in self.accounts:
+                group.create_task(self._keep(account), name=f"account/{account.name}")
+
+    async def _keep(self, account: AccountService) -> None:
+        """Serve an account, again and again: a fault of ours costs its orders' speed, not them."""
+        await self._markets[account.venue].loaded.wait()  # nothing can be read without its scales
+        backoff = Backoff(SECOND_NS, 60 * SECOND_NS, random.random, SECOND_NS // 2)
+        while True:
+            started_ns = monotonic_ns()
+            try:
+                await account.run()
+                error: Exception = RuntimeError(f"account {account.name} returned")
+            except Exception as raised:
+                error = raised
+            if monotonic_ns() - started_ns > STEADY_NS:
+                backoff.reset()
+            wait_s = backoff.next_ns() / SECOND_NS
+            log.error(
+                "account %s failed; no new orders until it starts again in %.1f s",
+                account.name,
+                wait_s,
+                exc_info=error,
+            )
+            self._count(Counter.RESTARTS, 1)
+            await asyncio.sleep(wait_s)
+
+    def tick(self, now_ns: int) -> None:
+        """About every 50 ms."""
+        self.desk.tick(now_ns)
+        for account in self.accounts:
+            account.tick(now_ns)
+        self.journals.tick()
+
+    def close(self) -> None:
+        """After ``run`` has ended: nothing is written any more."""
+        self.journals.close()
+
+    def pending(self) -> list[str]:
+        """What READY still waits for."""
+        return [one for account in self.accounts for one in account.pending()]
+
+    def state(self) -> Mapping[str, Any]:
+        """How the accounts are, by name."""
+        return {account.name: account.state() for account in self.accounts}
+
+    # Sessions
+
+    def _allowed(self, strategy: str) -> Sequence[AccountInfo]:
+        """The accounts a strategy may use."""
+        return [
+            AccountInfo(account.index, account.name, self._markets[account.venue].venue.name)
+            for account in self.accounts
+            if strategy in account.strategies
+        ]
+
+    def _opened(self, session: TradingSession) -> None:
+        """Reports first, so that nothing is missed; then how everything stands."""
+        session.reports = self.journals.attach(
+            session.strategy,
+            session.memory.up,
+            session.memory.down,
+            resume=session.resume or None,
+            bell=self._bell,
+            ended=session.end,
+        )
+        self.desk.tell_state(session.strategy)
+
+    def _closed(self, session: TradingSession, why: str) -> None:
+        self.journals.detach(session.strategy)
+
+    # What the desk needs
+
+    def _listed(self, index: int) -> Listed | None:
+        found = (market.at(index) for market in self._markets.values())
+        return next((one for one in found if one is not None), None)
+
+    def _find(self, venue: int, symbol: str) -> Listed | None:
+        return self._markets[venue].find(symbol)
+
+    def _count(self, counter: Counter, amount: int) -> None:
+        self._segment.count(counter.value, amount)

@@ -1,0 +1,108 @@
+"""Simulated venue, daemon and strategy, each as a user runs it: orders and every report of them."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connector
+from connector.model.packing import layout
+from connector.model.records import RecordType
+from connector.model.reports import ReportFlag, Result, Update
+from connector.trading import journal_files
+from tests.reference.signed_client import Trader
+from tests.reference.sim_process import Simulator
+from tests.reference.stack import Daemon, Sim, eventually
+
+ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
+KEY, SECRET = "OURKEY", "canary-9d1f4c7a2b"
+ACCOUNT = {
+    "venue": "binance_usdm",
+    "key": "env:TEST_ORDER_KEY",
+    "secret": "env:TEST_ORDER_SECRET",
+    "strategies": ["maker"],
+}
+ENVIRON = {"TEST_ORDER_KEY": KEY, "TEST_ORDER_SECRET": SECRET}
+
+
+class Told:
+    """What the journal of the strategy says: answers by command, updates of orders."""
+
+    def __init__(self, entries: list[journal_files.Entry]) -> None:
+        self.entries = entries
+        answers = [ANSWER.unpack(e.body) for e in entries if e.kind == RecordType.COMMAND_ANSWER]
+        self.answers = [(one.command & 0xFFFF, Result(one.result), one.code) for one in answers]
+        self.orders = [REPORT.unpack(e.body) for e in entries if e.kind == RecordType.ORDER_REPORT]
+        self.reports = [
+            Update(one.update) for one in self.orders if not one.flags & ReportFlag.SNAPSHOT
+        ]
+
+
+class Stage:
+    """The three of them."""
+
+    def __init__(self, folder: Path, sim: Sim) -> None:
+        self.folder, self.sim = folder, sim
+        self.daemon = self._start()
+        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+
+    def _start(self) -> Daemon:
+        return Daemon(
+            self.folder,
+            self.sim,
+            feeds=[{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
+            venue={"request_s": 2.0},
+            accounts={"main": ACCOUNT},
+            environ=ENVIRON,
+        ).ready(30)
+
+    def restart(self) -> None:
+        """Kill the daemon as nobody should, and start it again."""
+        with self.daemon:
+            self.daemon.process.send_signal(signal.SIGKILL)
+            self.daemon.process.wait(10)
+        self.daemon = self._start()
+
+    def told(self) -> Told:
+        folders = self.daemon.runtime_dir, self.daemon.state_dir
+        return Told(list(journal_files.entries(*folders, "maker")))
+
+    def until(self, done: Callable[[Told], Any]) -> Told:
+        """What the journal says once it says that."""
+        found: Told = eventually(lambda: (told := self.told()) and done(told) and told, 20)
+        return found
+
+    def attach(self, **options: Any) -> Any:
+        return connector.attach("maker", self.daemon.runtime_dir, trading=True, **options)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
+             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
+        found = Stage(tmp_path, sim)
+        try:
+            yield found
+        finally:
+            with found.daemon:
+                pass
+
+
+def test_an_order_and_its_end(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        far = stage.trader.far()
+        order = session.place(
+            "BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first"
+        )
+        stage.until(lambda told: told.answers and told.reports)
+        (row,) = stage.trader.ok("GET", "/fapi/v1/openOrders")
+        assert row["price"].startswith(far)
+        assert row["clientOrderId"] == "first"
+        session.cancel(order)
+        told = stage.until(lambda told: len(told.answers) == 2 and len(told.reports) == 2)
+        assert [one[1:] for one in told.answers] == [(Result.ACCEPTED, 0)] * 2
+        assert told.reports == [Update.SUBMITTED, Update.CANCELLED]
+        assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []

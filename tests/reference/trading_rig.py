@@ -1,0 +1,177 @@
+"""A daemon's inside in the test's own loop, against a simulated venue in a process of its own:
+commands go straight to the desk, reports are read from the journal."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from connector._speedups.decimal import parse
+from connector.app import App
+from connector.clock import monotonic_ns
+from connector.config import settings
+from connector.model.intents import Action, OrderType, TimeInForce
+from connector.model.packing import layout
+from connector.model.records import RecordType, Side
+from connector.model.reports import Code, OrderStatus, Result, Update
+from connector.trading_service import TradingService
+from tests.reference.sim_process import Simulator
+
+COMMAND = layout("Command")
+ANSWER = layout("CommandAnswerBody")
+REPORT = layout("OrderReportBody")
+SECOND_NS = 1_000_000_000
+
+
+class Strategy:
+    """A session of one strategy as the desk knows it."""
+
+    def __init__(self, rig: "Rig", name: str) -> None:
+        self.rig, self.strategy, self.number = rig, name, 1
+        self.commands = 0
+
+    def send(self, action: Action, **fields: Any) -> int:
+        """Give the desk a command; its number."""
+        self.commands += 1
+        numbers = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e",
+                   "callback_rate_e", "good_till_ns")  # fmt: skip
+        slot = COMMAND.pack(
+            stamp=self.commands,
+            action=action,
+            created_ns=monotonic_ns(),
+            **{
+                "valid_until_ns": monotonic_ns() + SECOND_NS,
+                **dict.fromkeys(numbers),
+                **fields,
+            },
+        )
+        self.rig.trading.desk.take(self, slot, monotonic_ns())
+        return self.commands
+
+    def place(self, **fields: Any) -> int:
+        return self.send(
+            Action.PLACE,
+            **{
+                "side": Side.BUY,
+                "order_type": OrderType.LIMIT,
+                "time_in_force": TimeInForce.GTC,
+                "instrument": self.rig.index("BTCUSDT"),
+                **fields,
+            },
+        )
+
+    def entries(self) -> list[Any]:
+        return list(self.rig.trading.journals.read(self.strategy))
+
+    def answers(self, command: int | None = None) -> list[tuple[Result, int]]:
+        """Result and code of each answer."""
+        found = (
+            ANSWER.unpack(entry.body)
+            for entry in self.entries()
+            if entry.kind == RecordType.COMMAND_ANSWER
+        )
+        return [(Result(one.result), one.code) for one in found if command in (None, one.command)]
+
+    def reports(self, client_order_id: str = "") -> list[tuple[Update, OrderStatus]]:
+        found = (
+            REPORT.unpack(entry.body)
+            for entry in self.entries()
+            if entry.kind == RecordType.ORDER_REPORT
+        )
+        return [
+            (Update(one.update), OrderStatus(one.status))
+            for one in found
+            if client_order_id in ("", one.client_order_id)
+        ]
+
+
+class Rig:
+    """The application and its simulated venue."""
+
+    def __init__(self, app: App, venue: Simulator) -> None:
+        self.app, self.venue = app, venue
+
+    @property
+    def trading(self) -> TradingService:
+        assert self.app._orders is not None
+        return self.app._orders
+
+    def index(self, symbol: str) -> int:
+        (market,) = self.app._services.values()
+        found = market.find(symbol)
+        assert found is not None
+        return found.index
+
+    def order(self, price: str, qty: str, symbol: str = "BTCUSDT") -> dict[str, int]:
+        """Price and quantity in the instrument's scale."""
+        (market,) = self.app._services.values()
+        found = market.instrument(symbol)
+        assert found is not None
+        return {
+            "price_e": parse(price, found.price_exponent),
+            "qty_e": parse(qty, found.qty_exponent),
+        }
+
+    def strategy(self, name: str = "maker") -> Strategy:
+        return Strategy(self, name)
+
+    async def until(self, done: Callable[[], Any], seconds: float = 20) -> Any:
+        async with asyncio.timeout(seconds):
+            while not (found := done()):  # noqa: ASYNC110  whatever it is, it is seen
+                await asyncio.sleep(0.01)
+        return found
+
+
+def configuration(venue: Simulator, **account: Any) -> dict[str, Any]:
+    return {
+        "venues": {
+            "binance_usdm": {
+                "rest_url": venue.rest,
+                "ws_url": venue.ws,
+                "request_s": 2.0,
+                "feeds": [{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
+            }
+        },
+        "accounts": {
+            "main": {
+                "venue": "binance_usdm",
+                "key": "env:TEST_RIG_KEY",
+                "secret": "env:TEST_RIG_SECRET",
+                "strategies": ["maker", "taker"],
+                **account,
+            }
+        },
+        "daemon": {"ring_bytes": 1 << 20},
+    }
+
+
+@asynccontextmanager
+async def rig(
+    venue: Simulator, folder: Path, key: str, secret: str, **account: Any
+) -> AsyncIterator[Rig]:
+    """A ready daemon's inside."""
+    os.environ.update(TEST_RIG_KEY=key, TEST_RIG_SECRET=secret)
+    app = App(settings(configuration(venue, **account), "test"), folder / "run", folder / "state")
+    await app.start()
+    ticking = asyncio.create_task(_tick(app))
+    try:
+        async with asyncio.timeout(30):
+            await app.ready()
+        yield Rig(app, venue)
+    finally:
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+        await app.stop()
+
+
+async def _tick(app: App) -> None:
+    while True:
+        await asyncio.sleep(0.02)
+        app.tick(monotonic_ns())
+
+
+__all__ = ["Action", "Code", "Rig", "Strategy", "rig"]

@@ -1,0 +1,41 @@
+"""One account on a simulated venue: from a command to its reports and back."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.model.intents import Action
+from connector.model.reports import OrderStatus, Result, Update
+from tests.reference.signed_client import Trader
+from tests.reference.sim_process import Simulator, simulator
+from tests.reference.trading_rig import rig
+
+PLENTY = ("--symbols", "BTCUSDT,ETHUSDT", "--rate", "20", "--weight-limit", "100000",
+          "--connects", "10000")  # fmt: skip
+
+
+@pytest.fixture
+def venue() -> Iterator[Simulator]:
+    with simulator(*PLENTY, "--account", "main=KEY:SECRET") as running:
+        yield running
+
+
+def test_an_order_is_placed_and_cancelled(venue: Simulator, tmp_path: Path) -> None:
+    async def main() -> None:
+        far = Trader(venue, "KEY", "SECRET").far()
+        async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
+            maker = stage.strategy()
+            number = maker.place(**stage.order(far, "0.01"), client_order_id="mine-1")
+            await stage.until(lambda: maker.answers(number))
+            assert maker.answers(number) == [(Result.ACCEPTED, 0)]
+            assert maker.reports() == [(Update.SUBMITTED, OrderStatus.NEW)]
+            gone = maker.send(
+                Action.CANCEL, instrument=stage.index("BTCUSDT"), client_order_id="mine-1"
+            )
+            await stage.until(lambda: len(maker.reports()) > 1)
+            assert maker.answers(gone) == [(Result.ACCEPTED, 0)]
+            assert maker.reports()[1:] == [(Update.CANCELLED, OrderStatus.CANCELLED)]
+
+    asyncio.run(main())
