@@ -538,7 +538,7 @@ class MarketService:
         self._start(self._snapshot(live, share), f"snapshot/{want.symbol}")
         asyncio.get_running_loop().call_soon(self._ask_snapshot)
 
-    async def _snapshot(self, live: _Live, share: float) -> None:
+    async def _snapshot(self, live: Live, share: float) -> None:
         symbol = live.chosen.instrument.symbol
         asked_ns, epoch = monotonic_ns(), live.feed.epoch
         live.feed.on_snapshot_asked(asked_ns)
