@@ -258,8 +258,7 @@ class MarketService:
         return self._by_index.get(index) or self._directory.unserved.get(index)
 
     def find(self, symbol: str) -> Live | Unserved | None:
-        """The same by its symbol; what nobody reads gets its place when an order of it is heard
-        of."""
+        """The same by its symbol; one that nobody reads gets a place for the orders in it."""
         return self._live.get(symbol) or self._directory.place(symbol)
 
     def instrument(self, symbol: str) -> Instrument | None:
