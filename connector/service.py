@@ -441,6 +441,7 @@ class MarketService:
         for group in self._groups:
             group.leave(symbol, now_ns)
         self._groups = [group for group in self._groups if group.connections]
+        self._granted.difference_update(row.stream for row in live.chosen.subscriptions)
         del self._live[symbol], self._by_index[live.index]
         self._turn.remove(live)
         self._to_look_at = min(self._to_look_at, len(self._turn))
