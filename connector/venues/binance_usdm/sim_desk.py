@@ -115,7 +115,7 @@ class Desk:
         """What each account added to isolated positions and took from them, as rows."""
         self._ordered: dict[str, set[str]] = {}
         """Of each account the symbols it ever had an order in."""
-        self._engine_ns = 0
+        self._engine_ns = self._turned_ms = 0
         for account in setup.accounts:
             engine.open_account(account.name)
             self.aliases[account.name] = _alias()
@@ -184,7 +184,9 @@ class Desk:
 
     def turn(self, now_ms: int) -> None:
         """Do what the time brings and what the market brought."""
-        self.engine.advance(self.engine_ns(now_ms))
+        if now_ms != self._turned_ms:
+            self._turned_ms = now_ms
+            self.engine.advance(self.engine_ns(now_ms))
         self.collect(now_ms)
         for key in self.listen_keys.expire(now_ms):
             self._out.append((f"{key}@listenKeyExpired", expired(key, now_ms)))
