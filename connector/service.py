@@ -26,7 +26,7 @@ from connector.ipc.segments import BookSource
 from connector.market.feed import KIND, InstrumentFeed
 from connector.market.live import Live
 from connector.market.refresh import Change, change, fit
-from connector.market.selection import Chosen, left, select, shards
+from connector.market.selection import Chosen, label, left, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
@@ -309,10 +309,10 @@ class MarketService:
 
     def granted(self, subscription: Subscription) -> None:
         self._granted.add(subscription.stream)
-        self.unavailable.pop(_label(subscription), None)
+        self.unavailable.pop(label(subscription), None)
 
     def refused(self, subscription: Subscription, why: str) -> None:
-        self.unavailable[_label(subscription)] = why
+        self.unavailable[label(subscription)] = why
         log.error(
             "unavailable: %s",
             why,
@@ -508,7 +508,7 @@ class MarketService:
         return True
 
     def _served(self, live: Live, row: Subscription) -> bool:
-        if _label(row) in self.unavailable:
+        if label(row) in self.unavailable:
             return True
         if row.channel is Channel.DEPTH:
             return State(live.kernel.state(FeedKind.BOOK)) in VALID
@@ -595,7 +595,3 @@ class MarketService:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("task %s failed", task.get_name(), exc_info=task.exception())
-
-
-def _label(row: Subscription) -> str:
-    return f"{row.instrument} {row.channel.value}"

@@ -137,3 +137,8 @@ def _names(wish: Wish, known: Mapping[str, Instrument]) -> list[str]:
 def _unknown(name: str, known: Mapping[str, Instrument]) -> str:
     near = difflib.get_close_matches(name, known, 1, 0.6)
     return f"not listed{f'; the nearest is {near[0]}' if near else ''}"
+
+
+def label(row: Subscription) -> str:
+    """A stream as people are told of it."""
+    return f"{row.instrument} {row.channel.value}"
