@@ -133,6 +133,9 @@ class App:
         if self._orders is not None:
             try:
                 self._orders.tick(now_ns)
+                if self._orders.journals.untidy:
+                    self._orders.journals.untidy = False
+                    self._helper.submit(self._orders.journals.tidy)
             except Exception:
                 log.exception("a tick of the accounts failed")
         if not self._is_ready and self._services and not self._pending():

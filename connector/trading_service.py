@@ -20,7 +20,7 @@ from connector.protocol.backoff import Backoff
 from connector.service import MarketService
 from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
-from connector.trading.ledger import Ledger
+from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.roles import Listed
 from connector.venues.contract import load
 
@@ -106,7 +106,11 @@ class TradingService:
     # Life
 
     def begin(self) -> None:
-        """Take the journals up; the runtime directory is ours now."""
+        """Take the journals up; the runtime directory is ours now.
+
+        That waits for the disk, so no attach and no command should have to."""
+        for strategy in {NOBODY}.union(*(account.strategies for account in self.accounts)):
+            self.journals.open(strategy)
 
     async def run(self) -> None:
         """Serve every account until cancelled."""

@@ -64,6 +64,8 @@ class Journals:
         self._drain = Drain()
         self._folder = -1
         self._waiting: set[str] = set()
+        self.untidy = True
+        """``tidy`` may find something to delete."""
         self._was_behind = False
         self._counted: dict[tuple[str, Counter], int] = {}
 
@@ -255,8 +257,10 @@ class Journals:
         go on with sessions that lag."""
         for strategy, opened in self._open.items():
             journal = opened.journal
-            if journal.position - journal.file_position >= self._file_bytes:
+            begun = max(journal.file_position, opened.rolled)
+            if journal.position - begun >= self._file_bytes:
                 self.roll(strategy)
+                self.untidy = True
             self._add(strategy, Counter.JOURNAL_FAULTS, journal.faults)
             self._add(strategy, Counter.JOURNAL_LOST, journal.lost)
             self._add_held(opened)
@@ -273,19 +277,23 @@ class Journals:
         """Write a checkpoint: a new log file begins with it, if reports were written to the last
         one. Raises ValueError when the checkpoint is longer than an eighth of the memory."""
         opened = self._opened(strategy)
+        opened.rolled = opened.journal.position
         opened.append(RecordType.CHECKPOINT, self._checkpoint(strategy))
         opened.described.clear()
 
     def tidy(self) -> None:
         """Delete log files that are older than ``retain_bytes`` reach; for a thread that may wait
         for the disk."""
-        for strategy in journal_files.strategies(self._state):
-            files = journal_files.log_files(self._state, strategy)
-            sizes = [file.path.stat().st_size for file in files]
-            for index, file in enumerate(files[:-2]):
-                if sum(sizes[index:]) <= self._retain_bytes:
-                    break
-                file.path.unlink()
+        try:
+            for strategy in journal_files.strategies(self._state):
+                files = journal_files.log_files(self._state, strategy)
+                sizes = [file.path.stat().st_size for file in files]
+                for index, file in enumerate(files[:-2]):
+                    if sum(sizes[index:]) <= self._retain_bytes:
+                        break
+                    file.path.unlink()
+        except OSError as error:
+            log.warning("old log files stay", extra={"why": str(error)})
 
     def strategies(self) -> list[str]:
         """The names with a journal on disk or open."""
@@ -327,6 +335,8 @@ class _Open:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.append = journal.append
+        self.rolled = 0
+        """Position of the last checkpoint, which the thread may not have come to yet."""
         self.described: set[int] = set()
         """Instruments that the log file and the run know."""
         self.reports: Reports | None = None

@@ -224,6 +224,7 @@ def test_a_disk_that_hangs_costs_new_orders_and_nothing_silently(place: Place) -
     before = journal.sequence
     while not journal.lost:  # the thread sleeps two milliseconds between two looks
         journals.append("alpha", REPORT, image)
+        journals.tick()
     lost = journal.sequence
     wait_for_disk(journals)
     after = journals.append("alpha", REPORT, b"on")
@@ -233,6 +234,16 @@ def test_a_disk_that_hangs_costs_new_orders_and_nothing_silently(place: Place) -
     assert lost not in found
     journals.tick()
     assert place.counts[Counter.JOURNAL_LOST] == journal.lost
+
+
+def test_a_file_is_begun_once_though_the_disk_does_not_follow(place: Place) -> None:
+    journals = place.journals(file_bytes=1 << 16)
+    fill(journals, 0, 300)
+    for _ in range(20):  # at most some of these are long enough after the first for the thread
+        journals.tick()
+        journals.append("alpha", REPORT, b"")
+    found = [one.kind for one in journals.read("alpha")]
+    assert found.count(RecordType.CHECKPOINT) == 1
 
 
 def test_the_oldest_log_files_are_deleted(place: Place) -> None:
