@@ -75,6 +75,17 @@ class Desk:
         """Why no new order goes out; "": nothing stops them."""
         self.draining = False
 
+    def hearers(self, order: Order) -> list[str]:
+        """Whose journals tell of an order."""
+        if order.strategy:
+            return [order.strategy]
+        return sorted(self.accounts[order.account].foreign_to) or [NOBODY]
+
+    def new_request(self) -> int:
+        """A number for a request."""
+        self._requests += 1
+        return self._requests
+
     # From a strategy
 
     def take(self, session: Session, slot: bytes, read_ns: int) -> None:
@@ -286,9 +297,8 @@ class Desk:
     def _pending(
         self, account: Account, order: Order | None, action: Action, strategy: str, now_ns: int
     ) -> Pending:
-        self._requests += 1
         return Pending(
-            request=self._requests,
+            request=self.new_request(),
             order=order,
             account=account.index,
             strategy=strategy,
@@ -456,9 +466,8 @@ class Desk:
     def _write(self, effect: Report | Detail) -> None:
         order = effect.order
         account = self.accounts[order.account]
-        hearers = [order.strategy] if order.strategy else sorted(account.foreign_to)
         listed = self._find(account.venue, order.instrument.symbol)
-        self._ledger.order(effect, hearers or [NOBODY], listed, account)
+        self._ledger.order(effect, self.hearers(order), listed, account)
 
     def _answer(self, effect: Answered) -> None:
         account, order, listed = self.accounts[effect.account], effect.order, None

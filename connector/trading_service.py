@@ -14,13 +14,15 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config import AccountSettings
 from connector.desk import Desk
 from connector.errors import ConfigError
-from connector.ipc.trading import AccountInfo, Trading, TradingSession
+from connector.ipc.trading import AccountInfo, Refused, Trading, TradingSession
 from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
 from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
 from connector.trading.ledger import NOBODY, Ledger
+from connector.trading.recovery import Checkpoint, Replay, encoded, over
+from connector.trading.restore import Restorer, keep
 from connector.trading.roles import Listed
 from connector.venues.contract import load
 
@@ -29,6 +31,8 @@ log = logging.getLogger("connector.trading")
 SECOND_NS = 1_000_000_000
 STEADY_NS = 60 * SECOND_NS
 """An account that was served this long starts again with the shortest backoff."""
+CHECKPOINT_BYTES = 256 << 10
+"""Of a checkpoint; a journal's memory takes twice as much."""
 
 
 class TradingService:
@@ -56,7 +60,15 @@ class TradingService:
             self._account(index, name, settings, markets, bell)
             for index, (name, settings) in enumerate(accounts.items())
         ]
-        self.journals = Journals(runtime_dir, state_dir, describe=segment.entry, count=self._count)
+        self._replays: dict[str, Replay] = {}
+        self._restored: set[str] = set()
+        self.journals = Journals(
+            runtime_dir,
+            state_dir,
+            checkpoint=self._checkpoint,
+            describe=segment.entry,
+            count=self._count,
+        )
         ledger = Ledger(self.journals, wall_ns)
         self.desk = Desk(
             self.accounts,
@@ -106,11 +118,63 @@ class TradingService:
     # Life
 
     def begin(self) -> None:
-        """Take the journals up; the runtime directory is ours now.
+        """Read what earlier runs left, and begin this one in every journal; the runtime directory
+        is ours now. OSError: there is no room for the journals."""
+        configured = {name for account in self.accounts for name in account.strategies}
+        for strategy in sorted({NOBODY, *configured, *self.journals.strategies()}):
+            self.journals.open(strategy)  # mends it
+            replay = self._replays[strategy] = Replay(strategy)
+            for entry in self.journals.recover(strategy):
+                try:
+                    replay.take(entry.kind, entry.account, entry.instrument, entry.body)
+                except ValueError as error:
+                    log.error(
+                        "an entry of a journal cannot be read: %s",
+                        error,
+                        extra={"strategy": strategy, "position": entry.position},
+                    )
+            # From here on numbers of accounts and places in the directory are this run's.
+            self.journals.roll(strategy)
 
-        That waits for the disk, so no attach and no command should have to."""
-        for strategy in {NOBODY}.union(*(account.strategies for account in self.accounts)):
-            self.journals.open(strategy)
+    def _restore(self, account: AccountService) -> None:
+        """Take over an account's orders of earlier runs: its instruments are known now."""
+        desk, now_ns = self.desk, monotonic_ns()
+        restorer = Restorer(
+            desk.tracker,
+            desk.positions,
+            account.index,
+            account.name,
+            account.scales,
+            account.trading.window_ns,
+            desk.new_request,
+        )
+        for replay in self._replays.values():
+            desk.perform(restorer.restore(replay, now_ns, account.venue_ns(now_ns)))
+        self._restored.add(account.name)
+
+    def _checkpoint(self, strategy: str) -> bytes:
+        """How a strategy stands, for whoever reads its journal from here on."""
+        names = [account.name for account in self.accounts]
+        replay = self._replays.get(strategy) or Replay(strategy)
+        found = Checkpoint(
+            accounts=names,
+            orders=[one for one in replay.orders.values() if one.account not in self._restored],
+            commands=[one for one in replay.commands.values() if one.account not in self._restored],
+            positions=[
+                (account, place, side, qty_e)
+                for (account, place, side), qty_e in replay.positions.items()
+                if account not in self._restored
+            ],
+        )
+        desk = self.desk
+        keep(strategy, found, desk.tracker, desk.positions, desk.hearers, self.accounts)
+        data = encoded(found)
+        while len(data) > CHECKPOINT_BYTES and any(over(one) for one in found.orders):
+            ended = [one.key for one in found.orders if over(one)]
+            dropped = set(ended[: -(len(ended) // 2)] or ended)
+            found.orders = [one for one in found.orders if one.key not in dropped]
+            data = encoded(found)
+        return data
 
     async def run(self) -> None:
         """Serve every account until cancelled."""
@@ -121,6 +185,7 @@ class TradingService:
     async def _keep(self, account: AccountService) -> None:
         """Serve an account, again and again: a fault of ours costs its orders' speed, not them."""
         await self._markets[account.venue].loaded.wait()  # nothing can be read without its scales
+        self._restore(account)
         backoff = Backoff(SECOND_NS, 60 * SECOND_NS, random.random, SECOND_NS // 2)
         while True:
             started_ns = monotonic_ns()
@@ -164,6 +229,9 @@ class TradingService:
 
     def _allowed(self, strategy: str) -> Sequence[AccountInfo]:
         """The accounts a strategy may use."""
+        for account in self.accounts:
+            if strategy in account.strategies and account.name not in self._restored:
+                raise Refused(f"account {account.name} is not ready yet: try again")
         return [
             AccountInfo(account.index, account.name, self._markets[account.venue].venue.name)
             for account in self.accounts

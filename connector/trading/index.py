@@ -37,6 +37,17 @@ class OrderIndex:
             self._by_client[order.account, order.client_order_id] = order
         self._open.setdefault(order.account, {})[order.key] = order
 
+    def restore(self, order: Order) -> None:
+        """An order of an earlier run, with all its names."""
+        self.add(order)
+        name = _id(order)
+        if name is not None:
+            self._by_venue[order.account, order.instrument.symbol, name] = order
+        if order.conditional_id is not None:
+            self._conditional[order.account, order.conditional_id] = order
+        if order.status.terminal:
+            self.ended(order)
+
     def get(self, key: int) -> Order | None:
         return self._orders.get(key)
 

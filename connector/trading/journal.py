@@ -138,8 +138,8 @@ class Journals:
         """Say once a log file which instrument a number means."""
         if instrument in opened.described or self._describe is None:
             return
-        opened.described.add(instrument)
         if entry := self._describe(instrument):
+            opened.described.add(instrument)
             opened.append(RecordType.INSTRUMENT_CHANGE, entry, instrument)
 
     def attach(

@@ -50,6 +50,14 @@ class Positions:
         """The last word on each asset of an account."""
         return [event for place, event in self._balances.items() if place[0] == account]
 
+    def restore(self, strategy: str, place: Place, qty_e: int) -> None:
+        """What a strategy's fills add up to from earlier runs."""
+        self._own[strategy, place] = qty_e
+
+    def owned(self, strategy: str) -> list[tuple[Place, int]]:
+        """Every own position of a strategy."""
+        return [(place, qty) for (owner, place), qty in self._own.items() if owner == strategy]
+
     def own(self, strategy: str, place: Place) -> int:
         return self._own.get((strategy, place), 0)
 

@@ -141,6 +141,10 @@ class Tracker:
                 self.watched.cancel(order, now_ns)
         return self.tick(now_ns)
 
+    def pending(self) -> list[Pending]:
+        """Requests under way or unknown."""
+        return list(self._pending.values())
+
     # What we hear
 
     def event(

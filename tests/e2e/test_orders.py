@@ -106,3 +106,62 @@ def test_an_order_and_its_end(stage: Stage) -> None:
         assert [one[1:] for one in told.answers] == [(Result.ACCEPTED, 0)] * 2
         assert told.reports == [Update.SUBMITTED, Update.CANCELLED]
         assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+
+
+def test_a_killed_daemon_finds_its_orders_again(stage: Stage) -> None:
+    """After a send: the order rests, is cancelled by its name after the restart, and every report
+    comes once."""
+    with closing(stage.attach()) as session:
+        far = stage.trader.far()
+        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="kept")
+        stage.until(lambda told: told.answers and told.reports)
+    stage.restart()
+    with closing(stage.attach()) as session:
+        told = stage.told()
+        snapshot = [one for one in told.orders if one.flags & ReportFlag.SNAPSHOT]
+        assert [one.client_order_id for one in snapshot] == ["kept"]
+        assert not any(one.flags & ReportFlag.FOREIGN for one in told.orders)
+        session.cancel(instrument="BTCUSDT", client_order_id="kept")
+        told = stage.until(lambda told: Update.CANCELLED in told.reports)
+    assert told.reports == [Update.SUBMITTED, Update.CANCELLED]
+    assert len({one.order_key for one in told.orders}) == 1
+    assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_daemon_killed_while_an_order_is_under_way_finds_out(
+    stage: Stage, executed: bool
+) -> None:
+    """During a send: neither lost nor doubled, and the command gets its answer."""
+    stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute=executed)
+    with closing(stage.attach()) as session:
+        far = stage.trader.far()
+        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="gone")
+        stage.until(lambda told: any(e.kind == RecordType.SENT for e in told.entries))
+        if executed:
+            eventually(lambda: stage.trader.ok("GET", "/fapi/v1/openOrders"))
+    stage.restart()
+    wanted = Result.ACCEPTED if executed else Result.REFUSED
+    told = stage.until(lambda told: any(one[1] is wanted for one in told.answers))
+    assert len({one[0] for one in told.answers}) == 1
+    assert [one[1] for one in told.answers if one[1] is not Result.UNKNOWN] == [wanted]
+    assert told.reports == [Update.SUBMITTED if executed else Update.REJECTED]
+    orders = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
+    assert len(orders) == int(executed)
+
+
+def test_no_secret_is_written_anywhere(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        far = stage.trader.far()
+        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first")
+        stage.sim.fault("cut", stream="*")
+        stage.until(lambda told: told.answers)
+        for path in Path(f"/proc/{stage.daemon.process.pid}/fd").iterdir():
+            if "memfd:" in str(path.readlink()):
+                assert SECRET.encode() not in path.read_bytes(), path.readlink()
+    stage.daemon.stop()
+    files = [path for path in stage.folder.rglob("*") if path.is_file()]
+    assert {"log", "boot"} <= {path.name for path in files}
+    for path in files:
+        assert SECRET.encode() not in path.read_bytes(), path
+    assert "listenKey=" not in stage.daemon.text()

@@ -1,0 +1,396 @@
+"""What a journal says of a strategy's orders and requests, for a daemon that starts after any end.
+
+Pure. Reading begins with the newest checkpoint; places in the directory and numbers of accounts
+mean what the journal itself says they meant in that run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from connector.model.intents import Action, CommandFlag, OrderType, PositionSide, TimeInForce
+from connector.model.order import Fill, Order
+from connector.model.packing import given, layout
+from connector.model.records import RecordType, Side
+from connector.model.reports import EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading.tracker import Pending
+
+_COMMAND_BODY = layout("CommandBody")
+_COMMAND = layout("Command")
+_SENT = layout("SentBody")
+_ANSWER = layout("CommandAnswerBody")
+_REPORT = layout("OrderReportBody")
+_DETAIL = layout("FillDetailBody")
+_INSTRUMENT = layout("InstrumentEntry")
+ENDED_KEPT = 500
+"""Ended orders a checkpoint carries, for late fills and repeated client ids."""
+
+
+class Place(Struct, frozen=True):
+    """An instrument as a journal knows it."""
+
+    symbol: str
+    price_exponent: int
+    qty_exponent: int
+
+
+class KeptOrder(Struct, kw_only=True):
+    """An order; numbers in the scale of ``place``."""
+
+    key: int
+    account: str
+    strategy: str
+    place: Place
+    client_order_id: str = ""
+    order_id: int | None = None
+    venue_order_id: str = ""
+    conditional_id: int | None = None
+    side: int = 1
+    order_type: int = 1
+    time_in_force: int = 0
+    position_side: int = 0
+    reduce_only: bool = False
+    price_e: int | None = None
+    qty_e: int = 0
+    stop_price_e: int | None = None
+    command: int = 0
+    ref_id: str = ""
+    status: int = 0
+    reason: int = 0
+    filled_qty_e: int = 0
+    fills: list[tuple[int | str, int, int, bool]] = []
+    """Trade id, quantity, price, fee known."""
+    inferred_qty_e: int = 0
+    inferred_price_e: int = 0
+    submitted: bool = False
+    cancel_wanted: bool = False
+
+
+class KeptCommand(Struct, kw_only=True):
+    """A command that was taken and whose last answer is owed."""
+
+    number: int
+    account: str
+    action: int
+    order_key: int = 0
+    ref_id: str = ""
+    batch: int = 0
+    price_e: int | None = None
+    qty_e: int | None = None
+    code: int = 0
+    """Not 0: it was refused, and nobody was told."""
+    sent: bool = False
+    sent_ns: int = 0
+    deadline_ns: int = 0
+    """By the venue's clock."""
+    told: bool = False
+    """Answered as unknown."""
+
+
+class Checkpoint(Struct, kw_only=True):
+    """How a strategy stands: everything before it in the journal is in it."""
+
+    accounts: list[str]
+    """Names by number, of the run that goes on behind it."""
+    orders: list[KeptOrder] = []
+    commands: list[KeptCommand] = []
+    positions: list[tuple[str, Place, int, int]] = []
+    """Own ones: account, instrument, position side, quantity."""
+
+
+_CHECKPOINT = msgspec.msgpack.Decoder(Checkpoint)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encoded(checkpoint: Checkpoint) -> bytes:
+    """The body of a CHECKPOINT entry: its length, then as much."""
+    data = _encode(checkpoint)
+    return len(data).to_bytes(8, "little") + data
+
+
+def over(one: KeptOrder) -> bool:
+    """It has ended."""
+    return OrderStatus(one.status).terminal
+
+
+class Replay:
+    """One strategy's journal, entry by entry."""
+
+    def __init__(self, strategy: str) -> None:
+        self.strategy = strategy
+        self.orders: dict[int, KeptOrder] = {}
+        self.commands: dict[int, KeptCommand] = {}
+        self.positions: dict[tuple[str, Place, int], int] = {}
+        self._accounts: list[str] = []
+        self._places: dict[int, Place] = {}
+        self._readers = {
+            RecordType.CHECKPOINT: self._checkpoint,
+            RecordType.INSTRUMENT_CHANGE: self._instrument,
+            RecordType.COMMAND: self._command,
+            RecordType.SENT: self._sent,
+            RecordType.COMMAND_ANSWER: self._answer,
+            RecordType.ORDER_REPORT: self._report,
+            RecordType.FILL_DETAIL: self._detail,
+        }
+
+    def take(self, kind: int, account: int, instrument: int, body: bytes) -> None:
+        """The next entry: its type, its header's account and instrument, its body. Raises
+        ValueError on a body that cannot be read."""
+        reader = self._readers.get(RecordType(kind))
+        if reader is not None:
+            reader(body, self._account(account), self._places.get(instrument))
+
+    def _account(self, number: int) -> str:
+        return self._accounts[number] if number < len(self._accounts) else ""
+
+    def _checkpoint(self, body: bytes, account: str, place: Place | None) -> None:
+        size = int.from_bytes(body[:8], "little")
+        if not size:
+            return
+        found = _CHECKPOINT.decode(body[8 : 8 + size])
+        self._accounts, self._places = found.accounts, {}
+        self.orders = {order.key: order for order in found.orders}
+        self.commands = {command.number: command for command in found.commands}
+        self.positions = {
+            (account, place, side): qty_e for account, place, side, qty_e in found.positions
+        }
+
+    def _instrument(self, body: bytes, account: str, place: Place | None) -> None:
+        entry: Any = _INSTRUMENT.unpack(body)
+        self._places[entry.id] = Place(entry.symbol, entry.price_exponent, entry.qty_exponent)
+
+    def _command(self, body: bytes, account: str, place: Place | None) -> None:
+        taken: Any = _COMMAND_BODY.unpack(body)
+        raw: Any = _COMMAND.unpack(taken.command)
+        place = self._places.get(raw.instrument)
+        self.commands[raw.stamp] = KeptCommand(
+            number=raw.stamp,
+            account=account,
+            action=raw.action,
+            order_key=taken.order_key,
+            ref_id=raw.ref_id,
+            batch=raw.batch,
+            price_e=given(raw.price_e),
+            qty_e=given(raw.qty_e),
+            code=taken.code,
+        )
+        if taken.code or raw.action != Action.PLACE or not taken.order_key or place is None:
+            return
+        self.orders[taken.order_key] = KeptOrder(
+            key=taken.order_key,
+            account=account,
+            strategy=self.strategy,
+            place=place,
+            client_order_id=taken.client_order_id,
+            side=raw.side,
+            order_type=raw.order_type,
+            time_in_force=raw.time_in_force,
+            position_side=raw.position_side,
+            reduce_only=bool(raw.flags & CommandFlag.REDUCE_ONLY),
+            price_e=given(raw.price_e),
+            qty_e=given(raw.qty_e) or 0,
+            stop_price_e=given(raw.stop_price_e),
+            command=raw.stamp,
+            ref_id=raw.ref_id,
+        )
+
+    def _sent(self, body: bytes, account: str, place: Place | None) -> None:
+        sent: Any = _SENT.unpack(body)
+        command = self.commands.get(sent.command) if sent.command else None
+        if command is not None:
+            command.sent, command.sent_ns = True, sent.sent_ns
+            command.deadline_ns = sent.deadline_ns
+        order = self.orders.get(sent.order_key)
+        if order is not None and sent.action == Action.CANCEL:
+            order.cancel_wanted = True
+
+    def _answer(self, body: bytes, account: str, place: Place | None) -> None:
+        answer: Any = _ANSWER.unpack(body)
+        order = self.orders.get(answer.order_key)
+        command = self.commands.get(answer.command)
+        if answer.result == Result.UNKNOWN:
+            if command is not None:
+                command.told = True
+            if order is not None and order.status == OrderStatus.PENDING:
+                order.status = OrderStatus.UNKNOWN
+            return
+        self.commands.pop(answer.command, None)
+        if order is None:
+            return
+        order.order_id = order.order_id or given(answer.order_id)
+        order.venue_order_id = order.venue_order_id or answer.venue_order_id
+        refused = answer.result == Result.REFUSED and answer.action == Action.PLACE
+        if refused and not order.submitted:
+            order.status = OrderStatus.REJECTED
+
+    def _report(self, body: bytes, account: str, place: Place | None) -> None:
+        said: Any = _REPORT.unpack(body)
+        if said.flags & ReportFlag.SNAPSHOT or place is None:
+            return
+        order = self.orders.get(said.order_key)
+        if order is None:
+            order = self.orders[said.order_key] = KeptOrder(
+                key=said.order_key,
+                account=account,
+                strategy="" if said.flags & ReportFlag.FOREIGN else self.strategy,
+                place=place,
+                side=said.side,
+                order_type=said.order_type,
+                time_in_force=said.time_in_force,
+                position_side=said.position_side,
+                command=said.command,
+                ref_id=said.ref_id,
+            )
+        order.client_order_id = said.client_order_id or order.client_order_id
+        order.order_id = given(said.order_id) or order.order_id
+        order.venue_order_id = said.venue_order_id or order.venue_order_id
+        order.price_e, order.qty_e = given(said.price_e), said.qty_e
+        order.stop_price_e = given(said.stop_price_e)
+        order.status, order.reason = said.status, said.reason
+        order.filled_qty_e = said.filled_qty_e
+        if said.update != Update.REJECTED:
+            order.submitted = True
+        if said.update in (Update.EXECUTED, Update.LIQUIDATED) and said.last_qty_e > 0:
+            self._fill(order, said)
+
+    def _fill(self, order: KeptOrder, said: Any) -> None:
+        name = said.venue_trade_id or given(said.trade_id)
+        price_e = given(said.last_price_e) or 0
+        if name is None:
+            order.inferred_qty_e += said.last_qty_e
+            order.inferred_price_e = price_e
+        elif all(name != fill[0] for fill in order.fills):
+            known = given(said.fee_e) is not None
+            order.fills = [*order.fills, (name, said.last_qty_e, price_e, known)]
+        if order.strategy:
+            side = said.last_qty_e if order.side == Side.BUY else -said.last_qty_e
+            where = (order.account, order.place, order.position_side)
+            self.positions[where] = self.positions.get(where, 0) + side
+
+    def _detail(self, body: bytes, account: str, place: Place | None) -> None:
+        more: Any = _DETAIL.unpack(body)
+        order = self.orders.get(more.order_key)
+        if order is None:
+            return
+        name = more.venue_trade_id or given(more.trade_id)
+        if all(name != fill[0] for fill in order.fills):  # one that was inferred has its name now
+            if name is not None:
+                more_e, price_e = order.inferred_qty_e, order.inferred_price_e
+                order.fills = [*order.fills, (name, more_e, price_e, True)]
+                order.inferred_qty_e = 0
+            return
+        order.fills = [
+            (fill[0], fill[1], fill[2], fill[3] or fill[0] == name) for fill in order.fills
+        ]
+
+
+def kept(order: Order, account: str) -> KeptOrder:
+    """An order for a checkpoint."""
+    instrument = order.instrument
+    return KeptOrder(
+        key=order.key,
+        account=account,
+        strategy=order.strategy,
+        place=Place(instrument.symbol, instrument.price_exponent, instrument.qty_exponent),
+        client_order_id=order.client_order_id,
+        order_id=order.order_id,
+        venue_order_id=order.venue_order_id,
+        conditional_id=order.conditional_id,
+        side=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        position_side=order.position_side,
+        reduce_only=order.reduce_only,
+        price_e=order.price_e,
+        qty_e=order.qty_e,
+        stop_price_e=order.stop_price_e,
+        command=order.command,
+        ref_id=order.ref_id,
+        status=order.status,
+        reason=order.reason,
+        filled_qty_e=order.filled_qty_e,
+        fills=[
+            (name, fill.qty_e, fill.price_e, fill.fee_known) for name, fill in order.fills.items()
+        ],
+        inferred_qty_e=order.inferred_qty_e,
+        inferred_price_e=order.inferred_price_e,
+        submitted=order.submitted,
+        cancel_wanted=order.cancel_wanted,
+    )
+
+
+def kept_command(one: Pending, account: str, deadline_ns: int) -> KeptCommand:
+    """A request under way or unknown, for a checkpoint; ``deadline_ns`` by the venue's clock."""
+    return KeptCommand(
+        number=one.command,
+        account=account,
+        action=one.action,
+        order_key=one.order.key if one.order else 0,
+        ref_id=one.ref_id,
+        batch=one.batch,
+        price_e=one.price_e,
+        qty_e=one.qty_e,
+        sent=True,
+        sent_ns=one.sent_ns,
+        deadline_ns=deadline_ns,
+        told=one.told,
+    )
+
+
+def rescaled(one: KeptOrder, price_exponent: int, qty_exponent: int) -> KeptOrder:
+    """The order in another scale; ValueError: its numbers are not exact there."""
+    prices = price_exponent - one.place.price_exponent
+    quantities = qty_exponent - one.place.qty_exponent
+    if not prices and not quantities:
+        return one
+    return msgspec.structs.replace(
+        one,
+        place=Place(one.place.symbol, price_exponent, qty_exponent),
+        price_e=None if one.price_e is None else shifted(one.price_e, prices),
+        stop_price_e=None if one.stop_price_e is None else shifted(one.stop_price_e, prices),
+        qty_e=shifted(one.qty_e, quantities),
+        filled_qty_e=shifted(one.filled_qty_e, quantities),
+        inferred_qty_e=shifted(one.inferred_qty_e, quantities),
+        inferred_price_e=shifted(one.inferred_price_e, prices),
+        fills=[
+            (name, shifted(qty_e, quantities), shifted(price_e, prices), known)
+            for name, qty_e, price_e, known in one.fills
+        ],
+    )
+
+
+def shifted(value: int, digits: int) -> int:
+    """A scaled integer with so many more decimals; ValueError: it has more than fit."""
+    if digits >= 0:
+        return value * int(10**digits)
+    found, rest = divmod(value, int(10**-digits))
+    if rest:
+        raise ValueError(f"{value} has more decimals than the scale")
+    return found
+
+
+def restored(one: KeptOrder, account: int, order: Order) -> Order:
+    """The same as an order of this run; ``order`` has the instrument, in the scale of
+    ``one.place``."""
+    fills: Mapping[int | str, Fill] = {
+        name: Fill(qty_e, price_e, known) for name, qty_e, price_e, known in one.fills
+    }
+    order.account, order.client_order_id = account, one.client_order_id
+    order.order_id, order.venue_order_id = one.order_id, one.venue_order_id
+    order.conditional_id = one.conditional_id
+    order.side, order.order_type = Side(one.side), OrderType(one.order_type)
+    order.time_in_force = TimeInForce(one.time_in_force)
+    order.position_side = PositionSide(one.position_side)
+    order.reduce_only = one.reduce_only
+    order.conditional = order.order_type.conditional and one.order_id is None
+    order.price_e, order.qty_e, order.stop_price_e = one.price_e, one.qty_e, one.stop_price_e
+    order.command, order.ref_id = one.command, one.ref_id
+    order.status, order.reason = OrderStatus(one.status), EndReason(one.reason)
+    order.filled_qty_e, order.fills = one.filled_qty_e, dict(fills)
+    order.inferred_qty_e, order.inferred_price_e = one.inferred_qty_e, one.inferred_price_e
+    order.known_qty_e = sum(fill.qty_e for fill in fills.values()) + one.inferred_qty_e
+    order.notional_e = sum(fill.qty_e * fill.price_e for fill in fills.values())
+    order.notional_e += one.inferred_qty_e * one.inferred_price_e
+    order.submitted, order.cancel_wanted = one.submitted, one.cancel_wanted
+    return order

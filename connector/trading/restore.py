@@ -1,0 +1,174 @@
+"""Orders and requests of earlier runs, put back to where the tracker goes on with them."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from connector.model.instrument import Instrument
+from connector.model.intents import Action, PositionSide
+from connector.model.order import Order
+from connector.model.reports import Code, OrderStatus, Result
+from connector.trading.effects import Answered, Effect
+from connector.trading.positions import Positions
+from connector.trading.recovery import (
+    ENDED_KEPT,
+    Checkpoint,
+    KeptCommand,
+    KeptOrder,
+    Place,
+    Replay,
+    kept,
+    kept_command,
+    rescaled,
+    restored,
+    shifted,
+)
+from connector.trading.roles import Account
+from connector.trading.tracker import Pending, Tracker
+
+log = logging.getLogger("connector.trading")
+
+
+class Restorer:
+    """Puts what a journal says of one account back, with the reports that leads to.
+
+    ``scales`` gives the venue's instruments; ``window_ns``: after its sending the venue executes a
+    request for at most so long; ``new_request`` numbers requests."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        positions: Positions,
+        account: int,
+        name: str,
+        scales: Callable[[str], Instrument | None],
+        window_ns: int,
+        new_request: Callable[[], int],
+    ) -> None:
+        self._tracker, self._positions = tracker, positions
+        self._account, self._name, self._scales = account, name, scales
+        self._window_ns, self._new_request = window_ns, new_request
+
+    def restore(self, replay: Replay, now_ns: int, venue_ns: int) -> Sequence[Effect]:
+        """One strategy's part; ``venue_ns`` is the venue's clock at ``now_ns``."""
+        for one in replay.orders.values():
+            if one.account == self._name and self._tracker.orders.get(one.key) is None:
+                self._order(one, now_ns)
+        for (account, place, side), qty_e in replay.positions.items():
+            instrument = self._scales(place.symbol)
+            if account == self._name and instrument is not None:
+                moved_e = shifted(qty_e, instrument.qty_exponent - place.qty_exponent)
+                where = (self._account, place.symbol, PositionSide(side))
+                self._positions.restore(replay.strategy, where, moved_e)
+        effects: list[Effect] = []
+        for _, command in sorted(replay.commands.items()):
+            if command.account == self._name:
+                effects += self._command(replay.strategy, command, now_ns, venue_ns)
+        return effects
+
+    def _order(self, one: KeptOrder, now_ns: int) -> None:
+        place = one.place
+        instrument = self._scales(place.symbol)
+        if instrument is not None:
+            try:
+                one = rescaled(one, instrument.price_exponent, instrument.qty_exponent)
+            except ValueError as error:
+                log.error("an order cannot be taken over: %s", error, extra={"key": one.key})
+                return
+        else:  # delisted: it can only be looked up any more
+            instrument = Instrument(
+                symbol=place.symbol,
+                exchange="",
+                price_exponent=place.price_exponent,
+                qty_exponent=place.qty_exponent,
+                price_digits=place.price_exponent,
+                qty_digits=place.qty_exponent,
+                tick_e=1,
+                step_e=1,
+            )
+        order = Order(key=one.key, account=self._account, strategy=one.strategy,
+                      instrument=instrument, created_ns=now_ns)  # fmt: skip
+        self._tracker.orders.restore(restored(one, self._account, order))
+        if order.status.terminal:
+            return
+        self._tracker.watched.ask_soon(order, now_ns)
+        if order.cancel_wanted:
+            self._tracker.watched.cancel(order, now_ns)
+
+    def _command(
+        self, strategy: str, command: KeptCommand, now_ns: int, venue_ns: int
+    ) -> Sequence[Effect]:
+        """Settle what is owed: it was refused, it was never sent, or what became of it is not
+        known."""
+        order = self._tracker.orders.get(command.order_key) if command.order_key else None
+        action = Action(command.action)
+        if not command.sent:
+            if (
+                action is Action.PLACE
+                and order is not None
+                and not command.code
+                and order.move(OrderStatus.REJECTED)
+            ):
+                self._tracker.orders.ended(order)
+            answer = Answered(
+                strategy=strategy,
+                order=order,
+                account=self._account,
+                command=command.number,
+                action=action,
+                ref_id=command.ref_id,
+                result=Result.REFUSED,
+                code=command.code or Code.NOT_SENT.value,
+                text="" if command.code else Code.NOT_SENT.sentence,
+                batch=command.batch,
+            )
+            return [answer]
+        left_ns = min(max(0, command.deadline_ns - venue_ns), self._window_ns)
+        pending = Pending(
+            request=self._new_request(),
+            order=order,
+            account=self._account,
+            strategy=strategy,
+            action=action,
+            command=command.number,
+            ref_id=command.ref_id,
+            batch=command.batch,
+            sent_ns=command.sent_ns,
+            deadline_ns=now_ns + left_ns,
+            price_e=command.price_e,
+            qty_e=command.qty_e,
+            told=command.told,
+        )
+        self._tracker.requested(pending)
+        return self._tracker.lost(pending.request, now_ns)
+
+
+def keep(
+    strategy: str,
+    checkpoint: Checkpoint,
+    tracker: Tracker,
+    positions: Positions,
+    hearers: Callable[[Order], Sequence[str]],
+    accounts: Sequence[Account],
+) -> None:
+    """Put what is known now of a strategy's journal into its checkpoint."""
+    ended: list[Order] = []
+    for order in tracker.orders:
+        if strategy not in hearers(order):
+            continue
+        if order.status.terminal:
+            ended.append(order)
+        else:
+            checkpoint.orders.append(kept(order, accounts[order.account].name))
+    for order in ended[-ENDED_KEPT:]:
+        checkpoint.orders.append(kept(order, accounts[order.account].name))
+    for one in tracker.pending():
+        if one.strategy == strategy and one.command:
+            account = accounts[one.account]
+            deadline_ns = account.venue_ns(one.deadline_ns)
+            checkpoint.commands.append(kept_command(one, account.name, deadline_ns))
+    for (index, symbol, side), qty_e in positions.owned(strategy):
+        account = accounts[index]
+        instrument = account.scales(symbol)
+        if instrument is not None:
+            place = Place(symbol, instrument.price_exponent, instrument.qty_exponent)
+            checkpoint.positions.append((account.name, place, side, qty_e))
