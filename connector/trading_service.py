@@ -244,11 +244,19 @@ class TradingService:
             session.strategy,
             session.memory.up,
             session.memory.down,
-            resume=session.resume or None,
+            resume=session.resume,
             bell=self._bell,
             ended=session.end,
         )
+        if session.resume is None:
+            session.resume = session.reports.sequence  # what comes next is the first it hears of
         self.desk.tell_state(session.strategy)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Hand over what is to be read from disk, a little each turn."""
+        if self.journals.pump():
+            asyncio.get_running_loop().call_soon(self._catch_up)
 
     def _closed(self, session: TradingSession, why: str) -> None:
         self.journals.detach(session.strategy)
