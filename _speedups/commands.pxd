@@ -7,10 +7,17 @@ from .reader cimport MarketReader
 from .segment cimport Mapping
 
 
+cdef enum:
+    COMMAND_USED = 376            # bytes of a Command before its reserve
+
+
 cdef class Ticket:                # a command that was written
-    cdef Command command
+    cdef char used[376]           # as far as fields go
     cdef readonly Instrument instrument
     cdef public object answer     # the latest CommandAnswer, or None
+
+    cdef inline Command* command(self) noexcept:
+        return <Command*>self.used
 
 
 cdef class CommandWriter(MarketReader):   # the strategy's end of its command ring

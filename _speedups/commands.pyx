@@ -26,6 +26,11 @@ from .reader cimport MarketReader
 from .scan cimport Cursor, NUMBER_OK, POW10, take_decimal
 from .segment cimport Mapping
 
+cdef extern from *:
+    """
+    _Static_assert(offsetof(Command, reserve) == 376, "COMMAND_USED is where the reserve begins");
+    """
+
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
@@ -41,6 +46,7 @@ cdef extern from "string.h" nogil:
 cdef enum:
     RATE_EXPONENT = 8             # of callback_rate_e
     DAY_MS = 86_400_000
+    WHOLE = 1_000_000_000         # integers below it fit at up to nine decimals
 
 cdef double SURE = 1e15           # integers of up to 15 digits are told apart by a double
 cdef const char* DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -78,6 +84,8 @@ cdef int64_t to_e(object value, int exponent, str what) except? -1:
         cursor.end = cursor.p + size
         if 0 <= exponent <= 18 and take_decimal(&cursor, exponent, &found) == NUMBER_OK and cursor.p == cursor.end:
             return found
+    elif type(value) is int and 0 <= exponent <= 9 and -WHOLE < value < WHOLE:
+        return <int64_t>value * <int64_t>POW10[exponent]
     return slow_to_e(value, exponent, what)
 
 
@@ -150,6 +158,7 @@ cdef int put_base32(char* out, uint64_t number) noexcept nogil:
 
 
 @cython.final
+@cython.no_gc                     # neither an answer nor an instrument leads back to it
 @cython.freelist(64)
 cdef class Ticket:
     """A command that was written: its ``number``, its ``ref_id``, and its ``answer`` once there is one."""
@@ -157,39 +166,39 @@ cdef class Ticket:
     @property
     def number(self):
         """Of this strategy's commands; the answer carries it."""
-        return self.command.stamp
+        return self.command().stamp
 
     @property
     def ref_id(self):
-        return text_of(self.command.ref_id, sizeof(self.command.ref_id))
+        return text_of(self.command().ref_id, sizeof(self.command().ref_id))
 
     @property
     def client_order_id(self):
         """As given; else as the answer says; "": neither."""
-        given = text_of(self.command.client_order_id, sizeof(self.command.client_order_id))
+        given = text_of(self.command().client_order_id, sizeof(self.command().client_order_id))
         return given or (self.answer.client_order_id if self.answer is not None else "")
 
     @property
     def order_key(self):
         """The connector's id of the order; 0 until it is known."""
-        return self.command.order_key or (self.answer.order_key if self.answer is not None else 0)
+        return self.command().order_key or (self.answer.order_key if self.answer is not None else 0)
 
     @property
     def account(self):
-        return self.command.account
+        return self.command().account
 
     @property
     def action(self):
-        return self.command.action
+        return self.command().action
 
     @property
     def created_ns(self):
-        return self.command.created_ns
+        return self.command().created_ns
 
     @property
     def slot(self):
         """The command's 512 bytes."""
-        return (<const char*>&self.command)[:sizeof(Command)]
+        return self.used[:COMMAND_USED] + bytes(sizeof(Command) - COMMAND_USED)
 
     def __repr__(self):
         return f"<Ticket {self.number} {self.ref_id}{'' if self.answer is None else ' answered'}>"
@@ -225,8 +234,8 @@ cdef class CommandWriter(MarketReader):
         self.by_exchange, self.by_name = {}, {}
         for index, name, exchange in accounts:
             self.by_name[name] = index
-            key = exchange.lower()
-            self.by_exchange[key] = -1 if key in self.by_exchange else index
+            for key in {exchange, exchange.lower()}:
+                self.by_exchange[key] = -1 if key in self.by_exchange else index
 
     def shut(self):
         """Forget the segments."""
@@ -256,8 +265,8 @@ cdef class CommandWriter(MarketReader):
         self.own(instrument)
         ticket = Ticket.__new__(Ticket)
         ticket.instrument = instrument
-        c = &ticket.command
-        memset(c, 0, sizeof(Command))
+        c = ticket.command()
+        memset(c, 0, COMMAND_USED)
         now_ns = monotonic_ns()
         c.created_ns = now_ns
         c.valid_until_ns = now_ns + validity(valid_for_ms)
@@ -283,7 +292,9 @@ cdef class CommandWriter(MarketReader):
 
     cdef int account_of(self, Instrument instrument, object account) except -1:
         if account is None:
-            found = self.by_exchange.get(instrument.exchange.lower())
+            found = self.by_exchange.get(instrument.exchange)
+            if found is None:
+                found = self.by_exchange.get(instrument.exchange.lower())
             if found is None:
                 raise ValueError(f"account: none of {instrument.exchange} may be used")
             if found < 0:
@@ -314,7 +325,7 @@ cdef class CommandWriter(MarketReader):
         """
         cdef Instrument what = instrument if type(instrument) is Instrument else self.find_instrument(instrument)
         cdef Ticket ticket = self.begin(what, ACTION_PLACE, account, ref_id, valid_for_ms)
-        cdef Command* c = &ticket.command
+        cdef Command* c = ticket.command()
         cdef int exponent = what.entry.price_exponent
         c.side = code_of(side, "side")
         if quantity is not None:
@@ -365,7 +376,7 @@ cdef class CommandWriter(MarketReader):
 
     cdef int name(self, Ticket ticket, object order, object order_key, object client_order_id, object order_id) except -1:
         """Say which order is meant."""
-        cdef Command* c = &ticket.command
+        cdef Command* c = ticket.command()
         if order is not None:
             if PyUnicode_Check(order):
                 client_order_id = order
@@ -395,9 +406,9 @@ cdef class CommandWriter(MarketReader):
         """Ask for another price or total quantity of an order; what is None stays. ``order`` as for ``cancel``."""
         cdef Ticket ticket = self.about(ACTION_AMEND, order, instrument, account, ref_id, valid_for_ms)
         if price is not None:
-            ticket.command.price_e = to_e(price, ticket.instrument.entry.price_exponent, "price")
+            ticket.command().price_e = to_e(price, ticket.instrument.entry.price_exponent, "price")
         if quantity is not None:
-            ticket.command.qty_e = to_e(quantity, ticket.instrument.entry.qty_exponent, "quantity")
+            ticket.command().qty_e = to_e(quantity, ticket.instrument.entry.qty_exponent, "quantity")
         return self.ask(ticket, order, order_key, client_order_id, order_id, label, target)
 
     def cancel(
@@ -447,9 +458,9 @@ cdef class CommandWriter(MarketReader):
 
     def texts(self, Ticket ticket not None, label, target):
         if label is not None:
-            put_text(ticket.command.label, sizeof(ticket.command.label), label, "label")
+            put_text(ticket.command().label, sizeof(ticket.command().label), label, "label")
         if target is not None:
-            put_text(ticket.command.target, sizeof(ticket.command.target), target, "target")
+            put_text(ticket.command().target, sizeof(ticket.command().target), target, "target")
 
     def place_batch(self, orders):
         """Ask for several orders, each a dict of ``place``'s arguments: all of them are written, or none."""
@@ -478,8 +489,8 @@ cdef class CommandWriter(MarketReader):
         self.need(len(tickets))
         for ticket in tickets:
             index += 1
-            ticket.command.batch = <unsigned short>index
-            ticket.command.batch_size = <unsigned short>len(tickets)
+            ticket.command().batch = <unsigned short>index
+            ticket.command().batch_size = <unsigned short>len(tickets)
             self.publish(ticket)
         self.ring()
         return tickets
@@ -503,14 +514,14 @@ cdef class CommandWriter(MarketReader):
         return 0
 
     cdef void publish(self, Ticket ticket) noexcept:
-        cdef Command* c = &ticket.command
+        cdef Command* c = ticket.command()
         cdef Command* slot
         cdef uint64_t number = self.number + 1
         if c.ref_id[0] == 0:
             memcpy(c.ref_id, self.prefix, self.prefix_length)
             put_base32(c.ref_id + self.prefix_length, number)
         slot = self.slots + (number - 1) % CONNECTOR_COMMANDS
-        memcpy(<char*>slot + 8, <const char*>c + 8, sizeof(Command) - 8)
+        memcpy(<char*>slot + 8, <const char*>c + 8, COMMAND_USED - 8)  # behind it lies nothing but zeros
         c.stamp = number
         store_release(&slot.stamp, number)
         self.number = number

@@ -177,8 +177,8 @@ cdef class TradingReader(CommandWriter):
         cdef dict before = self.unanswered or {}
         CommandWriter.open_commands(self, up, down, doorbell, taken, unique)
         for ticket in before.values():
-            if ticket.command.stamp <= taken:
-                self.unanswered[ticket.command.stamp] = ticket
+            if ticket.command().stamp <= taken:
+                self.unanswered[ticket.command().stamp] = ticket
             else:
                 self.unsent.append(ticket)
 
@@ -190,18 +190,18 @@ cdef class TradingReader(CommandWriter):
         for ticket in tickets:
             answer = CommandAnswer.__new__(CommandAnswer)
             answer.header.type = RECORD_COMMAND_ANSWER
-            answer.header.line = ticket.command.account
-            answer.header.instrument = ticket.command.instrument
+            answer.header.line = ticket.command().account
+            answer.header.instrument = ticket.command().instrument
             answer.instrument, answer.context, answer.command_slot = ticket.instrument, self.context, ticket.slot
-            answer.answer.command = ticket.command.stamp
+            answer.answer.command = ticket.command().stamp
             answer.answer.code = NOT_SENT
             answer.answer.result = RESULT_REFUSED
-            answer.answer.action = ticket.command.action
-            answer.answer.batch = ticket.command.batch
+            answer.answer.action = ticket.command().action
+            answer.answer.batch = ticket.command().batch
             answer.answer.order_id = CONNECTOR_ABSENT
             answer.answer.wall_ns = self.context.wall_ns()
-            memcpy(answer.answer.ref_id, ticket.command.ref_id, sizeof(ticket.command.ref_id))
-            memcpy(answer.answer.client_order_id, ticket.command.client_order_id, sizeof(ticket.command.client_order_id))
+            memcpy(answer.answer.ref_id, ticket.command().ref_id, sizeof(ticket.command().ref_id))
+            memcpy(answer.answer.client_order_id, ticket.command().client_order_id, sizeof(ticket.command().client_order_id))
             answer.words = b""
             ticket.answer = answer
         return tickets

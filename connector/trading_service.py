@@ -240,6 +240,8 @@ class TradingService:
 
     def _opened(self, session: TradingSession) -> None:
         """Reports first, so that nothing is missed; then how everything stands."""
+        if session.resume is None:
+            session.resume = self.journals.open(session.strategy).sequence
         session.reports = self.journals.attach(
             session.strategy,
             session.memory.up,
