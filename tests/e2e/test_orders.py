@@ -165,3 +165,37 @@ def test_no_secret_is_written_anywhere(stage: Stage) -> None:
     for path in files:
         assert SECRET.encode() not in path.read_bytes(), path
     assert "listenKey=" not in stage.daemon.text()
+
+
+def test_a_strategy_that_comes_back_hears_each_report_once(stage: Stage) -> None:
+    """By number what it missed, also over a kill of the daemon; without one what comes next."""
+
+    def hear(session: Any, number: int) -> list[int]:
+        heard: list[int] = []
+
+        def enough() -> bool:
+            while (event := session.poll()) is not None:
+                if session.report_sequence > (heard[-1] if heard else first):
+                    heard.append(session.report_sequence)
+                del event
+            return session.report_sequence >= number
+
+        first = session.report_sequence
+        eventually(enough, 20)
+        return heard
+
+    with closing(stage.attach()) as session:
+        session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), time_in_force="gtc")
+        told = stage.until(lambda told: told.answers and told.reports)
+        last = told.entries[-1].sequence
+        heard = hear(session, last)
+        assert heard == list(range(heard[0], heard[-1] + 1))
+    stage.restart()
+    with closing(stage.attach(resume=2)) as session:
+        now = stage.told().entries[-1].sequence
+        assert hear(session, now) == list(range(3, now + 1))
+    with closing(stage.attach()) as session:
+        assert session.report_sequence == now
+        later = stage.told().entries[-1].sequence
+        assert later > now, "how everything stands is told to who attaches"
+        assert hear(session, later) == list(range(now + 1, later + 1))
