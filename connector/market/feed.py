@@ -132,6 +132,8 @@ class InstrumentFeed:
         self._closed = False
         self._had_base = False
         self._reset_ns = ABSENT
+        self._left_ns = 0
+        """The venue's time of the last depth message before connections went."""
         self._asked = False
         self._backoff = SnapshotBackoff(Random(seed).randrange)
         self._staged_ns = 0
@@ -166,6 +168,8 @@ class InstrumentFeed:
 
     def on_line_down(self, line: int, now_ns: int) -> None:
         """A connection is gone; what only it served is DOWN at once."""
+        told_ns = (self._kernel.line_venue_ns(one) for one in self._lines)
+        self._left_ns = max(self._left_ns, *told_ns, 0)
         served = self._serve(line, None)
         for kind in served - self._served:
             self._move(kind, State.DOWN, Reason.DISCONNECTED, now_ns)
@@ -257,6 +261,9 @@ class InstrumentFeed:
         """The book stands at its id; does the message follow?"""
         step = follow(self._kernel.last_id, held.prev_id, held.last_id)
         if step is Step.OLD:
+            if self._state(FeedKind.BOOK) is State.SYNCING and held.event.venue_ns > self._left_ns:
+                self._reset(held)  # the ids began anew while no connection was there
+                return
             self._count(Counter.DUPLICATES)
             if len(self._ahead):
                 self._settle(held.recv_ns)  # patience ends at any message

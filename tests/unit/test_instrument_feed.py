@@ -206,6 +206,17 @@ def test_ids_that_begin_anew_are_a_reset_not_old_news():
     assert rig.kernel.last_id == 30
 
 
+def test_ids_that_began_anew_while_no_connection_was_there_are_a_reset_too():
+    rig = Rig().live(10**10)
+    rig.feed.on_line_down(0, rig.now)
+    rig.up(epoch=2)
+    rig.event(5, 10, venue_ms=10**11)
+    assert (rig.state, rig.counts["VENUE_RESETS"]) == (State.SYNCING, 1)
+    rig.event(10, 20, venue_ms=10**11 + 1)
+    rig.snapshot(15, epoch=2)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 20)
+
+
 def test_a_snapshot_of_the_new_ids_may_come_before_the_first_of_them():
     made = 10**8
     rig = Rig().live(made)
