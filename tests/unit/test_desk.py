@@ -1,0 +1,382 @@
+"""What a strategy may not do is refused before anything leaves, with the field and the limit."""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from connector.desk import Desk
+from connector.model.instrument import Instrument, Status
+from connector.model.intents import Action, OrderType, TimeInForce
+from connector.model.packing import layout
+from connector.model.records import RecordType, Side
+from connector.model.reports import Code, Field, OrderStatus, Result, Update
+from connector.trading.commands import Refusal
+from connector.trading.ids import Ids
+from connector.trading.ledger import Ledger
+from connector.venues.contract import Request, load
+from connector.venues.trading_contract import OrderAnswer, OrderOutcome
+
+TRADING = load("binance_usdm").trading
+assert TRADING is not None
+SECOND_NS = 1_000_000_000
+NOW_NS = 1_000 * SECOND_NS
+WALL_NS = 1_700_000_000 * SECOND_NS
+COMMAND = layout("Command")
+ANSWER = layout("CommandAnswerBody")
+REPORT = layout("OrderReportBody")
+INSTRUMENT = Instrument(
+    symbol="BTCUSDT",
+    exchange="BinanceU",
+    status=Status.TRADING,
+    price_exponent=2,
+    qty_exponent=3,
+    price_digits=2,
+    qty_digits=3,
+    tick_e=10,
+    step_e=1,
+    min_price_e=1000,
+    max_price_e=100_000_00,
+    min_qty_e=1,
+    max_qty_e=1_000_000,
+    market_max_qty_e=500_000,
+    min_notional_e=100 * 10**8,
+    multiplier_up_e=105_000_000,
+    multiplier_down_e=95_000_000,
+)
+
+
+class Place:
+    """An instrument in the directory."""
+
+    mark_e: int | None = 50_000 * 10**8
+    served = True
+
+    def __init__(self, index: int = 3, venue: int = 0, **change: Any) -> None:
+        self.index, self.venue = index, venue
+        self.instrument = msgspec.structs.replace(INSTRUMENT, **change)
+
+
+class Account:
+    """An account whose requests go nowhere."""
+
+    venue = 0
+    trading = TRADING
+
+    def __init__(self, index: int, name: str, *strategies: str) -> None:
+        self.index, self.name = index, name
+        self.strategies, self.foreign_to = frozenset(strategies), frozenset[str]()
+        self.signer = TRADING.signer("KEY", b"SECRET", "hmac")
+        self.ready, self.short = True, False
+        self.posted: list[tuple[int, Action, Request]] = []
+        self.asked: list[str] = []
+
+    def venue_ns(self, now_ns: int) -> int:
+        return now_ns - NOW_NS + WALL_NS
+
+    def afford(self, action: Action, message: Request) -> None:
+        if self.short:
+            raise Refusal(Code.RATE_BUDGET, Field.RATE_BUDGET, "orders: used up", 301, 300)
+
+    def post(self, request: int, action: Action, message: Request) -> None:
+        self.posted.append((request, action, message))
+
+    def ask(self, order: Any) -> None: ...
+    def ask_fills(self, order: Any) -> None: ...
+    def gap(self, why: str) -> None: ...
+    def scales(self, symbol: str) -> Instrument | None:
+        return INSTRUMENT if symbol == "BTCUSDT" else None
+
+
+class Journals:
+    """Entries in memory."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, RecordType, bytes]] = []
+        self.late = False
+
+    def append(self, strategy: str, kind: RecordType, body: bytes, **_: Any) -> int:
+        self.entries.append((strategy, kind, body))
+        return len(self.entries)
+
+    def sequence(self, strategy: str) -> int:
+        return len(self.entries)
+
+    def behind(self) -> bool:
+        return self.late
+
+
+class Session:
+    number = 1
+
+    def __init__(self, strategy: str = "maker") -> None:
+        self.strategy = strategy
+
+
+class Rig:
+    """A desk with two accounts: "main" for the maker, "other" for somebody else."""
+
+    def __init__(self) -> None:
+        self.places = {3: Place(), 4: Place(4, 1), 5: Place(5, status=Status.HALTED)}
+        self.places[6] = Place(6)
+        self.places[6].served = False
+        self.places[7] = Place(7, min_notional_e=0)
+        self.journals = Journals()
+        self.main, self.other = Account(0, "main", "maker", "taker"), Account(1, "other", "nobody")
+        self.now_ns = NOW_NS
+        self.desk = Desk(
+            [self.main, self.other],
+            Ledger(self.journals, lambda: WALL_NS),
+            Ids(1),
+            listed=lambda index: self.places.get(index),
+            find=lambda venue, symbol: self.places[3] if symbol == "BTCUSDT" else None,
+            clock=lambda: self.now_ns,
+        )
+        self.commands = 0
+
+    def send(self, action: Action = Action.PLACE, strategy: str = "maker", **fields: Any) -> Any:
+        """Give a command; the answer that it got at once, or None."""
+        self.commands += 1
+        empty = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e",
+                 "callback_rate_e", "good_till_ns")  # fmt: skip
+        values = dict.fromkeys(empty) | {"instrument": 3, "valid_until_ns": NOW_NS + SECOND_NS}
+        if action is Action.PLACE:
+            values |= ORDER
+        slot = COMMAND.pack(stamp=self.commands, action=action, **(values | fields))
+        before = len(self.journals.entries)
+        self.desk.take(Session(strategy), slot, self.now_ns)
+        fresh = self.journals.entries[before:]
+        assert fresh[0][1] is RecordType.COMMAND  # refused ones too
+        answers = [
+            ANSWER.unpack(body) for _, kind, body in fresh if kind is RecordType.COMMAND_ANSWER
+        ]
+        return answers[0] if answers else None
+
+    def accept(self) -> None:
+        """The venue takes the last request."""
+        request, _, _ = self.main.posted[-1]
+        self.desk.answered(self.main, request, OrderAnswer(OrderOutcome.ACCEPTED, 200))
+
+    @property
+    def reports(self) -> list[Update]:
+        return [
+            Update(REPORT.unpack(body).update)
+            for _, kind, body in self.journals.entries
+            if kind is RecordType.ORDER_REPORT
+        ]
+
+
+ORDER: Mapping[str, Any] = {
+    "side": Side.BUY,
+    "order_type": OrderType.LIMIT,
+    "time_in_force": TimeInForce.GTC,
+    "price_e": 50_000_00,
+    "qty_e": 10,
+}
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def halt(rig: Rig) -> None:
+    rig.desk.halted = "by hand"
+
+
+def drain(rig: Rig) -> None:
+    rig.desk.draining = True
+
+
+def unplug(rig: Rig) -> None:
+    rig.main.ready = False
+
+
+def lag(rig: Rig) -> None:
+    rig.journals.late = True
+
+
+def use_up(rig: Rig) -> None:
+    rig.main.short = True
+
+
+def use_id(rig: Rig) -> None:
+    rig.send(client_order_id="used")
+
+
+def use_ref(rig: Rig) -> None:
+    rig.send(ref_id="r1")
+
+
+def leave(rig: Rig) -> None:
+    """Nothing beforehand."""
+
+
+F = Code.FILTER
+M = Code.MALFORMED
+REFUSED: list[tuple[Callable[[Rig], None], dict[str, Any], Code, Field, int | None]] = [
+    (leave, {"order_type": 99}, M, Field.ORDER_TYPE, None),
+    (leave, {"side": 9}, M, Field.DIRECTION, None),
+    (leave, {"price_e": None}, M, Field.PRICE, None),
+    (leave, {"price_e": -5}, M, Field.PRICE, None),
+    (leave, {"qty_e": None}, M, Field.QUANTITY, None),
+    (leave, {"stop_price_e": 5}, M, Field.STOP_PRICE, None),
+    (leave, {"flags": 1 << 30}, M, Field.NONE, None),
+    (leave, {"client_order_id": "no spaces!"}, M, Field.CLIENT_ORDER_ID, None),
+    (leave, {"instrument": 77}, Code.UNKNOWN_INSTRUMENT, Field.INSTRUMENT, None),
+    (leave, {"instrument": 4}, Code.UNKNOWN_INSTRUMENT, Field.INSTRUMENT, None),
+    (leave, {"instrument": 6}, Code.UNKNOWN_INSTRUMENT, Field.INSTRUMENT, None),
+    (leave, {"account": 9}, Code.UNKNOWN_ACCOUNT, Field.ACCOUNT, None),
+    (leave, {"account": 1}, Code.NOT_PERMITTED, Field.ACCOUNT, None),
+    (leave, {"instrument": 5}, F, Field.INSTRUMENT, None),
+    (leave, {"price_e": 50_000_05}, F, Field.PRICE, 10),
+    (leave, {"price_e": 990}, F, Field.PRICE, 1000),
+    (leave, {"price_e": 200_000_00}, F, Field.PRICE, 100_000_00),
+    (leave, {"price_e": 60_000_00}, F, Field.PRICE, 52_500_00),
+    (leave, {"price_e": 40_000_00, "side": Side.SELL}, F, Field.PRICE, 47_500_00),
+    (leave, {"qty_e": 2_000_000}, F, Field.QUANTITY, 1_000_000),
+    (leave, {"qty_e": 1}, F, Field.NOTIONAL, 100 * 10**8),
+    (leave, {"qty_e": 600_000, "price_e": None, "time_in_force": 0,
+             "order_type": OrderType.MARKET}, F, Field.QUANTITY, 500_000),
+    (use_up, {}, Code.RATE_BUDGET, Field.RATE_BUDGET, 300),
+    (leave, {"valid_until_ns": NOW_NS - 1}, Code.STALE_COMMAND, Field.VALID_UNTIL, NOW_NS - 1),
+    (halt, {}, Code.HALTED, Field.NONE, None),
+    (drain, {}, Code.DRAINING, Field.NONE, None),
+    (unplug, {}, Code.DISCONNECTED, Field.ACCOUNT, None),
+    (lag, {}, Code.JOURNAL_BEHIND, Field.NONE, None),
+    (use_ref, {"ref_id": "r1", "qty_e": 20}, Code.DUPLICATE_REF, Field.REF_ID, None),
+    (use_id, {"client_order_id": "used"}, Code.DUPLICATE_CLIENT_ID, Field.CLIENT_ORDER_ID, None),
+    (leave, {"time_in_force": TimeInForce.DAY}, Code.NOT_SUPPORTED, Field.TIME_IN_FORCE, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "fields", "code", "field", "limit"),
+    REFUSED,
+    ids=[f"{row[2].name.lower()}-{row[3].name.lower()}-{i}" for i, row in enumerate(REFUSED)],
+)
+def test_refused_with_field_and_limit(
+    rig: Rig,
+    before: Callable[[Rig], None],
+    fields: dict[str, Any],
+    code: Code,
+    field: Field,
+    limit: int | None,
+) -> None:
+    before(rig)
+    sent = len(rig.main.posted)
+    answer = rig.send(**fields)
+    assert answer is not None, "it was sent"
+    assert (Code(answer.code), Field(answer.field)) == (code, field)
+    assert answer.result == Result.REFUSED
+    if limit is not None:
+        assert answer.limit_e == limit
+    assert len(rig.main.posted) == sent
+    assert len(rig.other.posted) == 0
+
+
+ELSEWHERE = {
+    Code.ACCEPTED, Code.VENUE, Code.OUTCOME_UNKNOWN,  # not refusals of ours
+    Code.NOT_SENT,  # of a restart
+    Code.RISK_LIMIT, Code.STALE_BOOK,  # of limits
+}  # fmt: skip
+
+
+def test_every_code_of_a_refusal_is_in_the_table() -> None:
+    assert {row[2] for row in REFUSED} | ELSEWHERE == set(Code)
+
+
+@pytest.mark.parametrize("stop", [halt, drain, unplug, lag, use_up])
+def test_nothing_stops_a_cancel(rig: Rig, stop: Callable[[Rig], None]) -> None:
+    rig.send(client_order_id="mine")
+    rig.accept()
+    stop(rig)
+    late = {"valid_until_ns": NOW_NS - 1}
+    assert rig.send(Action.CANCEL, client_order_id="mine", **late) is None
+    assert rig.main.posted[-1][1] is Action.CANCEL
+
+
+@pytest.mark.parametrize("stop", [halt, drain, unplug, lag, use_up])
+def test_an_amend_that_only_reduces_counts_as_a_cancel(
+    rig: Rig, stop: Callable[[Rig], None]
+) -> None:
+    rig.send(client_order_id="mine")
+    rig.accept()
+    stop(rig)
+    grown = rig.send(Action.AMEND, client_order_id="mine", qty_e=20)
+    assert grown is not None
+    assert grown.result == Result.REFUSED
+    assert rig.send(Action.AMEND, client_order_id="mine", qty_e=5) is None
+    assert rig.main.posted[-1][1] is Action.AMEND
+
+
+def test_orders_of_another_strategy_are_not_touched(rig: Rig) -> None:
+    rig.send(client_order_id="mine")
+    rig.accept()
+    answer = rig.send(Action.CANCEL, strategy="taker", client_order_id="mine")
+    assert (Code(answer.code), Field(answer.field)) == (Code.NOT_PERMITTED, Field.ORDER_ID)
+
+
+def test_cancel_all_ends_only_the_own_orders(rig: Rig) -> None:
+    rig.send(client_order_id="mine-1")
+    rig.accept()
+    rig.send(client_order_id="mine-2")
+    rig.accept()
+    rig.send(strategy="taker", client_order_id="theirs")
+    rig.accept()
+    before = len(rig.main.posted)
+    answer = rig.send(Action.CANCEL_ALL)
+    assert answer.result == Result.ACCEPTED
+    cancels = rig.main.posted[before:]
+    assert [action for _, action, _ in cancels] == [Action.CANCEL, Action.CANCEL]
+    assert all("mine-" in message.target for _, _, message in cancels)
+
+
+def test_a_request_repeated_is_answered_again_and_sent_once(rig: Rig) -> None:
+    assert rig.send(ref_id="r1") is None
+    assert rig.send(ref_id="r1") is None
+    assert len(rig.main.posted) == 1
+    rig.accept()
+    answers = [
+        ANSWER.unpack(body)
+        for _, kind, body in rig.journals.entries
+        if kind is RecordType.COMMAND_ANSWER
+    ]
+    assert [(one.command, one.result) for one in answers] == [
+        (1, Result.ACCEPTED), (2, Result.ACCEPTED),
+    ]  # fmt: skip
+    assert rig.send(ref_id="r1").result == Result.ACCEPTED
+    assert len(rig.main.posted) == 1
+
+
+def test_the_journal_knows_before_anything_leaves(rig: Rig) -> None:
+    kinds: list[RecordType] = []
+    rig.main.post = lambda *_: kinds.extend(  # type: ignore[method-assign]
+        kind for _, kind, _ in rig.journals.entries
+    )
+    rig.send()
+    assert kinds == [RecordType.COMMAND, RecordType.SENT]
+
+
+def test_what_left_and_was_lost_is_unknown_and_not_sent_again(rig: Rig) -> None:
+    rig.send(client_order_id="mine")
+    rig.desk.lost(rig.main.posted[0][0])
+    order = rig.desk.tracker.orders.by_client_id(0, "mine")
+    assert order is not None
+    assert order.status is OrderStatus.UNKNOWN
+    for second in range(30):
+        rig.now_ns = NOW_NS + second * SECOND_NS
+        rig.desk.tick(rig.now_ns)
+    assert [action for _, action, _ in rig.main.posted] == [Action.PLACE]
+
+
+def test_a_slot_of_anything_is_answered_and_never_fatal(rig: Rig) -> None:
+    rng = random.Random(7)
+    for _ in range(300):
+        slot = bytes(rng.randrange(256) for _ in range(COMMAND.size))
+        rig.desk.take(Session(), slot, NOW_NS)
+    kinds = [kind for _, kind, _ in rig.journals.entries]
+    assert kinds.count(RecordType.COMMAND) == kinds.count(RecordType.COMMAND_ANSWER) == 300
+    assert rig.main.posted == []
