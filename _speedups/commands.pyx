@@ -129,7 +129,10 @@ cdef int put_text(char* field, Py_ssize_t room, object text, str what) except -1
     cdef const char* data
     if not PyUnicode_Check(text):
         raise TypeError(f"{what} must be a str, not {type(text).__name__}")
-    data = PyUnicode_AsUTF8AndSize(text, &size)
+    try:
+        data = PyUnicode_AsUTF8AndSize(text, &size)
+    except UnicodeEncodeError:
+        raise ValueError(f"{what}: half a surrogate pair in it") from None
     if size > room:
         raise ValueError(f"{what}: {size} bytes, at most {room} fit")
     if size and memchr(data, 0, size) != NULL:

@@ -25,6 +25,7 @@ from connector.errors import ConfigError, ConnectorError
 USES = (
     ("Try it", ("demo",)),
     ("Run it", ("check", "run")),
+    ("Trade by hand", ("send",)),
     ("Look at it", ("top", "tap", "journal", "metrics")),
     ("Without a venue", ("sim", "replay")),
 )

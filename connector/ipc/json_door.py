@@ -1,0 +1,290 @@
+"""The JSON-lines door: a strategy's commands as the protocol writes them, one object a line.
+
+Each becomes the same record in the same ring as ``place()`` and ``cancel()`` write; numbers stay
+decimals all the way. What cannot be one is refused here, by an answer that names the field."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from connector._speedups.commands import Ticket
+from connector._speedups.order_events import CommandAnswer, Report
+from connector.ipc.trader import TradingSession
+from connector.model.intents import MAX_TEXT_BYTES
+from connector.model.rendering import CONTRACTS
+from connector.model.reports import Code
+
+_TEXT = (str,)
+_NUMBER = (int, Decimal, str)
+_FLAG = (bool,)
+_ID = (int, str)
+
+_FRAME: dict[str, tuple[type, ...]] = {"action": _TEXT, "strategy": _TEXT}
+_WHERE: dict[str, tuple[type, ...]] = {
+    "ref_id": _TEXT,
+    "exchange": _TEXT,
+    "symbol": _TEXT,
+    "contract_type": _TEXT,
+    "account_id": _TEXT,
+    "label": _TEXT,
+    "target": _TEXT,
+    "valid_for_ms": _NUMBER,
+}
+_ORDER: dict[str, tuple[type, ...]] = {"client_order_id": _TEXT, "order_id": _ID}
+_PLACE: dict[str, tuple[type, ...]] = {
+    "client_order_id": _TEXT,
+    "price": _NUMBER,
+    "quantity": _NUMBER,
+    "direction": _TEXT,
+    "order_type": _TEXT,
+    "time_in_force": _TEXT,
+    "reduce_only": _FLAG,
+    "post_only": _FLAG,
+    "position_side": _TEXT,
+    "stop_price": _NUMBER,
+    "callback_rate": _NUMBER,
+    "working_type": _TEXT,
+    "close_position": _FLAG,
+    "self_trade": _TEXT,
+    "price_match": _TEXT,
+    "good_till_ms": (int,),
+    "activation_price": _NUMBER,
+    "price_protect": _FLAG,
+}
+_ACTIONS: dict[str, dict[str, tuple[type, ...]]] = {
+    "place_order": _WHERE | _PLACE,
+    "amend_order": _WHERE | _ORDER | {"new_price": _NUMBER, "new_quantity": _NUMBER},
+    "cancel_order": _WHERE | _ORDER,
+    "cancel_all": _WHERE,
+    "query_order": _WHERE | _ORDER,
+}
+_BATCHES = {"place_batch": "place_order", "cancel_batch": "cancel_order"}
+_REQUIRED = ("ref_id", "exchange", "symbol", "contract_type", "account_id")
+_ELEMENT_DEFAULTS = ("exchange", "symbol", "contract_type", "account_id", "valid_for_ms")
+
+
+class Refused(Exception):
+    """A command that is none: the code, the field, and why."""
+
+    def __init__(self, code: Code, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}" if field else why)
+        self.code, self.field = code, field
+
+
+class JsonDoor:
+    """Commands of one session as JSON, and what it is told as JSON."""
+
+    def __init__(self, session: TradingSession) -> None:
+        self._session = session
+        self._requests: dict[int, tuple[str, dict[str, Any]]] = {}
+
+    def send(self, line: str | bytes) -> list[dict[str, Any]]:
+        """Write the command in a line; what is refused here is answered at once, the rest comes
+        with the reports. Raises Full, and then nothing was written."""
+        command: dict[str, Any] = {}
+        try:
+            command = _parse(line)
+            self._check_frame(command)
+            if command["action"] in _BATCHES:
+                self._batch(command)
+            else:
+                _check(command, _FRAME | _ACTIONS[command["action"]], _REQUIRED)
+                ticket = self._write(command["action"], command)
+                self._requests[ticket.number] = (command["ref_id"], _request(command))
+        except Refused as refusal:
+            return [self._refusal(_printable(command), refusal)]
+        return []
+
+    def told(self, report: Report) -> dict[str, Any]:
+        """A report in the protocol's shape; an answer with the request as it was received."""
+        found = report.to_dict()
+        if isinstance(report, CommandAnswer) and report.command in self._requests:
+            found["ref_id"], found["request"] = self._requests[report.command]
+            if report.result.name != "UNKNOWN":
+                del self._requests[report.command]
+        return found
+
+    def _check_frame(self, command: dict[str, Any]) -> None:
+        for key in ("action", "strategy"):
+            if not isinstance(command.get(key), str):
+                raise Refused(Code.MALFORMED, key, "missing, or no text")
+        if command["action"] not in _ACTIONS and command["action"] not in _BATCHES:
+            known = ", ".join([*_ACTIONS, *_BATCHES])
+            raise Refused(Code.MALFORMED, "action", f"{command['action']!r} is none of {known}")
+        if command["strategy"] != self._session.strategy:
+            why = f"{command['strategy']!r} is not this session's, {self._session.strategy!r}"
+            raise Refused(Code.NOT_PERMITTED, "strategy", why)
+
+    def _batch(self, command: dict[str, Any]) -> None:
+        action = _BATCHES[command["action"]]
+        _check(command, _FRAME | _WHERE | {"orders": (list,)}, ("ref_id", "orders"))
+        elements = []
+        for index, element in enumerate(command["orders"], 1):
+            if not isinstance(element, dict):
+                raise Refused(Code.MALFORMED, "orders", f"element {index} is no object")
+            defaults = {key: command[key] for key in _ELEMENT_DEFAULTS if key in command}
+            whole = defaults | {"ref_id": f"{command['ref_id']}.{index}"} | element
+            _check(whole, _FRAME | _ACTIONS[action], _REQUIRED)
+            elements.append(self._arguments(action, whole))
+        try:
+            if action == "place_order":
+                tickets = self._session.place_batch(elements)
+            else:
+                tickets = self._session.cancel_batch(elements)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _refused(error) from None
+        for ticket, element in zip(tickets, command["orders"], strict=True):
+            ref_id = element.get("ref_id", command["ref_id"])
+            self._requests[ticket.number] = (ref_id, _request(element))
+
+    def _write(self, action: str, command: dict[str, Any]) -> Ticket:
+        arguments = self._arguments(action, command)
+        session = self._session
+        how: Any = {
+            "place_order": session.place,
+            "amend_order": session.amend,
+            "cancel_order": session.cancel,
+            "cancel_all": session.cancel_all,
+            "query_order": session.query,
+        }[action]
+        try:
+            ticket: Ticket = how(**arguments)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _refused(error) from None
+        return ticket
+
+    def _arguments(self, action: str, command: dict[str, Any]) -> dict[str, Any]:
+        """A command's keys as arguments of the session's methods."""
+        try:
+            instrument = self._session.instruments[command["exchange"], command["symbol"]]
+        except KeyError:
+            why = f"{command['exchange']} {command['symbol']} is not served"
+            raise Refused(Code.UNKNOWN_INSTRUMENT, "symbol", why) from None
+        contract = CONTRACTS[instrument.contract]
+        if command["contract_type"] != contract:
+            why = f"{command['symbol']} is {contract!r}, not {command['contract_type']!r}"
+            raise Refused(Code.UNKNOWN_INSTRUMENT, "contract_type", why)
+        if command["account_id"] not in self._session.accounts:
+            why = f"{command['account_id']!r} is no account of this strategy"
+            raise Refused(Code.UNKNOWN_ACCOUNT, "account_id", why)
+        left_out = {*_FRAME, "exchange", "symbol", "contract_type", "account_id"}
+        renamed = {"new_price": "price", "new_quantity": "quantity", "direction": "side"}
+        found = {
+            renamed.get(key, key): value for key, value in command.items() if key not in left_out
+        }
+        if "valid_for_ms" in found:
+            found["valid_for_ms"] = _validity(found["valid_for_ms"])
+        if action == "place_order":
+            if "side" not in found:
+                raise Refused(Code.MALFORMED, "direction", "missing")
+            if "order_type" not in found:
+                raise Refused(Code.MALFORMED, "order_type", "missing")
+            found.setdefault("quantity", None)
+        elif action != "cancel_all" and not (found.get("client_order_id") or "order_id" in found):
+            raise Refused(Code.MALFORMED, "client_order_id", "or order_id must be given")
+        if action == "query_order":
+            found.pop("label", None)
+            found.pop("target", None)
+        return found | {"instrument": instrument, "account": command["account_id"]}
+
+    def _refusal(self, command: Mapping[str, Any], refusal: Refused) -> dict[str, Any]:
+        """The answer to what never became a command."""
+        action = command.get("action", "")
+        context = self._session.context
+        inner = {"account_id": command.get("account_id", ""), "result": False}
+        if action == "place_order":
+            inner["order_id"] = 0
+        inner |= {
+            "error_code": refusal.code.value,
+            "error_code_msg": f"{refusal.code.sentence}: {refusal}",
+        }
+        if refusal.field:
+            inner["field"] = refusal.field
+        about = ("exchange", "symbol", "contract_type")
+        return {
+            "ref_id": command.get("ref_id", ""),
+            "action": action,
+            "strategy": self._session.strategy,
+            "metadata": {
+                **{key: command[key] for key in about if key in command},
+                "event": action,
+                "metadata": inner,
+                "timestamp": context.local(context.wall_ns()),
+            },
+            "request": _request(command),
+        }
+
+
+def _parse(line: str | bytes) -> dict[str, Any]:
+    data = line.encode() if isinstance(line, str) else line
+    if len(data) > MAX_TEXT_BYTES:
+        raise Refused(Code.MALFORMED, "", f"{len(data)} bytes, at most {MAX_TEXT_BYTES} are taken")
+    try:
+        found = json.loads(
+            data, parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_once
+        )
+    except (ValueError, RecursionError) as error:
+        raise Refused(Code.MALFORMED, "", f"no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise Refused(Code.MALFORMED, "", "no object")
+    return found
+
+
+def _constant(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _check(
+    command: Mapping[str, Any], known: Mapping[str, tuple[type, ...]], required: tuple[str, ...]
+) -> None:
+    for key, value in command.items():
+        types = known.get(key)
+        if types is None:
+            raise Refused(Code.MALFORMED, key, "unknown key")
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            names = {int: "an integer", Decimal: "a number", str: "a text", bool: "true or false"}
+            wanted = " or ".join(names.get(kind, kind.__name__) for kind in types)
+            raise Refused(Code.MALFORMED, key, f"must be {wanted}")
+    for key in required:
+        if key not in command:
+            raise Refused(Code.MALFORMED, key, "missing")
+    if not command["ref_id"]:
+        raise Refused(Code.MALFORMED, "ref_id", "empty")
+
+
+def _validity(value: int | str | Decimal) -> float:
+    try:
+        return float(Decimal(value))
+    except ArithmeticError:
+        raise Refused(Code.MALFORMED, "valid_for_ms", f"{value!r} is no number") from None
+
+
+def _request(command: Mapping[str, Any]) -> dict[str, Any]:
+    """A command as it was received, without what stands beside it in the answer."""
+    return {key: value for key, value in command.items() if key not in _FRAME}
+
+
+def _printable(value: Any) -> Any:
+    """What JSON can say of it: half a surrogate pair is no text."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, list) else value
+
+
+def _refused(error: Exception) -> Refused:
+    """What the session's methods say of an argument, by the protocol's name of it."""
+    name, _, why = str(error).partition(":")
+    if not why or " " in name:
+        name, _, why = str(error).partition(" ")
+    field = {"side": "direction", "account": "account_id", "order": "order_id"}.get(name, name)
+    return Refused(Code.MALFORMED, field, why.strip())

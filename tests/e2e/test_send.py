@@ -1,0 +1,84 @@
+"""``connector send`` against a simulated venue: JSON lines in, answers and updates as lines out."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_orders import KEY, SECRET, Stage
+from tests.reference.stack import COMMAND, Sim
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
+             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
+        found = Stage(tmp_path, sim)
+        try:
+            yield found
+        finally:
+            with found.daemon:
+                pass
+
+
+def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
+    stage: Stage, tmp_path: Path
+) -> None:
+    far = stage.trader.far()
+    where = {
+        "strategy": "maker",
+        "exchange": "BinanceU",
+        "symbol": "BTCUSDT",
+        "contract_type": "perp",
+        "account_id": "main",
+        "valid_for_ms": 5000,
+    }
+    place = {
+        "action": "place_order",
+        **where,
+        "ref_id": "p1",
+        "client_order_id": "R01sent",
+        "price": far,
+        "quantity": 0.01,
+        "direction": "Buy",
+        "order_type": "limit",
+        "label": "A|B",
+    }
+    cancel = {"action": "cancel_order", **where, "ref_id": "c1", "client_order_id": "R01sent"}
+    bad = {**place, "ref_id": "p2", "client_order_id": "R02", "quantity": "a lot"}
+    off = {**place, "ref_id": "p3", "client_order_id": "R03", "price": f"{far}01"}
+    lines = "\n".join(json.dumps(one) for one in (place, bad, off, cancel))
+    (tmp_path / "commands").write_text(lines)
+    done = subprocess.run(
+        [*COMMAND, "send", str(tmp_path / "commands"), "--strategy", "maker",
+         "--runtime-dir", str(stage.daemon.runtime_dir)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line, parse_float=Decimal) for line in done.stdout.splitlines()]
+    answers: dict[str, Any] = {one["ref_id"]: one for one in told if "request" in one}
+    assert set(answers) == {"p1", "p2", "p3", "c1"}
+    assert answers["p1"]["metadata"]["metadata"]["result"] is True
+    assert answers["p1"]["metadata"]["metadata"]["order_id"] > 0
+    sent = {key: value for key, value in place.items() if key not in ("action", "strategy")}
+    assert list(answers["p1"]["request"]) == list(sent)
+    assert answers["p1"]["request"] == sent | {"quantity": Decimal("0.01")}
+    assert answers["c1"]["metadata"]["metadata"]["result"] is True
+    assert answers["p2"]["metadata"]["metadata"]["error_code"] == 900001
+    assert answers["p2"]["metadata"]["metadata"]["field"] == "quantity"
+    assert answers["p3"]["metadata"]["metadata"]["result"] is False
+    updates = [one["metadata"]["update_type"] for one in told if "order_info" in one]
+    assert updates[0] == "submitted"
+    assert set(updates) <= {"submitted", "cancelled"}
+    assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+    wrong = subprocess.run(
+        [sys.executable, "-m", "connector", "send", "/nowhere", "--strategy", "maker"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert wrong.returncode == 2
+    assert "/nowhere" in wrong.stderr
