@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connector.config import (
+    AccountSettings,
     Daemon,
     LoopMode,
     Secret,
@@ -47,12 +48,16 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     text = (ROOT / "configs" / "binance_usdm.toml").read_text()
     shown = re.sub(r"^# (\w+ = [^#]+?)\s+#", r"\1 #", text, flags=re.M)
     shown = re.sub(r"^cpu = .*$", f"cpu = {min(os.sched_getaffinity(0))}", shown, flags=re.M)
+    shown = re.sub(r"^# (\[accounts\.\w+\])$", r"\1", shown, flags=re.M)
     assert shown.count("\nring_bytes") == 1
     path = tmp_path / "all.toml"
     path.write_text(shown)
     config = read(path)
     default = Daemon(cpu=min(os.sched_getaffinity(0)))
     assert config.daemon == default, "an example that shows a default shows the default"
+    account = config.accounts["main"]
+    least = AccountSettings("binance_usdm", account.key, account.secret, ("maker",))
+    assert account == least, "an example that shows a default shows the default"
 
 
 def test_defaults_need_only_the_instruments() -> None:
