@@ -55,6 +55,9 @@ class Feed:
     @property
     def last_id(self) -> int:
         """The update id the book stands at."""
+    @property
+    def venue_ns(self) -> int:
+        """The event time of that message, or of the snapshot; not positive when it had none."""
     def line_last_id(self, line: int) -> int:
         """The highest depth update id a line delivered, 0 before its first."""
     def line_venue_ns(self, line: int) -> int:

@@ -26,26 +26,14 @@ from .layout cimport (
     BookDeltaBody, InstrumentStats, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
 from .publish cimport (
-    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, SMALL_RECORD, add, fuse_touch, heard, make_live,
-    move, publish, publish_state, publish_touch, show_book, trade_cell_state, valid,
+    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, fuse_touch, heard,
+    make_live, may_follow, move, publish, publish_state, publish_touch, show_book, trade_cell_state, valid,
 )
 from .ring cimport ring_claim
 from .segment cimport Segment
 from .seqlock cimport cell_begin, cell_end, cell_state
 from .snapshot cimport levels_of
 from .table cimport write_bbo, write_levels, write_mark_price, write_trade
-
-# connector.model.states.MOVES: by state, one bit for each state that may follow; a test compares.
-cdef uint8_t MOVES[7]
-MOVES[:] = [
-    1 << STATE_SYNCING,
-    1 << STATE_LIVE | 1 << STATE_DOWN,
-    1 << STATE_BEHIND | 1 << STATE_STALE | 1 << STATE_GAP | 1 << STATE_DOWN,
-    1 << STATE_LIVE | 1 << STATE_STALE | 1 << STATE_GAP | 1 << STATE_DOWN,
-    1 << STATE_LIVE | 1 << STATE_GAP | 1 << STATE_DOWN,
-    1 << STATE_RESYNC | 1 << STATE_DOWN,
-    1 << STATE_LIVE | 1 << STATE_GAP | 1 << STATE_DOWN,
-]
 
 
 # --- depth and best bid/ask -----------------------------------------------------------------------------------------
@@ -61,6 +49,8 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
     if unlikely(update_id < feed.line_last_id[line] and venue_ns > feed.line_venue_ns[line]):
         return VERDICT_RARE       # the venue's ids were reset
     if unlikely(update_id <= feed.last_id):
+        if unlikely(feed.venue_ns > 0 and venue_ns > feed.venue_ns + RESET_NS):
+            return VERDICT_RARE   # a line that is new: its ids began anew while it was not listened to
         if update_id > feed.line_last_id[line]:
             feed.line_last_id[line] = update_id
             feed.line_venue_ns[line] = venue_ns
@@ -247,7 +237,7 @@ cdef class Feed:
         cdef uint8_t previous = feed.state[check_kind(kind)]
         cdef uint8_t bbo_state
         cdef bint bbo_follows
-        if not 0 <= state < 7 or not MOVES[previous] >> state & 1:
+        if not 0 <= state < 7 or not may_follow(previous, state):
             raise ValueError(f"feed kind {kind}: no move from state {previous} to {state}")
         if kind == KIND_BOOK and valid(<uint8_t>state) and not self.has_base:
             raise ValueError(f"the book has no base: it cannot move to state {state}")
@@ -325,6 +315,10 @@ cdef class Feed:
     @property
     def last_id(self):
         return self.c.last_id
+
+    @property
+    def venue_ns(self):
+        return self.c.venue_ns
 
     @property
     def index(self):

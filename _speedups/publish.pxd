@@ -8,8 +8,8 @@ from .counters cimport COUNT_CROSSED, COUNT_DELTAS, COUNT_RECORDS, COUNT_VENUE_A
 from .feed cimport REASON_CONNECTED, REASON_DATA, FeedC
 from .histogram cimport histogram_add
 from .layout cimport (
-    CONNECTOR_ABSENT, RECORD_BBO, RECORD_FEED_STATE, STATE_BEHIND, STATE_DOWN, STATE_LIVE, STATE_SYNCING, BboBody,
-    FeedStateBody, LevelsCell, RecordHeader,
+    CONNECTOR_ABSENT, RECORD_BBO, RECORD_FEED_STATE, STATE_BEHIND, STATE_DOWN, STATE_GAP, STATE_LIVE, STATE_RESYNC,
+    STATE_STALE, STATE_SYNCING, BboBody, FeedStateBody, LevelsCell, RecordHeader,
 )
 from .ring cimport ring_claim, ring_commit
 from .table cimport write_bbo, write_levels
@@ -22,7 +22,25 @@ cdef enum:                        # ConnectorFeedKind as plain numbers, to index
 
 cdef enum:
     SMALL_RECORD = 128            # header and a body of 64 bytes
+    RESET_NS = 1000000000         # connector.market.book_sync.RESET_NS; a test compares
     ORIGIN_MARKET = 1
+
+
+# connector.model.states.MOVES; a test compares. Both are states.
+cdef inline bint may_follow(int previous, int state) noexcept nogil:
+    if previous == STATE_DOWN:
+        return state == STATE_SYNCING
+    if state == STATE_DOWN:
+        return True
+    if previous == STATE_SYNCING:
+        return state == STATE_LIVE
+    if previous == STATE_LIVE:
+        return state == STATE_BEHIND or state == STATE_STALE or state == STATE_GAP
+    if previous == STATE_BEHIND:
+        return state == STATE_LIVE or state == STATE_STALE or state == STATE_GAP
+    if previous == STATE_GAP:
+        return state == STATE_RESYNC
+    return state == STATE_LIVE or state == STATE_GAP     # STALE, RESYNC
 
 
 # --- records --------------------------------------------------------------------------------------------------------

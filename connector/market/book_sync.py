@@ -57,6 +57,18 @@ def went_back(line_id: int, line_venue_ns: int, last_id: int, venue_ns: int) -> 
     return last_id < line_id and venue_ns > line_venue_ns
 
 
+RESET_NS = 1_000_000_000
+"""Lines cut their windows at different instants, and differ by fractions of a second."""
+
+
+def began_anew(book_venue_ns: int, venue_ns: int) -> bool:
+    """Whether ids restarted while nobody listened: told of a message that is old for the book.
+
+    Within one count an id that is not newer was not told so much later. Needed where a line's own
+    last id cannot tell: on its first message."""
+    return 0 < book_venue_ns < venue_ns - RESET_NS
+
+
 class Waiting(Struct, frozen=True):
     """A message that cannot be applied yet."""
 

@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, Protocol
 
-from connector.market.book_sync import MOST_AHEAD, Ahead, Step, Waiting, first, follow, went_back
+from connector.market.book_sync import (
+    MOST_AHEAD,
+    Ahead,
+    Step,
+    Waiting,
+    began_anew,
+    first,
+    follow,
+    went_back,
+)
 from connector.market.snapshots import SnapshotBackoff
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT
@@ -62,6 +71,8 @@ class Kernel(Protocol):
 
     @property
     def last_id(self) -> int: ...
+    @property
+    def venue_ns(self) -> int: ...
     def state(self, kind: int) -> int: ...
     def set_state(self, kind: int, state: int, reason: int, recv_ns: int) -> None: ...
     def line_last_id(self, line: int) -> int: ...
@@ -261,8 +272,10 @@ class InstrumentFeed:
         """The book stands at its id; does the message follow?"""
         step = follow(self._kernel.last_id, held.prev_id, held.last_id)
         if step is Step.OLD:
-            if self._state(FeedKind.BOOK) is State.SYNCING and held.event.venue_ns > self._left_ns:
-                self._reset(held)  # the ids began anew while no connection was there
+            told_ns = held.event.venue_ns
+            syncing = self._state(FeedKind.BOOK) is State.SYNCING
+            if (syncing and told_ns > self._left_ns) or began_anew(self._kernel.venue_ns, told_ns):
+                self._reset(held)  # while no connection, or another line, was there
                 return
             self._count(Counter.DUPLICATES)
             if len(self._ahead):

@@ -85,12 +85,13 @@ class Rig:
         assert self.kernel.last_id == at
         return self
 
-    def frame(self, prev_id: int, last_id: int, line: int = 0) -> int:
+    def frame(self, prev_id: int, last_id: int, line: int = 0, venue_ms: int | None = None) -> int:
         """A message through the compiled codec: 0 handled, 1 left to the rare path."""
         self.now += MS
+        made_ms = last_id if venue_ms is None else venue_ms
         return self.codec.decode(
             b'{"e":"depthUpdate","E":%d,"T":%d,"s":"BTCUSDT","U":%d,"u":%d,"pu":%d,'
-            b'"b":[["1.50","7"]],"a":[]}' % (last_id, last_id, prev_id + 1, last_id, prev_id),
+            b'"b":[["1.50","7"]],"a":[]}' % (made_ms, made_ms, prev_id + 1, last_id, prev_id),
             self.now,
             line,
         )

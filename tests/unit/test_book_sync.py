@@ -1,14 +1,18 @@
 """The venue's numbered rules, as tables; every ordering of a message's ids around a book's."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from connector.market.book_sync import (
     LEAST_PATIENCE_NS,
+    RESET_NS,
     Ahead,
     Step,
     Waiting,
+    began_anew,
     first,
     follow,
     went_back,
@@ -95,6 +99,26 @@ def test_every_ordering_around_a_book_obeys_the_document(ids):
 )
 def test_a_reset_is_a_smaller_id_made_later(line, message, back):
     assert went_back(*line, *message) is back
+
+
+@pytest.mark.parametrize(
+    ("book_ns", "message_ns", "anew"),
+    [
+        (5, 5, False),
+        (5, 5 + RESET_NS, False),
+        (5, 6 + RESET_NS, True),
+        (5, 4, False),
+        (0, 10**18, False),  # a snapshot that did not say when it was made
+        (-(2**63), 10**18, False),
+    ],
+)
+def test_old_ids_told_much_later_began_anew(book_ns, message_ns, anew):
+    assert began_anew(book_ns, message_ns) is anew
+
+
+def test_the_compiled_feed_has_the_same_patience():
+    text = (Path(__file__).resolve().parents[2] / "_speedups/publish.pxd").read_text()
+    assert re.search(r"RESET_NS = (\d+)", text)[1] == str(RESET_NS)
 
 
 def waiting(*rows):

@@ -217,6 +217,26 @@ def test_ids_that_began_anew_while_no_connection_was_there_are_a_reset_too():
     assert (rig.state, rig.kernel.last_id) == (State.LIVE, 20)
 
 
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "rare"])
+@pytest.mark.parametrize("later_ms", [900, 1100])
+def test_a_live_book_sees_on_a_fresh_line_that_ids_began_anew(compiled, later_ms):
+    """A symbol may be silent while its connection is handed over and the venue starts anew: the
+    new line has no id of its own to tell by."""
+    rig = Rig().live(10**10)
+    told_ms = rig.kernel.venue_ns // 10**6
+    rig.up(line=1)
+    rig.feed.on_line_down(0, rig.now)
+    assert rig.state is State.LIVE
+    anew = later_ms > 1000
+    left = not compiled or rig.frame(5, 10, line=1, venue_ms=told_ms + later_ms)
+    assert bool(left) is (anew or not compiled)
+    if left:
+        rig.event(5, 10, line=1, venue_ms=told_ms + later_ms)
+    assert (rig.state is State.RESYNC) is anew
+    assert rig.counts["VENUE_RESETS"] == anew
+    assert rig.kernel.last_id == 10**10
+
+
 def test_a_snapshot_of_the_new_ids_may_come_before_the_first_of_them():
     made = 10**8
     rig = Rig().live(made)
