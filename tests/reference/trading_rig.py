@@ -75,6 +75,15 @@ class Strategy:
         )
         return [(Result(one.result), one.code) for one in found if command in (None, one.command)]
 
+    def fills(self) -> list[tuple[int, int]]:
+        """Trade id and quantity of each fill that was reported."""
+        found = (
+            REPORT.unpack(entry.body)
+            for entry in self.entries()
+            if entry.kind == RecordType.ORDER_REPORT
+        )
+        return [(one.trade_id, one.last_qty_e) for one in found if one.last_qty_e]
+
     def reports(self, client_order_id: str = "") -> list[tuple[Update, OrderStatus]]:
         found = (
             REPORT.unpack(entry.body)
