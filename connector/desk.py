@@ -27,7 +27,7 @@ from connector.trading.effects import (
 from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
-from connector.trading.refs import Refs
+from connector.trading.refs import Refs, content
 from connector.trading.roles import Account, Listed, Session
 from connector.trading.tracker import Pending, Tracker, state_of
 from connector.venues.contract import Request
@@ -70,7 +70,7 @@ class Desk:
         self._listed, self._find = listed, find
         self._clock = clock
         self._requests = 0
-        self._refs: dict[str, Refs] = {}
+        self.refs: dict[str, Refs] = {}
         self.halted = ""
         """Why no new order goes out; "": nothing stops them."""
         self.draining = False
@@ -95,12 +95,12 @@ class Desk:
         except Refusal as refusal:
             self._ledger.unread(session, slot, read_ns, refusal)
             return
-        refs = self._refs.setdefault(session.strategy, Refs())
+        refs = self.refs.setdefault(session.strategy, Refs())
         if command.ref_id and (known := refs.get(command.ref_id)) is not None:
-            self._repeat(session, command, slot, read_ns, known.content == _content(slot))
+            self._repeat(session, command, slot, read_ns, known.content == content(slot))
             return
         if command.ref_id:
-            refs.add(command.ref_id, _content(slot), command.number, read_ns)
+            refs.add(command.ref_id, content(slot), command.number, read_ns)
         listed = self._listed(command.instrument)
         try:
             account = self._account(session, command, listed)
@@ -474,7 +474,7 @@ class Desk:
         if order is not None:
             listed = self._find(account.venue, order.instrument.symbol)
         self._ledger.answer(effect, listed, account)
-        refs = self._refs.get(effect.strategy)
+        refs = self.refs.get(effect.strategy)
         known = refs.get(effect.ref_id) if refs and effect.ref_id else None
         if known is None or known.command != effect.command:
             return
@@ -507,7 +507,7 @@ class Desk:
     def _repeat(
         self, session: Session, command: Command, slot: bytes, read_ns: int, same: bool
     ) -> None:
-        known = self._refs[session.strategy].get(command.ref_id)
+        known = self.refs[session.strategy].get(command.ref_id)
         assert known is not None
         code = Code.ACCEPTED if same else Code.DUPLICATE_REF
         listed = self._listed(command.instrument)
@@ -534,11 +534,6 @@ class Desk:
         if 0 <= command.account < len(self.accounts):
             account = self.accounts[command.account]
         self._ledger.command(session, command, slot, read_ns, listed, account, order, code)
-
-
-def _content(slot: bytes) -> bytes:
-    """A command without what differs when it is repeated: its number, its times, its cause."""
-    return slot[40:]
 
 
 def _again(answer: Answered, command: int) -> Answered:

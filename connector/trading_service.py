@@ -22,7 +22,7 @@ from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.recovery import Checkpoint, Replay, encoded, over
-from connector.trading.restore import Restorer, keep
+from connector.trading.restore import Restorer, keep, kept_refs, known_refs
 from connector.trading.roles import Listed
 from connector.venues.contract import load
 
@@ -133,6 +133,9 @@ class TradingService:
                         error,
                         extra={"strategy": strategy, "position": entry.position},
                     )
+            self.desk.refs[strategy] = known_refs(
+                replay, [one.name for one in self.accounts], monotonic_ns()
+            )
             # From here on numbers of accounts and places in the directory are this run's.
             self.journals.roll(strategy)
 
@@ -167,6 +170,8 @@ class TradingService:
             ],
         )
         desk = self.desk
+        if strategy in desk.refs:
+            found.refs = kept_refs(desk.refs[strategy], names)
         keep(strategy, found, desk.tracker, desk.positions, desk.hearers, self.accounts)
         data = encoded(found)
         while len(data) > CHECKPOINT_BYTES and any(over(one) for one in found.orders):

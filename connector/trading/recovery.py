@@ -13,7 +13,8 @@ from connector.model.intents import Action, CommandFlag, OrderType, PositionSide
 from connector.model.order import Fill, Order
 from connector.model.packing import given, layout
 from connector.model.records import RecordType, Side
-from connector.model.reports import EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading.refs import content
 from connector.trading.tracker import Pending
 
 _COMMAND_BODY = layout("CommandBody")
@@ -88,6 +89,27 @@ class KeptCommand(Struct, kw_only=True):
     """Answered as unknown."""
 
 
+class KeptAnswer(Struct, frozen=True):
+    """An answer, as far as a repeat of its request needs it."""
+
+    account: str
+    action: int
+    result: int
+    code: int
+    http_status: int
+    venue_code: int
+    text: str
+
+
+class KeptRef(Struct):
+    """A request by the strategy's own id."""
+
+    content: bytes
+    """As ``refs.content``."""
+    command: int
+    answers: list[KeptAnswer] = []
+
+
 class Checkpoint(Struct, kw_only=True):
     """How a strategy stands: everything before it in the journal is in it."""
 
@@ -97,6 +119,7 @@ class Checkpoint(Struct, kw_only=True):
     commands: list[KeptCommand] = []
     positions: list[tuple[str, Place, int, int]] = []
     """Own ones: account, instrument, position side, quantity."""
+    refs: dict[str, KeptRef] = {}
 
 
 _CHECKPOINT = msgspec.msgpack.Decoder(Checkpoint)
@@ -122,6 +145,7 @@ class Replay:
         self.orders: dict[int, KeptOrder] = {}
         self.commands: dict[int, KeptCommand] = {}
         self.positions: dict[tuple[str, Place, int], int] = {}
+        self.refs: dict[str, KeptRef] = {}
         self._accounts: list[str] = []
         self._places: dict[int, Place] = {}
         self._readers = {
@@ -155,6 +179,7 @@ class Replay:
         self.positions = {
             (account, place, side): qty_e for account, place, side, qty_e in found.positions
         }
+        self.refs = found.refs
 
     def _instrument(self, body: bytes, account: str, place: Place | None) -> None:
         entry: Any = _INSTRUMENT.unpack(body)
@@ -164,6 +189,8 @@ class Replay:
         taken: Any = _COMMAND_BODY.unpack(body)
         raw: Any = _COMMAND.unpack(taken.command)
         place = self._places.get(raw.instrument)
+        if raw.ref_id and taken.code != Code.DUPLICATE_REF.value:
+            self.refs.setdefault(raw.ref_id, KeptRef(content(taken.command), raw.stamp))
         self.commands[raw.stamp] = KeptCommand(
             number=raw.stamp,
             account=account,
@@ -209,6 +236,12 @@ class Replay:
         answer: Any = _ANSWER.unpack(body)
         order = self.orders.get(answer.order_key)
         command = self.commands.get(answer.command)
+        ref = self.refs.get(answer.ref_id)
+        if ref is not None and ref.command == answer.command:
+            text = body[_ANSWER.size : _ANSWER.size + answer.text_bytes].decode(errors="replace")
+            said = KeptAnswer(account, answer.action, answer.result, answer.code,
+                              answer.http_status, answer.venue_code, text)  # fmt: skip
+            ref.answers = [*ref.answers, said]
         if answer.result == Result.UNKNOWN:
             if command is not None:
                 command.told = True

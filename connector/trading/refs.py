@@ -2,6 +2,7 @@
 never executed twice; the same id with other content is refused."""
 
 from collections import OrderedDict
+from hashlib import blake2b
 
 from msgspec import Struct
 
@@ -10,6 +11,12 @@ from connector.trading.effects import Answered
 KEPT = 65_536
 """Ids kept a strategy, the newest; for 24 hours."""
 KEPT_NS = 24 * 3600 * 10**9
+
+
+def content(slot: bytes) -> bytes:
+    """A digest of a command without what differs when it is repeated: its number, its times, its
+    cause."""
+    return blake2b(slot[40:], digest_size=16).digest()
 
 
 class Known(Struct):
@@ -32,6 +39,10 @@ class Refs:
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def newest(self, most: int) -> list[tuple[str, Known]]:
+        """The last requests, oldest first."""
+        return list(self._known.items())[-most:]
 
     def get(self, ref_id: str) -> Known | None:
         return self._known.get(ref_id)

@@ -12,8 +12,10 @@ from connector.trading.positions import Positions
 from connector.trading.recovery import (
     ENDED_KEPT,
     Checkpoint,
+    KeptAnswer,
     KeptCommand,
     KeptOrder,
+    KeptRef,
     Place,
     Replay,
     kept,
@@ -22,10 +24,14 @@ from connector.trading.recovery import (
     restored,
     shifted,
 )
+from connector.trading.refs import Refs
 from connector.trading.roles import Account
 from connector.trading.tracker import Pending, Tracker
 
 log = logging.getLogger("connector.trading")
+
+REFS_KEPT = 500
+"""Requests a checkpoint carries."""
 
 
 class Restorer:
@@ -172,3 +178,45 @@ def keep(
         if instrument is not None:
             place = Place(symbol, instrument.price_exponent, instrument.qty_exponent)
             checkpoint.positions.append((account.name, place, side, qty_e))
+
+
+def known_refs(replay: Replay, names: Sequence[str], now_ns: int) -> Refs:
+    """Requests of earlier runs by the strategy's own ids; ``names``: the accounts by number."""
+    refs = Refs()
+    for ref_id, one in replay.refs.items():
+        refs.add(ref_id, one.content, one.command, now_ns)
+        known = refs.get(ref_id)
+        assert known is not None
+        known.answers = [
+            Answered(
+                strategy=replay.strategy,
+                order=None,
+                account=names.index(said.account) if said.account in names else 0,
+                command=one.command,
+                action=Action(said.action),
+                ref_id=ref_id,
+                result=Result(said.result),
+                code=said.code,
+                http_status=said.http_status,
+                venue_code=said.venue_code,
+                text=said.text,
+            )
+            for said in one.answers
+        ]
+    return refs
+
+
+def kept_refs(refs: Refs, names: Sequence[str]) -> dict[str, KeptRef]:
+    """The newest requests, for a checkpoint."""
+    return {
+        ref_id: KeptRef(
+            one.content,
+            one.command,
+            [
+                KeptAnswer(names[said.account], said.action, said.result, said.code,
+                           said.http_status, said.venue_code, said.text[:200])
+                for said in one.answers
+            ],
+        )
+        for ref_id, one in refs.newest(REFS_KEPT)
+    }  # fmt: skip

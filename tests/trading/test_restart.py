@@ -103,3 +103,21 @@ def test_a_client_id_of_an_earlier_run_is_refused(venue: Simulator, tmp_path: Pa
             assert maker.answers(again) == [(Result.REFUSED, Code.DUPLICATE_CLIENT_ID.value)]
 
     asyncio.run(main())
+
+
+def test_a_request_of_an_earlier_run_is_not_executed_again(
+    venue: Simulator, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        trader = Trader(venue, "KEY", "SECRET")
+        far = trader.far()
+        for run in range(3):
+            async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
+                maker = stage.strategy()
+                maker.commands = run
+                number = maker.place(**stage.order(far, "0.01"), ref_id="r1")
+                await stage.until(lambda: maker.answers(number))  # noqa: B023
+                assert maker.answers(number) == [(Result.ACCEPTED, 0)]
+        assert len(trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")) == 1
+
+    asyncio.run(main())
