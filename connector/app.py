@@ -89,6 +89,7 @@ class App:
                 self._bell,
                 self._runtime_dir,
                 self._state_dir,
+                self._config.strategy_protocol.timezone,
             )
             self._trading = self._orders.sessions
         mine = frozenset({0, os.geteuid()})
@@ -273,6 +274,7 @@ class App:
             "ready": self._is_ready,
             "status": self.status(),
             "venues": {name: service.state() for name, service in self._services.items()},
+            "timezone": self._config.strategy_protocol.timezone,
             "accounts": self._orders.state() if self._orders is not None else {},
         }
 

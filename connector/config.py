@@ -22,6 +22,7 @@ from msgspec import Meta, Struct
 
 from connector.errors import ConfigError
 from connector.model.paths import runtime_directory as runtime_directory
+from connector.model.rendering import zone_of
 from connector.model.secret import Secret as Secret
 from connector.model.secret import SecretRef as SecretRef
 from connector.venues.contract import Channel, Venue, folders, load
@@ -143,12 +144,20 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """READY waits until it is reconciled."""
 
 
+class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[strategy_protocol]``: how answers and updates are written as JSON."""
+
+    timezone: str = "UTC"
+    """Of their local times, e.g. ``Asia/Shanghai``."""
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a daemon is told."""
 
     venues: dict[str, VenueSettings]
     daemon: Daemon = Daemon()
     accounts: dict[str, AccountSettings] = {}
+    strategy_protocol: StrategyProtocol = StrategyProtocol()
 
 
 def read(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -343,6 +352,10 @@ def _judge(config: Config, faults: list[str]) -> None:
             faults.append(f"{path}: the same venue as venues.{seen[folder]}")
         seen.setdefault(folder, key)
         _judge_venue(configured(key, settings), settings, path, faults)
+    try:
+        zone_of(config.strategy_protocol.timezone)
+    except ValueError as error:
+        faults.append(f"strategy_protocol.timezone: {error}")
     for key, account in config.accounts.items():
         _judge_account(config, account, _join("accounts", key), faults)
 

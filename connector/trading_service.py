@@ -49,6 +49,7 @@ class TradingService:
         bell: Bell,
         runtime_dir: Path,
         state_dir: Path,
+        timezone: str = "UTC",
     ) -> None:
         self._segment = segment
         self._markets = {market.index: market for market in markets.values()}
@@ -87,6 +88,7 @@ class TradingService:
             opened=self._opened,
             closed=self._closed,
             segment=segment,
+            timezone=timezone,
         )
         self._bell = bell
 

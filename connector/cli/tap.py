@@ -1,5 +1,6 @@
 """Follow a running daemon's records, one a line; --json for exact decimals as JSON.
 
+With --strategy: what that strategy is told, in the JSON of the strategy protocol.
 Begins with what comes next. A line on stderr tells when records were missed because the reader of
 the output was too slow, or when the daemon was restarted.
 """
@@ -8,6 +9,7 @@ import argparse
 import sys
 
 import connector
+from connector.cli._reports import follow
 from connector.errors import ConfigError, EpochChanged
 
 TYPES = ("bbo", "book_delta", "trade", "mark_price", "feed_state", "instrument_change")
@@ -22,12 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--type", action="append", default=[], choices=TYPES, help="only these; may be repeated"
     )
+    parser.add_argument(
+        "--strategy", metavar="NAME", help="its answers and order updates instead of the market"
+    )
+    parser.add_argument("--state-dir", default="", help="where the daemon's journals are")
     parser.add_argument("--count", type=int, default=0, metavar="N", help="end after N records")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.count < 0:
         raise ConfigError("--count cannot be negative")
+    if args.strategy is not None:
+        if args.symbol or args.type:
+            raise ConfigError("--strategy goes without --symbol and --type")
+        return follow(args.strategy, args.runtime_dir, args.state_dir, args.count)
     with connector.attach("tap", args.runtime_dir or None) as market:
         symbols = _known(market, args.symbol)
         types = frozenset(args.type)

@@ -2,10 +2,8 @@
 
 import os
 import time
-from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal, NoReturn, overload
-from zoneinfo import ZoneInfo
 
 from connector._speedups import commands, order_events
 from connector._speedups.commands import Ticket
@@ -18,7 +16,7 @@ from connector.ipc.segments import End
 from connector.model import intents, reports
 from connector.model.paths import runtime_directory
 from connector.model.records import Side
-from connector.model.rendering import Renderer
+from connector.model.rendering import Renderer, zone_of
 
 
 def _words(values: Any) -> dict[str, int]:
@@ -76,7 +74,7 @@ class TradingSession(Session, TradingReader):
         self.open_commands(up, down, fds[4], int(answer["commands"]), time.time_ns() // 1000)
         accounts = [(int(a["index"]), a["name"], a["exchange"]) for a in answer["accounts"]]
         self.use_accounts(accounts)
-        zone = UTC if answer["timezone"] == "UTC" else ZoneInfo(answer["timezone"])
+        zone = zone_of(answer["timezone"])
         names = {index: (name, exchange) for index, name, exchange in accounts}
         self.open_reports(down, int(answer["resume"]), Renderer(self.strategy, names, zone))
         self.accounts = {name: index for index, name, _ in accounts}

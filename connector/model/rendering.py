@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector.model import intents
 from connector.model.instrument import ContractType
@@ -88,6 +89,16 @@ class Record(Protocol):
     def instrument(self) -> Any: ...
     @property
     def body_bytes(self) -> bytes: ...
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its name, ``UTC`` also where no zones are installed; ValueError: none."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError(f"{name!r} is no time zone of this machine") from None
 
 
 class Renderer:

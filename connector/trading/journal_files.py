@@ -68,6 +68,11 @@ class Entry(Struct, frozen=True):
     body: bytes
     """Padded with zeros to a multiple of 64."""
 
+    @property
+    def end(self) -> int:
+        """The position behind it."""
+        return self.position + _ENTRY.size + len(self.body)
+
 
 class LogFile(Struct, frozen=True):
     """One log file, by its name and its head."""
@@ -333,20 +338,21 @@ def entries(
     sequence: int = 0,
     last_checkpoint: bool = False,
     since_ns: int = 0,
+    position: int = -1,
 ) -> Iterator[Entry]:
     """A strategy's entries in order, whoever is writing them.
 
     ``sequence``: none before this report; ``last_checkpoint``: none before the log file that
     begins with the newest checkpoint; ``since_ns``: none before the log file that was being written
-    then, Unix. Ends with what is there when it gets there. A file of
-    another layout is passed over."""
-    position = -1
+    then, Unix; ``position``: none before it, the end of one that was had before. Ends with what is
+    there when it gets there. A file of another layout is passed over."""
     files = _whole(state, strategy)
     first = 0
     for index, file in enumerate(files):
         if (
             file.sequence <= sequence
             or file.wall_ns <= since_ns
+            or file.position <= position
             or (last_checkpoint and _begins_with_checkpoint(file))
         ):
             first = index

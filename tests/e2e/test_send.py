@@ -1,9 +1,11 @@
 """``connector send`` against a simulated venue: JSON lines in, answers and updates as lines out."""
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.test_orders import KEY, SECRET, Stage
-from tests.reference.stack import COMMAND, Sim
+from tests.reference.stack import COMMAND, Sim, eventually
 
 
 @pytest.fixture
@@ -82,3 +84,29 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     )  # fmt: skip
     assert wrong.returncode == 2
     assert "/nowhere" in wrong.stderr
+
+
+def test_tap_shows_a_strategy_what_it_is_told(stage: Stage, tmp_path: Path) -> None:
+    with closing(stage.attach()) as session:
+        far = stage.trader.far()
+        first = session.place("BTCUSDT", "buy", "0.01", far, client_order_id="tapped")
+        stage.until(lambda told: told.answers)
+        folders = ["--runtime-dir", str(stage.daemon.runtime_dir),
+                   "--state-dir", str(stage.daemon.state_dir)]  # fmt: skip
+        with subprocess.Popen(
+            [*COMMAND, "tap", "--strategy", "maker", "--json", "--count", "2", *folders],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as tap:
+            assert tap.stdout is not None
+            told: list[Any] = []
+            while tap.poll() is None and not told:  # it follows from some moment on
+                session.query(first, ref_id=f"q{session.commands_written}", valid_for_ms=5000)
+                eventually(lambda: session.poll() is None and not session.waiting)
+                ready, _, _ = select.select([tap.stdout], [], [], 0.2)
+                if ready:
+                    told.append(json.loads(tap.stdout.readline()))
+            tap.kill()
+        assert told[0]["action"] == "query_order"
+        assert told[0]["request"]["exchange"] == "BinanceU"
+        assert told[0]["metadata"]["metadata"]["account_id"] == "main"
