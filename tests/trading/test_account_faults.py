@@ -189,3 +189,24 @@ def test_foreign_orders_are_told_as_such(venue: Simulator, tmp_path: Path) -> No
             assert maker.reports() == []
 
     asyncio.run(main())
+
+
+def test_no_secret_in_a_log_of_everything(
+    venue: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+
+    async def act(stage: Rig, trader: Trader) -> None:
+        maker = stage.strategy()
+        venue.fault(kind="status", status=500, body="<html>", path=ORDER, method="POST")
+        maker.place(**stage.order(trader.far(), "0.01"), client_order_id="mine")
+        await stage.until(lambda: maker.answers())
+        venue.fault(kind="cut")
+        await stage.until(lambda: counted(stage, Counter.RECONCILED) > 1)
+
+    staged(venue, tmp_path, act)
+    assert "reconciled" in caplog.text
+    everything = caplog.text + repr([vars(record) for record in caplog.records])
+    assert "SECRET" not in everything
+    assert "listenKey=" not in everything
+    assert "signature=" not in everything
