@@ -80,6 +80,7 @@ class Counter(Enum):
     REPORTS_HELD = 66, "times a strategy had not taken its reports and its ring was full"
     COMMAND_ERRORS = 67, "commands whose handling raised an error"
     COMMANDS_BROKEN = 68, "sessions ended because their command ring cannot be"
+    ANSWERS_UNMATCHED = 69, "answers of an order API to nothing that is waited for"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -328,6 +328,8 @@ class ApiRequest(Struct, frozen=True, kw_only=True):
     weight: int
     pool: str
     orders: tuple[Cost, ...] = ()
+    signed: bool = True
+    """False: it relies on the connection being logged on."""
 
 
 class ApiAnswer(Struct, frozen=True):

@@ -176,7 +176,7 @@ def trading(config: Config) -> Trading:
     """The order side as the venue's section of the configuration wants it."""
     window_ms = config.recv_window_ms
     return Trading(
-        transports=(Transport.HTTP,),
+        transports=(Transport.HTTP, Transport.WS_API),
         signer=signing.signer,
         key_kinds=signing.KINDS,
         encode=partial(orders.encode, window_ms=window_ms),

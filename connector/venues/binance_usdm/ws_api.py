@@ -87,6 +87,7 @@ def encode(
         weight=endpoint.weight(given),
         pool=endpoint.pool,
         orders=endpoint.orders,
+        signed=not logged_on,
     )
 
 
