@@ -73,6 +73,7 @@ cdef enum Count:
     COUNT_REPORTS_HELD = 66
     COUNT_COMMAND_ERRORS = 67
     COUNT_COMMANDS_BROKEN = 68
+    COUNT_ANSWERS_UNMATCHED = 69
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

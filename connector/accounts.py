@@ -28,15 +28,19 @@ from connector.trading.budget import OrderBudget, Spent
 from connector.trading.clock import VenueClock
 from connector.trading.commands import Refusal
 from connector.transport.order_pool import OrderPool, Priority
+from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
 from connector.venues.contract import Request, Scales, Venue
 from connector.venues.trading_contract import (
+    ApiRequest,
     Intent,
+    Message,
     OrderAnswer,
     OrderEvent,
     OrderOutcome,
     StreamExpired,
     Trading,
+    Transport,
     UnknownUserEvent,
 )
 
@@ -133,6 +137,7 @@ class AccountService:
             timeout_s=self._venue_settings.request_s,
             local_address=self._venue_settings.local_address,
         )
+        self._socket = self._order_socket()
         self._private = PrivateStream(
             self,
             self.name,
@@ -142,6 +147,27 @@ class AccountService:
             self._bell,
             self._context,
             self._gate,
+        )
+
+    def _order_socket(self) -> OrderSocket | None:
+        api, settings = self.trading.api, self._venue_settings
+        if self.settings.transport is not Transport.WS_API or api is None:
+            return None
+        return OrderSocket(
+            self.name,
+            api,
+            self.signer,
+            self._context,
+            self,
+            segment=self._segment,
+            bell=self._bell,
+            gate=self._gate,
+            venue_ns=self.venue_ns,
+            spend=self._spend,
+            connect_s=settings.connect_s,
+            timeout_s=settings.request_s,
+            life_ns=int(settings.connection_life_s * SECOND_NS),
+            local_address=settings.local_address,
         )
 
     # trading.roles.Account
@@ -154,13 +180,24 @@ class AccountService:
             and self._private.up
             and self.clock.known
             and self._pool.open > 0
+            and (self._socket is None or self._socket.open > 0)
             and monotonic_ns() >= self._rest.quiet_until_ns
         )
 
     def venue_ns(self, now_ns: int) -> int:
         return self.clock.venue_ns(now_ns)
 
-    def afford(self, action: Action, message: Request) -> None:
+    def encode(self, intent: Intent, now_ns: int) -> Message:
+        """The signed request. Over the WebSocket order API if the account uses it, it serves and
+        it has such a request; else over HTTP. Raises CannotEncode."""
+        venue_ns, socket, api = self.venue_ns(now_ns), self._socket, self.trading.api
+        if socket is not None and socket.open and api is not None:
+            asked = api.encode(intent, self.signer, venue_ns, next_number(), socket.logged_on)
+            if asked is not None:
+                return asked
+        return self.trading.encode(intent, self.signer, venue_ns)
+
+    def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
         now_ns = monotonic_ns()
         short = self._budget.shortage(message, action, now_ns, self.venue_ns(now_ns))
@@ -169,7 +206,7 @@ class AccountService:
             text = f"{short.pool}: used up, again in {wait_s:.1f} s"
             raise Refusal(Code.RATE_BUDGET, Field.RATE_BUDGET, text, short.used, short.limit)
 
-    def post(self, request: int, action: Action, message: Request) -> None:
+    def post(self, request: int, action: Action, message: Message) -> None:
         self._send(request, PRIORITY[action], message, _Flying(action))
 
     def ask(self, order: Order) -> None:
@@ -185,7 +222,7 @@ class AccountService:
         if not self._running or not self.clock.known:
             return  # asked again later
         now_ns = monotonic_ns()
-        message = self.trading.encode(intent, self.signer, self.venue_ns(now_ns))
+        message = self.encode(intent, now_ns)
         number, self._next_ask = self._next_ask, self._next_ask - 1
         self._send(number, Priority.QUERY, message, _Flying(Action.QUERY, order, now_ns))
 
@@ -201,7 +238,7 @@ class AccountService:
         self.desk.stream_down(self)
         self._private.renew()
 
-    # OrderPool's owner
+    # Owner of the ways to the venue
 
     def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
         flying = self._flying.pop(request)
@@ -252,12 +289,16 @@ class AccountService:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pool.run(), name=f"orders/{self.name}")
                 await self._look_at_clock(FIRST_LOOKS)
+                if self._socket is not None:  # a logon is stamped with the venue's time
+                    group.create_task(self._socket.run(), name=f"order api/{self.name}")
                 group.create_task(self._keep_clock(), name=f"clock/{self.name}")
                 group.create_task(self._private.run(), name=f"private/{self.name}")
                 group.create_task(self._reconcile_for_ever(), name=f"reconcile/{self.name}")
         finally:
             self._running = self.reconciled = False
             self._pool.close()
+            if self._socket is not None:
+                self._socket.close()
             self.desk.stream_down(self)
             for task in list(self._tasks):
                 task.cancel()
@@ -266,6 +307,8 @@ class AccountService:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         self._pool.tick(now_ns)
+        if self._socket is not None:
+            self._socket.tick(now_ns)
         self._private.tick(now_ns)
 
     def pending(self) -> list[str]:
@@ -283,6 +326,7 @@ class AccountService:
             "stream": self._private.up,
             "connections": self._pool.open,
             "waiting": self._pool.waiting,
+            "order_api": None if self._socket is None else self._socket.open,
             "clock_error_ns": self.clock.error_ns if self.clock.known else None,
         }
 
@@ -404,7 +448,7 @@ class AccountService:
         now_ns = monotonic_ns()
         return await self._rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
 
-    def _send(self, request: int, priority: Priority, message: Request, flying: "_Flying") -> None:
+    def _send(self, request: int, priority: Priority, message: Message, flying: "_Flying") -> None:
         self._flying[request] = flying
         now_ns = monotonic_ns()
         if not self._running:
@@ -414,8 +458,18 @@ class AccountService:
             self.unsent(request, "the venue wants silence")
             return
         flying.spent = self._budget.take(message, now_ns, self.venue_ns(now_ns))
+        if isinstance(message, ApiRequest):
+            assert self._socket is not None
+            self._socket.send(request, priority, message)
+            return
         data = self._pool.encode(message.method, message.target, message.headers, message.body)
         self._pool.send(request, priority, data)
+
+    def _spend(self, weight: int) -> None:
+        """What a connection of the order API costs beside its requests."""
+        now_ns = monotonic_ns()
+        cost = Request("GET", "", weight=weight, pool=self.trading.lookups.time().pool)
+        self._budget.take(cost, now_ns, self.venue_ns(now_ns))
 
     def count(self, counter: Counter) -> None:
         self._segment.count(counter.value)

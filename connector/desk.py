@@ -30,12 +30,12 @@ from connector.trading.positions import Positions
 from connector.trading.refs import Refs, content
 from connector.trading.roles import Account, Listed, Session
 from connector.trading.tracker import Pending, Tracker, state_of
-from connector.venues.contract import Request
 from connector.venues.trading_contract import (
     AccountEvent,
     BalanceEvent,
     CannotEncode,
     Intent,
+    Message,
     OrderAnswer,
     OrderEvent,
     PositionEvent,
@@ -151,7 +151,7 @@ class Desk:
         listed: Listed | None,
         command: Command,
         now_ns: int,
-    ) -> tuple[Order | None, Request]:
+    ) -> tuple[Order | None, Message]:
         """Every check, in the order of what is cheapest to say; raises Refusal."""
         assert listed is not None
         order: Order | None = None
@@ -284,11 +284,11 @@ class Desk:
 
     def _encode(
         self, account: Account, intent: Intent, order: Order | None, now_ns: int
-    ) -> Request:
+    ) -> Message:
         if order is not None:
             intent = _of(order, intent)
         try:
-            return account.trading.encode(intent, account.signer, account.venue_ns(now_ns))
+            return account.encode(intent, now_ns)
         except CannotEncode as error:
             raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
 
@@ -308,7 +308,7 @@ class Desk:
         )
 
     def _send(
-        self, account: Account, listed: Listed | None, pending: Pending, message: Request
+        self, account: Account, listed: Listed | None, pending: Pending, message: Message
     ) -> None:
         self.tracker.requested(pending)
         pending.sent_ns = self._clock()

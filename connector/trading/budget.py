@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from connector.model.intents import Action
 from connector.protocol.ratelimit import Budget
-from connector.venues.contract import Pool, Request
+from connector.venues.contract import Pool
+from connector.venues.trading_contract import Message
 
 RESERVE = 0.1
 """Share of each pool that new orders leave to cancels and amends."""
@@ -61,7 +62,7 @@ class OrderBudget:
                     self._own[index] = (pool, budget)
 
     def shortage(
-        self, request: Request, action: Action, now_ns: int, venue_ns: int
+        self, request: Message, action: Action, now_ns: int, venue_ns: int
     ) -> Shortage | None:
         """Why ``request`` may not go out now; None: it may."""
         for pool, budget, units in self._parts(request):
@@ -77,7 +78,7 @@ class OrderBudget:
                 return Shortage(pool.name, used, pool.limit - reserve, due_ns)
         return None
 
-    def take(self, request: Request, now_ns: int, venue_ns: int) -> Spent:
+    def take(self, request: Message, now_ns: int, venue_ns: int) -> Spent:
         """Count a request that goes out now."""
         return Spent(
             tuple(
@@ -97,7 +98,7 @@ class OrderBudget:
         for _, budget in (*self._own, *self._address()):
             budget.stop(until_ns)
 
-    def _parts(self, request: Request) -> Iterable[tuple[Pool, Budget, int]]:
+    def _parts(self, request: Message) -> Iterable[tuple[Pool, Budget, int]]:
         for pool, budget in self._address():
             if pool.name == request.pool:
                 yield pool, budget, request.weight

@@ -6,8 +6,8 @@ from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.records import RecordType
-from connector.venues.contract import Request, Scales
-from connector.venues.trading_contract import Signer, Trading
+from connector.venues.contract import Scales
+from connector.venues.trading_contract import Intent, Message, Signer, Trading
 
 
 class Session(Protocol):
@@ -54,10 +54,13 @@ class Account(Protocol):
     def venue_ns(self, now_ns: int) -> int:
         """The venue's clock."""
 
-    def afford(self, action: Action, message: Request) -> None:
+    def encode(self, intent: Intent, now_ns: int) -> Message:
+        """The signed request, for whichever way it will take now. Raises CannotEncode."""
+
+    def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
 
-    def post(self, request: int, action: Action, message: Request) -> None:
+    def post(self, request: int, action: Action, message: Message) -> None:
         """Send; ends in ``Desk.answered``, ``Desk.lost`` or ``Desk.unsent``."""
 
     def ask(self, order: Order) -> None: ...

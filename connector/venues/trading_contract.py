@@ -332,6 +332,10 @@ class ApiRequest(Struct, frozen=True, kw_only=True):
     """False: it relies on the connection being logged on."""
 
 
+Message = Request | ApiRequest
+"""A request by either way."""
+
+
 class ApiAnswer(Struct, frozen=True):
     """A message of the order API as HTTP would have answered."""
 

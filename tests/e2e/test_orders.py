@@ -13,6 +13,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import ReportFlag, Result, Update
 from connector.trading import journal_files
+from connector.venues.trading_contract import Transport
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import Daemon, Sim, eventually
@@ -44,8 +45,8 @@ class Told:
 class Stage:
     """The three of them."""
 
-    def __init__(self, folder: Path, sim: Sim) -> None:
-        self.folder, self.sim = folder, sim
+    def __init__(self, folder: Path, sim: Sim, transport: str) -> None:
+        self.folder, self.sim, self.transport = folder, sim, transport
         self.daemon = self._start()
         self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
 
@@ -54,8 +55,8 @@ class Stage:
             self.folder,
             self.sim,
             feeds=[{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
-            venue={"request_s": 2.0},
-            accounts={"main": ACCOUNT},
+            venue={"request_s": 2.0, "ws_api_url": f"{self.sim.where['ws']}/ws-fapi/v1"},
+            accounts={"main": {**ACCOUNT, "transport": self.transport}},
             environ=ENVIRON,
         ).ready(30)
 
@@ -79,11 +80,11 @@ class Stage:
         return connector.attach("maker", self.daemon.runtime_dir, trading=True, **options)
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+@pytest.fixture(params=[transport.value for transport in Transport])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
              "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Stage(tmp_path, sim)
+        found = Stage(tmp_path, sim, request.param)
         try:
             yield found
         finally:
@@ -133,7 +134,10 @@ def test_a_daemon_killed_while_an_order_is_under_way_finds_out(
     stage: Stage, executed: bool
 ) -> None:
     """During a send: neither lost nor doubled, and the command gets its answer."""
-    stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute=executed)
+    place = {"path": "/fapi/v1/order", "method": "POST"}
+    if stage.transport == Transport.WS_API.value:
+        place = {"path": "order.place"}
+    stage.sim.fault("lost", **place, execute=executed)
     with closing(stage.attach()) as session:
         far = stage.trader.far()
         session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="gone")

@@ -140,6 +140,7 @@ def configuration(venue: Simulator, **account: Any) -> dict[str, Any]:
             "binance_usdm": {
                 "rest_url": venue.rest,
                 "ws_url": venue.ws,
+                "ws_api_url": f"{venue.ws}/ws-fapi/v1",
                 "request_s": 2.0,
                 "feeds": [{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
             }

@@ -8,6 +8,7 @@ import pytest
 
 from connector.model.intents import Action
 from connector.model.reports import OrderStatus, Result, Update
+from connector.venues.trading_contract import Transport
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator, simulator
 from tests.reference.trading_rig import rig
@@ -22,10 +23,22 @@ def venue() -> Iterator[Simulator]:
         yield running
 
 
-def test_an_order_is_placed_and_cancelled(venue: Simulator, tmp_path: Path) -> None:
+@pytest.fixture(params=list(Transport), ids=lambda transport: transport.value)
+def transport(request: pytest.FixtureRequest) -> str:
+    """How the account's orders travel."""
+    chosen: str = request.param.value
+    return chosen
+
+
+def over_socket(venue: Simulator, name: str) -> int:
+    """Requests of the WebSocket order API of that name."""
+    return int(venue.status()["requests"].get(name, 0))
+
+
+def test_an_order_is_placed_and_cancelled(venue: Simulator, transport: str, tmp_path: Path) -> None:
     async def main() -> None:
         far = Trader(venue, "KEY", "SECRET").far()
-        async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
+        async with rig(venue, tmp_path, "KEY", "SECRET", transport=transport) as stage:
             maker = stage.strategy()
             number = maker.place(**stage.order(far, "0.01"), client_order_id="mine-1")
             await stage.until(lambda: maker.answers(number))
@@ -37,5 +50,7 @@ def test_an_order_is_placed_and_cancelled(venue: Simulator, tmp_path: Path) -> N
             await stage.until(lambda: len(maker.reports()) > 1)
             assert maker.answers(gone) == [(Result.ACCEPTED, 0)]
             assert maker.reports()[1:] == [(Update.CANCELLED, OrderStatus.CANCELLED)]
+            for name in ("order.place", "order.cancel"):
+                assert over_socket(venue, name) == (transport == "ws_api")
 
     asyncio.run(main())

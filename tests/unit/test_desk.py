@@ -17,7 +17,7 @@ from connector.trading.commands import Refusal
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.venues.contract import Request, load
-from connector.venues.trading_contract import OrderAnswer, OrderOutcome
+from connector.venues.trading_contract import Intent, OrderAnswer, OrderOutcome
 
 TRADING = load("binance_usdm").trading
 assert TRADING is not None
@@ -75,6 +75,9 @@ class Account:
 
     def venue_ns(self, now_ns: int) -> int:
         return now_ns - NOW_NS + WALL_NS
+
+    def encode(self, intent: Intent, now_ns: int) -> Request:
+        return self.trading.encode(intent, self.signer, self.venue_ns(now_ns))
 
     def afford(self, action: Action, message: Request) -> None:
         if self.short:

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "market": BASE | {"protocol", "venues"},
     "trading": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "ipc": BASE,
-    "transport": BASE | {"protocol", "venues.contract"},
+    "transport": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
     "config": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "daemon": BASE | {"protocol", "config"},
