@@ -178,6 +178,10 @@ def test_all_faults_are_named_at_once() -> None:
         ),
         ({"daemon": {"ring_bytes": 1 << 17}}, "daemon.ring_bytes: Expected int >= 262144"),
         (
+            {"strategy_protocol": {"timezone": "Asia/Nowhere"}},
+            "strategy_protocol.timezone: 'Asia/Nowhere' is no time zone of this machine",
+        ),
+        (
             {
                 "venues": {
                     "binance_usdm": GOOD["venues"]["binance_usdm"],

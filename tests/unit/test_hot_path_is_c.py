@@ -16,6 +16,9 @@ PYTHON_WORK = re.compile(
 HOT = [
     ("listener", "Listener_on_ws_frame"),
     ("listener", "Listener_message"),
+    ("bell", "Bell_frame_done"),
+    ("gateway", "Gateway_poll"),
+    ("commands", "CommandWriter_ring"),
     ("codec_binance_usdm", "BinanceUsdmCodec_decode_frame"),
     ("codec_binance_usdm", "take_message"),
     ("codec_binance_usdm", "take_depth"),
