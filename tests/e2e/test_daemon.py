@@ -58,7 +58,7 @@ def healed(daemon: Daemon, sim: Sim, symbols: list[str] = SYMBOLS) -> None:
 
 def test_books_equal_the_venues(daemon: Daemon, sim: Sim, reader: Reader) -> None:
     healed(daemon, sim)
-    assert reader.counter(Counter.FAST) > reader.counter(Counter.FALLBACK) > 0
+    eventually(lambda: reader.counter(Counter.FAST) > reader.counter(Counter.FALLBACK) > 0)
     assert reader.counter(Counter.CROSSED) == 0
 
 
