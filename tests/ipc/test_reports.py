@@ -49,11 +49,12 @@ class Strategy:
         self.up = mmap.mmap(session.up_fd, 4096)
         size = RING_OFFSET + session.ring_bytes
         self.down = mmap.mmap(session.down_fd, size, prot=mmap.PROT_READ)
+        self.words = memoryview(self.down).cast("Q")
+        self.cursor = memoryview(self.up).cast("Q")[CURSOR // 8 : CURSOR // 8 + 1]
         self.capacity, self.position = session.ring_bytes, 0
 
     def word(self, offset: int) -> int:
-        (value,) = struct.unpack_from("<Q", self.down, offset)
-        return int(value)
+        return self.words[offset // 8]  # in one load: struct goes byte by byte
 
     def read(self) -> bytes | None:
         """The next report, or None."""
@@ -71,7 +72,7 @@ class Strategy:
                 return record
 
     def taken(self) -> None:
-        struct.pack_into("<Q", self.up, CURSOR, self.position)
+        self.cursor[0] = self.position  # in one store
 
     def sequences(self, most: int = 1 << 30) -> list[int]:
         """Take up to ``most`` reports; their numbers."""
