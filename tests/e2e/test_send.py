@@ -20,7 +20,7 @@ from tests.reference.stack import COMMAND, Sim, eventually
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
              "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Stage(tmp_path, sim)
+        found = Stage(tmp_path, sim, "http")
         try:
             yield found
         finally:

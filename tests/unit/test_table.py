@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable, Iterator
+from socket import socketpair
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,18 @@ class Table:
         self.memory = SessionMemory(1)
         self.reader = Reader()
         up = Mapping(self.memory.up_fd, PAGE, writable=True)
-        self.reader.open(Mapping(segment.fd, segment.size), up, -1, self.memory.eventfd)
+        self.control, self._peer = socketpair()
+        control = self.control.fileno()
+        self.reader.open(Mapping(segment.fd, segment.size), up, control, self.memory.eventfd)
         self.top = Top(self.reader, self.reader.listed_now()[0])
         writers = np.frombuffer(memoryview(segment.memory), np.uint8)
         self.raw = (ctypes.c_uint8 * segment.size).from_address(writers.ctypes.data)
+
+    def close(self) -> None:
+        self.reader.shut()
+        self.memory.close()
+        self.control.close()
+        self._peer.close()
 
     def entry(self) -> Any:
         """The cells themselves, writable."""
@@ -66,8 +75,7 @@ class Table:
 def table() -> Iterator[Table]:
     table = Table()
     yield table
-    table.reader.shut()
-    table.memory.close()
+    table.close()
 
 
 def fill(desk: Desk) -> None:
