@@ -14,7 +14,8 @@ from msgspec import Struct
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns, wall_ns
-from connector.config import AccountSettings, SecretRef, VenueSettings
+from connector.config import SecretRef, VenueSettings
+from connector.config_trading import AccountSettings
 from connector.desk import Desk
 from connector.errors import ConfigError, Throttled, VenueError
 from connector.model.counters import Counter

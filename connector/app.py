@@ -154,7 +154,7 @@ class App:
 
     async def stop(self) -> None:
         if self._orders is not None:
-            self._orders.desk.draining = True
+            self._orders.desk.admission.draining = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

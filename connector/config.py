@@ -20,20 +20,21 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from connector.config_trading import (
+    STRATEGY,
+    AccountSettings,
+    StrategyProtocol,
+    judge_account,
+)
 from connector.errors import ConfigError
 from connector.model.paths import runtime_directory as runtime_directory
 from connector.model.rendering import zone_of
 from connector.model.secret import Secret as Secret
 from connector.model.secret import SecretRef as SecretRef
 from connector.venues.contract import Channel, Venue, folders, load
-from connector.venues.trading_contract import Transport
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 """Seconds; the bound keeps nanoseconds within 64 bits and infinity out."""
-
-
-STRATEGY = r"[A-Za-z0-9._-]{1,64}"
-"""A strategy's or an account's name."""
 
 
 class LoopMode(Enum):
@@ -117,38 +118,6 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ask together): ticks, filters and listings change a few times a day."""
     own: Struct | None = None
     """The venue's own section (``Venue.config``), taken from the same table."""
-
-
-class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[accounts.<name>]``: one key of one account and who may trade with it."""
-
-    venue: str
-    """The venue's folder or exchange name."""
-    key: str
-    """Where the public half of the key is kept: ``env:``, ``file:`` or ``credential:``."""
-    secret: str
-    """Where the secret half is kept."""
-    strategies: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """Strategies that may use it; everybody else is refused."""
-    foreign_to: tuple[str, ...] = ()
-    """Strategies that hear of the account's orders that were not placed here."""
-    kind: str = "hmac"
-    """Of the key: what the venue lists in ``Trading.key_kinds``."""
-    transport: Transport = Transport.HTTP
-    """How orders travel."""
-    connections: Annotated[int, Meta(ge=2, le=32)] = 4
-    """Warm HTTP connections; one of them is kept for cancels."""
-    exclusive: bool = False
-    """Nobody else trades on it: allows the venue's countdown and flattening."""
-    required: bool = True
-    """READY waits until it is reconciled."""
-
-
-class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[strategy_protocol]``: how answers and updates are written as JSON."""
-
-    timezone: str = "UTC"
-    """Of their local times, e.g. ``Asia/Shanghai``."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
@@ -356,38 +325,11 @@ def _judge(config: Config, faults: list[str]) -> None:
         zone_of(config.strategy_protocol.timezone)
     except ValueError as error:
         faults.append(f"strategy_protocol.timezone: {error}")
+    serving = {
+        load(key).folder: configured(key, settings) for key, settings in config.venues.items()
+    }
     for key, account in config.accounts.items():
-        _judge_account(config, account, _join("accounts", key), faults)
-
-
-def _judge_account(config: Config, account: AccountSettings, path: str, faults: list[str]) -> None:
-    for name in ("key", "secret"):
-        try:
-            SecretRef.parse(getattr(account, name))
-        except ValueError as error:
-            faults.append(f"{path}.{name}: {error}")
-    for name in ("strategies", "foreign_to"):
-        for strategy in getattr(account, name):
-            if not re.fullmatch(STRATEGY, strategy):
-                faults.append(f"{path}.{name}: {strategy!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
-    try:
-        folder = load(account.venue).folder
-    except ConfigError as error:
-        faults.append(f"{path}.venue: {error}")
-        return
-    serving = [key for key in config.venues if load(key).folder == folder]
-    if not serving:
-        faults.append(f"{path}.venue: {account.venue} is not configured under venues")
-        return
-    trading = configured(serving[0], config.venues[serving[0]]).trading
-    if trading is None:
-        faults.append(f"{path}.venue: {account.venue} has market data only")
-        return
-    if account.kind not in trading.key_kinds:
-        faults.append(f"{path}.kind: {account.kind!r}; known: {', '.join(trading.key_kinds)}")
-    if account.transport not in trading.transports:
-        known = ", ".join(one.value for one in trading.transports)
-        faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")
+        judge_account(account, serving, _join("accounts", key), faults)
 
 
 def _judge_hosts(venue: Venue, settings: VenueSettings, path: str, faults: list[str]) -> None:

@@ -11,7 +11,7 @@ from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
 from connector.accounts import AccountService
 from connector.clock import monotonic_ns, wall_ns
-from connector.config import AccountSettings
+from connector.config_trading import AccountSettings
 from connector.desk import Desk
 from connector.errors import ConfigError
 from connector.ipc.trading import AccountInfo, Refused, Trading, TradingSession

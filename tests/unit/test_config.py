@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from connector.config import (
-    AccountSettings,
     Daemon,
     LoopMode,
     Secret,
@@ -21,6 +20,7 @@ from connector.config import (
     settings,
     state_directory,
 )
+from connector.config_trading import AccountSettings
 from connector.errors import ConfigError
 from connector.venues.contract import Channel
 

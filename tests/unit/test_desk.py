@@ -186,11 +186,11 @@ def rig() -> Rig:
 
 
 def halt(rig: Rig) -> None:
-    rig.desk.halted = "by hand"
+    rig.desk.admission.halted = "by hand"
 
 
 def drain(rig: Rig) -> None:
-    rig.desk.draining = True
+    rig.desk.admission.draining = True
 
 
 def unplug(rig: Rig) -> None:

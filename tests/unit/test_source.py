@@ -17,7 +17,9 @@ KERNELS = ROOT / "_speedups"
 LONGEST = 600
 
 BASE = {"errors", "clock", "model", "_speedups"}
-BELOW_APP = BASE | {"protocol", "venues", "market", "ipc", "transport", "config", "logs"}
+BELOW_APP = BASE | {
+    "protocol", "venues", "market", "ipc", "transport", "config", "config_trading", "logs",
+}  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
@@ -31,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ipc": BASE,
     "transport": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
-    "config": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
+    "config": BASE | {"protocol", "venues.contract", "venues.trading_contract", "config_trading"},
+    "config_trading": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
     "desk": BELOW_APP | {"trading"},

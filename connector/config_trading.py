@@ -1,0 +1,79 @@
+"""The settings of accounts and strategies; `connector.config` reads them with everything else."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from connector.errors import ConfigError
+from connector.model.secret import SecretRef
+from connector.venues.contract import Venue, load
+from connector.venues.trading_contract import Transport
+
+STRATEGY = r"[A-Za-z0-9._-]{1,64}"
+"""A strategy's or an account's name."""
+
+
+class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[accounts.<name>]``: one key of one account and who may trade with it."""
+
+    venue: str
+    """The venue's folder or exchange name."""
+    key: str
+    """Where the public half of the key is kept: ``env:``, ``file:`` or ``credential:``."""
+    secret: str
+    """Where the secret half is kept."""
+    strategies: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """Strategies that may use it; everybody else is refused."""
+    foreign_to: tuple[str, ...] = ()
+    """Strategies that hear of the account's orders that were not placed here."""
+    kind: str = "hmac"
+    """Of the key: what the venue lists in ``Trading.key_kinds``."""
+    transport: Transport = Transport.HTTP
+    """How orders travel."""
+    connections: Annotated[int, Meta(ge=2, le=32)] = 4
+    """Warm HTTP connections; one of them is kept for cancels."""
+    exclusive: bool = False
+    """Nobody else trades on it: allows the venue's countdown and flattening."""
+    required: bool = True
+    """READY waits until it is reconciled."""
+
+
+class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[strategy_protocol]``: how answers and updates are written as JSON."""
+
+    timezone: str = "UTC"
+    """Of their local times, e.g. ``Asia/Shanghai``."""
+
+
+def judge_account(
+    account: AccountSettings, serving: Mapping[str, Venue], path: str, faults: list[str]
+) -> None:
+    """Add what types cannot say; ``serving``: the configured venues by folder."""
+    for name in ("key", "secret"):
+        try:
+            SecretRef.parse(getattr(account, name))
+        except ValueError as error:
+            faults.append(f"{path}.{name}: {error}")
+    for name in ("strategies", "foreign_to"):
+        for strategy in getattr(account, name):
+            if not re.fullmatch(STRATEGY, strategy):
+                faults.append(f"{path}.{name}: {strategy!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+    try:
+        folder = load(account.venue).folder
+    except ConfigError as error:
+        faults.append(f"{path}.venue: {error}")
+        return
+    if folder not in serving:
+        faults.append(f"{path}.venue: {account.venue} is not configured under venues")
+        return
+    trading = serving[folder].trading
+    if trading is None:
+        faults.append(f"{path}.venue: {account.venue} has market data only")
+        return
+    if account.kind not in trading.key_kinds:
+        faults.append(f"{path}.kind: {account.kind!r}; known: {', '.join(trading.key_kinds)}")
+    if account.transport not in trading.transports:
+        known = ", ".join(one.value for one in trading.transports)
+        faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")

@@ -1,0 +1,199 @@
+"""What a command must pass before anything of it leaves: may this strategy, now, to this account,
+with these numbers. Who breaks a rule gets a Refusal naming code, field, value and limit."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from connector.model.intents import Action, CommandFlag
+from connector.model.order import Order
+from connector.model.reports import Code, Field
+from connector.trading import filters
+from connector.trading.commands import Command, Refusal
+from connector.trading.ids import Ids
+from connector.trading.ledger import Ledger
+from connector.trading.roles import Account, Listed, Session
+from connector.trading.tracker import Tracker
+from connector.venues.trading_contract import CannotEncode, Intent, Message
+
+_REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
+"""Never stopped by halts, risk, stale books, a draining daemon or their own age."""
+
+
+class Admission:
+    """The checks of all accounts; it changes nothing."""
+
+    def __init__(
+        self, accounts: Sequence[Account], tracker: Tracker, ledger: Ledger, ids: Ids
+    ) -> None:
+        self._accounts, self._tracker = accounts, tracker
+        self._ledger, self._ids = ledger, ids
+        self.halted = ""
+        """Why no new order goes out; "": nothing stops them."""
+        self.draining = False
+
+    def account(self, session: Session, command: Command, listed: Listed | None) -> Account:
+        """The account, if it and the instrument are for this strategy; raises Refusal."""
+        if not 0 <= command.account < len(self._accounts):
+            raise Refusal(Code.UNKNOWN_ACCOUNT, Field.ACCOUNT, f"no account {command.account}")
+        account = self._accounts[command.account]
+        if session.strategy not in account.strategies:
+            raise Refusal(
+                Code.NOT_PERMITTED,
+                Field.ACCOUNT,
+                f"{session.strategy!r} may not use account {account.name!r}",
+            )
+        if (
+            listed is None
+            or listed.venue != account.venue
+            or (command.action is Action.PLACE and not listed.served)
+        ):
+            raise Refusal(
+                Code.UNKNOWN_INSTRUMENT,
+                Field.INSTRUMENT,
+                f"account {account.name!r} does not trade instrument {command.instrument}",
+            )
+        return account
+
+    def admit(
+        self,
+        session: Session,
+        account: Account,
+        listed: Listed | None,
+        command: Command,
+        now_ns: int,
+    ) -> tuple[Order | None, Message]:
+        """Every check, in the order of what is cheapest to say; raises Refusal."""
+        assert listed is not None
+        order: Order | None = None
+        if command.action is not Action.PLACE:
+            order = self._named(account, listed, session.strategy, command)
+        grows = command.action not in _REDUCING and not _shrinks(command, order)
+        if grows:
+            self._may_grow(account, command, now_ns)
+        filters.check(command, listed.instrument, listed.mark_e)
+        if command.action is Action.PLACE:
+            order = self._new_order(account, listed, session.strategy, command, now_ns)
+        intent = command.intent(listed.instrument, command.client_order_id)
+        message = encode(account, intent, order, now_ns)
+        if grows:
+            account.afford(command.action, message)
+        return order, message
+
+    def _may_grow(self, account: Account, command: Command, now_ns: int) -> None:
+        if now_ns > command.valid_until_ns:
+            late_ns = now_ns - command.valid_until_ns
+            raise Refusal(
+                Code.STALE_COMMAND,
+                Field.VALID_UNTIL,
+                f"taken {late_ns / 1e6:.1f} ms after it ended",
+                now_ns,
+                command.valid_until_ns,
+            )
+        if self.halted:
+            raise Refusal(Code.HALTED, text=self.halted)
+        if self.draining:
+            raise Refusal(Code.DRAINING)
+        if not account.ready:
+            raise Refusal(Code.DISCONNECTED, Field.ACCOUNT, f"{account.name}: not connected")
+        if self._ledger.behind():
+            raise Refusal(Code.JOURNAL_BEHIND)
+
+    def _new_order(
+        self, account: Account, listed: Listed, strategy: str, command: Command, now_ns: int
+    ) -> Order:
+        name = command.client_order_id or self._ids.client_order_id()
+        if not re.fullmatch(account.trading.client_id, name):
+            raise Refusal(Code.MALFORMED, Field.CLIENT_ORDER_ID, f"not {account.trading.client_id}")
+        if self._tracker.orders.by_client_id(account.index, name) is not None:
+            raise Refusal(
+                Code.DUPLICATE_CLIENT_ID, Field.CLIENT_ORDER_ID, f"{name} was used before"
+            )
+        return Order(
+            key=self._ids.key(),
+            account=account.index,
+            strategy=strategy,
+            instrument=listed.instrument,
+            client_order_id=name,
+            side=command.side,
+            order_type=command.order_type,
+            time_in_force=command.time_in_force,
+            position_side=command.position_side,
+            reduce_only=bool(command.flags & CommandFlag.REDUCE_ONLY),
+            conditional=command.order_type.conditional,
+            price_e=command.price_e,
+            qty_e=command.qty_e or 0,
+            stop_price_e=command.stop_price_e,
+            command=command.number,
+            ref_id=command.ref_id,
+            created_ns=now_ns,
+        )
+
+    def _named(
+        self, account: Account, listed: Listed, strategy: str, command: Command
+    ) -> Order | None:
+        """The order a command means; None: one of the account that we have not heard of."""
+        orders = self._tracker.orders
+        order: Order | None = None
+        if command.order_key:
+            order = orders.get(command.order_key)
+        elif command.client_order_id:
+            order = orders.by_client_id(account.index, command.client_order_id)
+        else:
+            name = command.venue_order_id or command.order_id
+            assert name is not None
+            order = orders.by_venue_id(account.index, listed.instrument.symbol, name)
+        if order is None:
+            if command.order_key:
+                raise Refusal(Code.MALFORMED, Field.ORDER_ID, f"no order {command.order_key}")
+            return None
+        if order.account != account.index or order.instrument.symbol != listed.instrument.symbol:
+            raise Refusal(
+                Code.MALFORMED, Field.INSTRUMENT, "the order is of another account or instrument"
+            )
+        if not order.foreign and order.strategy != strategy:
+            raise Refusal(
+                Code.NOT_PERMITTED, Field.ORDER_ID, "the order belongs to another strategy"
+            )
+        return order
+
+
+def encode(account: Account, intent: Intent, order: Order | None, now_ns: int) -> Message:
+    """The signed request, under every name the order has; raises Refusal."""
+    if order is not None:
+        intent = _of(order, intent)
+    try:
+        return account.encode(intent, now_ns)
+    except CannotEncode as error:
+        raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
+
+
+def _shrinks(command: Command, order: Order | None) -> bool:
+    """An amend that can only make less of the order: as good as a cancel of a part of it."""
+    return (
+        command.action is Action.AMEND
+        and order is not None
+        and command.qty_e is not None
+        and command.qty_e < order.qty_e
+        and command.price_e in (None, order.price_e)
+    )
+
+
+def _of(order: Order, intent: Intent) -> Intent:
+    """The intent with every name the order has, and what an amend leaves as it is."""
+    if intent.action is Action.PLACE:
+        return msgspec.structs.replace(intent, client_order_id=order.client_order_id)
+    amend = intent.action is Action.AMEND
+    return msgspec.structs.replace(
+        intent,
+        client_order_id=order.client_order_id,
+        order_id=order.conditional_id if order.conditional else order.order_id,
+        venue_order_id=order.venue_order_id,
+        conditional=order.conditional,
+        side=order.side,
+        order_type=order.order_type,
+        position_side=order.position_side,
+        price_e=order.price_e if amend and intent.price_e is None else intent.price_e,
+        qty_e=order.qty_e if amend and intent.qty_e is None else intent.qty_e,
+    )
