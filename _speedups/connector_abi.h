@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0xa5cb129539bded16ull
+#define CONNECTOR_ABI_HASH 0x048e2bc7d1a27dcaull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
@@ -214,7 +214,7 @@ typedef struct {
 } OrderReportBody;
 typedef struct {
   uint64_t order_key; int64_t trade_id, wall_ns, fee_e, realised_e; uint32_t flags; uint8_t position_side, pad[3];
-  char fee_asset[16], venue_trade_id[40]; uint8_t reserve[88];
+  char fee_asset[16], venue_trade_id[40]; int64_t last_qty_e, last_price_e; uint8_t reserve[72];
 } FillDetailBody;
 typedef struct {
   int64_t wall_ns, wallet_e, available_e, change_e; uint8_t reason, pad[7]; char asset[16]; uint32_t flags; uint8_t

@@ -145,7 +145,9 @@
 #      45  u8[3]     pad                0
 #      48  char[16]  fee_asset          NUL-padded, as is the next
 #      64  char[40]  venue_trade_id     the fill where its id is a text
-#     104  u8[88]    reserve            0
+#     104  i64       last_qty_e         the fill's quantity and price
+#     112  i64       last_price_e       in the units of the instrument, as the quantity
+#     120  u8[72]    reserve            0
 #
 # BalanceUpdateBody, 128 bytes: RECORD_BALANCE_UPDATE; amounts in 10^-8 of the asset
 #       0  i64       wall_ns            Unix
@@ -309,6 +311,7 @@ cdef extern from "connector_abi.h" nogil:
         uint8_t position_side
         char fee_asset[16]
         char venue_trade_id[40]
+        int64_t last_qty_e, last_price_e
 
     ctypedef struct BalanceUpdateBody:
         int64_t wall_ns, wallet_e, available_e, change_e

@@ -431,6 +431,15 @@ cdef class FillDetail(Report):
         return whole(self.detail.trade_id) or text(self.detail.venue_trade_id, sizeof(self.detail.venue_trade_id)) or None
 
     @property
+    def last_qty(self):
+        """Of the fill: one that was reported without its name may turn out to be several."""
+        return scaled(self.detail.last_qty_e, self.qty_exponent())
+
+    @property
+    def last_price(self):
+        return scaled(self.detail.last_price_e, self.price_exponent())
+
+    @property
     def fee_e(self):
         return whole(self.detail.fee_e)
 

@@ -170,7 +170,8 @@ STRUCTS: dict[str, str] = {
     ),
     "FillDetailBody": (
         "order_key:u64 trade_id:i64 wall_ns:i64 fee_e:i64 realised_e:i64 flags:u32 "
-        "position_side:u8 pad:u8[3] fee_asset:char[16] venue_trade_id:char[40] reserve:u8[88]"
+        "position_side:u8 pad:u8[3] fee_asset:char[16] venue_trade_id:char[40] "
+        "last_qty_e:i64 last_price_e:i64 reserve:u8[72]"
     ),
     "BalanceUpdateBody": (
         "wall_ns:i64 wallet_e:i64 available_e:i64 change_e:i64 reason:u8 pad:u8[7] asset:char[16] "

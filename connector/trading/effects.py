@@ -33,6 +33,9 @@ class Detail(Struct, frozen=True, kw_only=True):
 
     order: Order
     trade_id: int | None
+    last_qty_e: int
+    """Of the fill: one that was inferred may turn out to be several."""
+    last_price_e: int
     venue_trade_id: str = ""
     fee_e: int | None = None
     fee_asset: str = ""

@@ -307,11 +307,11 @@ class Replay:
         if order is None:
             return
         name = more.venue_trade_id or given(more.trade_id)
-        if all(name != fill[0] for fill in order.fills):  # one that was inferred has its name now
+        if all(name != fill[0] for fill in order.fills):  # a part of what was inferred has its name
             if name is not None:
-                more_e, price_e = order.inferred_qty_e, order.inferred_price_e
-                order.fills = [*order.fills, (name, more_e, price_e, True)]
-                order.inferred_qty_e = 0
+                known = given(more.fee_e) is not None
+                order.fills = [*order.fills, (name, more.last_qty_e, more.last_price_e, known)]
+                order.inferred_qty_e = max(0, order.inferred_qty_e - more.last_qty_e)
             return
         order.fills = [
             (fill[0], fill[1], fill[2], fill[3] or fill[0] == name) for fill in order.fills

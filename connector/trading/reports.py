@@ -129,6 +129,8 @@ def detail(one: Detail, wall_ns: int) -> tuple[RecordType, bytes]:
         position_side=one.order.position_side,
         fee_asset=one.fee_asset,
         venue_trade_id=one.venue_trade_id,
+        last_qty_e=one.last_qty_e,
+        last_price_e=one.last_price_e,
     )
 
 

@@ -496,9 +496,12 @@ class Tracker:
         self._out.append(_report_of(order, update, event, flags, fill))
 
     def _detail(self, order: Order, event: OrderEvent) -> None:
+        assert event.last_price_e is not None
         self._out.append(
             Detail(
                 order=order,
+                last_qty_e=event.last_qty_e,
+                last_price_e=event.last_price_e,
                 trade_id=event.trade_id,
                 venue_trade_id=event.venue_trade_id,
                 fee_e=event.fee_e,

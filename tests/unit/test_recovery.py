@@ -1,0 +1,101 @@
+"""Orders that are read back from a journal go on where the last run was, whatever it was doing."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from connector.model.instrument import Instrument
+from connector.model.order import Order
+from connector.model.packing import layout
+from connector.model.records import RecordType, Side
+from connector.model.reports import OrderStatus, Update
+from connector.trading import reports
+from connector.trading.effects import AskFills, Detail, Effect, Report
+from connector.trading.recovery import Checkpoint, Replay, encoded, restored
+from connector.trading.tracker import FILL_ASKS, Tracker
+from connector.venues.trading_contract import Execution, OrderEvent, Source
+
+SECOND_NS = 1_000_000_000
+INSTRUMENT = Instrument(
+    symbol="BTCUSDT", exchange="BinanceU", price_exponent=2, qty_exponent=3,
+    price_digits=2, qty_digits=3, tick_e=10, step_e=1,
+)  # fmt: skip
+ENTRY = layout("InstrumentEntry")
+
+
+class Run:
+    """One life of a daemon with one order: what its tracker says goes into the journal."""
+
+    def __init__(self, journal: list[tuple[RecordType, bytes]]) -> None:
+        self.journal = journal
+        self.tracker = Tracker(iter(range(1000, 2000)).__next__)
+        self.booked: list[tuple[int | None, int]] = []
+        replay = Replay("maker")
+        for kind, body in journal:
+            replay.take(kind, 0, 0, body)
+        for one in replay.orders.values():
+            order = Order(key=one.key, account=0, strategy="maker", instrument=INSTRUMENT)
+            self.tracker.orders.restore(restored(one, 0, order))
+        self.positions = replay.positions
+
+    def write(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Report):
+                self.journal.append(reports.report(effect, 0))
+                if effect.update is Update.EXECUTED and effect.last_qty_e:
+                    self.booked.append((effect.trade_id, effect.last_qty_e))
+            elif isinstance(effect, Detail):
+                self.journal.append(reports.detail(effect, 0))
+
+    def hear(self, execution: Execution, status: OrderStatus | None, **more: Any) -> None:
+        event = OrderEvent(
+            source=Source.QUERY, execution=execution, status=status, symbol="BTCUSDT",
+            client_order_id="one", order_id=7, side=Side.BUY, **more,
+        )  # fmt: skip
+        self.write(self.tracker.event(0, event, SECOND_NS))
+
+    def trades(self, fills: Sequence[tuple[int, int]]) -> None:
+        for trade_id, qty_e in fills:
+            self.hear(Execution.TRADE, None, trade_id=trade_id, last_qty_e=qty_e,
+                      last_price_e=5_000_000)  # fmt: skip
+
+
+def begun() -> Run:
+    """An order that rests."""
+    instrument = ENTRY.pack(id=0, symbol="BTCUSDT", price_exponent=2, qty_exponent=3)
+    start = Checkpoint(accounts=["main"])
+    run = Run([(RecordType.CHECKPOINT, encoded(start)), (RecordType.INSTRUMENT_CHANGE, instrument)])
+    order = Order(key=1, account=0, strategy="maker", instrument=INSTRUMENT)
+    order.client_order_id, order.qty_e, order.price_e = "one", 20, 5_000_000
+    run.tracker.register(order)
+    run.hear(Execution.NEW, OrderStatus.NEW, qty_e=20, price_e=5_000_000, filled_qty_e=0)
+    return run
+
+
+@pytest.mark.parametrize("restart", [0, 1, 2, 3])
+def test_a_fill_that_was_inferred_and_is_named_in_parts_counts_once(restart: int) -> None:
+    """The venue counts 9, tells no trade, and names three of them later, one by one; the daemon
+    starts again before the n-th."""
+    run = begun()
+    run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=9, average="50000")
+    now_ns, asked = SECOND_NS, 0
+    while not run.booked:
+        now_ns += 20 * SECOND_NS
+        effects = run.tracker.tick(now_ns)
+        asked += sum(isinstance(effect, AskFills) for effect in effects)
+        run.write(effects)
+    assert asked == FILL_ASKS
+    assert run.booked == [(None, 9)]
+    for index, fill in enumerate([(11, 2), (12, 3), (13, 4)]):
+        if index == restart:
+            run = Run(run.journal)
+        run.trades([fill, fill])
+    if restart == 3:
+        run = Run(run.journal)
+        run.trades([(11, 2), (12, 3), (13, 4)])
+    assert [one for one in run.booked if one[0] is not None] == []
+    (order,) = run.tracker.orders
+    assert (order.known_qty_e, order.inferred_qty_e, order.filled_qty_e) == (9, 0, 9)
+    assert {name: fill.qty_e for name, fill in order.fills.items()} == {11: 2, 12: 3, 13: 4}
+    assert list(Run(run.journal).positions.values()) == [9]
