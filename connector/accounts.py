@@ -410,6 +410,7 @@ class AccountService:
         lookups = self.trading.lookups
         asked_ns, stream = monotonic_ns(), self._streams
         listed: list[OrderEvent] = []
+        self._budget.resize(lookups.limit_pools(await self.signed(lookups.limits())))
         for request in lookups.open_orders():
             body = await self.signed(request)
             listed += lookups.order_events(body, self.scales)

@@ -316,6 +316,9 @@ class Lookups(Struct, frozen=True, kw_only=True):
     balance_events: Callable[[bytes], Sequence[BalanceEvent]]
     config: Callable[[], Request]
     config_event: Callable[[bytes], AccountConfigEvent]
+    limits: Callable[[], Request]
+    """What the account may order, which may differ from what everybody may."""
+    limit_pools: Callable[[bytes], Sequence[Pool]]
 
 
 class ApiRequest(Struct, frozen=True, kw_only=True):

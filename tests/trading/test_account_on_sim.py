@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.model.intents import Action
-from connector.model.reports import OrderStatus, Result, Update
+from connector.model.reports import Code, OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator, simulator
@@ -28,6 +28,23 @@ def transport(request: pytest.FixtureRequest) -> str:
     """How the account's orders travel."""
     chosen: str = request.param.value
     return chosen
+
+
+def test_the_account_s_own_order_limits_are_kept(tmp_path: Path) -> None:
+    """Not those of the table: the venue states what this account may, and here it is less."""
+
+    async def main(venue: Simulator) -> None:
+        far = Trader(venue, "KEY", "SECRET").far()
+        async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
+            maker = stage.strategy()
+            numbers = [maker.place(**stage.order(far, "0.01")) for _ in range(5)]
+            await stage.until(lambda: all(maker.answers(number) for number in numbers))
+            (refused,) = maker.answers(numbers[-1])
+            assert refused == (Result.REFUSED, Code.RATE_BUDGET.value)
+            assert [maker.answers(number) for number in numbers[:-1]] == [[(Result.ACCEPTED, 0)]] * 4
+
+    with simulator(*PLENTY, "--account", "main=KEY:SECRET", "--order-limits", "4,100") as venue:
+        asyncio.run(main(venue))
 
 
 def over_socket(venue: Simulator, name: str) -> int:

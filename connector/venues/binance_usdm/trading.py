@@ -17,8 +17,8 @@ from connector.venues.binance_usdm.answers import (
 )
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS
-from connector.venues.binance_usdm.limits import ORDERS, POOLS
-from connector.venues.binance_usdm.schemas import MS, ServerTime, integer, text
+from connector.venues.binance_usdm.limits import ORDERS, POOLS, pools
+from connector.venues.binance_usdm.schemas import MS, RateLimit, ServerTime, integer, text
 from connector.venues.binance_usdm.schemas_trading import (
     AccountSettings,
     Balance,
@@ -26,7 +26,7 @@ from connector.venues.binance_usdm.schemas_trading import (
     ListenKey,
     PositionRow,
 )
-from connector.venues.contract import Request, Scales
+from connector.venues.contract import Pool, Request, Scales
 from connector.venues.trading_contract import (
     MONEY_EXPONENT,
     AccountConfigEvent,
@@ -54,6 +54,7 @@ _KEY = msgspec.json.Decoder(ListenKey)
 _POSITIONS = msgspec.json.Decoder(list[PositionRow])
 _BALANCES = msgspec.json.Decoder(list[Balance])
 _SETTINGS = msgspec.json.Decoder(AccountSettings)
+_LIMITS = msgspec.json.Decoder(list[RateLimit])
 _FILLS = msgspec.json.Decoder(list[Fill])
 
 
@@ -168,6 +169,10 @@ def _config_event(body: bytes) -> AccountConfigEvent:
     )
 
 
+def _limit_pools(body: bytes) -> tuple[Pool, ...]:
+    return pools(_LIMITS.decode(body))
+
+
 def _countdown(instrument: Instrument, ms: int) -> Request:
     return ENDPOINTS["countdownCancelAll"].request(symbol=instrument.symbol, countdownTime=ms)
 
@@ -210,6 +215,8 @@ def trading(config: Config) -> Trading:
             balance_events=_balance_events,
             config=ENDPOINTS["accountConfig"].request,
             config_event=_config_event,
+            limits=ENDPOINTS["orderLimits"].request,
+            limit_pools=_limit_pools,
         ),
         countdown=_countdown,
         api=ws_api.api(config.ws_api_url, window_ms),
