@@ -43,6 +43,7 @@ from connector.venues.trading_contract import (
     Trading,
     Transport,
     UnknownUserEvent,
+    UserEvent,
 )
 
 log = logging.getLogger("connector.accounts")
@@ -379,15 +380,22 @@ class AccountService:
             log.error("a private frame: %s", error, extra={"account": self.name})
             self._reconcile_wanted.set()
             return
-        for event in events:
-            if isinstance(event, OrderEvent):
-                self.desk.order_event(self, event)
-            elif isinstance(event, StreamExpired):
-                self.gap("its key expired")
-            elif isinstance(event, UnknownUserEvent):
-                self.count(Counter.UNKNOWN_EVENT)
-            else:
-                self.desk.account_event(self, event)
+        self.desk.heard(recv_ns)
+        try:
+            for event in events:
+                self._event(event)
+        finally:
+            self.desk.heard(0)
+
+    def _event(self, event: UserEvent) -> None:
+        if isinstance(event, OrderEvent):
+            self.desk.order_event(self, event)
+        elif isinstance(event, StreamExpired):
+            self.gap("its key expired")
+        elif isinstance(event, UnknownUserEvent):
+            self.count(Counter.UNKNOWN_EVENT)
+        else:
+            self.desk.account_event(self, event)
 
     # Reconciling
 

@@ -205,6 +205,10 @@ class Desk:
         """Not one byte of it left."""
         self.perform(self.tracker.unsent(request, Code.DISCONNECTED, self._clock(), why))
 
+    def heard(self, recv_ns: int) -> None:
+        """A frame that was received then is about to be told of; 0: it was."""
+        self._ledger.recv_ns = recv_ns
+
     def order_event(self, account: Account, event: OrderEvent, asked_ns: int = 0) -> None:
         """What the venue says about an order."""
         now_ns = self._clock()

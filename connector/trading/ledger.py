@@ -34,6 +34,8 @@ class Ledger:
     def __init__(self, journals: Journals, wall: Callable[[], int]) -> None:
         self._journals, self._wall = journals, wall
         self._flags = ReportFlag(0)
+        self.recv_ns = 0
+        """When the frame was received that is being told of, CLOCK_MONOTONIC; 0: it is none."""
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
@@ -94,6 +96,7 @@ class Ledger:
                 listed,
                 to,
                 venue_ns=effect.venue_ns,
+                recv_ns=self.recv_ns,
                 order_key=effect.order.key,
             )
 
@@ -120,7 +123,15 @@ class Ledger:
             kind, body = reports.account_config(event, self._wall())
         else:
             kind, body = reports.margin_call(event, self._wall())
-        self._append(strategy, kind, body, listed, account, venue_ns=event.venue_ns)
+        self._append(
+            strategy,
+            kind,
+            body,
+            listed,
+            account,
+            venue_ns=event.venue_ns,
+            recv_ns=self.recv_ns,
+        )
 
     @contextmanager
     def snapshot(self, strategy: str, orders: int, positions: int) -> Iterator[None]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.model.intents import Action
+from connector.clock import monotonic_ns
+from connector.model.intents import Action, OrderType, TimeInForce
+from connector.model.records import RecordType
 from connector.model.reports import Code, OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
 from tests.reference.signed_client import Trader
@@ -41,10 +43,37 @@ def test_the_account_s_own_order_limits_are_kept(tmp_path: Path) -> None:
             await stage.until(lambda: all(maker.answers(number) for number in numbers))
             (refused,) = maker.answers(numbers[-1])
             assert refused == (Result.REFUSED, Code.RATE_BUDGET.value)
-            assert [maker.answers(number) for number in numbers[:-1]] == [[(Result.ACCEPTED, 0)]] * 4
+            assert [maker.answers(number) for number in numbers[:-1]] == [
+                [(Result.ACCEPTED, 0)]
+            ] * 4
 
     with simulator(*PLENTY, "--account", "main=KEY:SECRET", "--order-limits", "4,100") as venue:
         asyncio.run(main(venue))
+
+
+def test_what_the_stream_tells_carries_when_its_frame_was_received(
+    venue: Simulator, tmp_path: Path
+) -> None:
+    """And what was asked for, such as the positions at the start, was no frame."""
+
+    async def main() -> None:
+        async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
+            maker = stage.strategy()
+            kinds = RecordType.ORDER_REPORT, RecordType.POSITION_UPDATE
+            begun_ns = monotonic_ns()
+            maker.place(order_type=OrderType.MARKET, time_in_force=TimeInForce.NONE,
+                        qty_e=stage.order("1", "0.01")["qty_e"])  # fmt: skip
+            await stage.until(maker.fills)
+            await stage.until(lambda: kinds[1] in {entry.kind for entry in maker.entries()})
+            entries = [entry for entry in maker.entries() if entry.kind in kinds]
+            heard = [entry for entry in entries if entry.recv_ns]
+            assert {entry.kind for entry in heard} == set(kinds)
+            for entry in heard:
+                assert begun_ns < entry.recv_ns <= entry.publish_ns < monotonic_ns()
+            asked = [e for e in maker.entries() if e.kind == RecordType.BALANCE_UPDATE]
+            assert any(entry.recv_ns == 0 for entry in asked if entry.publish_ns < begun_ns)
+
+    asyncio.run(main())
 
 
 def over_socket(venue: Simulator, name: str) -> int:
