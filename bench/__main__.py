@@ -1,7 +1,7 @@
-"""``python -m bench [kernels] [ipc] [path] [calls]``: what the hot path costs on this machine.
+"""``python -m bench [NAME...]``: what the hot path costs on this machine.
 
-Without names: everything. Prints tables with the goals beside, keeps JSON under
-``bench/results``."""
+Names: kernels, ipc, path, orders, calls; without any, all of them. Prints tables with the goals
+beside, keeps JSON under ``bench/results``."""
 
 import argparse
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.machine import facts
 from bench.report import Group, show, show_machine, write
 
-NAMES = ("kernels", "ipc", "path", "calls")
+NAMES = ("kernels", "ipc", "path", "orders", "calls")
 
 
 def calls() -> int:
@@ -51,6 +51,10 @@ def main() -> int:
             from bench import path
 
             found = path.run(asked.rounds)
+        elif name == "orders":
+            from bench import orders
+
+            found = orders.run(asked.rounds)
         for group in found:
             show(group)
         groups += found

@@ -1,0 +1,256 @@
+"""Frame or command to the write of the order; private event to strategy."""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import connector
+from bench import native
+from bench.frames import load
+from bench.machine import two_cores
+from bench.orders import ticks
+from bench.orders.daemon import STRATEGY, Daemon
+from bench.orders.ticks import Source, Strategy, Ticks, Turn
+from bench.orders.venue import Order, Venue
+from bench.report import Group
+from bench.stats import spread
+
+WARM = 3
+"""Batches before those that count."""
+REPORTS = 300
+REPORT_GAP_NS = 500_000
+QTY = "0.010"
+
+
+class Rig:
+    """Venue and strategy on this process's CPU, the daemon on the other; a context manager."""
+
+    def __init__(self, transport: str = "http") -> None:
+        self.frames = load("ethusdt", 400)
+        self._transport = transport
+
+    def __enter__(self) -> "Rig":
+        first, last = two_cores()
+        self._affinity = os.sched_getaffinity(0)
+        self.source = Source(self.frames)
+        self.venue = Venue(self.frames).__enter__()
+        self.venue.pulse = lambda: self.source.pulse(self.venue)
+        try:
+            self.daemon = Daemon(self.venue, first, transport=self._transport).__enter__()
+        except BaseException:
+            self.venue.__exit__()
+            raise
+        self.venue.pulse = None
+        os.sched_setaffinity(0, {last})
+        self.session = connector.attach(STRATEGY, self.daemon.runtime_dir, trading=True)
+        self.instrument = self.session.instruments["BinanceU", self.frames.symbol]
+        self.top = self.session.top(self.instrument)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.session.close()
+        self.daemon.__exit__()
+        self.venue.__exit__()
+        os.sched_setaffinity(0, self._affinity)
+
+    def strategy(self, batch: Ticks) -> Strategy:
+        """Buys at the best bid when a frame is one to trade on."""
+        wanted = {batch.ids[at] for at in batch.triggers}
+        depth = "depth" in batch.stream
+        kind = connector.BookDelta if depth else connector.Bbo
+        place, instrument, bbo = self.session.place, self.instrument, self.top.bbo
+
+        def on_event(event: Any) -> bool:
+            return type(event) is kind and event.update_id in wanted
+
+        def trade() -> int:
+            ticket = place(instrument, "buy", QTY, bbo().bid_price, time_in_force="ioc")
+            return ticket.number
+
+        return Strategy(self.session.poll, on_event, trade)
+
+    def settle(self) -> None:
+        """Until nothing is under way: every report of the last batch has been read."""
+        quiet_ns = time.monotonic_ns() + 20_000_000
+        while time.monotonic_ns() < quiet_ns:
+            self.venue.turn()
+            if self.session.poll() is not None:
+                quiet_ns = time.monotonic_ns() + 20_000_000
+
+    def batch(self, batch: Ticks, seed: int) -> list[Turn]:
+        """Send it; each trigger's turn, the clock before its order's write included."""
+        before = self.daemon.stamps.count
+        turns = ticks.run(self.venue, batch, seed, self.strategy(batch))
+        self.settle()
+        left = self.daemon.stamps.since(before)
+        if len(left) != len(turns) or not all(turn.came_ns for turn in turns):
+            came = sum(1 for turn in turns if turn.came_ns)
+            raise RuntimeError(
+                f"{len(turns)} orders were due, {len(left)} left, {came} came:\n{self.why()}"
+            )
+        for turn, left_ns in zip(turns, left, strict=True):
+            turn.left_ns = left_ns
+        return turns
+
+    def why(self) -> str:
+        """What may explain that an order did not come."""
+        return f"{self.daemon.refused()}\n{self.daemon.log()[-2000:]}"
+
+
+def show(
+    group: Group,
+    name: str,
+    batches: list[list[int]],
+    goals: tuple[float, float | None] | None = None,
+) -> None:
+    """p50 and p99 over everything; the batches' medians say how steady it was."""
+    whole = [value for batch in batches for value in batch]
+    p50, p99, p999 = spread(whole)
+    each = [spread(batch)[0] for batch in batches]
+    note = f"of {len(whole):,}; p99.9 {p999:,.0f}"
+    if len(each) > 1:
+        note += f"; p50 of each batch {min(each):,.0f} to {max(each):,.0f}"
+    group.add(f"{name}, p50", p50, "ns", goals[0] if goals else None, note=note)
+    group.add(f"{name}, p99", p99, "ns", goals[1] if goals else None)
+
+
+def _ours(rig: Rig, rounds: int, make: Callable[[], Ticks]) -> list[list[Turn]]:
+    for turn in range(WARM):
+        rig.batch(make(), turn)
+    return [rig.batch(make(), WARM + turn) for turn in range(rounds)]
+
+
+def tick_to_trade(rig: Rig, rounds: int, what: str) -> list[Group]:
+    """All three flows of frames, and the same orders from the command on."""
+    source = rig.source
+    burst_gap_ns = ticks.BURST_NS // ticks.BURST
+    flows: dict[str, Callable[[], Ticks]] = {
+        "Bbo": lambda: source.bbo(ticks.BATCH),
+        "30-level depth": lambda: source.depth(ticks.BATCH),
+        "in bursts": lambda: source.depth(ticks.BURST, ticks.BURST_EVERY, burst_gap_ns),
+    }
+    path = Group(
+        f"tick to trade over {what}: frame due → Python strategy → before send(2); in bursts: "
+        f"{ticks.BURST:,} depth messages in {ticks.BURST_NS // 10**6} ms",
+        "every quote and every hit reaches the venue later",
+    )
+    wire = Group(
+        f"command over {what}: place() begun → before send(2), the daemon spins",
+        "every order and cancel leaves later",
+    )
+    for name, make in flows.items():
+        turns = _ours(rig, rounds * (ticks.BURSTS if name == "in bursts" else 1), make)
+        show(path, name, [[t.left_ns - t.due_ns for t in b] for b in turns], (25_000, 60_000))
+        written = [[t.left_ns - t.written_ns for t in b] for b in turns]
+        show(path, f"{name}: since the sender's write", written)
+        show(path, f"{name}: of it the strategy has the event", _had(turns))
+        _wire(wire, name, turns, rig.daemon.journalled())
+    return [path, wire]
+
+
+def _had(batches: list[list[Turn]]) -> list[list[int]]:
+    return [[turn.had_ns - turn.written_ns for turn in batch] for batch in batches]
+
+
+def _wire(
+    group: Group, name: str, batches: list[list[Turn]], journal: dict[int, dict[str, int]]
+) -> None:
+    """A command's way in hops; ``place()`` reads the clock first, so all of it is in them."""
+    rows = [(turn, journal[turn.command]) for batch in batches for turn in batch]
+    whole = [[t.left_ns - journal[t.command]["created_ns"] for t in b] for b in batches]
+    show(group, name, whole, (8_000, None) if name == "Bbo" else None)
+    if name != "Bbo":
+        return
+    hops = {
+        "place() begun → taken by the gateway": [j["read_ns"] - j["created_ns"] for _, j in rows],
+        "taken → journalled as sent": [j["sent_ns"] - j["read_ns"] for _, j in rows],
+        "journalled as sent → before send(2)": [t.left_ns - j["sent_ns"] for t, j in rows],
+        "before send(2) → read by the venue's end": [t.came_ns - t.left_ns for t, _ in rows],
+        "place() called → returned": [t.asked_ns - t.had_ns for t, _ in rows],
+    }
+    for hop, values in hops.items():
+        show(group, f"{name}: {hop}", [values])
+
+
+def reports(rig: Rig, rounds: int) -> Group:
+    """Fills of one resting order, one after the other, as they are due."""
+    group = Group(
+        "execution report: private frame → strategy has it",
+        "a strategy acts later on what it already owns",
+    )
+    venue, session, clock = rig.venue, rig.session, time.monotonic_ns
+    send = native.load().send_now
+    stamp: list[list[int]] = []
+    written: list[list[int]] = []
+    due_to: list[list[int]] = []
+    venue.expire = False
+    for turn in range(WARM + rounds):
+        order = _resting(rig)
+        frames = [_fill(venue, order, number) for number in range(1, REPORTS + 1)]
+        chance, at, due = random.Random(turn), clock() + 2_000_000, []
+        for _ in frames:
+            at += int(chance.expovariate(1 / REPORT_GAP_NS))
+            due.append(at)
+        assert venue.private is not None
+        fd = venue.private.sock.fileno()
+        sent, got, when = 0, [], [0] * REPORTS
+        while len(got) < REPORTS:
+            now_ns = clock()
+            if sent < REPORTS and now_ns >= due[sent]:
+                when[sent] = now_ns
+                send(fd, frames[sent], 0, len(frames[sent]))
+                sent += 1
+            elif now_ns > due[-1] + ticks.GRACE_NS:
+                raise RuntimeError(f"{len(got)} of {REPORTS} fills were reported\n{rig.why()}")
+            event = session.poll()
+            if type(event) is connector.OrderReport and event.last_qty_e:
+                got.append((event.recv_ns, clock()))
+        if turn >= WARM:
+            stamp.append([had - recv for recv, had in got])
+            written.append([had - began for (_, had), began in zip(got, when, strict=True)])
+            due_to.append([had - began for (_, had), began in zip(got, due, strict=True)])
+        rig.settle()
+    venue.expire = True
+    show(group, "recv_ns → strategy has it", stamp, (10_000, None))
+    show(group, "the sender's write → strategy has it", written)
+    show(group, "due → strategy has it", due_to)
+    return group
+
+
+def _resting(rig: Rig) -> Order:
+    before = len(rig.venue.orders)
+    price = rig.top.bbo().bid_price
+    rig.session.place(rig.instrument, "buy", str(REPORTS + 1), price, time_in_force="gtc")
+    rig.venue.wait(lambda: len(rig.venue.orders) > before)
+    rig.settle()
+    return rig.venue.orders[-1]
+
+
+def _fill(venue: Venue, order: Order, number: int) -> bytes:
+    """The ``number``-th fill of one coin of an order that goes on."""
+    return venue.tell(
+        name=order.name,
+        qty=order.qty,
+        price=order.price,
+        id=order.order_id,
+        what=b"TRADE",
+        status=b"PARTIALLY_FILLED",
+        last=b"1",
+        filled=b"%d" % number,
+        last_price=order.price,
+        average=order.price,
+        trade=order.order_id * 1000 + number,
+    )
+
+
+def run(rounds: int) -> list[Group]:
+    """Everything of this file."""
+    groups = []
+    for transport, what in (("http", "HTTP"), ("ws_api", "WebSocket order API")):
+        with Rig(transport) as rig:
+            groups += tick_to_trade(rig, rounds, what)
+            if transport == "http":
+                groups.append(reports(rig, rounds))
+    return groups
