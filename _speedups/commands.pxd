@@ -8,11 +8,11 @@ from .segment cimport Mapping
 
 
 cdef enum:
-    COMMAND_USED = 376            # bytes of a Command before its reserve
+    COMMAND_USED = 384            # bytes of a Command before its reserve
 
 
 cdef class Ticket:                # a command that was written
-    cdef char used[376]           # as far as fields go
+    cdef char used[384]           # as far as fields go
     cdef readonly Instrument instrument
     cdef public object answer     # the latest CommandAnswer, or None
 
@@ -38,6 +38,7 @@ cdef class CommandWriter(MarketReader):   # the strategy's end of its command ri
     cdef Ticket begin(self, Instrument instrument, int action, object account, object ref_id, object valid_for_ms)
     cdef int account_of(self, Instrument instrument, object account) except -1
     cdef int name(self, Ticket ticket, object order, object order_key, object client_order_id, object order_id) except -1
+    cdef uint64_t placing(self, Ticket ticket)
     cdef int write(self, Ticket ticket) except -1
     cdef int need(self, uint64_t commands) except -1
     cdef void publish(self, Ticket ticket) noexcept

@@ -28,7 +28,7 @@ from .segment cimport Mapping
 
 cdef extern from *:
     """
-    _Static_assert(offsetof(Command, reserve) == 376, "COMMAND_USED is where the reserve begins");
+    _Static_assert(offsetof(Command, reserve) == 384, "COMMAND_USED is where the reserve begins");
     """
 
 cdef extern from "Python.h":
@@ -387,6 +387,8 @@ cdef class CommandWriter(MarketReader):
                 order_key = order.order_key
                 if not order_key:
                     client_order_id = order.client_order_id
+                    if type(order) is Ticket:
+                        c.placed_by = self.placing(<Ticket>order)
         if order_key:
             c.order_key = order_key
         if client_order_id:
@@ -396,11 +398,19 @@ cdef class CommandWriter(MarketReader):
                 put_text(c.venue_order_id, sizeof(c.venue_order_id), order_id, "order_id")
             else:
                 c.order_id = order_id
-        if not (c.order_key or client_order_id or order_id is not None):
-            raise ValueError(
-                "order: it has no name yet: wait for the answer to its placing, or place with a client_order_id"
-            )
+        if not (c.order_key or c.placed_by or client_order_id or order_id is not None):
+            raise ValueError("order: it has no name: its command was refused, never sent, or is not written yet")
         return 0
+
+    cdef uint64_t placing(self, Ticket ticket):
+        """Number of the command that placed the order a ticket is about; 0: none of this session's.
+
+        Only while it is not answered: afterwards the order has a name, or there is none. A number that the daemon
+        before never took is used again."""
+        cdef const Command* command = ticket.command()
+        if command.action != ACTION_PLACE:
+            return command.placed_by
+        return command.stamp if self.unanswered.get(command.stamp) is ticket else 0
 
     def amend(
         self, order=None, price=None, quantity=None, *, instrument=None, order_key=0, client_order_id=None, order_id=None,

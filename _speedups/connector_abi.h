@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0x048e2bc7d1a27dcaull
+#define CONNECTOR_ABI_HASH 0xf85623473814f1e0ull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
@@ -191,7 +191,7 @@ typedef struct {
   order_key; int64_t order_id, price_e, qty_e, stop_price_e, activation_price_e, callback_rate_e, good_till_ns;
   uint32_t instrument, flags; uint16_t account, batch, batch_size; uint8_t action, side, order_type, time_in_force,
   position_side, working_type, self_trade, price_match, pad[2]; char ref_id[40], client_order_id[40],
-  venue_order_id[40], label[64], target[64]; uint8_t reserve[136];
+  venue_order_id[40], label[64], target[64]; uint64_t placed_by; uint8_t reserve[128];
 } Command;
 typedef struct {
   Command command; uint64_t order_key, session; int64_t read_ns, wall_ns; int32_t code; uint32_t text_bytes; char

@@ -55,7 +55,8 @@
 #     208  char[40]  venue_order_id     amend, cancel, query: the venue's order id where it is a text
 #     248  char[64]  label              free text, echoed
 #     312  char[64]  target             free text, echoed
-#     376  u8[136]   reserve            0
+#     376  u64       placed_by          amend, cancel, query: the command that placed the order; 0: see the others
+#     384  u8[128]   reserve            0
 #
 # CommandBody, 640 bytes: RECORD_COMMAND, in the journal only: a command as it was read and what the gateway made of it
 #       0  Command   command            as it was read
@@ -264,6 +265,7 @@ cdef extern from "connector_abi.h" nogil:
         char venue_order_id[40]
         char label[64]
         char target[64]
+        uint64_t placed_by
 
     ctypedef struct CommandBody:
         Command command

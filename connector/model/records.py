@@ -144,7 +144,7 @@ STRUCTS: dict[str, str] = {
         "batch_size:u16 action:u8 side:u8 order_type:u8 time_in_force:u8 position_side:u8 "
         "working_type:u8 self_trade:u8 price_match:u8 pad:u8[2] ref_id:char[40] "
         "client_order_id:char[40] venue_order_id:char[40] label:char[64] target:char[64] "
-        "reserve:u8[136]"
+        "placed_by:u64 reserve:u8[128]"
     ),
     "CommandBody": (
         "command:Command order_key:u64 session:u64 read_ns:i64 wall_ns:i64 code:i32 "

@@ -138,6 +138,8 @@ class Admission:
         order: Order | None = None
         if command.order_key:
             order = orders.get(command.order_key)
+        elif command.placed_by:
+            order = orders.by_command(strategy, command.placed_by)
         elif command.client_order_id:
             order = orders.by_client_id(account.index, command.client_order_id)
         else:
@@ -147,6 +149,9 @@ class Admission:
         if order is None:
             if command.order_key:
                 raise Refusal(Code.MALFORMED, Field.ORDER_ID, f"no order {command.order_key}")
+            if command.placed_by:
+                text = f"command {command.placed_by} placed no order"
+                raise Refusal(Code.MALFORMED, Field.ORDER_ID, text)
             return None
         if order.account != account.index or order.instrument.symbol != listed.instrument.symbol:
             raise Refusal(

@@ -71,6 +71,8 @@ class Command(Struct, frozen=True, kw_only=True):
     cause_sequence: int
     cause_recv_ns: int
     order_key: int
+    placed_by: int
+    """Number of the command that placed the order; 0: it is named otherwise."""
     order_id: int | None
     venue_order_id: str
     client_order_id: str
@@ -139,6 +141,7 @@ def read(slot: bytes) -> Command:
         raise Refusal(Code.MALFORMED, Field.DIRECTION, f"side: {raw.side} means nothing")
     elif action is not Action.CANCEL_ALL and not (
         raw.order_key
+        or raw.placed_by
         or raw.client_order_id
         or raw.venue_order_id
         or given(raw.order_id) is not None
@@ -163,6 +166,7 @@ def read(slot: bytes) -> Command:
         cause_sequence=raw.cause_sequence,
         cause_recv_ns=raw.cause_recv_ns,
         order_key=raw.order_key,
+        placed_by=raw.placed_by,
         order_id=given(raw.order_id),
         venue_order_id=raw.venue_order_id,
         client_order_id=raw.client_order_id,

@@ -11,7 +11,8 @@ KEPT = 65_536
 
 
 class OrderIndex:
-    """All orders by key, by (account, client id) and by (account, symbol, id of the venue).
+    """All orders by key, by (strategy, command that placed it), by (account, client id) and by
+    (account, symbol, id of the venue).
 
     A venue's order ids are per symbol; ids of its service for conditional orders are a space of
     their own. Client ids are unique among open orders only, so a reused one means the newer."""
@@ -19,6 +20,7 @@ class OrderIndex:
     def __init__(self, kept: int = KEPT) -> None:
         self._orders: dict[int, Order] = {}
         self._by_client: dict[tuple[int, str], Order] = {}
+        self._by_command: dict[tuple[str, int], Order] = {}
         self._by_venue: dict[tuple[int, str, int | str], Order] = {}
         self._conditional: dict[tuple[int, int | str], Order] = {}
         self._open: dict[int, dict[int, Order]] = {}
@@ -35,6 +37,8 @@ class OrderIndex:
         self._orders[order.key] = order
         if order.client_order_id:
             self._by_client[order.account, order.client_order_id] = order
+        if order.command:
+            self._by_command[order.strategy, order.command] = order
         self._open.setdefault(order.account, {})[order.key] = order
 
     def restore(self, order: Order) -> None:
@@ -53,6 +57,10 @@ class OrderIndex:
 
     def by_client_id(self, account: int, client_order_id: str) -> Order | None:
         return self._by_client.get((account, client_order_id))
+
+    def by_command(self, strategy: str, number: int) -> Order | None:
+        """What this command of a strategy placed."""
+        return self._by_command.get((strategy, number))
 
     def by_venue_id(self, account: int, symbol: str, name: int | str) -> Order | None:
         return self._by_venue.get((account, symbol, name))
@@ -115,6 +123,7 @@ class OrderIndex:
 
     def _drop(self, order: Order) -> None:
         self._orders.pop(order.key, None)
+        self._by_command.pop((order.strategy, order.command), None)
         client, name = (order.account, order.client_order_id), _id(order)
         if self._by_client.get(client) is order:
             del self._by_client[client]

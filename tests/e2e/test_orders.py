@@ -109,6 +109,17 @@ def test_an_order_and_its_end(stage: Stage) -> None:
         assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
 
 
+def test_an_order_can_be_cancelled_before_its_answer(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        order = session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), time_in_force="gtc")
+        session.cancel(order)
+        told = stage.until(
+            lambda told: told.reports[-1:] == [Update.CANCELLED] and len(told.answers) >= 2
+        )
+        assert told.answers[0][0] != told.answers[1][0]
+        assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+
+
 def test_a_killed_daemon_finds_its_orders_again(stage: Stage) -> None:
     """After a send: the order rests, is cancelled by its name after the restart, and every report
     comes once."""

@@ -154,9 +154,6 @@ def test_orders_are_named_by_ticket_key_client_id_or_venue_id(daemon: Daemon) ->
             (300_000_000, ABSENT),
             (ABSENT, 50_000_000),
         ]
-        unnamed = session.place(0, "buy", 1, 2)
-        with pytest.raises(ValueError, match="no name yet"):
-            session.cancel(unnamed)
 
 
 def test_a_batch_is_written_whole_or_not_at_all(daemon: Daemon) -> None:

@@ -169,6 +169,21 @@ def test_an_answer_finds_its_ticket_and_an_unknown_one_is_answered_again(daemon:
         assert [slot.order_key for _, slot in taken(daemon, 1)] == [77]
 
 
+def test_an_order_without_a_name_is_named_by_the_command_that_places_it(daemon: Daemon) -> None:
+    with trader(daemon) as session:
+        placed = session.place(0, "buy", 1, 2)
+        changed = session.amend(placed, price=3)
+        session.cancel(placed)
+        session.cancel(changed)
+        slots = [slot for _, slot in taken(daemon, 4)]
+        assert [slot.placed_by for slot in slots] == [0, 1, 1, 1]
+        assert {(slot.order_key, slot.client_order_id) for slot in slots} == {(0, "")}
+        answer(daemon, 1, Result.REFUSED, 900006)
+        drain(session)
+        with pytest.raises(ValueError, match="no name"):
+            session.cancel(placed)
+
+
 @pytest.mark.parametrize("loop", ["wait", "stream", "spin"])
 def test_a_report_wakes_who_waits(daemon: Daemon, loop: str) -> None:
     with trader(daemon) as session:

@@ -354,6 +354,18 @@ def test_a_request_repeated_is_answered_again_and_sent_once(rig: Rig) -> None:
     assert len(rig.main.posted) == 1
 
 
+def test_an_order_is_named_by_the_command_that_placed_it(rig: Rig) -> None:
+    assert rig.send() is None
+    assert rig.send(Action.CANCEL, placed_by=1) is None
+    assert [action for _, action, _ in rig.main.posted] == [Action.PLACE, Action.CANCEL]
+    name = next(iter(rig.desk.tracker.orders)).client_order_id
+    assert name in rig.main.posted[1][2].query
+    for number, strategy in ((2, "maker"), (1, "taker")):
+        answer = rig.send(Action.CANCEL, strategy, placed_by=number)
+        assert answer.result == Result.REFUSED
+    assert len(rig.main.posted) == 2
+
+
 def test_the_journal_knows_before_anything_leaves(rig: Rig) -> None:
     kinds: list[RecordType] = []
     rig.main.post = lambda *_: kinds.extend(  # type: ignore[method-assign]
