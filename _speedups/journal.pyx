@@ -57,6 +57,11 @@ def check(data, uint64_t position, size_t offset=0):
     return length
 
 
+cdef inline uint64_t number_of(const Command* command, uint64_t last) noexcept nogil:
+    """A strategy's last command, after this one: those the connector gave itself have the highest bit, and do not count."""
+    return last if command.stamp >> 63 else command.stamp
+
+
 cdef class Walk:
     """What was found from a position on: entries up to ``end``, behind which there is nothing or, if ``garbled``,
     something that is no whole entry."""
@@ -70,7 +75,7 @@ cdef class Walk:
         if entry.type == RECORD_CHECKPOINT:
             self.checkpoint = position
         elif entry.type == RECORD_COMMAND and entry.length > HEAD:
-            self.command = (<const Command*>(entry + 1)).stamp
+            self.command = number_of(<const Command*>(entry + 1), self.command)
         self.entries += 1
         self.sequence = entry.sequence
         self.end += entry.length
@@ -322,7 +327,7 @@ cdef class Journal:
         entry.venue_ns, entry.recv_ns, entry.update_id = venue_ns, recv_ns, <int64_t>order_key
         memcpy(entry + 1, PyBytes_AS_STRING(body), length - HEAD)
         if kind == RECORD_COMMAND and length > HEAD:
-            self.command = (<Command*>(entry + 1)).stamp
+            self.command = number_of(<const Command*>(entry + 1), self.command)
         return tape_commit(&self.tape, entry, length, kind, 0)
 
     @property

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -28,6 +28,7 @@ from connector.protocol.ratelimit import RollingWindow
 from connector.trading.budget import OrderBudget, Spent
 from connector.trading.clock import VenueClock
 from connector.trading.commands import Refusal
+from connector.trading.roles import Account
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
@@ -39,6 +40,7 @@ from connector.venues.trading_contract import (
     OrderAnswer,
     OrderEvent,
     OrderOutcome,
+    PositionEvent,
     StreamExpired,
     Trading,
     Transport,
@@ -231,6 +233,22 @@ class AccountService:
     def ask_fills(self, order: Order) -> None:
         if self._running:
             self._start(self._ask_fills(order), "fills")
+
+    def ask_positions(
+        self, then: Callable[[Account, Sequence[PositionEvent] | None], None]
+    ) -> None:
+        async def ask() -> None:
+            try:
+                found = await self._ask_positions()
+            except (VenueError, ValueError, RecursionError) as error:
+                log.warning("no positions: %s", error, extra={"account": self.name})
+                found = None
+            then(self, found)
+
+        if self._running:
+            self._start(ask(), "positions")
+        else:
+            then(self, None)
 
     def gap(self, why: str) -> None:
         """The stream keeps something back: a new key, a new socket, and everything asked."""
@@ -425,11 +443,7 @@ class AccountService:
         for event in listed:
             self.desk.order_event(self, event, asked_ns)
         self.desk.listed(self, listed, asked_ns)
-        self.desk.positions_listed(
-            self,
-            lookups.position_events(await self.signed(lookups.positions()), self.scales),
-            self.venue_ns(asked_ns),
-        )
+        await self._ask_positions()
         for balance in lookups.balance_events(await self.signed(lookups.balances())):
             self.desk.account_event(self, balance)
         self.desk.account_event(self, lookups.config_event(await self.signed(lookups.config())))
@@ -437,6 +451,12 @@ class AccountService:
             self.reconciled = True
             self.count(Counter.RECONCILED)
             log.info("reconciled", extra={"account": self.name, "open_orders": len(listed)})
+
+    async def _ask_positions(self) -> Sequence[PositionEvent]:
+        lookups, asked_ns = self.trading.lookups, monotonic_ns()
+        found = lookups.position_events(await self.signed(lookups.positions()), self.scales)
+        self.desk.positions_listed(self, found, self.venue_ns(asked_ns))
+        return found
 
     async def _ask_fills(self, order: Order) -> None:
         lookups = self.trading.lookups

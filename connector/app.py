@@ -90,6 +90,7 @@ class App:
                 self._runtime_dir,
                 self._state_dir,
                 self._config.strategy_protocol.timezone,
+                self._config.strategies,
             )
             self._trading = self._orders.sessions
         mine = frozenset({0, os.geteuid()})
@@ -276,6 +277,7 @@ class App:
             "venues": {name: service.state() for name, service in self._services.items()},
             "timezone": self._config.strategy_protocol.timezone,
             "accounts": self._orders.state() if self._orders is not None else {},
+            "missed": self._orders.dead_man.missed() if self._orders is not None else [],
         }
 
 

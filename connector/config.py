@@ -24,7 +24,9 @@ from connector.config_trading import (
     STRATEGY,
     AccountSettings,
     StrategyProtocol,
+    StrategySettings,
     judge_account,
+    judge_strategy,
 )
 from connector.errors import ConfigError
 from connector.model.paths import runtime_directory as runtime_directory
@@ -126,6 +128,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     venues: dict[str, VenueSettings]
     daemon: Daemon = Daemon()
     accounts: dict[str, AccountSettings] = {}
+    strategies: dict[str, StrategySettings] = {}
     strategy_protocol: StrategyProtocol = StrategyProtocol()
 
 
@@ -202,8 +205,9 @@ def _take(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
             faults.append(f"{path}: expected a table, got {_word(value)}")
             return None
         item = get_args(kind)[1]
-        take = _venue if item is VenueSettings else _account
-        return {key: take(key, one, _join(path, key), faults) for key, one in value.items()}
+        if item is VenueSettings:
+            return {key: _venue(key, one, _join(path, key), faults) for key, one in value.items()}
+        return {key: _named(item, key, one, _join(path, key), faults) for key, one in value.items()}
     return _leaf(kind, value, path, faults)
 
 
@@ -230,10 +234,11 @@ def _venue(name: str, value: Any, path: str, faults: list[str]) -> Any:
     return msgspec.structs.replace(common, own=section)
 
 
-def _account(name: str, value: Any, path: str, faults: list[str]) -> Any:
+def _named(kind: type[Struct], name: str, value: Any, path: str, faults: list[str]) -> Any:
+    """An account or a strategy."""
     if not re.fullmatch(STRATEGY, name):
         faults.append(f"{path}: a name is 1 to 64 of A-Z a-z 0-9 . _ -")
-    return _table(AccountSettings, value, path, faults)
+    return _table(kind, value, path, faults)
 
 
 def _table(
@@ -330,6 +335,8 @@ def _judge(config: Config, faults: list[str]) -> None:
     }
     for key, account in config.accounts.items():
         judge_account(account, serving, _join("accounts", key), faults)
+    for key, strategy in config.strategies.items():
+        judge_strategy(key, strategy, config.accounts, _join("strategies", key), faults)
 
 
 def _judge_hosts(venue: Venue, settings: VenueSettings, path: str, faults: list[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from connector.errors import ConfigError
+from connector.model.policies import OnDeath, OnStart
 from connector.model.secret import SecretRef
 from connector.venues.contract import Venue, load
 from connector.venues.trading_contract import Transport
@@ -38,6 +39,17 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Nobody else trades on it: allows the venue's countdown and flattening."""
     required: bool = True
     """READY waits until it is reconciled."""
+
+
+class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[strategies.<name>]``: a strategy that trades."""
+
+    on_death: OnDeath = OnDeath.CANCEL
+    """What becomes of its orders when its session ends and it is not back within ``grace_s``."""
+    grace_s: Annotated[float, Meta(ge=0, le=1e6)] = 10.0
+    """Long enough for a restart of its process; until then its orders stay."""
+    on_start: OnStart = OnStart.ADOPT
+    """What becomes of orders that a start of the daemon finds."""
 
 
 class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,3 +89,30 @@ def judge_account(
     if account.transport not in trading.transports:
         known = ", ".join(one.value for one in trading.transports)
         faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")
+
+
+def judge_strategy(
+    name: str,
+    strategy: StrategySettings,
+    accounts: Mapping[str, AccountSettings],
+    path: str,
+    faults: list[str],
+) -> None:
+    """Add what types cannot say."""
+    mine = {key: one for key, one in accounts.items() if name in one.strategies}
+    if not mine:
+        faults.append(f"{path}: no account names it among its strategies")
+    if strategy.on_death is not OnDeath.FLATTEN:
+        return
+    for key, account in mine.items():
+        others = sorted(set(account.strategies) - {name})
+        if not account.exclusive:
+            faults.append(
+                f"{path}.on_death: flatten closes every position of accounts.{key}, "
+                "which is not exclusive"
+            )
+        elif others:
+            faults.append(
+                f"{path}.on_death: flatten closes every position of accounts.{key}, "
+                f"which {', '.join(others)} may use, too"
+            )

@@ -5,19 +5,21 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
 from connector.accounts import AccountService
 from connector.clock import monotonic_ns, wall_ns
-from connector.config_trading import AccountSettings
+from connector.config_trading import AccountSettings, StrategySettings
 from connector.desk import Desk
 from connector.errors import ConfigError
 from connector.ipc.trading import AccountInfo, Refused, Trading, TradingSession
 from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
+from connector.trading.deadman import DeadMan
 from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
 from connector.trading.ledger import NOBODY, Ledger
@@ -31,6 +33,8 @@ log = logging.getLogger("connector.trading")
 SECOND_NS = 1_000_000_000
 STEADY_NS = 60 * SECOND_NS
 """An account that was served this long starts again with the shortest backoff."""
+_UNNAMED = StrategySettings()
+"""A strategy without a section of its own."""
 CHECKPOINT_BYTES = 256 << 10
 """Of a checkpoint; a journal's memory takes twice as much."""
 
@@ -50,6 +54,7 @@ class TradingService:
         runtime_dir: Path,
         state_dir: Path,
         timezone: str = "UTC",
+        strategies: Mapping[str, StrategySettings] = MappingProxyType({}),
     ) -> None:
         self._segment = segment
         self._markets = {market.index: market for market in markets.values()}
@@ -71,16 +76,25 @@ class TradingService:
             count=self._count,
         )
         ledger = Ledger(self.journals, wall_ns)
+        ids = Ids(boot)
         self.desk = Desk(
             self.accounts,
             ledger,
-            Ids(boot),
+            ids,
             listed=self._listed,
             find=self._find,
             clock=monotonic_ns,
         )
         for account in self.accounts:
             account.desk = self.desk
+        self.dead_man = DeadMan(
+            self.desk,
+            lambda name: strategies.get(name, _UNNAMED),
+            self._find,
+            ids.key,
+            monotonic_ns,
+            self._count,
+        )
         self.sessions = Trading(
             self.desk.take,
             accounts=self._allowed,
@@ -156,6 +170,7 @@ class TradingService:
         for replay in self._replays.values():
             desk.perform(restorer.restore(replay, now_ns, account.venue_ns(now_ns)))
         self._restored.add(account.name)
+        self.dead_man.started(account)
 
     def _checkpoint(self, strategy: str) -> bytes:
         """How a strategy stands, for whoever reads its journal from here on."""
@@ -216,6 +231,7 @@ class TradingService:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         self.desk.tick(now_ns)
+        self.dead_man.tick(now_ns)
         for account in self.accounts:
             account.tick(now_ns)
         self.journals.tick()
@@ -259,6 +275,7 @@ class TradingService:
         )
         if session.resume is None:
             session.resume = session.reports.sequence  # what comes next is the first it hears of
+        self.dead_man.back(session.strategy)
         self.desk.tell_state(session.strategy)
         self._catch_up()
 
@@ -269,6 +286,7 @@ class TradingService:
 
     def _closed(self, session: TradingSession, why: str) -> None:
         self.journals.detach(session.strategy)
+        self.dead_man.gone(session.strategy, why)
 
     # What the desk needs
 

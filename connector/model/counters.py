@@ -81,6 +81,9 @@ class Counter(Enum):
     COMMAND_ERRORS = 67, "commands whose handling raised an error"
     COMMANDS_BROKEN = 68, "sessions ended because their command ring cannot be"
     ANSWERS_UNMATCHED = 69, "answers of an order API to nothing that is waited for"
+    STRATEGIES_DEAD = 70, "strategies that did not come back within their grace"
+    ORDERS_ORPHANED = 71, "orders cancelled because nobody looked after them any more"
+    POSITIONS_CLOSED = 72, "orders sent to close positions of strategies that are gone"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -11,6 +11,8 @@ MAX_LABEL_BYTES = 64
 """``label`` and ``target``, in UTF-8."""
 MAX_TEXT_BYTES = 4096
 """A command's JSON, as the JSON-lines door got it."""
+OWN_COMMAND = 1 << 63
+"""Set in the number of a command that the connector gave itself for a strategy."""
 COMMANDS = 256
 """Slots of a session's command ring."""
 

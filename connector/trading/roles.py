@@ -1,5 +1,6 @@
 """Whom the desk works with, as far as it knows them."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from connector.model.instrument import Instrument
@@ -7,7 +8,7 @@ from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.records import RecordType
 from connector.venues.contract import Scales
-from connector.venues.trading_contract import Intent, Message, Signer, Trading
+from connector.venues.trading_contract import Intent, Message, PositionEvent, Signer, Trading
 
 
 class Session(Protocol):
@@ -65,6 +66,12 @@ class Account(Protocol):
 
     def ask(self, order: Order) -> None: ...
     def ask_fills(self, order: Order) -> None: ...
+    def ask_positions(
+        self, then: Callable[["Account", Sequence[PositionEvent] | None], None]
+    ) -> None:
+        """Ask for all positions and say what they are, which `Desk.positions_listed` is told
+        before; None: no answer that can be believed."""
+
     def gap(self, why: str) -> None: ...
     @property
     def scales(self) -> Scales:

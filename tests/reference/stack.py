@@ -89,6 +89,7 @@ class Daemon:
         daemon: Mapping[str, Any] | None = None,
         watchdog_us: int = 0,
         accounts: Mapping[str, Mapping[str, Any]] | None = None,
+        strategies: Mapping[str, Mapping[str, Any]] | None = None,
         environ: Mapping[str, str] | None = None,
         config: str | None = None,
         command: list[str] | None = None,
@@ -101,6 +102,8 @@ class Daemon:
             config = self._config(sim, feeds, venue or {}, daemon or {})
             for name, keys in (accounts or {}).items():
                 config += f"[accounts.{name}]\n" + _toml(keys)
+            for name, keys in (strategies or {}).items():
+                config += f"[strategies.{name}]\n" + _toml(keys)
         (folder / "c.toml").write_text(config)
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         (folder / "notify").unlink(missing_ok=True)

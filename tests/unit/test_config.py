@@ -20,7 +20,7 @@ from connector.config import (
     settings,
     state_directory,
 )
-from connector.config_trading import AccountSettings
+from connector.config_trading import AccountSettings, StrategySettings
 from connector.errors import ConfigError
 from connector.venues.contract import Channel
 
@@ -48,7 +48,7 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     text = (ROOT / "configs" / "binance_usdm.toml").read_text()
     shown = re.sub(r"^# (\w+ = [^#]+?)\s+#", r"\1 #", text, flags=re.M)
     shown = re.sub(r"^cpu = .*$", f"cpu = {min(os.sched_getaffinity(0))}", shown, flags=re.M)
-    shown = re.sub(r"^# (\[accounts\.\w+\])$", r"\1", shown, flags=re.M)
+    shown = re.sub(r"^# (\[(?:accounts|strategies)\.\w+\])$", r"\1", shown, flags=re.M)
     assert shown.count("\nring_bytes") == 1
     path = tmp_path / "all.toml"
     path.write_text(shown)
@@ -58,6 +58,7 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     account = config.accounts["main"]
     least = AccountSettings("binance_usdm", account.key, account.secret, ("maker",))
     assert account == least, "an example that shows a default shows the default"
+    assert config.strategies == {"maker": StrategySettings()}
 
 
 def test_defaults_need_only_the_instruments() -> None:
@@ -194,6 +195,29 @@ def test_all_faults_are_named_at_once() -> None:
 )
 def test_faults_of_meaning_are_named_with_their_place(change: dict[str, Any], fault: str) -> None:
     assert any(re.search(fault, line) for line in faults({**GOOD, **change}))
+
+
+@pytest.mark.parametrize(
+    ("account", "strategies", "fault"),
+    [
+        ({}, {"makr": {}}, "strategies.makr: no account names it"),
+        ({}, {"maker": {"on_death": "cancle"}}, "strategies.maker.on_death: .*nearest is 'cancel'"),
+        ({}, {"maker": {"grace_s": -1}}, "strategies.maker.grace_s: "),
+        ({}, {"maker": {"on_death": "flatten"}}, "maker.on_death: .*accounts.main.*not exclusive"),
+        (
+            {"exclusive": True, "strategies": ["maker", "taker"]},
+            {"maker": {"on_death": "flatten"}},
+            "strategies.maker.on_death: .*accounts.main, which taker may use, too",
+        ),
+        ({}, {"a b": {}}, "strategies.'a b': a name is"),
+    ],
+)
+def test_faults_of_strategies_are_named_with_their_place(
+    account: dict[str, Any], strategies: dict[str, Any], fault: str
+) -> None:
+    main = {"venue": "binance_usdm", "key": "env:K", "secret": "env:S", "strategies": ["maker"]}
+    table = {**GOOD, "accounts": {"main": {**main, **account}}, "strategies": strategies}
+    assert any(re.search(fault, line) for line in faults(table))
 
 
 def test_a_missing_file_and_broken_toml_name_the_file(tmp_path: Path) -> None:
