@@ -8,11 +8,11 @@ from .segment cimport Mapping
 
 
 cdef enum:
-    COMMAND_USED = 384            # bytes of a Command before its reserve
+    COMMAND_USED = 392            # bytes of a Command before its reserve
 
 
 cdef class Ticket:                # a command that was written
-    cdef char used[384]           # as far as fields go
+    cdef char used[392]           # as far as fields go
     cdef readonly Instrument instrument
     cdef public object answer     # the latest CommandAnswer, or None
 
@@ -29,6 +29,7 @@ cdef class CommandWriter(MarketReader):   # the strategy's end of its command ri
     cdef uint64_t rung            # the odd value of `daemon_sleeping` we rang for
     cdef int doorbell
     cdef int64_t cause_recv_ns    # of the market record taken last
+    cdef readonly uint64_t report_sequence  # of the last report taken; 0: none
     cdef dict unanswered          # number -> Ticket
     cdef dict by_exchange         # exchange in lower case -> index of its account; -1: it has several
     cdef dict by_name             # account name -> index

@@ -28,7 +28,7 @@ from .segment cimport Mapping
 
 cdef extern from *:
     """
-    _Static_assert(offsetof(Command, reserve) == 384, "COMMAND_USED is where the reserve begins");
+    _Static_assert(offsetof(Command, reserve) == 392, "COMMAND_USED is where the reserve begins");
     """
 
 cdef extern from "Python.h":
@@ -275,6 +275,7 @@ cdef class CommandWriter(MarketReader):
         c.valid_until_ns = now_ns + validity(valid_for_ms)
         c.cause_sequence = self.view.sequence - 1
         c.cause_recv_ns = self.cause_recv_ns
+        c.cause_report = self.report_sequence
         c.order_id = c.price_e = c.qty_e = c.stop_price_e = CONNECTOR_ABSENT
         c.activation_price_e = c.callback_rate_e = c.good_till_ns = CONNECTOR_ABSENT
         c.instrument = instrument.entry.id

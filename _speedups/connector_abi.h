@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0xf85623473814f1e0ull
+#define CONNECTOR_ABI_HASH 0x32192899aecaba7bull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
@@ -20,7 +20,7 @@
 #define CONNECTOR_MAX_COUNTERS 1024
 #define CONNECTOR_MAX_HISTOGRAMS 32
 #define CONNECTOR_HISTOGRAM_BUCKETS 1024
-#define CONNECTOR_MAX_BUDGETS 64
+#define CONNECTOR_MAX_BUDGETS 256
 #define CONNECTOR_TOP_LEVELS 20
 #define CONNECTOR_INTENT_BLOCK 65536ull
 #define CONNECTOR_COMMANDS 256 /* slots of a session's command ring */
@@ -30,7 +30,8 @@
 enum ConnectorRecordType {
   RECORD_PAD = 1, RECORD_BOOK_DELTA = 2, RECORD_BBO = 3, RECORD_TRADE = 4, RECORD_MARK_PRICE = 5, RECORD_INDEX = 6,
   RECORD_LIQUIDATION = 7, RECORD_TICKER = 8, RECORD_KLINE = 9, RECORD_INSTRUMENT_CHANGE = 10, RECORD_FEED_STATE = 11,
-  RECORD_CHECKPOINT = 31, RECORD_COMMAND = 32, RECORD_SENT = 33, RECORD_COMMAND_ANSWER = 34, RECORD_ORDER_REPORT = 35, RECORD_FILL_DETAIL = 36,
+  RECORD_TEXT = 30, RECORD_CHECKPOINT = 31, RECORD_COMMAND = 32, RECORD_SENT = 33, RECORD_COMMAND_ANSWER = 34,
+  RECORD_ORDER_REPORT = 35, RECORD_FILL_DETAIL = 36,
   RECORD_BALANCE_UPDATE = 37, RECORD_POSITION_UPDATE = 38, RECORD_ACCOUNT_CONFIG = 39, RECORD_MARGIN_CALL = 40,
   RECORD_SNAPSHOT_BEGIN = 41, RECORD_SNAPSHOT_END = 42,
 };
@@ -87,7 +88,9 @@ typedef struct {
 } InstrumentStats;
 
 typedef struct { uint64_t count, sum_ns, max_ns, spare[5]; uint64_t bucket[CONNECTOR_HISTOGRAM_BUCKETS]; } Histogram;
-typedef struct { uint64_t used, limit, window_ns, resets_ns, spare[4]; } Budget;
+typedef struct {
+  uint64_t used, limit, window_ns, resets_ns; uint16_t venue, account; uint32_t pad; char name[24];
+} Budget;
 
 typedef struct {
   uint64_t intent; uint64_t pad0[15];                      /* how far the writer may have written, in 64 KiB steps */
@@ -173,6 +176,7 @@ enum ConnectorPriceMatch {
   MATCH_QUEUE = 5, MATCH_QUEUE_5 = 6, MATCH_QUEUE_10 = 7, MATCH_QUEUE_20 = 8,
 };
 enum ConnectorResult { RESULT_ACCEPTED = 1, RESULT_REFUSED = 2, RESULT_UNKNOWN = 3 };
+enum ConnectorText { TEXT_REQUEST = 1, TEXT_ANSWER = 2, TEXT_COMMAND = 3, TEXT_EVENT = 4 };
 enum ConnectorUpdate {
   UPDATE_SUBMITTED = 1, UPDATE_EXECUTED = 2, UPDATE_CANCELLED = 3, UPDATE_REJECTED = 4, UPDATE_AMENDED = 5,
   UPDATE_TRIGGERED = 6, UPDATE_LIQUIDATED = 7, UPDATE_STATE = 8,
@@ -191,20 +195,25 @@ typedef struct {
   order_key; int64_t order_id, price_e, qty_e, stop_price_e, activation_price_e, callback_rate_e, good_till_ns;
   uint32_t instrument, flags; uint16_t account, batch, batch_size; uint8_t action, side, order_type, time_in_force,
   position_side, working_type, self_trade, price_match, pad[2]; char ref_id[40], client_order_id[40],
-  venue_order_id[40], label[64], target[64]; uint64_t placed_by; uint8_t reserve[128];
+  venue_order_id[40], label[64], target[64]; uint64_t placed_by, cause_report; uint8_t
+  reserve[120];
 } Command;
 typedef struct {
   Command command; uint64_t order_key, session; int64_t read_ns, wall_ns; int32_t code; uint32_t text_bytes; char
-  client_order_id[40]; uint8_t reserve[48];
+  client_order_id[40]; int64_t checked_ns, encoded_ns; uint8_t reserve[32];
 } CommandBody;
 typedef struct {
   uint64_t order_key, command, request; int64_t sent_ns, wall_ns, deadline_ns; uint8_t action, pad[7]; int64_t
   spare;
 } SentBody;
 typedef struct {
+  uint64_t order_key, command, request; int64_t wall_ns; int32_t status; uint32_t text_bytes; uint8_t what, action,
+  cut, pad[5]; int64_t spare[2];
+} TextBody;
+typedef struct {
   uint64_t order_key, command; int64_t order_id, wall_ns, sent_ns, value_e, limit_e; int32_t code, http_status,
   venue_code; uint32_t text_bytes; uint8_t result, action, field, settled; uint16_t batch, pad; char ref_id[40],
-  client_order_id[40], venue_order_id[40]; uint8_t reserve[56];
+  client_order_id[40], venue_order_id[40]; int64_t left_ns; uint8_t reserve[48];
 } CommandAnswerBody;
 typedef struct {
   uint64_t order_key; int64_t order_id, wall_ns; uint64_t command; int64_t price_e, qty_e, filled_qty_e, last_qty_e,
@@ -238,6 +247,7 @@ typedef struct {
 CONNECTOR_SIZE(Command, 512);
 CONNECTOR_SIZE(CommandBody, 640);
 CONNECTOR_SIZE(SentBody, 64);
+CONNECTOR_SIZE(TextBody, 64);
 CONNECTOR_SIZE(CommandAnswerBody, 256);
 CONNECTOR_SIZE(OrderReportBody, 384);
 CONNECTOR_SIZE(FillDetailBody, 192);

@@ -6,7 +6,7 @@
 # ------------------------------------------------------------------------------------------------ drawing
 # ConnectorRecordType: RECORD_PAD 1, RECORD_BOOK_DELTA 2, RECORD_BBO 3, RECORD_TRADE 4, RECORD_MARK_PRICE 5,
 #   RECORD_INDEX 6, RECORD_LIQUIDATION 7, RECORD_TICKER 8, RECORD_KLINE 9, RECORD_INSTRUMENT_CHANGE 10,
-#   RECORD_FEED_STATE 11, RECORD_CHECKPOINT 31, RECORD_COMMAND 32, RECORD_SENT 33, RECORD_COMMAND_ANSWER 34,
+#   RECORD_FEED_STATE 11, RECORD_TEXT 30, RECORD_CHECKPOINT 31, RECORD_COMMAND 32, RECORD_SENT 33, RECORD_COMMAND_ANSWER 34,
 #   RECORD_ORDER_REPORT 35, RECORD_FILL_DETAIL 36, RECORD_BALANCE_UPDATE 37, RECORD_POSITION_UPDATE 38,
 #   RECORD_ACCOUNT_CONFIG 39, RECORD_MARGIN_CALL 40, RECORD_SNAPSHOT_BEGIN 41, RECORD_SNAPSHOT_END 42
 # ConnectorRecordFlag: FLAG_MORE 1, FLAG_LAST 2, FLAG_RESYNC 4
@@ -198,7 +198,10 @@
 #       8  u64       limit              units the venue allows in a window
 #      16  u64       window_ns          length of the window
 #      24  u64       resets_ns          when it ends, CLOCK_MONOTONIC; 0 when it rolls
-#      32  u64[4]    spare              0
+#      32  u16       venue              index of the venue in the daemon's configuration
+#      34  u16       account            index of the account; 65535: everything from this address counts
+#      36  u32       pad                0
+#      40  char[24]  name               the venue's pool, NUL-terminated
 #
 # RingControl, 384 bytes: the ring's words, each group on lines of its own
 #       0  u64       intent             how far the writer may have written, in 64 KiB steps
@@ -221,7 +224,7 @@
 #      64  u64       table_offset       TopEntry[4096]
 #      72  u64       counters_offset    u64[1024], connector.model.counters.Counter
 #      80  u64       histograms_offset  Histogram[32], connector.model.counters.Hop
-#      88  u64       budgets_offset     Budget[64]
+#      88  u64       budgets_offset     Budget[256]; those in use come first, an empty name ends them
 #      96  u64       control_offset     RingControl
 #     104  u64       ring_offset        the ring's bytes
 #     112  u64       ring_capacity      how many, a power of two
@@ -284,7 +287,7 @@ cdef extern from "connector_abi.h" nogil:
 
     cdef enum ConnectorRecordType:
         RECORD_PAD, RECORD_BOOK_DELTA, RECORD_BBO, RECORD_TRADE, RECORD_MARK_PRICE, RECORD_INDEX, RECORD_LIQUIDATION, RECORD_TICKER, RECORD_KLINE, RECORD_INSTRUMENT_CHANGE, RECORD_FEED_STATE
-        RECORD_CHECKPOINT, RECORD_COMMAND, RECORD_SENT, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT, RECORD_FILL_DETAIL
+        RECORD_TEXT, RECORD_CHECKPOINT, RECORD_COMMAND, RECORD_SENT, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT, RECORD_FILL_DETAIL
         RECORD_BALANCE_UPDATE
         RECORD_POSITION_UPDATE, RECORD_ACCOUNT_CONFIG, RECORD_MARGIN_CALL, RECORD_SNAPSHOT_BEGIN, RECORD_SNAPSHOT_END
 
@@ -384,6 +387,8 @@ cdef extern from "connector_abi.h" nogil:
 
     ctypedef struct Budget:
         uint64_t used, limit, window_ns, resets_ns
+        uint16_t venue, account
+        char name[24]
 
     ctypedef struct RingControl:
         uint64_t intent

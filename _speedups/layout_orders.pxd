@@ -15,6 +15,7 @@
 # ConnectorPriceMatch: MATCH_NONE 0, MATCH_OPPONENT 1, MATCH_OPPONENT_5 2, MATCH_OPPONENT_10 3,
 #   MATCH_OPPONENT_20 4, MATCH_QUEUE 5, MATCH_QUEUE_5 6, MATCH_QUEUE_10 7, MATCH_QUEUE_20 8
 # ConnectorResult: RESULT_ACCEPTED 1, RESULT_REFUSED 2, RESULT_UNKNOWN 3
+# ConnectorText: TEXT_REQUEST 1, TEXT_ANSWER 2, TEXT_COMMAND 3, TEXT_EVENT 4
 # ConnectorUpdate: UPDATE_SUBMITTED 1, UPDATE_EXECUTED 2, UPDATE_CANCELLED 3, UPDATE_REJECTED 4,
 #   UPDATE_AMENDED 5, UPDATE_TRIGGERED 6, UPDATE_LIQUIDATED 7, UPDATE_STATE 8
 # ConnectorOrderStatus: ORDER_PENDING 0, ORDER_NEW 1, ORDER_PARTIALLY_FILLED 2, ORDER_FILLED 3,
@@ -56,7 +57,8 @@
 #     248  char[64]  label              free text, echoed
 #     312  char[64]  target             free text, echoed
 #     376  u64       placed_by          amend, cancel, query: the command that placed the order; 0: see the others
-#     384  u8[128]   reserve            0
+#     384  u64       cause_report       report the strategy had read last, its number; 0: none
+#     392  u8[120]   reserve            0
 #
 # CommandBody, 640 bytes: RECORD_COMMAND, in the journal only: a command as it was read and what the gateway made of it
 #       0  Command   command            as it was read
@@ -67,7 +69,9 @@
 #     544  i32       code               0: goes to the venue; else the refusal, as in CommandAnswerBody
 #     548  u32       text_bytes         length of the JSON text that follows, as the door got it
 #     552  char[40]  client_order_id    the order's, given or made
-#     592  u8[48]    reserve            0
+#     592  i64       checked_ns         nothing speaks against it, CLOCK_MONOTONIC; 0: it was refused
+#     600  i64       encoded_ns         its request is made and signed, CLOCK_MONOTONIC; 0: there is none
+#     608  u8[32]    reserve            0
 #
 # SentBody, 64 bytes: RECORD_SENT, in the journal only: before the first byte of a request leaves
 #       0  u64       order_key          the order; 0: none
@@ -79,6 +83,19 @@
 #      48  u8        action             ConnectorAction
 #      49  u8[7]     pad                0
 #      56  i64       spare              0
+#
+# TextBody, 64 bytes: RECORD_TEXT, in the journal only; then char[text_bytes], no secret in it
+#       0  u64       order_key          the order; 0: none
+#       8  u64       command            number of the command; 0: the connector's own
+#      16  u64       request            number of the request, as in SentBody; 0: none
+#      24  i64       wall_ns            Unix
+#      32  i32       status             of the venue's answer, HTTP or of its order API; 0: none
+#      36  u32       text_bytes         length of the text
+#      40  u8        what               ConnectorText
+#      41  u8        action             ConnectorAction
+#      42  u8        cut                1: there was more of it
+#      43  u8[5]     pad                0
+#      48  i64[2]    spare              0
 #
 # CommandAnswerBody, 256 bytes: RECORD_COMMAND_ANSWER; then char[text_bytes], the venue's own words
 #       0  u64       order_key          the order; 0: none was made
@@ -101,7 +118,8 @@
 #      80  char[40]  ref_id             of the command
 #     120  char[40]  client_order_id    the order's
 #     160  char[40]  venue_order_id     the venue's order id where it is a text
-#     200  u8[56]    reserve            0
+#     200  i64       left_ns            the request's first byte was handed to the kernel, CLOCK_MONOTONIC; 0: not known
+#     208  u8[48]    reserve            0
 #
 # OrderReportBody, 384 bytes: RECORD_ORDER_REPORT; the header's line is the account, its update_id the order_key
 #       0  u64       order_key          the connector's own id of the order, never reused
@@ -238,6 +256,9 @@ cdef extern from "connector_abi.h" nogil:
     cdef enum ConnectorResult:
         RESULT_ACCEPTED, RESULT_REFUSED, RESULT_UNKNOWN
 
+    cdef enum ConnectorText:
+        TEXT_REQUEST, TEXT_ANSWER, TEXT_COMMAND, TEXT_EVENT
+
     cdef enum ConnectorUpdate:
         UPDATE_SUBMITTED, UPDATE_EXECUTED, UPDATE_CANCELLED, UPDATE_REJECTED, UPDATE_AMENDED, UPDATE_TRIGGERED,
         UPDATE_LIQUIDATED, UPDATE_STATE
@@ -265,7 +286,7 @@ cdef extern from "connector_abi.h" nogil:
         char venue_order_id[40]
         char label[64]
         char target[64]
-        uint64_t placed_by
+        uint64_t placed_by, cause_report
 
     ctypedef struct CommandBody:
         Command command
@@ -274,11 +295,19 @@ cdef extern from "connector_abi.h" nogil:
         int32_t code
         uint32_t text_bytes
         char client_order_id[40]
+        int64_t checked_ns, encoded_ns
 
     ctypedef struct SentBody:
         uint64_t order_key, command, request
         int64_t sent_ns, wall_ns, deadline_ns
         uint8_t action
+
+    ctypedef struct TextBody:
+        uint64_t order_key, command, request
+        int64_t wall_ns
+        int32_t status
+        uint32_t text_bytes
+        uint8_t what, action, cut
 
     ctypedef struct CommandAnswerBody:
         uint64_t order_key, command
@@ -290,6 +319,7 @@ cdef extern from "connector_abi.h" nogil:
         char ref_id[40]
         char client_order_id[40]
         char venue_order_id[40]
+        int64_t left_ns
 
     ctypedef struct OrderReportBody:
         uint64_t order_key

@@ -8,7 +8,6 @@ from .ring cimport RingView
 
 cdef class TradingReader(CommandWriter):  # a strategy's view of both rings
     cdef RingView reports         # base NULL: no trading session
-    cdef readonly uint64_t report_sequence  # of the last report taken; 0: none
     cdef readonly object context  # renders reports
     cdef list unsent              # tickets of an earlier session that the daemon never took
     cdef dict open_orders         # order_key -> the latest OrderReport

@@ -101,6 +101,10 @@ class Hop(Enum):
     VENUE_TO_RECV = 1, "venue's event time to frame callback (two clocks)"
     LOOP_CALLBACK = 2, "longest time the loop was away, by turn"
     SNAPSHOT = 3, "snapshot asked to book live"
+    COMMAND_TO_TAKE = 4, "command written by a strategy to taken by the daemon"
+    TAKE_TO_SENT = 5, "command taken to its request handed to the kernel"
+    SENT_TO_ANSWER = 6, "order request handed to the kernel to the venue's answer"
+    RECV_TO_REPORT = 7, "private frame callback to reports readable"
 
     def __new__(cls, index: int, sentence: str) -> "Hop":
         member = object.__new__(cls)

@@ -30,6 +30,8 @@ class RecordType(IntEnum):
     KLINE = 9
     INSTRUMENT_CHANGE = 10
     FEED_STATE = 11
+    TEXT = 30
+    """What went over the wire, or came: said where it did not end well. In the journal only."""
     CHECKPOINT = 31
     """What a journal's log file begins with; the body is its writer's. In the journal only."""
     COMMAND = 32
@@ -113,7 +115,9 @@ STRUCTS: dict[str, str] = {
         "duplicates:u64 fallbacks:u64 crossed:u64 snapshots:u64 last_data_ns:u64 spare:u64[4]"
     ),
     "Histogram": "count:u64 sum_ns:u64 max_ns:u64 spare:u64[5] bucket:u64[1024]",
-    "Budget": "used:u64 limit:u64 window_ns:u64 resets_ns:u64 spare:u64[4]",
+    "Budget": (
+        "used:u64 limit:u64 window_ns:u64 resets_ns:u64 venue:u16 account:u16 pad:u32 name:char[24]"
+    ),
     "RingControl": (
         "intent:u64 pad0:u64[15] rejoin:u64 pad1:u64[15] written:u64 sequence:u64 pad2:u64[14]"
     ),
@@ -144,21 +148,25 @@ STRUCTS: dict[str, str] = {
         "batch_size:u16 action:u8 side:u8 order_type:u8 time_in_force:u8 position_side:u8 "
         "working_type:u8 self_trade:u8 price_match:u8 pad:u8[2] ref_id:char[40] "
         "client_order_id:char[40] venue_order_id:char[40] label:char[64] target:char[64] "
-        "placed_by:u64 reserve:u8[128]"
+        "placed_by:u64 cause_report:u64 reserve:u8[120]"
     ),
     "CommandBody": (
         "command:Command order_key:u64 session:u64 read_ns:i64 wall_ns:i64 code:i32 "
-        "text_bytes:u32 client_order_id:char[40] reserve:u8[48]"
+        "text_bytes:u32 client_order_id:char[40] checked_ns:i64 encoded_ns:i64 reserve:u8[32]"
     ),
     "SentBody": (
         "order_key:u64 command:u64 request:u64 sent_ns:i64 wall_ns:i64 deadline_ns:i64 action:u8 "
         "pad:u8[7] spare:i64"
     ),
+    "TextBody": (
+        "order_key:u64 command:u64 request:u64 wall_ns:i64 status:i32 text_bytes:u32 what:u8 "
+        "action:u8 cut:u8 pad:u8[5] spare:i64[2]"
+    ),
     "CommandAnswerBody": (
         "order_key:u64 command:u64 order_id:i64 wall_ns:i64 sent_ns:i64 value_e:i64 limit_e:i64 "
         "code:i32 http_status:i32 venue_code:i32 text_bytes:u32 result:u8 action:u8 field:u8 "
         "settled:u8 batch:u16 pad:u16 ref_id:char[40] client_order_id:char[40] "
-        "venue_order_id:char[40] reserve:u8[56]"
+        "venue_order_id:char[40] left_ns:i64 reserve:u8[48]"
     ),
     "OrderReportBody": (
         "order_key:u64 order_id:i64 wall_ns:i64 command:u64 price_e:i64 qty_e:i64 "

@@ -47,6 +47,19 @@ class OrderStatus(IntEnum):
         return OrderStatus.FILLED <= self <= OrderStatus.REJECTED
 
 
+class Text(IntEnum):
+    """What a text of the journal is."""
+
+    REQUEST = 1
+    """What was sent, without what must not be written down."""
+    ANSWER = 2
+    """The venue's answer, as it came."""
+    COMMAND = 3
+    """A command as a strategy wrote it, where it wrote JSON."""
+    EVENT = 4
+    """A message of the private stream that could not be read."""
+
+
 class ReportFlag(IntFlag):
     LATE = 1
     """A fill of an order that had ended."""

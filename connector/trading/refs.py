@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from connector.trading.effects import Answered
 
+_CAUSE_REPORT = 384
+"""Offset of ``cause_report`` in ``Command``, the last of its fields."""
 KEPT = 65_536
 """Ids kept a strategy, the newest; for 24 hours."""
 KEPT_NS = 24 * 3600 * 10**9
@@ -16,7 +18,7 @@ KEPT_NS = 24 * 3600 * 10**9
 def content(slot: bytes) -> bytes:
     """A digest of a command without what differs when it is repeated: its number, its times, its
     cause."""
-    return blake2b(slot[40:], digest_size=16).digest()
+    return blake2b(slot[40:_CAUSE_REPORT], digest_size=16).digest()
 
 
 class Known(Struct):

@@ -127,6 +127,7 @@ def test_header_has_no_struct_or_enum_that_is_not_drawn() -> None:
         ("ConnectorSelfTrade", intents.SelfTrade),
         ("ConnectorPriceMatch", intents.PriceMatch),
         ("ConnectorResult", reports.Result),
+        ("ConnectorText", reports.Text),
         ("ConnectorUpdate", reports.Update),
         ("ConnectorOrderStatus", reports.OrderStatus),
         ("ConnectorReportFlag", reports.ReportFlag),

@@ -87,7 +87,7 @@ def test_too_little_memory_is_one_error_that_names_the_bytes() -> None:
             try:
                 Segment.create(1 << 20)
             except MemoryError as error:
-                status = 0 if "7,626,752 bytes" in str(error) else 2
+                status = 0 if "7,639,040 bytes" in str(error) else 2
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
