@@ -15,7 +15,7 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config_trading import AccountSettings, StrategySettings
 from connector.desk import Desk
 from connector.errors import ConfigError
-from connector.ipc.trading import AccountInfo, Refused, Trading, TradingSession
+from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
 from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
@@ -254,7 +254,7 @@ class TradingService:
         """The accounts a strategy may use."""
         for account in self.accounts:
             if strategy in account.strategies and account.name not in self._restored:
-                raise Refused(f"account {account.name} is not ready yet: try again")
+                raise NotYet(f"account {account.name} is not ready yet")
         return [
             AccountInfo(account.index, account.name, self._markets[account.venue].venue.name)
             for account in self.accounts

@@ -1,9 +1,11 @@
-"""The demo's strategy, a process of its own: attaches, sleeps until there is an event, reads it.
+"""The demo's strategy, a process of its own: attaches, sleeps until there is an event, reads it,
+and quotes two instruments.
 
 ``python -m connector.cli._demo_strategy RUNTIME_DIR [STAMPS]``. Prints a JSON line once it is
-attached. When its stdin is closed it prints a second one with what it saw and ends: how many
-events, how many were lost, and how long they took from the daemon's frame callback and, with the
-simulator's STAMPS, from the sender's write."""
+attached. When its stdin is closed it cancels its orders, waits for their ends and prints a second
+line with what it saw: how many events of the market, how many were lost, and how long they took
+from the daemon's frame callback and, with the simulator's STAMPS, from the sender's write; and
+whether an order was still open."""
 
 import select
 import sys
@@ -14,6 +16,8 @@ from pathlib import Path
 import orjson
 
 import connector
+from connector._speedups.order_events import Report
+from connector.cli._demo_maker import Maker
 from connector.clock import monotonic_ns
 from connector.model.records import Flag, RecordType
 from connector.model.states import FeedKind
@@ -24,6 +28,10 @@ KEPT = 1_000_000
 WAIT_S = 0.1
 LOOK_EVERY = 64
 """Events between two looks at stdin, when there is never nothing to do."""
+QUOTED = 2
+"""Instruments it trades, the first of the directory."""
+LEAVE_NS = 20_000_000_000
+"""How long its orders have to end."""
 
 Key = tuple[str, str, int]
 """Kind of stream, symbol, the message's id."""
@@ -33,17 +41,23 @@ def main(runtime_dir: str, stamps_file: str | None) -> int:
     delays_ns: deque[int] = deque(maxlen=KEPT)
     seen: deque[tuple[Key, int]] = deque(maxlen=KEPT)
     events = since_look = 0
-    with connector.attach("demo", runtime_dir) as market:
+    leaving_ns = 0
+    with connector.attach("demo", runtime_dir, trading=True) as session:
+        maker = Maker(session, session.listed_now()[:QUOTED])
         print(orjson.dumps({"attached": True}).decode(), flush=True)
-        while True:
-            event = market.wait(WAIT_S)
+        while not leaving_ns or not (maker.gone or monotonic_ns() - leaving_ns > LEAVE_NS):
+            event = session.wait(WAIT_S)
             now_ns = monotonic_ns()
             since_look += 1
             if event is None or since_look >= LOOK_EVERY:
                 since_look = 0
-                if asked_to_end():
-                    break
+                if not leaving_ns and asked_to_end():
+                    leaving_ns = now_ns
+                    maker.leave()
             if event is None:
+                continue
+            maker.hear(event)
+            if isinstance(event, Report):
                 continue
             events += 1
             key = message_of(event)
@@ -51,11 +65,12 @@ def main(runtime_dir: str, stamps_file: str | None) -> int:
                 delays_ns.append(now_ns - event.recv_ns)
                 if stamps_file is not None:
                     seen.append((key, now_ns))
-        lost = market.lost
+        lost, gone = session.lost, maker.gone
     sender_ns = () if stamps_file is None else from_sender(seen, Path(stamps_file))
     result = {
         "events": events,
         "lapped": lost,
+        "orders_open": not gone,
         "frame_to_strategy_ns": quantiles(delays_ns),
         "sender_to_strategy_ns": quantiles(sender_ns),
     }

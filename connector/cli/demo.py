@@ -1,11 +1,15 @@
 """Show everything at work: a simulated venue, a daemon and a strategy, in three processes.
 
-On a terminal it shows the live view until Ctrl-C. With --seconds N (or DEMO_SECONDS=N), or without
-a terminal, it runs N seconds (default 10) and prints one JSON object as its last line. On the way
-some depth messages of one symbol are withheld, to show that the gap is found and healed.
+The strategy quotes both sides of two instruments, is filled, amends and cancels. On a terminal the
+live view is shown until Ctrl-C. With --seconds N (or DEMO_SECONDS=N), or without a terminal, it
+runs N seconds (default 10) and prints one JSON object as its last line. On the way some depth
+messages of one symbol are withheld, to show that the gap is found and healed, and the venue's
+answer to one order is, to show that its outcome is found out.
 
-The exit code is 1 when a book was not live or crossed, when the strategy lost records, or when the
-gap was not healed; 0 otherwise. Nothing it starts outlives it.
+The exit code is 1 when a book was not live or crossed, when the strategy lost records, when the
+gap was not healed, when the lost answer was not found out, when an order was refused or left open,
+or when the venue counts other positions than the fills add up to; 0 otherwise. Nothing it starts
+outlives it.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +32,8 @@ from rich.text import Text
 
 import connector
 from connector.cli import _frame
+from connector.cli._demo_strategy import quantiles
+from connector.cli._demo_trades import Trades, trades
 from connector.cli._processes import Family, ends_on_signals
 from connector.cli._sample import Watch
 from connector.clock import monotonic_ns
@@ -41,6 +48,8 @@ HEAL_S = 15.0
 """A gap that is not healed by then will not be."""
 GAP_MS = 200
 """How long the messages of one depth stream are withheld: several messages at any stream speed."""
+LOST_ANSWER = {"kind": "lost", "path": "/fapi/v1/order", "method": "POST"}
+"""The next new order is executed, and its answer never comes."""
 REFRESH_S = 0.5
 TERMINAL_GAP_S = 5.0
 
@@ -81,11 +90,13 @@ class Demo:
     def __init__(self, folder: Path, family: Family) -> None:
         self._folder = folder
         self._family = family
-        self._url = ""
+        self.venue: dict[str, Any] = {}
+        """What the simulator printed: where it is, its account."""
         self._watch: Watch | None = None
         self._strategy: subprocess.Popen[bytes] | None = None
         self._wounded = ""
         """The symbol whose messages were withheld."""
+        self.runtime, self.state = folder / "run", folder / "state"
 
     def start(self, symbols: str, rate: str, measured: bool) -> None:
         """Start all three; returns when every book is live and the strategy reads."""
@@ -94,25 +105,26 @@ class Demo:
         if measured:
             options += ["--stamps", str(stamps)]
         sim = self._family.start("sim", "connector", "sim", *options)
-        ready = self._answer(sim, START_S)
-        self._url = ready["rest"]
-        runtime = self._folder / "run"
-        runtime.mkdir(mode=0o700)
+        self.venue = ready = self._answer(sim, START_S)
+        self.runtime.mkdir(mode=0o700)
         self._family.start(
             "daemon", "connector", "run", str(CONFIG),
-            "--runtime-dir", str(runtime), "--state-dir", str(self._folder / "state"),
+            "--runtime-dir", str(self.runtime), "--state-dir", str(self.state),
             "--set", f'venues.binance_usdm.rest_url="{ready["rest"]}"',
             "--set", f'venues.binance_usdm.ws_url="{ready["ws"]}"',
+            CONNECTOR_DEMO_KEY=ready["account"]["key"],
+            CONNECTOR_DEMO_SECRET=ready["account"]["secret"],
         )  # fmt: skip
-        self._watch = self._attached(runtime)
+        self._watch = self._attached(self.runtime)
         self._strategy = self._family.start(
-            "strategy", "connector.cli._demo_strategy", str(runtime),
+            "strategy", "connector.cli._demo_strategy", str(self.runtime),
             *([str(stamps)] if measured else []),
         )  # fmt: skip
         self._answer(self._strategy, START_S)
 
     def measure(self, seconds: float) -> int:
-        """Run so long, wound a book on the way, print what was measured; the exit code."""
+        """Run so long, wound a book and lose an answer on the way, print what was measured; the
+        exit code."""
         assert self._watch is not None
         begin_ns = monotonic_ns()
         before = self._watch.sample()
@@ -121,12 +133,16 @@ class Demo:
         self._run_until(begin_ns + int(seconds * 1e9))
         deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
         sample = self._watch.sample()
-        while not self._healed(sample) and monotonic_ns() < deadline_ns:
+        while not (self._healed(sample) and self._found_out()) and monotonic_ns() < deadline_ns:
             self._run_until(monotonic_ns() + 100_000_000)
             sample = self._watch.sample()
         result = self._finish_strategy()
+        traded, complaints = self._judged(sample, result)
         _frame.show(sample, before)
-        complaints = self._complaints(sample, result)
+        print(
+            f"{traded.orders} orders, {traded.fills} fills, {traded.cancels} cancelled;"
+            f" of {traded.unknown_resolved} the venue's answer was lost, and found out\n",
+        )
         for complaint in complaints:
             print(f"connector demo: {complaint}", file=sys.stderr, flush=True)
         line = {
@@ -142,6 +158,13 @@ class Demo:
             "strategy_events": result["events"],
             "frame_to_strategy_ns": result["frame_to_strategy_ns"],
             "sender_to_strategy_ns": result["sender_to_strategy_ns"],
+            "orders": traded.orders,
+            "fills": traded.fills,
+            "cancels": traded.cancels,
+            "rejects": traded.rejects,
+            "unknown_resolved": traded.unknown_resolved,
+            "tick_to_trade_ns": quantiles(traded.tick_to_trade_ns),
+            "command_to_wire_ns": quantiles(traded.command_to_wire_ns),
         }
         print(orjson.dumps(line).decode(), flush=True)
         return 1 if complaints else 0
@@ -168,11 +191,11 @@ class Demo:
                         healed = "and is whole again" if self._healed(sample) else "and recovers"
                         note = (
                             f"{self._wounded} missed depth messages on purpose {healed}; "
-                            "Ctrl-C ends it"
+                            f"{self._lost_so_far(sample)}; Ctrl-C ends it"
                         )
             except KeyboardInterrupt:
                 pass
-        complaints = self._complaints(sample, self._finish_strategy())
+        _, complaints = self._judged(sample, self._finish_strategy())
         _frame.show(sample, before)
         for complaint in complaints:
             print(f"connector demo: {complaint}", file=sys.stderr)
@@ -203,13 +226,32 @@ class Demo:
             self._family.check()
 
     def _wound(self) -> None:
-        """Have the venue lose some depth messages of one symbol."""
+        """Have the venue lose some depth messages of one symbol, and the answer to one order."""
         assert self._watch is not None
-        self._wounded = self._watch.sample().books[0].symbol
-        fault = {"kind": "stall", "stream": f"{self._wounded.lower()}@depth*", "ms": GAP_MS}
-        request = urllib.request.Request(f"{self._url}/_sim/faults", orjson.dumps(fault))
+        # Not one that is traded, if there are others: nobody quotes while a book is wrong.
+        self._wounded = self._watch.sample().books[-1].symbol
+        stall = {"kind": "stall", "stream": f"{self._wounded.lower()}@depth*", "ms": GAP_MS}
+        self._ask_venue("/_sim/faults", orjson.dumps([stall, LOST_ANSWER]))
+
+    def _ask_venue(self, path: str, body: bytes | None = None) -> Any:
+        """Ask the simulator's own side."""
+        request = urllib.request.Request(self.venue["rest"] + path, body)
         with urllib.request.urlopen(request, timeout=10) as answer:
-            answer.read()
+            return orjson.loads(answer.read())
+
+    def _trades(self) -> Trades:
+        """What the strategy traded so far."""
+        return trades(self.runtime, self.state, "demo")
+
+    def _found_out(self) -> bool:
+        """An answer was lost, and no outcome is unknown."""
+        traded = self._trades()
+        return traded.unknown_resolved > 0 and not traded.unknown
+
+    def _lost_so_far(self, sample: _frame.Sample) -> str:
+        if sample.counters[Counter.REQUESTS_LOST]:
+            return "the answer to an order was lost on purpose, and found out"
+        return "the answer to an order gets lost"
 
     def _healed(self, sample: _frame.Sample) -> bool:
         """The wounded book had a gap and is live again."""
@@ -218,7 +260,20 @@ class Demo:
                 return book.gaps > 0 and book.resyncs >= book.gaps and book.state in VALID
         return False
 
-    def _complaints(self, sample: _frame.Sample, result: dict[str, Any]) -> Sequence[str]:
+    def _judged(
+        self, sample: _frame.Sample, result: dict[str, Any]
+    ) -> tuple[Trades, Sequence[str]]:
+        """What was traded, and what is wrong. The last fills may be told a moment after the end of
+        their orders."""
+        deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
+        while True:
+            traded = self._trades()
+            wrong = self._trading_complaints(result, traded)
+            if not wrong or monotonic_ns() > deadline_ns:
+                return traded, [*self._market_complaints(sample, result), *wrong]
+            self._run_until(monotonic_ns() + 200_000_000)
+
+    def _market_complaints(self, sample: _frame.Sample, result: dict[str, Any]) -> Sequence[str]:
         found = [
             f"{book.symbol} is {book.state.name}"
             for book in sample.books
@@ -232,6 +287,22 @@ class Demo:
             found.append("the strategy saw nothing")
         if self._wounded and not self._healed(sample):
             found.append(f"the gap of {self._wounded} was not healed")
+        return found
+
+    def _trading_complaints(self, result: dict[str, Any], traded: Trades) -> list[str]:
+        found = []
+        if not traded.fills:
+            found.append("the strategy was not filled")
+        if traded.rejects:
+            found.append(f"{traded.rejects} requests were refused")
+        if self._wounded and not (traded.unknown_resolved and not traded.unknown):
+            found.append("what became of the order whose answer was lost was not found out")
+        (standing,) = self._ask_venue("/_sim/status")["accounts"].values()
+        if result["orders_open"] or standing["open_orders"]:
+            found.append(f"{standing['open_orders']} orders are still open at the venue")
+        there = {one["symbol"]: Decimal(one["qty"]) for one in standing["positions"]}
+        if there != traded.positions:
+            found.append(f"the venue has positions {there}, the fills add up to {traded.positions}")
         return found
 
     def _finish_strategy(self) -> dict[str, Any]:

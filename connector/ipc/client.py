@@ -13,7 +13,7 @@ import struct
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import orjson
 
@@ -44,6 +44,10 @@ FAIRNESS = 256
 events.use_enums(
     state=State, side=Side, kind=FeedKind, reason=Reason, status=Status, contract=ContractType
 )
+
+
+class _NotYet(AttachError):
+    """The daemon is there; what this session is for is not, yet."""
 
 
 class Instruments(Mapping[Any, Instrument]):
@@ -114,7 +118,7 @@ class Session(MarketReader):
     # -- life
 
     def _attach(self, patience: float) -> None:
-        """Connect, trying for ``patience`` seconds while no daemon is there."""
+        """Connect, trying for ``patience`` seconds while no daemon is there or it is not ready."""
         path = control_socket(self.runtime_dir)
         until = time.monotonic() + patience
         while True:
@@ -134,6 +138,11 @@ class Session(MarketReader):
                         "`connector run`, or name its --runtime-dir"
                     ) from None
                 time.sleep(0.02)
+            except _NotYet:
+                control.close()
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.05)
             except PermissionError:
                 control.close()
                 raise AttachError(f"uid {os.geteuid()} may not open {path}") from None
@@ -162,7 +171,8 @@ class Session(MarketReader):
         answer, fds = receive(control)
         try:
             if not answer.get("ok"):
-                raise AttachError(str(answer.get("error")))
+                error = _NotYet if answer.get("again") else AttachError
+                raise error(str(answer.get("error")))
             if len(fds) != self._descriptors:
                 raise AttachError(
                     f"the daemon sent {len(fds)} descriptors instead of {self._descriptors}"
@@ -214,7 +224,7 @@ class Session(MarketReader):
         self.forget_books()
         self._attach(patience)
 
-    def __enter__(self) -> "Session":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

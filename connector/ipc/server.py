@@ -25,7 +25,7 @@ from connector._speedups.segment import ABI_HASH, Segment
 from connector.clock import monotonic_ns
 from connector.ipc.control import Peer, credentials, listen, peer_pidfd, send, take_lock
 from connector.ipc.segments import BookSource, End, SessionMemory, TradingMemory, book_memfd
-from connector.ipc.trading import AccountInfo, Refused, Trading, TradingSession
+from connector.ipc.trading import AccountInfo, NotYet, Refused, Trading, TradingSession
 from connector.model.counters import Counter
 from connector.model.paths import control_socket
 
@@ -245,6 +245,9 @@ class AttachServer:
                 accounts = await self._clear(hello) if hello.kind == "trading" else ()
                 memory = await self._memory(hello.kind)
                 return self._admit(peer, hello, who, memory, accounts)
+            except NotYet as error:
+                send(peer, {"ok": False, "error": str(error), "again": True})
+                return None
             except Refused as error:
                 self._count(Counter.ATTACH_REFUSED)
                 log.warning("attach refused: %s", error)

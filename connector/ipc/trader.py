@@ -152,7 +152,8 @@ def attach(
 
     ``runtime_dir``: where its control socket is; by default ``$CONNECTOR_RUNTIME_DIR``,
     ``$RUNTIME_DIRECTORY``, ``$XDG_RUNTIME_DIR/connector`` or ``/tmp/connector-$UID``. ``patience``:
-    seconds to wait for a daemon that is not there yet. ``timeout``: seconds it may take to answer.
+    seconds to wait for a daemon that is not there or not ready yet. ``timeout``: seconds it may
+    take to answer.
 
     ``trading``: also for orders, as the only session of that name; ``takeover`` ends the one there
     is. ``resume``: number of the last report that was processed, 0: none yet; what came after it

@@ -21,6 +21,10 @@ class Refused(ConnectorError):
     """Answered with the message; the session, if there is one, goes on."""
 
 
+class NotYet(Refused):
+    """The same, and asking again in a while will do."""
+
+
 class AccountInfo(Struct, frozen=True):
     """An account a strategy may use, as its hello is answered."""
 

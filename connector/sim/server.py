@@ -27,6 +27,7 @@ from connector.sim.connection import ApiConnection, Connection, reset
 from connector.sim.faults import Faults, Rule
 from connector.sim.hub import Hub
 from connector.sim.matching.api import Matching
+from connector.sim.standing import standing
 from connector.venues.sim_contract import (
     Contract,
     MarketView,
@@ -106,6 +107,7 @@ class Server:
     ) -> None:
         self.venue = venue
         self.market = market
+        self._engine = engine
         self.options = options or Options()
         self.clock = clock or VenueClock()
         self.faults = Faults()
@@ -174,6 +176,7 @@ class Server:
             "requests": self.requests,
             "throttled": self.rest.throttled,
             "banned": self.rest.banned,
+            "accounts": standing(self._engine) if self._engine is not None else {},
             "faults": dict(self.faults.counts),
             "rules": [rule_row(rule) for rule in self.faults.rules()],
         }

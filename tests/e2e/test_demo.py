@@ -8,16 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connector.cli._processes import Family
+from connector.cli.demo import Demo
 from tests.e2e.stage import ROOT, read_until
+from tests.reference.signed_client import Trader
+from tests.reference.sim_process import Simulator
 
 KEYS = [
     "seconds", "frames", "records", "books_live", "books", "gaps", "resyncs", "lapped", "crossed",
-    "strategy_events", "frame_to_strategy_ns", "sender_to_strategy_ns",
+    "strategy_events", "frame_to_strategy_ns", "sender_to_strategy_ns", "orders", "fills",
+    "cancels", "rejects", "unknown_resolved", "tick_to_trade_ns", "command_to_wire_ns",
 ]  # fmt: skip
 
 
@@ -64,11 +70,19 @@ def judge(line: str) -> dict[str, Any]:
     assert told["lapped"] == told["crossed"] == 0
     assert told["frames"] > 0
     assert told["records"] >= told["strategy_events"] > 0
-    for name in ("frame_to_strategy_ns", "sender_to_strategy_ns"):
+    for name in KEYS:
+        if not name.endswith("_ns"):
+            continue
         assert list(told[name]) == ["p50", "p99", "p999"]
         assert 0 < told[name]["p50"] <= told[name]["p99"] <= told[name]["p999"]
     # The sender's way contains the daemon's: it begins earlier and ends at the same moment.
     assert told["sender_to_strategy_ns"]["p50"] > told["frame_to_strategy_ns"]["p50"]
+    # A command is written after the frame it answers was read.
+    assert told["tick_to_trade_ns"]["p50"] > told["command_to_wire_ns"]["p50"]
+    assert told["fills"] > 0
+    assert told["orders"] >= told["cancels"] > 0
+    assert told["rejects"] == 0
+    assert told["unknown_resolved"] >= 1
     return told
 
 
@@ -83,6 +97,47 @@ def test_without_a_terminal_it_runs_its_seconds_and_tells_all(folder: Path) -> N
     assert told["seconds"] >= 3
     assert wait_until_empty(folder) == []
     assert list(folder.iterdir()) == []
+
+
+def test_the_venue_says_what_the_demo_tells(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Orders, fills, cancels and positions by the venue's own requests, by another client."""
+    with Family(folder) as family:
+        demo = Demo(folder, family)
+        demo.start("3", "100", measured=True)
+        assert demo.measure(3) == 0, capfd.readouterr()
+        told = judge(capfd.readouterr().out.splitlines()[-1])
+        account = demo.venue["account"]
+        venue = Simulator(None, demo.venue)  # type: ignore[arg-type]
+        trader = Trader(venue, account["key"], account["secret"])
+        assert trader.ok("GET", "/fapi/v1/openOrders") == []
+        positions = {
+            row["symbol"]: Decimal(row["positionAmt"])
+            for row in trader.ok("GET", "/fapi/v3/positionRisk")
+        }
+        symbols = [row["symbol"] for row in venue.get("/fapi/v1/exchangeInfo").json()["symbols"]]
+        orders = [
+            order
+            for symbol in symbols
+            for order in trader.ok("GET", "/fapi/v1/allOrders", symbol=symbol, limit=1000)
+        ]
+        fills = {
+            symbol: trader.ok("GET", "/fapi/v1/userTrades", symbol=symbol, limit=1000)
+            for symbol in symbols
+        }
+    assert len(orders) == told["orders"]
+    assert sum(order["status"] == "CANCELED" for order in orders) == told["cancels"]
+    assert len({order["symbol"] for order in orders}) == 2
+    assert {order["side"] for order in orders} == {"BUY", "SELL"}
+    assert sum(len(each) for each in fills.values()) == told["fills"]
+    for symbol, each in fills.items():
+        bought = sum(Decimal(one["qty"]) * (1 if one["buyer"] else -1) for one in each)
+        assert positions.get(symbol, 0) == bought
+    secret = account["secret"].encode()
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    assert written
+    assert not any(secret in path.read_bytes() for path in written)
 
 
 @pytest.fixture

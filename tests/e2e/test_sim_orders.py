@@ -5,6 +5,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_a_simulator_without_accounts_makes_one_and_prints_it() -> None:
         process.terminate()
         process.wait(10)
         process.stdout.close()
+
+
+def test_the_status_says_how_accounts_stand(venue: Simulator, first: Trader) -> None:
+    def now() -> Any:
+        return venue.status()["accounts"]["first"]
+
+    assert set(venue.status()["accounts"]) == {"first", "second"}
+    before = now()
+    first.ok("POST", ORDER, **first.limit())
+    assert now()["open_orders"] == before["open_orders"] + 1
+    market = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.002"}
+    first.ok("POST", ORDER, **market)
+    (held,) = first.ok("GET", "/fapi/v3/positionRisk", symbol="BTCUSDT")
+    (said,) = now()["positions"]
+    assert (said["symbol"], said["side"]) == ("BTCUSDT", "BOTH")
+    assert Decimal(said["qty"]) == Decimal(held["positionAmt"])
+    first.ok("POST", ORDER, **market | {"side": "SELL", "quantity": held["positionAmt"]})
+    first.ok("DELETE", "/fapi/v1/allOpenOrders", symbol="BTCUSDT")
+    assert now() == {"open_orders": 0, "positions": []}
 
 
 def test_accounts_are_apart(venue: Simulator, first: Trader) -> None:

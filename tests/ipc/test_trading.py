@@ -262,6 +262,16 @@ def test_who_may_use_no_account_may_not_trade(daemon: Daemon) -> None:
         assert session.poll() is None
 
 
+def test_patience_waits_for_an_account_that_is_not_ready_yet(daemon: Daemon) -> None:
+    daemon.do("not_yet", count=1)
+    with pytest.raises(connector.AttachError, match="account main is not ready yet"):
+        trader(daemon)
+    daemon.do("not_yet", count=3)
+    with trader(daemon, patience=30) as session:
+        assert session.accounts == {"main": 0}
+    assert daemon.do("counter", counter=Counter.ATTACH_REFUSED.value) == 0
+
+
 def test_a_daemon_without_accounts_serves_the_market_only(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     try:

@@ -12,6 +12,7 @@ import os
 import signal
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.ipc.segments import LEVEL, BookImage
 from connector.ipc.server import AttachServer
-from connector.ipc.trading import AccountInfo, Trading, TradingSession
+from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
 from connector.model.instrument import ContractType, Instrument, Status
 from connector.model.packing import layout
 from connector.model.records import RecordType
@@ -72,13 +73,15 @@ class MarketDaemon:
         self.commands: list[tuple[int, str, bytes, int]] = []
         self.life: list[list[str]] = []
         self.fail = False
+        self.not_yet = 0
+        """Attaches to come that are told to come back."""
         accounts = server.pop("accounts", None)
         self.journals: Journals | None = None
         self.trading: Trading | None = None
         if accounts is not None:
             self.trading = Trading(
                 self.take,
-                accounts=lambda strategy: accounts.get(strategy, ()),
+                accounts=lambda strategy: self._allowed(accounts.get(strategy, ())),
                 opened=self.opened,
                 closed=self.closed,
                 last_command=lambda strategy: self._journals().last_command(strategy),
@@ -93,6 +96,12 @@ class MarketDaemon:
             self.bell.gateway = self.trading.gateway
             server["trading"] = self.trading
         self.server = AttachServer(self.segment, self.bell, runtime_dir, version="test", **server)
+
+    def _allowed(self, accounts: Sequence[AccountInfo]) -> Sequence[AccountInfo]:
+        if self.not_yet:
+            self.not_yet -= 1
+            raise NotYet("account main is not ready yet")
+        return accounts
 
     def _journals(self) -> Journals:
         assert self.journals is not None
@@ -176,6 +185,9 @@ async def _obey(daemon: MarketDaemon, command: dict[str, Any]) -> Any:
     if what == "fail":
         daemon.fail = command["fail"]
         return daemon.fail
+    if what == "not_yet":
+        daemon.not_yet = command["count"]
+        return daemon.not_yet
     if what == "report":
         body = bytes.fromhex(command.pop("body"))
         return daemon.report(command.pop("strategy"), command.pop("kind"), body, **command)

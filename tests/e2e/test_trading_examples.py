@@ -1,0 +1,133 @@
+"""The strategies that trade, of the examples and the pages, on a simulated venue."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.stage import ROOT
+from tests.reference.signed_client import Trader
+from tests.reference.sim_process import Simulator
+from tests.reference.stack import Daemon, Sim, eventually
+
+KEY, SECRET = "THEIRKEY", "theirs"
+ACCOUNT = {
+    "venue": "binance_usdm",
+    "key": "env:TEST_EXAMPLE_KEY",
+    "secret": "env:TEST_EXAMPLE_SECRET",
+    "strategies": ["maker"],
+}
+Fill = tuple[str, Decimal, Decimal]
+"""Symbol, what was bought (less what was sold), the position after it."""
+ENVIRON = {"TEST_EXAMPLE_KEY": KEY, "TEST_EXAMPLE_SECRET": SECRET}
+
+
+class Stage:
+    """Venue and daemon, and what the venue says of the account."""
+
+    def __init__(self, folder: Path, sim: Sim) -> None:
+        self.folder, self.sim = folder, sim
+        self.daemon = self._start()
+        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+
+    def _start(self) -> Daemon:
+        accounts = {"main": ACCOUNT}
+        return Daemon(self.folder, self.sim, accounts=accounts, environ=ENVIRON).ready(60)
+
+    def restart(self) -> None:
+        """Kill the daemon as nobody should, and start another one."""
+        with self.daemon:
+            self.daemon.process.kill()
+            self.daemon.process.wait(10)
+        self.daemon = self._start()
+
+    def open_orders(self) -> Any:
+        return self.trader.ok("GET", "/fapi/v1/openOrders")
+
+    def at_some_time(self, told: "Fill") -> bool:
+        """Whether that was the position at some time, as the venue counts."""
+        symbol, _, position = told
+        trades = self.trader.ok("GET", "/fapi/v1/userTrades", symbol=symbol)
+        sides = [1 if row["buyer"] else -1 for row in trades]
+        bought = (side * Decimal(row["qty"]) for side, row in zip(sides, trades, strict=True))
+        return position in accumulate(bought)
+
+    def run(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A strategy as a user starts it."""
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ
+            | {"CONNECTOR_RUNTIME_DIR": str(self.daemon.runtime_dir), "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Sim("--symbols", "BTCUSDT,ETHUSDT", "--rate", "100", "--weight-limit", "100000",
+             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
+        found = Stage(tmp_path_factory.mktemp("t"), sim)
+        try:
+            yield found
+        finally:
+            with found.daemon:
+                pass
+
+
+def fill(line: str) -> Fill:
+    told = re.fullmatch(r"(BUY|SELL) (\S+) (\S+) at (\S+), position (\S+)\n?", line)
+    assert told, line
+    side, qty, symbol, price, position = told.groups()
+    assert float(price) > 0
+    return symbol, Decimal(qty) if side == "BUY" else -Decimal(qty), Decimal(position)
+
+
+def test_the_market_maker_trades_survives_a_restart_and_leaves_nothing_open(stage: Stage) -> None:
+    with stage.run("examples/make_market.py", "BTCUSDT=0.003", "ETHUSDT=0.05") as maker:
+        try:
+            assert maker.stdout is not None
+            assert maker.stderr is not None
+            runs: list[list[Fill]] = [[fill(maker.stdout.readline()) for _ in range(4)], []]
+            stage.restart()
+            while "the daemon is gone" not in (line := maker.stdout.readline()):
+                assert line, maker.stderr.read()
+                runs[0].append(fill(line))
+            # What was filled while no daemon was there is found out soon, and told.
+            end = time.monotonic() + 30
+            while not (runs[1] and stage.at_some_time(runs[1][-1])):
+                line = maker.stdout.readline()
+                assert line, maker.stderr.read()
+                assert time.monotonic() < end, runs
+                runs[1].append(fill(line))
+            eventually(stage.open_orders)
+            maker.send_signal(signal.SIGINT)
+            rest, errors = maker.communicate(timeout=30)
+        finally:
+            maker.kill()
+    assert maker.returncode == 0, errors
+    runs[1] += [fill(line) for line in rest.splitlines()]
+    assert stage.open_orders() == []
+    for fills in runs:
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            of_one = [(bought, position) for one, bought, position in fills if one == symbol]
+            assert all(now - bought == before for (_, before), (bought, now) in pairwise(of_one))
+
+
+def test_without_sizes_it_says_how(stage: Stage) -> None:
+    with stage.run("examples/make_market.py", "BTCUSDT") as maker:
+        _, errors = maker.communicate(timeout=30)
+    assert maker.returncode == 1
+    assert "SYMBOL=QUANTITY" in errors
+
+
+def test_it_is_short() -> None:
+    assert len((ROOT / "examples" / "make_market.py").read_text().splitlines()) <= 120

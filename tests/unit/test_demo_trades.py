@@ -1,0 +1,112 @@
+"""The sums of the demo's journal: what counts, and as what."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from connector.cli._demo_trades import Trades, summed
+
+TICK_NS, WRITTEN_NS, SENT_NS = 1_000, 5_000, 9_000
+
+
+def command(number: int, action: str, cause_ns: int = TICK_NS) -> dict[str, Any]:
+    return {
+        "type": "command", "command": number, "action": action, "created_ns": WRITTEN_NS,
+        "cause_recv_ns": cause_ns,
+    }  # fmt: skip
+
+
+def sent(number: int) -> dict[str, Any]:
+    return {"type": "sent", "command": number, "sent_ns": SENT_NS}
+
+
+def answer(
+    number: int, action: str, result: str, *, code: int = 0, status: int = 200, sent: int = SENT_NS
+) -> dict[str, Any]:
+    return {
+        "type": "command_answer", "command": number, "action": action, "result": result,
+        "code": code, "http_status": status, "sent_ns": sent, "order_key": 1,
+    }  # fmt: skip
+
+
+def report(update: str, status: str, qty: str = "0", side: str = "BUY") -> dict[str, Any]:
+    return {
+        "type": "order_report", "order_key": 1, "update": update, "status": status,
+        "last_qty": qty, "side": side, "instrument": "BTCUSDT",
+    }  # fmt: skip
+
+
+def test_fills_make_orders_fills_and_positions() -> None:
+    found = summed(
+        [
+            report("STATE", "NEW"),
+            report("SUBMITTED", "NEW"),
+            report("EXECUTED", "PARTIALLY_FILLED", "0.003"),
+            report("EXECUTED", "FILLED"),
+            report("EXECUTED", "FILLED", "0.001", "SELL"),
+            report("CANCELLED", "CANCELLED"),
+        ]
+    )
+    assert (found.orders, found.fills, found.cancels, found.rejects) == (1, 2, 1, 0)
+    assert found.positions == {"BTCUSDT": Decimal("0.002")}
+
+
+def test_a_flat_position_is_none() -> None:
+    bought_and_sold = [
+        report("EXECUTED", "FILLED", "0.30"),
+        report("EXECUTED", "FILLED", "0.3", "SELL"),
+    ]
+    assert summed(bought_and_sold).positions == {}
+
+
+@pytest.mark.parametrize(
+    ("action", "cause_ns", "ticks"),
+    [("PLACE", TICK_NS, 1), ("AMEND", TICK_NS, 1), ("CANCEL", TICK_NS, 0), ("PLACE", 0, 0)],
+)
+def test_a_trade_answers_the_tick_that_was_read_last(
+    action: str, cause_ns: int, ticks: int
+) -> None:
+    found = summed([command(7, action, cause_ns), sent(7), sent(8)])
+    assert found.command_to_wire_ns == [SENT_NS - WRITTEN_NS]
+    assert found.tick_to_trade_ns == [SENT_NS - TICK_NS] * ticks
+
+
+@pytest.mark.parametrize(
+    ("answers", "resolved", "unknown"),
+    [
+        ([answer(1, "PLACE", "ACCEPTED")], 0, 0),
+        ([answer(1, "PLACE", "UNKNOWN", status=0, code=900100)], 0, 1),
+        (
+            [
+                answer(1, "PLACE", "UNKNOWN", status=503, code=900100),
+                answer(1, "PLACE", "ACCEPTED", status=0),
+            ],
+            1,
+            0,
+        ),
+        ([answer(1, "PLACE", "ACCEPTED", status=0)], 1, 0),
+        ([answer(1, "CANCEL_ALL", "ACCEPTED", status=0, sent=0)], 0, 0),
+        ([answer(1, "PLACE", "REFUSED", status=0, code=900012)], 0, 0),
+    ],
+)
+def test_an_outcome_without_an_answer_was_found_out(
+    answers: list[dict[str, Any]], resolved: int, unknown: int
+) -> None:
+    found = summed(answers)
+    assert (found.unknown_resolved, found.unknown) == (resolved, unknown)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "rejects"),
+    [("PLACE", "REJECTED", 1), ("AMEND", "FILLED", 0), ("AMEND", "CANCELLED", 1)],
+)
+def test_an_amend_may_come_too_late_for_a_filled_order(
+    action: str, status: str, rejects: int
+) -> None:
+    told = [answer(1, action, "REFUSED", code=999999, status=400), report("EXECUTED", status)]
+    assert summed(told).rejects == rejects
+
+
+def test_nothing_told_is_nothing() -> None:
+    assert summed([]) == Trades()
