@@ -41,6 +41,8 @@ LOST_ASKS = 6
 """A live order that the venue denies this often has ended: it forgets unfilled ones after days."""
 FILL_ASKS = 8
 """Fills that are not told after so many questions are inferred from the venue's count."""
+ENDLESS = 1 << 63
+"""More than any quantity."""
 ALIVE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED})
 _PLAIN = ReportFlag(0)
 _PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOutcome.BANNED})
@@ -419,15 +421,21 @@ class Tracker:
         order.known_qty_e += event.last_qty_e
         order.notional_e += event.last_qty_e * event.last_price_e
         order.filled_qty_e = max(order.filled_qty_e, order.known_qty_e)
-        # Only the venue's word ends an order: an amend that is not heard of yet may have raised the
-        # quantity that the fills seem to reach.
-        filled = event.status is OrderStatus.FILLED and order.move(OrderStatus.FILLED)
+        filled = self._whole(order, event) and order.move(OrderStatus.FILLED)
         if not filled:
             order.move(OrderStatus.PARTIALLY_FILLED)
         update = Update.LIQUIDATED if event.liquidation else Update.EXECUTED
         self._report(order, update, event, flags, fill=event)
         if filled:
             self._ended(order)
+
+    def _whole(self, order: Order, event: OrderEvent) -> bool:
+        """Whether this fill ended the order, by the venue's word alone: an amend that is not heard
+        of yet may have raised the quantity that the fills seem to reach."""
+        if event.source is not Source.LITE:
+            return event.status is OrderStatus.FILLED
+        amended = any(one.action is Action.AMEND for one in self._of_order.get(order.key, ()))
+        return not amended and order.known_qty_e >= max(order.qty_e, event.qty_e or ENDLESS)
 
     def _status(self, order: Order, event: OrderEvent) -> None:
         said = event.status

@@ -40,6 +40,8 @@ class Desk:
         self.effects: list[Effect] = []
         self.first_end: dict[int, OrderStatus] = {}
         self.cause: dict[int, Action] = {}
+        self.amended: set[int] = set()
+        """Keys of orders that somebody wanted to amend."""
         self.tracker.stream_up(ACCOUNT, self.now_ns)
 
     # What goes out
@@ -82,6 +84,8 @@ class Desk:
         )
         if command:
             self.cause[pending.command] = action
+        if action is Action.AMEND:
+            self.amended.add(order.key)
         self.tracker.requested(pending)
         fate = self.rng.random()
         if fate < 0.05:
@@ -248,6 +252,10 @@ def judge(desk: Desk, seed: int) -> None:
         assert Update.REJECTED not in after_rejection, where
         ends = [one for one in mine if one.update is Update.CANCELLED]
         assert len(ends) <= 1, f"{where}: ended twice"
+        empty = [one for one in mine if one.update is Update.EXECUTED and not one.last_qty_e]
+        asked = any(one.flags & ReportFlag.RECOVERED for one in mine)
+        assert not empty or asked or order.key in desk.amended, f"{where}: a fill told twice"
+        assert len(empty) <= 1, where
         filled = [one.filled_qty_e for one in mine]
         assert filled == sorted(filled), f"{where}: filled went back"
         late = [one for one in mine if one.flags & ReportFlag.LATE]

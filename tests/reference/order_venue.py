@@ -176,6 +176,7 @@ class TrueVenue:
             symbol=event.symbol,
             client_order_id=event.client_order_id,
             order_id=event.order_id,
+            qty_e=event.qty_e,
             last_qty_e=event.last_qty_e,
             last_price_e=event.last_price_e,
             trade_id=event.trade_id,

@@ -160,7 +160,7 @@ def test_a_fast_fill() -> None:
     }  # fmt: skip
     event = one(frame)
     assert event.source is Source.LITE
-    assert (event.status, event.filled_qty_e, event.qty_e) == (None, None, None)
+    assert (event.status, event.filled_qty_e, event.qty_e) == (None, None, 10)
     assert (event.last_qty_e, event.last_price_e, event.trade_id) == (40, 6408920, 109100866)
     assert (event.maker, event.side, event.order_id) == (False, Side.BUY, 8886774)
 

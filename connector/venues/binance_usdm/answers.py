@@ -146,7 +146,10 @@ def _event(body: bytes, action: Action, scales: Scales) -> OrderEvent | None:
     if event.conditional and not event.symbol:
         return None  # cancelling one is answered with its ids and a code alone
     done = EXECUTIONS.get((action, event.status or OrderStatus.UNKNOWN))
-    return event if done is None else msgspec.structs.replace(event, execution=done)
+    if done is None:
+        return event
+    reason = EndReason.COMMAND if done is Execution.CANCELLED else event.reason
+    return msgspec.structs.replace(event, execution=done, reason=reason)
 
 
 def _answer(verdict: Verdict, status: int, words: str) -> OrderAnswer:

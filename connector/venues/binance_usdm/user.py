@@ -201,6 +201,7 @@ def _lite(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
             client_order_id=text(event.c),
             order_id=whole(event.i),
             side=SIDES.get(text(event.S)),
+            qty_e=scaled(event.q, instrument.qty_exponent if instrument else None),
             last_qty_e=scaled(event.l, instrument.qty_exponent if instrument else None) or 0,
             last_price_e=positive(event.L, instrument.price_exponent if instrument else None),
             trade_id=whole(event.t),
