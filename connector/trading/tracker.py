@@ -381,7 +381,8 @@ class Tracker:
     def _terms(self, order: Order, event: OrderEvent) -> bool:
         """Take over price and quantity unless something newer was said; True when they changed."""
         told_ns = event.transaction_ns or event.venue_ns
-        if event.source is Source.LITE or told_ns < order.changed_ns:
+        past = event.conditional and not order.conditional  # what it was before it was triggered
+        if event.source is Source.LITE or past or told_ns < order.changed_ns:
             return False
         order.changed_ns = told_ns
         changed = False
@@ -434,8 +435,8 @@ class Tracker:
         of yet may have raised the quantity that the fills seem to reach."""
         if event.source is not Source.LITE:
             return event.status is OrderStatus.FILLED
-        amended = any(one.action is Action.AMEND for one in self._of_order.get(order.key, ()))
-        return not amended and order.known_qty_e >= max(order.qty_e, event.qty_e or ENDLESS)
+        sizes = [one.qty_e or 0 for one in self._of_order.get(order.key, ())]  # of amends under way
+        return order.known_qty_e >= max(order.qty_e, event.qty_e or ENDLESS, *sizes)
 
     def _status(self, order: Order, event: OrderEvent) -> None:
         said = event.status

@@ -5,7 +5,7 @@ One daemon and one simulated venue a transport serve all lives, one after the ot
 stands still (`tests/reference/quiet_market.py`), so each life is told exactly."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,9 +61,9 @@ def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp(request.param)
-    with quiet_market(folder / "venue", **KEYS) as market:
+    with quiet_market(folder / "venue", **KEYS) as market, ExitStack() as stack:
         market.clients["hedge"].ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
-        with Daemon(
+        daemon = Daemon(
             folder,
             market.sim,
             feeds=[{"instruments": [SYMBOL], "channels": ["bbo", "mark_price"]}],
@@ -80,9 +80,11 @@ def shared(
             },
             environ={f"KEY_{name}": key for name, (key, _) in KEYS.items()}
             | {f"SECRET_{name}": secret for name, (_, secret) in KEYS.items()},
-        ).ready(30) as daemon:
-            with closing(connector.attach("maker", daemon.runtime_dir, trading=True)) as session:
-                yield Stage(market, daemon, Notebook(session), request.param)
+        )
+        stack.enter_context(daemon)
+        session = connector.attach("maker", daemon.ready(30).runtime_dir, trading=True)
+        stack.enter_context(closing(session))
+        yield Stage(market, daemon, Notebook(session), request.param)
 
 
 @pytest.fixture
@@ -363,6 +365,8 @@ CONDITIONAL = list(conditionals())
 STOP_MARKET = {"order_type": "stop_market"}
 PROFIT_MARKET = {"order_type": "take_profit_market", "side": "sell"}
 TRAILING = {"order_type": "trailing_stop_market", "callback_rate": "0.001"}
+CLOSED = ("triggered", "amended triggered", "filled")
+"""How much there is to close, or what price the book gives, is known when it triggers."""
 MARKET_CONDITIONAL = [
     Case("stop cancelled before", STOP_MARKET | {"working_type": "mark", "price_protect": True},
          ("submitted", not_yet, cancel, "cancelled"), {"stop_price": 500}),
@@ -381,7 +385,7 @@ MARKET_CONDITIONAL = [
          {"stop_price": 20}, (hold(-QTY), rest("SELL", 20, 1)),
          reason=EndReason.TRIGGER_REJECTED),
     Case("stop closes the position", STOP_MARKET | {"close_position": True, "quantity": None},
-         ("submitted", hit("BUY", 20, 0.001), "triggered", "filled"),
+         ("submitted", hit("BUY", 20, 0.001), *CLOSED),
          {"stop_price": 20}, (hold(-QTY), rest("SELL", 20, 1))),
     Case("profit cancelled before", PROFIT_MARKET, ("submitted", not_yet, cancel, "cancelled"),
          {"stop_price": 500}),
@@ -389,7 +393,7 @@ MARKET_CONDITIONAL = [
          {"stop_price": 20}, (rest("BUY", -20, 1),)),
     Case("profit closes the position",
          PROFIT_MARKET | {"close_position": True, "quantity": None},
-         ("submitted", trade(20), "triggered", "filled"), {"stop_price": 20},
+         ("submitted", trade(20), *CLOSED), {"stop_price": 20},
          (hold(QTY), rest("BUY", -20, 1))),
     Case("trailing cancelled before", TRAILING, ("submitted", not_yet, cancel, "cancelled")),
     Case("trailing filled", TRAILING,
@@ -404,8 +408,8 @@ MARKET_CONDITIONAL = [
     Case("trailing activated at once", TRAILING, (), {"activation_price": 30},
          refused=-2021),
     Case("stop with queue", {"order_type": "stop", "price_match": "queue"},
-         ("submitted", trade(20), "triggered", cancel, "cancelled"), {"stop_price": 20},
-         (rest("BUY", -30, 0.1),)),
+         ("submitted", trade(20), "triggered", "amended triggered", cancel, "cancelled"),
+         {"stop_price": 20}, (rest("BUY", -30, 0.1),)),
     Case("stop that trades with itself", STOP_MARKET | {"self_trade": "none"},
          ("submitted", cancel, "cancelled"), {"stop_price": 40}),
 ]  # fmt: skip
@@ -418,11 +422,11 @@ HEDGED = [
     Case("short opened", SHORT | {"side": "sell"}, ("submitted", hit("BUY", 30), "filled"),
          {"price": 30}),
     Case("short closed by a stop", STOP_MARKET | SHORT | {"close_position": True, "quantity": None},
-         ("submitted", hit("BUY", 20, 0.001), "triggered", "filled"),
+         ("submitted", hit("BUY", 20, 0.001), *CLOSED),
          {"stop_price": 20}, (hold(-QTY, "SHORT"), rest("SELL", 20, 1))),
     Case("long closed by a profit",
          PROFIT_MARKET | LONG | {"close_position": True, "quantity": None},
-         ("submitted", trade(20), "triggered", "filled"), {"stop_price": 20},
+         ("submitted", trade(20), *CLOSED), {"stop_price": 20},
          (hold(QTY, "LONG"), rest("BUY", -20, 1))),
     Case("without a side", {}, (), {"price": 0}, refused=-4061),
 ]  # fmt: skip
@@ -483,3 +487,69 @@ def test_a_life(stage: Stage, group: str, case: Case) -> None:
 @pytest.mark.parametrize("case", HEDGED, ids=[case.name for case in HEDGED])
 def test_a_life_in_hedge_mode(stage: Stage, case: Case) -> None:
     run(stage, case, "hedge", "hedge")
+
+
+LOCALLY = {
+    "RPI has no neutral value": ({"time_in_force": 7}, Code.MALFORMED, Field.TIME_IN_FORCE),
+    "self trades cannot be allowed": (
+        {"self_trade": "none"}, Code.NOT_SUPPORTED, Field.SELF_TRADE),
+    "withdrawn price match": ({"price_match": "opponent_10"}, Code.NOT_SUPPORTED,
+                              Field.PRICE_MATCH),
+    "market orders have no time in force": (
+        {"order_type": "market", "time_in_force": "ioc"}, Code.NOT_SUPPORTED, Field.TIME_IN_FORCE),
+    "limit orders do not close": ({"close_position": True}, Code.MALFORMED,
+                                  Field.CLOSE_POSITION),
+    "no day orders": ({"time_in_force": "day"}, Code.NOT_SUPPORTED, Field.TIME_IN_FORCE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LOCALLY)
+def test_what_the_venue_has_not_is_refused_here(stage: Stage, what: str) -> None:
+    keys, code, wrong = LOCALLY[what]
+    prices = {} if keys.get("order_type") == "market" or "price_match" in keys else {"price": -30.0}
+    ticket = stage.place("", prices, **keys)
+    answer = stage.notes.answer(ticket)
+    assert (answer.result, answer.code) == (Result.REFUSED, code.value), answer
+    assert answer.field is wrong
+    assert answer.venue_code == answer.http_status == 0
+
+
+def test_at_the_end(shared: Stage) -> None:
+    """Nothing was told of any life after it was over, what the strategy thinks of the account is
+    what the venue thinks, and a good-till date ends an order that rests."""
+    notes, market = shared.notes, shared.market
+    life = Life(shared, "good-till", "main")
+    now_s = market.venue.get("/fapi/v1/time").json()["serverTime"] // 1000
+    shared.place(life.name, {"price": -30}, good_till_ms=(now_s + 660) * 1000)
+    life.hears("submitted")
+    for name, client in market.clients.items():
+        if name in KEYS:
+            theirs = {
+                (name, row["positionSide"]): float(row["positionAmt"])
+                for row in client.ok("GET", "/fapi/v3/positionRisk", symbol=SYMBOL)
+                if float(row["positionAmt"])
+            }
+            assert positions(shared, name) == theirs
+    assert [one.client_order_id for one in notes.session.orders()] == [life.name]
+
+    market.sim.fault("skew", ms=680_000)
+    life.hears("expired")
+    assert life.last.reason is EndReason.GOOD_TILL
+    assert notes.session.orders() == []
+
+    for _, name, story in shared.ended:
+        assert notes.story(name) == story
+    assert notes.sequences == sorted(set(notes.sequences))
+    assert not notes.session.waiting
+    codes = {one.venue_code for answers in notes.answers.values() for one in answers}
+    assert -4120 not in codes
+
+
+def positions(stage: Stage, account: str) -> dict[tuple[str, str], float]:
+    """What the strategy has heard."""
+    index = stage.notes.session.accounts[account]
+    return {
+        (account, one.position_side.name): float(one.qty)
+        for one in stage.notes.session.positions()
+        if one.account == index and one.qty
+    }

@@ -152,6 +152,8 @@ def _traded(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
         reason = EndReason.SELF_TRADE
     elif execution is Execution.CANCELLED and reason is EndReason.NONE:
         reason = EndReason.COMMAND
+    elif execution is Execution.EXPIRED and reason is EndReason.NONE and text(o.f) == "GTD":
+        reason = EndReason.GOOD_TILL
     return (
         OrderEvent(
             source=Source.STREAM,
