@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from connector.model.intents import Action, CommandFlag
+from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field
 from connector.trading import filters
-from connector.trading.commands import Command, Refusal
+from connector.trading.commands import Command, Refusal, intent
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.trading.roles import Account, Listed, Session
@@ -29,6 +29,7 @@ class Admission:
     ) -> None:
         self._accounts, self._tracker = accounts, tracker
         self._ledger, self._ids = ledger, ids
+        self._client_id = [re.compile(one.trading.client_id).fullmatch for one in accounts]
         self.halted = ""
         """Why no new order goes out; "": nothing stops them."""
         self.draining = False
@@ -75,8 +76,7 @@ class Admission:
         filters.check(command, listed.instrument, listed.mark_e)
         if command.action is Action.PLACE:
             order = self._new_order(account, listed, session.strategy, command, now_ns)
-        intent = command.intent(listed.instrument, command.client_order_id)
-        message = encode(account, intent, order, now_ns)
+        message = encode(account, intent(command, listed.instrument), order, now_ns)
         if grows:
             account.afford(command.action, message)
         return order, message
@@ -104,7 +104,7 @@ class Admission:
         self, account: Account, listed: Listed, strategy: str, command: Command, now_ns: int
     ) -> Order:
         name = command.client_order_id or self._ids.client_order_id()
-        if not re.fullmatch(account.trading.client_id, name):
+        if not self._client_id[account.index](name):
             raise Refusal(Code.MALFORMED, Field.CLIENT_ORDER_ID, f"not {account.trading.client_id}")
         if self._tracker.orders.by_client_id(account.index, name) is not None:
             raise Refusal(
@@ -120,7 +120,7 @@ class Admission:
             order_type=command.order_type,
             time_in_force=command.time_in_force,
             position_side=command.position_side,
-            reduce_only=bool(command.flags & CommandFlag.REDUCE_ONLY),
+            reduce_only=command.reduce_only,
             conditional=command.order_type.conditional,
             price_e=command.price_e,
             qty_e=command.qty_e or 0,
@@ -164,12 +164,12 @@ class Admission:
         return order
 
 
-def encode(account: Account, intent: Intent, order: Order | None, now_ns: int) -> Message:
+def encode(account: Account, wish: Intent, order: Order | None, now_ns: int) -> Message:
     """The signed request, under every name the order has; raises Refusal."""
     if order is not None:
-        intent = _of(order, intent)
+        wish = _of(order, wish)
     try:
-        return account.encode(intent, now_ns)
+        return account.encode(wish, now_ns)
     except CannotEncode as error:
         raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
 

@@ -4,8 +4,8 @@ rules. What the instrument, the account and the market say of it comes later."""
 from enum import IntEnum
 from typing import Any
 
-from msgspec import Struct
-
+from connector._speedups.desk import Command as Command
+from connector._speedups.desk import use_enums
 from connector.model.instrument import Instrument
 from connector.model.intents import (
     Action,
@@ -23,6 +23,17 @@ from connector.model.reports import Code, Field
 from connector.venues.trading_contract import Intent
 
 SLOT = layout("Command")
+use_enums(
+    action=Action,
+    side=Side,
+    order_type=OrderType,
+    time_in_force=TimeInForce,
+    position_side=PositionSide,
+    working_type=WorkingType,
+    self_trade=SelfTrade,
+    price_match=PriceMatch,
+    flags=CommandFlag,
+)
 
 _ENUMS: tuple[tuple[str, type[IntEnum], Field], ...] = (
     ("action", Action, Field.ACTION),
@@ -33,7 +44,6 @@ _ENUMS: tuple[tuple[str, type[IntEnum], Field], ...] = (
     ("self_trade", SelfTrade, Field.SELF_TRADE),
     ("price_match", PriceMatch, Field.PRICE_MATCH),
 )
-_ALWAYS = frozenset({"action"})
 _PLACE_ONLY = frozenset({"order_type"})
 _KNOWN_FLAGS = int(
     CommandFlag.REDUCE_ONLY
@@ -59,84 +69,53 @@ class Refusal(Exception):
         self.value_e, self.limit_e = value_e, limit_e
 
 
-class Command(Struct, frozen=True, kw_only=True):
-    """One command; numbers that were not given are None, texts ""."""
-
-    number: int
-    action: Action
-    account: int
-    instrument: int
-    valid_until_ns: int
-    created_ns: int
-    cause_sequence: int
-    cause_recv_ns: int
-    order_key: int
-    placed_by: int
-    """Number of the command that placed the order; 0: it is named otherwise."""
-    order_id: int | None
-    venue_order_id: str
-    client_order_id: str
-    ref_id: str
-    label: str
-    target: str
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce
-    position_side: PositionSide
-    working_type: WorkingType
-    self_trade: SelfTrade
-    price_match: PriceMatch
-    flags: CommandFlag
-    price_e: int | None
-    qty_e: int | None
-    stop_price_e: int | None
-    activation_price_e: int | None
-    callback_rate_e: int | None
-    good_till_ns: int | None
-    batch: int
-    batch_size: int
-
-    def intent(self, instrument: Instrument | None, client_order_id: str) -> Intent:
-        """What an encoder takes."""
-        return Intent(
-            action=self.action,
-            instrument=instrument,
-            client_order_id=client_order_id,
-            order_id=self.order_id,
-            venue_order_id=self.venue_order_id,
-            side=self.side,
-            order_type=self.order_type,
-            time_in_force=self.time_in_force,
-            position_side=self.position_side,
-            price_e=self.price_e,
-            qty_e=self.qty_e,
-            stop_price_e=self.stop_price_e,
-            activation_price_e=self.activation_price_e,
-            callback_rate_e=self.callback_rate_e,
-            good_till_ns=self.good_till_ns,
-            working_type=self.working_type,
-            self_trade=self.self_trade,
-            price_match=self.price_match,
-            flags=self.flags,
-        )
+def intent(command: Command, instrument: Instrument | None) -> Intent:
+    """What an encoder takes."""
+    return Intent(
+        action=command.action,
+        instrument=instrument,
+        client_order_id=command.client_order_id,
+        order_id=command.order_id,
+        venue_order_id=command.venue_order_id,
+        side=command.side,
+        order_type=command.order_type,
+        time_in_force=command.time_in_force,
+        position_side=command.position_side,
+        price_e=command.price_e,
+        qty_e=command.qty_e,
+        stop_price_e=command.stop_price_e,
+        activation_price_e=command.activation_price_e,
+        callback_rate_e=command.callback_rate_e,
+        good_till_ns=command.good_till_ns,
+        working_type=command.working_type,
+        self_trade=command.self_trade,
+        price_match=command.price_match,
+        flags=command.flags,
+    )
 
 
 def read(slot: bytes) -> Command:
     """The command in a copied slot; raises Refusal (malformed) naming the field."""
+    command = Command(slot)
+    if not command.plain:
+        examine(slot)
+    return command
+
+
+def examine(slot: bytes) -> None:
+    """The rules of every command; raises Refusal naming the field that breaks one. What `Command`
+    calls plain surely keeps them."""
     raw: Any = SLOT.unpack(slot)
-    values: dict[str, Any] = {}
     for name, kind, field in _ENUMS:
         number = getattr(raw, name)
         try:
-            values[name] = kind(number)
+            kind(number)
         except ValueError:
-            if name in _PLACE_ONLY and raw.action != Action.PLACE:
-                values[name] = OrderType.LIMIT
-                continue
-            raise Refusal(Code.MALFORMED, field, f"{name}: {number} means nothing") from None
-    action: Action = values["action"]
+            if name not in _PLACE_ONLY or raw.action == Action.PLACE:
+                raise Refusal(Code.MALFORMED, field, f"{name}: {number} means nothing") from None
+    action = Action(raw.action)
     if action is Action.PLACE:
-        _placing(raw, values["order_type"])
+        _placing(raw, OrderType(raw.order_type))
     elif raw.side not in (0, Side.BUY, Side.SELL):
         raise Refusal(Code.MALFORMED, Field.DIRECTION, f"side: {raw.side} means nothing")
     elif action is not Action.CANCEL_ALL and not (
@@ -157,34 +136,6 @@ def read(slot: bytes) -> Command:
             raise Refusal(Code.MALFORMED, field, f"{name}: {value} is not positive")
     if "�" in raw.ref_id + raw.client_order_id + raw.label + raw.target:
         raise Refusal(Code.MALFORMED, Field.REF_ID, "a text is not UTF-8")
-    return Command(
-        number=raw.stamp,
-        account=raw.account,
-        instrument=raw.instrument,
-        valid_until_ns=raw.valid_until_ns,
-        created_ns=raw.created_ns,
-        cause_sequence=raw.cause_sequence,
-        cause_recv_ns=raw.cause_recv_ns,
-        order_key=raw.order_key,
-        placed_by=raw.placed_by,
-        order_id=given(raw.order_id),
-        venue_order_id=raw.venue_order_id,
-        client_order_id=raw.client_order_id,
-        ref_id=raw.ref_id,
-        label=raw.label,
-        target=raw.target,
-        side=Side(raw.side or Side.BUY),
-        flags=CommandFlag(raw.flags),
-        price_e=given(raw.price_e),
-        qty_e=given(raw.qty_e),
-        stop_price_e=given(raw.stop_price_e),
-        activation_price_e=given(raw.activation_price_e),
-        callback_rate_e=given(raw.callback_rate_e),
-        good_till_ns=given(raw.good_till_ns),
-        batch=raw.batch,
-        batch_size=raw.batch_size,
-        **values,
-    )
 
 
 def _placing(raw: Any, order_type: OrderType) -> None:

@@ -1,7 +1,7 @@
 """The venue's filters, checked before anything is sent: exact integers against the instrument."""
 
 from connector.model.instrument import ABSENT, Instrument, Status
-from connector.model.intents import Action, CommandFlag, OrderType
+from connector.model.intents import Action, OrderType
 from connector.model.records import Side
 from connector.model.reports import Code, Field
 from connector.trading.commands import Command, Refusal
@@ -63,7 +63,7 @@ def _quantity(command: Command, qty_e: int, instrument: Instrument) -> None:
 
 def _notional(command: Command, qty_e: int, instrument: Instrument, mark_e: int | None) -> None:
     least_e = instrument.min_notional_e
-    if least_e == ABSENT or command.flags & CommandFlag.REDUCE_ONLY:
+    if least_e == ABSENT or command.reduce_only:
         return
     price_e, exponent = command.price_e, instrument.price_exponent
     if price_e is None:

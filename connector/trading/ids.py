@@ -5,6 +5,7 @@ from pathlib import Path
 SEQUENCE_BITS = 40
 """Orders a daemon can make in one boot; 2^23 boots fit beside them in 63 bits."""
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U to be misread
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 class Ids:
@@ -19,6 +20,7 @@ class Ids:
         self._next_key = (boot << SEQUENCE_BITS) + 1
         self._next_id = 1
         self._head = f"{prefix}{instance}{_base32(boot, 5)}"
+        self._block, self._stem = 0, f"{self._head}{_base32(0, 6)}"
         if len(self._head) + 8 > 20:
             raise ValueError(f"{prefix!r} and {instance!r} leave no room for an id")
 
@@ -32,7 +34,10 @@ class Ids:
         """A client order id."""
         number = self._next_id
         self._next_id += 1
-        return f"{self._head}{_base32(number, 8)}"
+        block, last = divmod(number, len(_PAIRS))
+        if block != self._block:
+            self._block, self._stem = block, f"{self._head}{_base32(block, 6)}"
+        return self._stem + _PAIRS[last]
 
 
 def next_boot(path: Path) -> int:

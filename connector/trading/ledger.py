@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from connector._speedups.desk import command_body, sent_body
 from connector.model.order import Order
 from connector.model.packing import layout
 from connector.model.records import RecordType
@@ -22,8 +23,6 @@ from connector.venues.trading_contract import (
 
 NOBODY = "-"
 """The journal of what belongs to no strategy."""
-_COMMAND = layout("CommandBody")
-_SENT = layout("SentBody")
 _SLOT = layout("Command")
 _SNAPSHOT = layout("SnapshotBody")
 
@@ -68,15 +67,10 @@ class Ledger:
     ) -> None:
         """A request, before its first byte leaves; ``deadline_ns`` by the venue's clock."""
         key = pending.order.key if pending.order else 0
-        body = _SENT.pack(
-            order_key=key,
-            command=pending.command,
-            request=pending.request,
-            sent_ns=pending.sent_ns,
-            wall_ns=self._wall(),
-            deadline_ns=deadline_ns,
-            action=pending.action,
-        )
+        body = sent_body(
+            key, pending.command, pending.request, pending.sent_ns, self._wall(), deadline_ns,
+            pending.action,
+        )  # fmt: skip
         name = pending.strategy or NOBODY
         self._append(name, RecordType.SENT, body, listed, account, order_key=key)
 
@@ -161,15 +155,7 @@ class Ledger:
         name: str,
         code: Code,
     ) -> None:
-        body = _COMMAND.pack(
-            command=slot,
-            order_key=key,
-            session=session.number,
-            read_ns=read_ns,
-            wall_ns=self._wall(),
-            code=code.value,
-            client_order_id=name,
-        )
+        body = command_body(slot, key, session.number, read_ns, self._wall(), code.value, name)
         self._append(
             session.strategy,
             RecordType.COMMAND,
