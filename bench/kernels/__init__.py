@@ -16,6 +16,7 @@ from bench import native
 from bench.chunks import Chunked, loads
 from bench.frames import SETS, Frames, load
 from bench.kernels.journal import appends
+from bench.kernels.reports import reports
 from bench.kernels.signing import requests, signatures
 from bench.report import Group
 from bench.rig import Rig, scaled, sides, tick
@@ -168,5 +169,5 @@ def memory(rounds: int) -> Group:
 def run(rounds: int) -> list[Group]:
     """Every bench of this file."""
     decoding = [decode(name, rounds) for name in SETS]
-    orders = [signatures(rounds), requests(rounds), appends(rounds)]
+    orders = [signatures(rounds), requests(rounds), appends(rounds), reports(rounds)]
     return [*decoding, books(rounds), memory(rounds), *orders]

@@ -22,6 +22,9 @@ WARM = 3
 REPORTS = 300
 REPORT_GAP_NS = 500_000
 QTY = "0.010"
+SECOND_NS = 10**9
+PLACES = 10
+"""Commands in a row, each timed."""
 
 
 class Rig:
@@ -56,14 +59,17 @@ class Rig:
         os.sched_setaffinity(0, self._affinity)
 
     def strategy(self, batch: Ticks) -> Strategy:
-        """Buys at the best bid when a frame is one to trade on."""
-        wanted = {batch.ids[at] for at in batch.triggers}
-        depth = "depth" in batch.stream
-        kind = connector.BookDelta if depth else connector.Bbo
+        """Buys at the best bid when a new second begins by the venue's clock."""
+        kind = connector.BookDelta if batch.stream.endswith(ticks.DEPTH) else connector.Bbo
         place, instrument, bbo = self.session.place, self.instrument, self.top.bbo
+        due_ns = (batch.second + 1) * SECOND_NS
 
         def on_event(event: Any) -> bool:
-            return type(event) is kind and event.update_id in wanted
+            nonlocal due_ns
+            if type(event) is kind and event.venue_ns >= due_ns:
+                due_ns += SECOND_NS
+                return True
+            return False
 
         def trade() -> int:
             ticket = place(instrument, "buy", QTY, bbo().bid_price, time_in_force="ioc")
@@ -174,6 +180,34 @@ def _wire(
         show(group, f"{name}: {hop}", [values])
 
 
+def placing(rig: Rig, rounds: int) -> Group:
+    """Commands in a row, while the daemon takes them."""
+    group = Group("place() from Python", "a strategy is busy for longer, and asks later")
+    place, clock, instrument = rig.session.place, time.monotonic_ns, rig.instrument
+    price = rig.top.bbo().bid_price
+    spent: list[int] = []
+    bare: list[int] = []
+    for _ in range(rounds * 20):
+        wanted = len(rig.venue.orders) + PLACES
+        for _ in range(PLACES):
+            begin = clock()
+            middle = clock()
+            place(instrument, "buy", QTY, price, time_in_force="ioc")
+            end = clock()
+            spent.append(end - middle)
+            bare.append(middle - begin)
+        _came(rig, wanted)
+        rig.settle()
+    p50, p99, _ = spread(spent)
+    clock_ns = spread(bare)[0]
+    group.add("a command, p50", p50 - clock_ns, "ns", 1_000, note=f"p99 {p99 - clock_ns:,.0f}")
+    return group
+
+
+def _came(rig: Rig, wanted: int) -> None:
+    rig.venue.wait(lambda: len(rig.venue.orders) >= wanted)
+
+
 def reports(rig: Rig, rounds: int) -> Group:
     """Fills of one resting order, one after the other, as they are due."""
     group = Group(
@@ -195,7 +229,8 @@ def reports(rig: Rig, rounds: int) -> Group:
             due.append(at)
         assert venue.private is not None
         fd = venue.private.sock.fileno()
-        sent, got, when = 0, [], [0] * REPORTS
+        sent, when = 0, [0] * REPORTS
+        got: list[tuple[int, int]] = []
         while len(got) < REPORTS:
             now_ns = clock()
             if sent < REPORTS and now_ns >= due[sent]:
@@ -252,5 +287,5 @@ def run(rounds: int) -> list[Group]:
         with Rig(transport) as rig:
             groups += tick_to_trade(rig, rounds, what)
             if transport == "http":
-                groups.append(reports(rig, rounds))
+                groups += [placing(rig, rounds), reports(rig, rounds)]
     return groups

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import cycle
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from bench import native
 from bench.frames import Frames
 from bench.orders.venue import Venue, server_frame
-from bench.path import SIDE, ticker_messages
+from bench.path import SIDE
 
 EVERY = 10
 GAP_NS = 500_000
@@ -30,20 +30,23 @@ BURSTS = 4
 GRACE_NS = 2_000_000_000
 NEAR = slice(5, 205)
 """Levels that change, counted from the best."""
+FIRST_SECOND = 1_700_000_000
+BBO, DEPTH = "bookTicker", "depth"
 STEP = 9
 """Between the ids of two depth messages."""
 
 
 @dataclass
 class Ticks:
-    """Frames of one stream, and the ids of those the strategy trades on."""
+    """Frames of one stream; the strategy trades on every ``every``-th."""
 
     stream: str
+    """How its name begins: the pace is the subscriber's."""
     frames: list[bytes]
-    ids: list[int]
-    """Of each frame."""
     every: int
     gap_ns: int
+    second: int
+    """By the venue's clock, before the first of them."""
 
     @property
     def triggers(self) -> list[int]:
@@ -72,74 +75,82 @@ class Turn:
 
 
 class Source:
-    """Frames without end that continue the recording's base book."""
+    """Frames without end that continue the recording's base book.
+
+    By the venue's clock in them a new second begins with each frame the strategy trades on: the
+    rule is the same for whoever reads them, and holds for a reader that is handed only the newest
+    state. Not ``wrapped``: without the stream's name around, as single streams send them."""
 
     def __init__(self, frames: Frames, *, wrapped: bool = True) -> None:
         self._wrapped = wrapped
-        self._symbol = frames.symbol.lower()
-        self._depth = _depth(frames)
+        self.symbol = frames.symbol
         self._last_id = frames.base.last_id
         self._ticker_id = frames.base.last_id + 10**9
-        self._ticker = ticker_messages(frames, self._ticker_id, 10**9)
-
-    def _take(self, messages: Iterator[bytes], count: int) -> list[bytes]:
-        found = list(islice(messages, count))
-        if not self._wrapped:
-            found = [text[text.index(b'"data":') + 7 : -1] for text in found]
-        return [server_frame(text) for text in found]
+        self._tickers = cycle([orjson.loads(frame)["data"] for frame in frames.ticker])
+        self._levels = _levels(frames)
+        self.second = FIRST_SECOND
+        """Of the newest frame; the strategy trades on every one after it."""
 
     def depth(self, count: int, every: int = EVERY, gap_ns: int = GAP_NS) -> Ticks:
         """Depth messages of 30 levels."""
-        ids = [self._last_id + STEP * (number + 1) for number in range(count)]
-        self._last_id = ids[-1]
-        frames = self._take(self._depth, count)
-        return Ticks(f"{self._symbol}@depth", frames, ids, every, gap_ns)
+        return self._ticks("depth@0ms", self._depth, count, every, gap_ns)
 
     def bbo(self, count: int, every: int = EVERY, gap_ns: int = GAP_NS) -> Ticks:
         """Best bids and asks."""
-        ids = [self._ticker_id + number + 1 for number in range(count)]
-        self._ticker_id = ids[-1]
-        frames = self._take(self._ticker, count)
-        return Ticks(f"{self._symbol}@bookTicker", frames, ids, every, gap_ns)
+        return self._ticks("bookTicker", self._bbo, count, every, gap_ns)
 
     def pulse(self, venue: Venue) -> None:
         """A frame of each stream that somebody reads."""
-        for kind, make in (("bookTicker", self.bbo), ("depth", self.depth)):
-            if (peer := venue.stream(f"{self._symbol}@{kind}")) is not None:
-                peer.sock.sendall(make(1).frames[0])
+        for name, make in ((BBO, self.bbo), (DEPTH, self.depth)):
+            if (peer := venue.stream(f"{self.symbol.lower()}@{name}")) is not None:
+                peer.sock.sendall(make(1, every=2).frames[0])
+
+    def _ticks(
+        self, name: str, make: Callable[[int], bytes], count: int, every: int, gap_ns: int
+    ) -> Ticks:
+        stream = f"{self.symbol.lower()}@{name}"
+        first, frames = self.second, []
+        for number in range(1, count + 1):
+            self.second += number % every == 0
+            text = make(self.second * 1000)
+            if self._wrapped:
+                text = b'{"stream":"%s","data":%s}' % (stream.encode(), text)
+            frames.append(server_frame(text))
+        return Ticks(stream.partition("@0ms")[0], frames, every, gap_ns, first)
+
+    def _bbo(self, now_ms: int) -> bytes:
+        self._ticker_id += 1
+        told = next(self._tickers) | {"u": self._ticker_id, "E": now_ms, "T": now_ms}
+        return orjson.dumps(told)
+
+    def _depth(self, now_ms: int) -> bytes:
+        last, symbol = self._last_id, self.symbol.encode()
+        self._last_id += STEP
+        return b'{"e":"depthUpdate","E":%d,"T":%d,"s":"%s","U":%d,"u":%d,"pu":%d,"b":%s,"a":%s}' % (
+            now_ms,
+            now_ms,
+            symbol,
+            last + 1,
+            last + STEP,
+            last,
+            *next(self._levels),
+        )
 
 
-def _depth(frames: Frames) -> Iterator[bytes]:
-    """Messages of 30 levels: prices of the recorded book behind its touch, which so never crosses,
+def _levels(frames: Frames) -> Iterator[tuple[bytes, bytes]]:
+    """15 bids and 15 asks: prices of the recorded book behind its touch, which so never crosses,
     with quantities of it drawn anew."""
     base, chance = frames.base, random.Random(7)
     bids = sorted(base.bids.items(), key=lambda row: -float(row[0]))[NEAR]
     asks = sorted(base.asks.items(), key=lambda row: float(row[0]))[NEAR]
     quantities = [row[1] for row in bids + asks]
-    last, symbol = base.last_id, frames.symbol
-    for number in count():
-        sides = [
-            orjson.dumps(
-                [[price, chance.choice(quantities)] for price, _ in chance.sample(rows, SIDE)]
-            )
-            for rows in (bids, asks)
-        ]
-        now_ms = 1_700_000_000_000 + number
-        yield (
-            b'{"stream":"%s@depth@0ms","data":{"e":"depthUpdate","E":%d,"T":%d,"s":"%s",'
-            b'"U":%d,"u":%d,"pu":%d,"b":%s,"a":%s}}'
-            % (
-                symbol.lower().encode(),
-                now_ms,
-                now_ms,
-                symbol.encode(),
-                last + 1,
-                last + STEP,
-                last,
-                *sides,
-            )
-        )
-        last += STEP
+
+    def side(rows: list[tuple[str, str]]) -> bytes:
+        drawn = chance.sample(rows, SIDE)
+        return orjson.dumps([[price, chance.choice(quantities)] for price, _ in drawn])
+
+    while True:
+        yield side(bids), side(asks)
 
 
 def _due(ticks: Ticks, seed: int) -> list[int]:

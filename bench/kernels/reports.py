@@ -1,0 +1,175 @@
+"""A private frame to the report in its strategy's ring, without sockets: decoding, the tracker, the
+journal, the ring."""
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.orders import canned
+from bench.report import Group
+from connector.desk import Desk
+from connector.ipc.segments import TradingMemory
+from connector.model.instrument import Instrument
+from connector.model.order import Order
+from connector.trading.ids import Ids
+from connector.trading.journal import Journals
+from connector.trading.ledger import Ledger
+from connector.venues.contract import load
+from connector.venues.trading_contract import OrderEvent
+
+BATCH = 200
+ORDERS = 10
+_CURSOR = 256
+"""Of the reports a strategy has taken, in its `up`."""
+STRATEGY = "bench"
+INSTRUMENT = Instrument(
+    symbol="ETHUSDT",
+    exchange="BinanceU",
+    price_exponent=8,
+    qty_exponent=8,
+    price_digits=2,
+    qty_digits=3,
+    tick_e=10**6,
+    step_e=10**5,
+)
+
+
+class _Listed:
+    index, venue, instrument, mark_e, served = 0, 0, INSTRUMENT, None, True
+
+
+class _Account:
+    """As much of an account as hears of orders."""
+
+    index, name, venue = 0, "main", 0
+    strategies, foreign_to = frozenset({STRATEGY}), frozenset[str]()
+
+    def __init__(self) -> None:
+        trading = load("binance_usdm").trading
+        assert trading is not None
+        self.trading = trading
+
+    def scales(self, symbol: str) -> Instrument | None:
+        return INSTRUMENT if symbol == INSTRUMENT.symbol else None
+
+
+class Rig:
+    """One order that fills bit by bit; a context manager."""
+
+    def __init__(self) -> None:
+        self.account: Any = _Account()
+        self.listed: Any = _Listed()
+        self._memory = Path(tempfile.mkdtemp(dir="/dev/shm"))
+        self._disk = Path(tempfile.mkdtemp())
+        self._orders = 0
+
+    def __enter__(self) -> "Rig":
+        self.journals = Journals(self._memory, self._disk)
+        self.desk = Desk(
+            [self.account],
+            Ledger(self.journals, time.time_ns),
+            Ids(1),
+            listed=lambda index: self.listed,
+            find=lambda venue, symbol: self.listed,
+            clock=time.monotonic_ns,
+        )
+        self.session = TradingMemory(1)
+        self.reports = self.journals.attach(STRATEGY, self.session.up, self.session.down)
+        self._decode = self.account.trading.stream.decode
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.journals.close()
+        self.session.close()
+        shutil.rmtree(self._memory)
+        shutil.rmtree(self._disk)
+
+    def fills(self) -> list[bytes]:
+        """A new order, and the frames of its fills."""
+        self._orders += 1
+        name = f"o{self._orders}"
+        order = Order(
+            key=self._orders,
+            account=0,
+            strategy=STRATEGY,
+            instrument=INSTRUMENT,
+            client_order_id=name,
+            price_e=3400 * 10**8,
+            qty_e=(BATCH + 1) * 10**8,
+        )
+        self.desk.tracker.register(order)
+        values = {
+            "ms": 1_700_000_000_000 + self._orders,
+            "symbol": INSTRUMENT.symbol.encode(),
+            "name": name.encode(),
+            "qty": b"%d" % (BATCH + 1),
+            "price": b"3400.00",
+            "average": b"3400.00",
+            "what": b"TRADE",
+            "status": b"PARTIALLY_FILLED",
+            "id": 10**9 + self._orders,
+            "last": b"1",
+            "last_price": b"3400.00",
+        }
+        return [
+            canned.UPDATE
+            % {
+                key.encode(): value
+                for key, value in {
+                    **values,
+                    "filled": b"%d" % number,
+                    "trade": self._orders * 1000 + number,
+                }.items()
+            }
+            for number in range(BATCH + 1)
+        ]
+
+    def take(self, frame: bytes) -> None:
+        """What an account does with a frame."""
+        self.desk.heard(time.monotonic_ns())
+        for event in self._decode(frame, self.account.scales):
+            assert isinstance(event, OrderEvent)
+            self.desk.order_event(self.account, event)
+        self.desk.heard(0)
+
+    def drained(self) -> None:
+        """The strategy has read everything, and the disk has it."""
+        os.pwrite(self.session.up_fd, self.reports.written.to_bytes(8, "little"), _CURSOR)
+        journal = self.journals.open(STRATEGY)
+        while journal.durable != journal.position:
+            time.sleep(0.0002)
+        self.journals.tick()
+
+
+def reports(rounds: int) -> Group:
+    """Best of many orders; the hops beside it by leaving the later ones out."""
+    group = Group(
+        "private frame to report, without sockets",
+        "a strategy acts later on what it already owns",
+    )
+    clock = time.perf_counter_ns
+    whole: list[int] = []
+    decoding: list[int] = []
+    with Rig() as rig:
+        decode, scales = rig.account.trading.stream.decode, rig.account.scales
+        for _ in range(rounds * ORDERS):
+            first, *frames = rig.fills()
+            rig.take(first)
+            for frame in frames:
+                begin = clock()
+                decode(frame, scales)
+                middle = clock()
+                rig.take(frame)
+                whole.append(clock() - middle)
+                decoding.append(middle - begin)
+            rig.drained()
+        if rig.reports.sequence != rounds * ORDERS * (BATCH + 2):
+            raise RuntimeError(f"{rig.reports.sequence} reports")
+    for name, spent in (("fill to report in the ring", whole), ("of it decoding", decoding)):
+        spent.sort()
+        note = f"least {spent[0]:,}, p99 {spent[len(spent) * 99 // 100]:,}"
+        group.add(name, spent[len(spent) // 2], "ns", note=note)
+    return group
