@@ -74,6 +74,10 @@ cdef enum Count:
     COUNT_COMMAND_ERRORS = 67
     COUNT_COMMANDS_BROKEN = 68
     COUNT_ANSWERS_UNMATCHED = 69
+    COUNT_STRATEGIES_DEAD = 70
+    COUNT_ORDERS_ORPHANED = 71
+    COUNT_POSITIONS_CLOSED = 72
+    COUNT_HALTS = 73
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

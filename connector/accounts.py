@@ -79,6 +79,8 @@ class _Flying(Struct):
     """The tracker's own question about this order."""
     asked_ns: int = 0
     spent: Spent = Spent(())
+    code: Code = Code.DISCONNECTED
+    """Why it was not sent, if it was not."""
 
 
 class AccountService:
@@ -285,9 +287,18 @@ class AccountService:
             self.desk.lost(request)
 
     def unsent(self, request: int, why: str) -> None:
-        if self._flying.pop(request).asked is None:
+        flying = self._flying.pop(request)
+        if flying.asked is None:
             self.count(Counter.REQUESTS_UNSENT)
-            self.desk.unsent(request, why)
+            self.desk.unsent(request, why, flying.code)
+
+    def stopped(self, request: int) -> str:
+        """Asked before a request that waited is sent."""
+        flying = self._flying[request]
+        why = "" if flying.asked is not None else self.desk.stopped(self, request)
+        if why:
+            flying.code = Code.HALTED
+        return why
 
     def _throttled(self, answer: OrderAnswer) -> None:
         """Going on turns a limit into a ban of the whole address, so everything stops."""
@@ -341,6 +352,7 @@ class AccountService:
         """How it is, for people; no key, no secret."""
         return {
             "name": self.name,
+            "strategies": sorted(self.strategies),
             "ready": self.ready,
             "reconciled": self.reconciled,
             "stream": self._private.up,

@@ -16,7 +16,7 @@ from connector._speedups.bell import Bell
 from connector._speedups.book import fetch_memory, memory_wanted, refill, take_over_memory
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
-from connector.config import Config, VenueSettings, configured, own_directory
+from connector.config import Config, VenueSettings, configured, group_id, own_directory
 from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
 from connector.ipc.trading import Trading
@@ -91,6 +91,7 @@ class App:
                 self._state_dir,
                 self._config.strategy_protocol.timezone,
                 self._config.strategies,
+                self._admin_gid(),
             )
             self._trading = self._orders.sessions
         mine = frozenset({0, os.geteuid()})
@@ -218,6 +219,10 @@ class App:
 
     # inside
 
+    def _admin_gid(self) -> int | None:
+        name = self._config.daemon.admin_group
+        return group_id(name) if name else None
+
     def _refill(self) -> None:
         """Ready memory for the books; a thread has the kernel clear it, which takes a while."""
         if self._refilling is None and memory_wanted():
@@ -278,6 +283,7 @@ class App:
             "timezone": self._config.strategy_protocol.timezone,
             "accounts": self._orders.state() if self._orders is not None else {},
             "missed": self._orders.dead_man.missed() if self._orders is not None else [],
+            "halts": self._orders.halted() if self._orders is not None else [],
         }
 
 

@@ -5,6 +5,7 @@ Secrets are never in the file: it holds references (``credential:``, ``file:``, 
 read when needed and cannot print what they read."""
 
 import difflib
+import grp
 import ipaddress
 import os
 import re
@@ -77,6 +78,9 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     allow_uids: tuple[Annotated[int, Meta(ge=0)], ...] = ()
     """Users that may attach beside the daemon's own and root."""
     allow_gids: tuple[Annotated[int, Meta(ge=0)], ...] = ()
+    admin_group: str = ""
+    """Who may halt and resume beside the daemon's user: the group of the halt file; empty: the
+    daemon's own."""
 
 
 class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
@@ -316,6 +320,11 @@ def _judge(config: Config, faults: list[str]) -> None:
     if daemon.cpu is not None and daemon.cpu not in os.sched_getaffinity(0):
         allowed = ",".join(map(str, sorted(os.sched_getaffinity(0))))
         faults.append(f"daemon.cpu: {daemon.cpu} is not one this process may use ({allowed})")
+    if daemon.admin_group:
+        try:
+            group_id(daemon.admin_group)
+        except ValueError as error:
+            faults.append(f"daemon.admin_group: {error}")
     if not config.venues:
         faults.append("venues: no venue is configured")
     seen: dict[str, str] = {}
@@ -385,6 +394,18 @@ def _judge_venue(venue: Venue, settings: VenueSettings, path: str, faults: list[
                 other = wanted.setdefault((symbol, channel), index)
                 if other != index:
                     faults.append(f"{where}: {symbol} {channel.value} stands in feeds[{other}] too")
+
+
+def group_id(name: str) -> int:
+    """The number of a group of this machine that the process may give files to; raises
+    ValueError."""
+    try:
+        gid = grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ValueError(f"no group {name!r} on this machine") from None
+    if os.geteuid() and gid not in (os.getegid(), *os.getgroups()):
+        raise ValueError(f"uid {os.geteuid()} is no member of {name!r}, so it cannot give it files")
+    return gid
 
 
 def configured(name: str, settings: VenueSettings) -> Venue:

@@ -11,7 +11,7 @@ import msgspec
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field, Result, Update
-from connector.trading.admission import Admission, encode
+from connector.trading.admission import Admission, encode, reduces
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
     Answered,
@@ -27,7 +27,7 @@ from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
 from connector.trading.refs import Refs, content
-from connector.trading.roles import Account, Listed, Session
+from connector.trading.roles import Account, Listed, Session, Stops
 from connector.trading.tracker import Pending, Tracker, state_of
 from connector.venues.trading_contract import (
     AccountEvent,
@@ -56,11 +56,12 @@ class Desk:
         *,
         listed: Callable[[int], Listed | None],
         find: Callable[[int, str], Listed | None],
+        halts: Stops,
         clock: Callable[[], int],
     ) -> None:
         self.accounts = accounts
         self.tracker = Tracker(ids.key)
-        self.admission = Admission(accounts, self.tracker, ledger, ids)
+        self.admission = Admission(accounts, self.tracker, ledger, ids, halts)
         self.positions = Positions()
         self._ledger = ledger
         self._listed, self._find = listed, find
@@ -112,6 +113,7 @@ class Desk:
         pending.command, pending.ref_id = command.number, command.ref_id
         pending.batch = command.batch
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
+        pending.reduces = reduces(command, order)
         self._send(account, listed, pending, message)
 
     def _cancel_all(
@@ -201,9 +203,16 @@ class Desk:
         """Sent, and no answer will come."""
         self.perform(self.tracker.lost(request, self._clock()))
 
-    def unsent(self, request: int, why: str) -> None:
+    def unsent(self, request: int, why: str, code: Code = Code.DISCONNECTED) -> None:
         """Not one byte of it left."""
-        self.perform(self.tracker.unsent(request, Code.DISCONNECTED, self._clock(), why))
+        self.perform(self.tracker.unsent(request, code, self._clock(), why))
+
+    def stopped(self, account: Account, request: int) -> str:
+        """Why a request that waited must not leave any more; "": it may."""
+        pending = self.tracker.request(request)
+        if pending is None or pending.reduces or not pending.command:
+            return ""
+        return self.admission.halts.why(account.name, pending.strategy)
 
     def heard(self, recv_ns: int) -> None:
         """A frame that was received then is about to be told of; 0: it was."""

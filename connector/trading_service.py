@@ -20,6 +20,7 @@ from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
 from connector.trading.deadman import DeadMan
+from connector.trading.halts import Halts, path_of
 from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
 from connector.trading.ledger import NOBODY, Ledger
@@ -55,6 +56,7 @@ class TradingService:
         state_dir: Path,
         timezone: str = "UTC",
         strategies: Mapping[str, StrategySettings] = MappingProxyType({}),
+        admin_gid: int | None = None,
     ) -> None:
         self._segment = segment
         self._markets = {market.index: market for market in markets.values()}
@@ -75,6 +77,7 @@ class TradingService:
             describe=segment.entry,
             count=self._count,
         )
+        self.halts = Halts(path_of(runtime_dir), admin_gid, self._count)
         ledger = Ledger(self.journals, wall_ns)
         ids = Ids(boot)
         self.desk = Desk(
@@ -83,6 +86,7 @@ class TradingService:
             ids,
             listed=self._listed,
             find=self._find,
+            halts=self.halts,
             clock=monotonic_ns,
         )
         for account in self.accounts:
@@ -136,6 +140,7 @@ class TradingService:
     def begin(self) -> None:
         """Read what earlier runs left, and begin this one in every journal; the runtime directory
         is ours now. OSError: there is no room for the journals."""
+        self.halts.open()
         configured = {name for account in self.accounts for name in account.strategies}
         for strategy in sorted({NOBODY, *configured, *self.journals.strategies()}):
             self.journals.open(strategy)  # mends it
@@ -230,6 +235,7 @@ class TradingService:
 
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
+        self.halts.tick()
         self.desk.tick(now_ns)
         self.dead_man.tick(now_ns)
         for account in self.accounts:
@@ -238,6 +244,7 @@ class TradingService:
 
     def close(self) -> None:
         """After ``run`` has ended: nothing is written any more."""
+        self.halts.close()
         self.journals.close()
 
     def pending(self) -> list[str]:
@@ -247,6 +254,20 @@ class TradingService:
     def state(self) -> Mapping[str, Any]:
         """How the accounts are, by name."""
         return {account.name: account.state() for account in self.accounts}
+
+    def halted(self) -> list[dict[str, Any]]:
+        """The halts that stand."""
+        return [
+            {
+                "scope": one.scope.name.lower(),
+                "name": one.name,
+                "reason": one.reason,
+                "since_ns": one.wall_ns,
+                "pid": one.pid,
+                "uid": one.uid,
+            }
+            for one in self.halts.standing()
+        ]
 
     # Sessions
 

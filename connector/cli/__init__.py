@@ -26,6 +26,7 @@ USES = (
     ("Try it", ("demo",)),
     ("Run it", ("check", "run")),
     ("Trade by hand", ("send",)),
+    ("Stop trading", ("halt", "resume")),
     ("Look at it", ("top", "tap", "journal", "metrics")),
     ("Without a venue", ("sim", "replay")),
 )

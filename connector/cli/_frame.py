@@ -122,6 +122,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     counters: Mapping[Counter, int]
     hops: Mapping[Hop, Buckets]
     readers: Sequence[Reader]
+    halts: Sequence[str] = ()
+    """Why nothing new may be sent, one a halt."""
 
 
 def frame(
@@ -134,6 +136,7 @@ def frame(
     """The whole view; ``rows``: how many instruments fit; ``width``: of the terminal."""
     return Group(
         _head(sample, before),
+        *(Text(f"HALTED {halt}", "bold red") for halt in sample.halts),
         _books(sample, before, rows, quantities=width >= 100),
         _latencies(sample, since),
         _readers(sample),
@@ -168,6 +171,7 @@ def numbers(sample: Sample, before: Sample | None, since: Sample | None = None) 
         "records": sample.sequence,
         "ring_written": sample.ring_written,
         "ring_capacity": sample.ring_capacity,
+        "halts": list(sample.halts),
         "books": [
             {
                 "exchange": book.exchange,

@@ -3,6 +3,7 @@
 Reads the daemon's shared memory as any strategy does, market-only, and asks its control socket for
 the list of readers; neither can slow it down."""
 
+import os
 import struct
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from connector.clock import monotonic_ns
 from connector.model.counters import Hop
 from connector.model.records import fields
 from connector.model.states import State
+from connector.trading import halts
 
 if TYPE_CHECKING:
     from connector import Instrument
@@ -29,6 +31,7 @@ class Watch:
 
     def __init__(self, runtime_dir: Path | str | None = None, strategy: str = "top") -> None:
         self._session = connector.attach(strategy, runtime_dir)
+        self._runtime_dir = self._session.runtime_dir
 
     def close(self) -> None:
         """Leave the daemon."""
@@ -61,7 +64,21 @@ class Watch:
                 )
                 for row in readers
             ],
+            halts=self._halts(),
         )
+
+    def _halts(self) -> list[str]:
+        """Read from the file, as the daemon does; it tells them while the daemon hangs, too."""
+        try:
+            fd = os.open(halts.path_of(self._runtime_dir), os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:  # no orders here, or not ours to see
+            return []
+        try:
+            return [str(one) for one in halts.read(fd)]
+        except (OSError, halts.Damaged) as error:
+            return [f"everything: the halt file: {error}"]
+        finally:
+            os.close(fd)
 
     def _catch_up(self) -> None:
         """Let our position follow the ring: a reader that stands still looks as if it hung."""

@@ -84,6 +84,7 @@ class Counter(Enum):
     STRATEGIES_DEAD = 70, "strategies that did not come back within their grace"
     ORDERS_ORPHANED = 71, "orders cancelled because nobody looked after them any more"
     POSITIONS_CLOSED = 72, "orders sent to close positions of strategies that are gone"
+    HALTS = 73, "halts that were set, by operators or by a halt file that is not in order"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -13,7 +13,7 @@ from connector.trading import filters
 from connector.trading.commands import Command, Refusal, intent
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
-from connector.trading.roles import Account, Listed, Session
+from connector.trading.roles import Account, Listed, Session, Stops
 from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import CannotEncode, Intent, Message
 
@@ -25,13 +25,12 @@ class Admission:
     """The checks of all accounts; it changes nothing."""
 
     def __init__(
-        self, accounts: Sequence[Account], tracker: Tracker, ledger: Ledger, ids: Ids
+        self, accounts: Sequence[Account], tracker: Tracker, ledger: Ledger, ids: Ids, halts: Stops
     ) -> None:
         self._accounts, self._tracker = accounts, tracker
         self._ledger, self._ids = ledger, ids
         self._client_id = [re.compile(one.trading.client_id).fullmatch for one in accounts]
-        self.halted = ""
-        """Why no new order goes out; "": nothing stops them."""
+        self.halts = halts
         self.draining = False
 
     def account(self, session: Session, command: Command, listed: Listed | None) -> Account:
@@ -70,7 +69,7 @@ class Admission:
         order: Order | None = None
         if command.action is not Action.PLACE:
             order = self._named(account, listed, session.strategy, command)
-        grows = command.action not in _REDUCING and not _shrinks(command, order)
+        grows = not reduces(command, order)
         if grows:
             self._may_grow(account, command, now_ns)
         filters.check(command, listed.instrument, listed.mark_e)
@@ -79,6 +78,9 @@ class Admission:
         message = encode(account, intent(command, listed.instrument), order, now_ns)
         if grows:
             account.afford(command.action, message)
+            # Last: whoever halts while this is decided is heard.
+            if halted := self.halts.why(account.name, session.strategy):
+                raise Refusal(Code.HALTED, text=halted)
         return order, message
 
     def _may_grow(self, account: Account, command: Command, now_ns: int) -> None:
@@ -91,8 +93,6 @@ class Admission:
                 now_ns,
                 command.valid_until_ns,
             )
-        if self.halted:
-            raise Refusal(Code.HALTED, text=self.halted)
         if self.draining:
             raise Refusal(Code.DRAINING)
         if not account.ready:
@@ -174,9 +174,10 @@ def encode(account: Account, wish: Intent, order: Order | None, now_ns: int) -> 
         raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
 
 
-def _shrinks(command: Command, order: Order | None) -> bool:
-    """An amend that can only make less of the order: as good as a cancel of a part of it."""
-    return (
+def reduces(command: Command, order: Order | None) -> bool:
+    """Nothing may stop it: a cancel, a question, or an amend that can only make less of the order,
+    which is as good as a cancel of a part of it."""
+    return command.action in _REDUCING or (
         command.action is Action.AMEND
         and order is not None
         and command.qty_e is not None

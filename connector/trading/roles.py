@@ -36,6 +36,13 @@ class Listed(Protocol):
         """Its market data come; else only orders of others are known."""
 
 
+class Stops(Protocol):
+    """What may stop new orders from outside."""
+
+    def why(self, account: str, strategy: str) -> str:
+        """Why nothing new may go out for them; "": it may."""
+
+
 class Account(Protocol):
     """One account of a venue: its key, its way to the venue, who may use it."""
 

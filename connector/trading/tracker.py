@@ -67,6 +67,8 @@ class Pending(Struct, kw_only=True, eq=False):
     price_e: int | None = None
     """AMEND: what was wanted; None: left as it is."""
     qty_e: int | None = None
+    reduces: bool = False
+    """Nothing stops it: a cancel, or an amend that makes less of the order."""
     unknown: bool = False
     told: bool = False
     """Answered as unknown; a second answer is owed."""
@@ -142,6 +144,10 @@ class Tracker:
                 order.cancel_wanted = True
                 self.watched.cancel(order, now_ns)
         return self.tick(now_ns)
+
+    def request(self, number: int) -> Pending | None:
+        """A request under way or unknown."""
+        return self._pending.get(number)
 
     def pending(self) -> list[Pending]:
         """Requests under way or unknown."""

@@ -53,6 +53,9 @@ class Owner(Protocol):
     def unsent(self, request: int, why: str) -> None:
         """Not one byte of it left."""
 
+    def stopped(self, request: int) -> str:
+        """Asked before a request that waited is sent: why it must not be any more; "": it may."""
+
 
 class OrderPool:
     """``connections`` warm ones to one host, of which only cancels may use the last ``reserved``.
@@ -244,6 +247,9 @@ class OrderPool:
 
     def _pump(self) -> None:
         while self._queue:
+            if why := self._owner.stopped(self._queue[0][3]):
+                self._owner.unsent(heapq.heappop(self._queue)[3], why)
+                continue
             connection = self._free(self._queue[0][0])
             if connection is None:
                 return

@@ -243,8 +243,15 @@ class OrderSocket:
         if self._closing:
             return
         self._serving = line
-        while self._queue and self._start(line, *self._queue[0][3:]):
-            heapq.heappop(self._queue)
+        while self._queue:
+            _, _, _, request, message = self._queue[0]
+            if why := self._owner.stopped(request):
+                heapq.heappop(self._queue)
+                self._owner.unsent(request, why)
+            elif self._start(line, request, message):
+                heapq.heappop(self._queue)
+            else:
+                break
         self._hand_over()
 
     def _hand_over(self) -> None:

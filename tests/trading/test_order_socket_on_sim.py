@@ -101,6 +101,9 @@ class Desk:
     def unsent(self, request: int, why: str) -> None:
         self.ends[request].set_exception(InterruptedError(why))
 
+    def stopped(self, request: int) -> str:
+        return ""
+
     async def do(self, action: Action, **values: Any) -> OrderAnswer:
         wish = Intent(action=action, instrument=self.btc, **values)
         request = next_number()

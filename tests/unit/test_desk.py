@@ -1,7 +1,8 @@
 """What a strategy may not do is refused before anything leaves, with the field and the limit."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, Field, OrderStatus, Result, Update
 from connector.trading.commands import Refusal
+from connector.trading.halts import Halt, Halts, Scope, path_of, set_halt, writing
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.venues.contract import Request, load
@@ -121,7 +123,10 @@ class Session:
 class Rig:
     """A desk with two accounts: "main" for the maker, "other" for somebody else."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.halts = Halts(path_of(folder))
+        self.halts.open()
         self.places = {3: Place(), 4: Place(4, 1), 5: Place(5, status=Status.HALTED)}
         self.places[6] = Place(6)
         self.places[6].served = False
@@ -135,6 +140,7 @@ class Rig:
             Ids(1),
             listed=lambda index: self.places.get(index),
             find=lambda venue, symbol: self.places[3] if symbol == "BTCUSDT" else None,
+            halts=self.halts,
             clock=lambda: self.now_ns,
         )
         self.commands = 0
@@ -181,12 +187,15 @@ ORDER: Mapping[str, Any] = {
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig()
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    yield made
+    made.halts.close()
 
 
 def halt(rig: Rig) -> None:
-    rig.desk.admission.halted = "by hand"
+    with writing(rig.folder) as fd:
+        set_halt(fd, Halt(Scope.EVERYTHING, reason="by hand"))
 
 
 def drain(rig: Rig) -> None:

@@ -20,6 +20,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.said: list[tuple[str, int]] = []
+        self.halted: dict[int, str] = {}
         self.bodies: dict[int, bytes] = {}
         self.changed = asyncio.Event()
 
@@ -34,6 +35,9 @@ class Heard:
     def unsent(self, request: int, why: str) -> None:
         assert why
         self._say("unsent", request)
+
+    def stopped(self, request: int) -> str:
+        return self.halted.get(request, "")
 
     def _say(self, what: str, request: int) -> None:
         self.said.append((what, request))
@@ -214,6 +218,34 @@ def test_what_waits_goes_by_priority() -> None:
             gate.set()
             await heard.until(6)
             assert host.seen == [0, 4, 3, 2, 5, 1]
+
+    asyncio.run(run())
+
+
+def test_what_was_halted_while_it_waited_does_not_leave() -> None:
+    async def run() -> None:
+        gate = asyncio.Event()
+
+        async def hold(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+        ) -> bool:
+            await gate.wait()
+            return await answer(reader, writer, number)
+
+        async with running(hold, connections=1, reserved=0, queue_s=30.0, timeout_s=30.0) as (
+            pool,
+            heard,
+            host,
+        ):
+            for number in range(4):
+                send(pool, number)
+            heard.halted = {1: "halted", 2: "halted"}
+            gate.set()
+            await heard.until(4)
+            assert host.seen == [0, 3]
+            assert sorted(heard.said) == [
+                ("answered", 0), ("answered", 3), ("unsent", 1), ("unsent", 2),
+            ]  # fmt: skip
 
     asyncio.run(run())
 

@@ -31,6 +31,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.said: list[tuple[str, int]] = []
+        self.halted: dict[int, str] = {}
         self.answers: dict[int, tuple[int, Mapping[str, str], bytes]] = {}
         self.changed = asyncio.Event()
 
@@ -45,6 +46,9 @@ class Heard:
     def unsent(self, request: int, why: str) -> None:
         assert why
         self._say("unsent", request)
+
+    def stopped(self, request: int) -> str:
+        return self.halted.get(request, "")
 
     def _say(self, what: str, request: int) -> None:
         self.said.append((what, request))
@@ -299,6 +303,27 @@ def test_what_waits_for_a_connection_goes_by_priority_and_not_for_ever() -> None
             await stage.heard.until(1)
             assert stage.heard.said == [("unsent", 1)]
             assert stage.host.seen == []
+
+    asyncio.run(run())
+
+
+def test_what_was_halted_while_it_waited_does_not_leave() -> None:
+    def slow_to_log_on(host: Host, transport: picows.WSTransport, message: dict[str, Any]) -> None:
+        if message["method"] != "session.logon":
+            answer(host, transport, message)
+
+    async def run() -> None:
+        async with running(
+            slow_to_log_on, logs_on=True, up=False, queue_s=30.0, timeout_s=30.0
+        ) as stage:
+            await eventually(lambda: stage.host.logons)
+            for request in (1, 2, 3):
+                stage.send(request)
+            stage.heard.halted = {1: "halted", 3: "halted"}
+            say(stage.host.open[0], stage.host.numbers[0])
+            await stage.heard.until(3)
+            assert stage.host.seen == [2]
+            assert sorted(stage.heard.said) == [("answered", 2), ("unsent", 1), ("unsent", 3)]
 
     asyncio.run(run())
 

@@ -1,0 +1,75 @@
+"""What `connector halt` and `connector resume` share."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import connector
+from connector.errors import ConnectorError
+from connector.trading import halts
+from connector.trading.halts import Damaged, Halt, Scope
+
+ANSWER_S = 1.0
+"""A daemon that hangs does not answer; the file works without it."""
+
+
+def add_scopes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--account", default="", metavar="NAME", help="only this account")
+    parser.add_argument("--strategy", default="", metavar="NAME", help="only this strategy")
+    parser.add_argument("--runtime-dir", default="", help="where the daemon's control socket is")
+
+
+def scopes(args: argparse.Namespace) -> list[tuple[Scope, str]]:
+    """What the command line means."""
+    found = [(Scope.ACCOUNT, args.account)] if args.account else []
+    if args.strategy:
+        found.append((Scope.STRATEGY, args.strategy))
+    return found or [(Scope.EVERYTHING, "")]
+
+
+@contextmanager
+def file_of(runtime_dir: Path) -> Iterator[int]:
+    """The halt file, open; ConnectorError says what is wrong with it."""
+    path = halts.path_of(runtime_dir)
+    try:
+        with halts.writing(runtime_dir) as fd:
+            yield fd
+    except (OSError, Damaged) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConnectorError(f"{path}: {why}") from None
+
+
+def told(runtime_dir: Path) -> dict[str, Any] | None:
+    """The state of the daemon, if one answers."""
+    try:
+        with connector.attach("halt", runtime_dir, timeout=ANSWER_S) as session:
+            state = session.request("state")["state"]
+    except (ConnectorError, OSError):
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def show(standing: list[Halt]) -> None:
+    """What stands."""
+    for one in standing:
+        print(f"halted: {one}")
+    if not standing:
+        print("nothing is halted")
+
+
+def warn_of_unknown(state: dict[str, Any], wanted: list[tuple[Scope, str]]) -> None:
+    """A name that is misspelt halts nothing."""
+    known = {
+        Scope.ACCOUNT: list(state["accounts"]),
+        Scope.STRATEGY: sorted(
+            {s for one in state["accounts"].values() for s in one["strategies"]}
+        ),
+    }
+    for scope, name in wanted:
+        if scope in known and name not in known[scope]:
+            there = ", ".join(known[scope]) or "none"
+            what = scope.name.lower()
+            print(f"connector: the daemon has no {what} {name!r}: {there}", file=sys.stderr)
