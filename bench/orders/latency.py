@@ -36,6 +36,7 @@ class Rig:
 
     def __enter__(self) -> "Rig":
         first, last = two_cores()
+        native.load()  # made now where it is not there, while nobody waits for the venue
         self._affinity = os.sched_getaffinity(0)
         self.source = Source(self.frames)
         self.venue = Venue(self.frames).__enter__()

@@ -20,6 +20,7 @@ from types import TracebackType
 from bench.frames import SETS, load
 from bench.machine import facts
 from bench.peers.decode import CONTENDERS
+from bench.peers.orders import CLIENTS, trades
 from bench.peers.ours import dump
 from bench.report import Group, show, show_machine, write
 
@@ -155,27 +156,39 @@ def hand_over(rounds: int) -> Group:
 
 
 def versions() -> dict[str, str]:
-    """What pip says is installed beside the peers' interpreter."""
+    """What is installed beside the peers' interpreters."""
     lines = (HERE / "requirements.txt").read_text().split()
-    return {f"peer {name}": version for name, version in (line.split("==") for line in lines)}
+    found = {f"peer {name}": version for name, version in (line.split("==") for line in lines)}
+    if CLIENTS.exists():
+        ask = [str(CLIENTS), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+        listed = json.loads(subprocess.run(ask, check=True, capture_output=True).stdout)
+        installed = {row["name"].lower(): row["version"] for row in listed}
+        for name in ("ccxt", "aiohttp", "uvloop", "orjson"):
+            found[f"orders: {name}"] = installed.get(name, "absent")
+    return found
 
 
 def main() -> int:
+    names = (*SETS, "ipc", "orders")
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(SETS)}, ipc")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--messages", type=int, default=1500, help="depth messages a round")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     os.chdir(ROOT)
-    environment()
+    if set(asked.names or names) - {"orders"}:
+        environment()
     machine = {**facts(), **versions()}
     show_machine(machine)
     groups = []
-    for name in asked.names or (*SETS, "ipc"):
-        group = (
-            hand_over(asked.rounds) if name == "ipc" else depth(name, asked.rounds, asked.messages)
-        )
+    for name in asked.names or names:
+        if name == "orders":
+            group = trades(asked.rounds)
+        elif name == "ipc":
+            group = hand_over(asked.rounds)
+        else:
+            group = depth(name, asked.rounds, asked.messages)
         show(group)
         groups.append(group)
     print(f"\nkept in {write(groups, machine, asked.json, 'peers')}")
