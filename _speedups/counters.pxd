@@ -78,6 +78,8 @@ cdef enum Count:
     COUNT_ORDERS_ORPHANED = 71
     COUNT_POSITIONS_CLOSED = 72
     COUNT_HALTS = 73
+    COUNT_REQUESTS_ENCODED = 74
+    COUNT_REQUESTS_RARE = 75
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

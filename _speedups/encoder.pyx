@@ -6,10 +6,24 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .encoder cimport ENCODE_ROOM, NAME_BYTES, Written
-from .layout cimport CONNECTOR_MAX_INSTRUMENTS
-from .layout_orders cimport Command
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from .desk cimport Command as TakenCommand
+from .layout cimport CONNECTOR_ABSENT, CONNECTOR_MAX_INSTRUMENTS
+from .layout_orders cimport ACTION_AMEND, ACTION_PLACE, Command
 
 ROOM = 4096
+
+
+cdef bint put_name(char* field, Py_ssize_t room, str name):
+    """False: it does not fit."""
+    cdef bytes text = name.encode()
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
+    if size > room:
+        return False
+    memcpy(field, PyBytes_AS_STRING(text), size)
+    memset(field + size, 0, room - size)
+    return True
 
 
 cdef class OrderEncoder:
@@ -56,6 +70,33 @@ cdef class OrderEncoder:
         self, const Command* command, int64_t venue_ns, char* out, size_t room
     ) noexcept nogil:
         return 0
+
+    def request(
+        self, TakenCommand command not None, str client_order_id not None, order_id, str venue_order_id not None,
+        int side, price_e, qty_e, int64_t venue_ns,
+    ):
+        """The request for a command about an order of these names and terms; None when Python has to take it.
+
+        A new order's own terms are the command's; for an amend the given price and quantity stand in for what it
+        leaves as it is."""
+        cdef Command copy = command.raw
+        cdef char[4096] out
+        cdef Py_ssize_t length
+        if not (
+            put_name(copy.client_order_id, sizeof(copy.client_order_id), client_order_id)
+            and put_name(copy.venue_order_id, sizeof(copy.venue_order_id), venue_order_id)
+        ):
+            return None
+        copy.order_id = CONNECTOR_ABSENT if order_id is None else order_id
+        if copy.action != ACTION_PLACE:
+            copy.side = <unsigned char>side
+        if copy.action == ACTION_AMEND:
+            if copy.price_e == CONNECTOR_ABSENT and price_e is not None:
+                copy.price_e = price_e
+            if copy.qty_e == CONNECTOR_ABSENT and qty_e is not None:
+                copy.qty_e = qty_e
+        length = self.encode_command(&copy, venue_ns, out, sizeof(out))
+        return out[:length] if length > 0 else None
 
     def encode(self, bytes command not None, int64_t venue_ns, size_t room=ROOM):
         """The request for a ``Command`` as bytes; None when the Python encoder has to take it.

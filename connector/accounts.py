@@ -27,14 +27,16 @@ from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.trading.budget import OrderBudget, Spent
 from connector.trading.clock import VenueClock
-from connector.trading.commands import Refusal
-from connector.trading.roles import Account
+from connector.trading.commands import Command, Refusal
+from connector.trading.encoding import Encoding
+from connector.trading.roles import Account, Listed
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
 from connector.venues.contract import Request, Scales, Venue
 from connector.venues.trading_contract import (
     ApiRequest,
+    Encoded,
     Intent,
     Message,
     OrderAnswer,
@@ -143,6 +145,9 @@ class AccountService:
             timeout_s=self._venue_settings.request_s,
             local_address=self._venue_settings.local_address,
         )
+        self._encoding = Encoding(
+            self.trading, self.signer, self._pool.host, self._pool.prefix, self.count
+        )
         self._socket = self._order_socket()
         self._private = PrivateStream(
             self,
@@ -202,6 +207,13 @@ class AccountService:
             if asked is not None:
                 return asked
         return self.trading.encode(intent, self.signer, venue_ns)
+
+    def encoded(
+        self, command: Command, listed: Listed, order: Order, now_ns: int
+    ) -> Message | None:
+        if self._socket is not None and self._socket.open:
+            return None
+        return self._encoding.order(command, listed, order, self.venue_ns(now_ns))
 
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
@@ -504,7 +516,10 @@ class AccountService:
             assert self._socket is not None
             self._socket.send(request, priority, message)
             return
-        data = self._pool.encode(message.method, message.target, message.headers, message.body)
+        if isinstance(message, Encoded):
+            data = message.data
+        else:
+            data = self._pool.encode(message.method, message.target, message.headers, message.body)
         self._pool.send(request, priority, data)
 
     def _spend(self, weight: int) -> None:

@@ -85,6 +85,8 @@ class Counter(Enum):
     ORDERS_ORPHANED = 71, "orders cancelled because nobody looked after them any more"
     POSITIONS_CLOSED = 72, "orders sent to close positions of strategies that are gone"
     HALTS = 73, "halts that were set, by operators or by a halt file that is not in order"
+    REQUESTS_ENCODED = 74, "order requests written by the compiled encoder"
+    REQUESTS_RARE = 75, "order requests the compiled encoder left to the other one"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -75,7 +75,10 @@ class Admission:
         filters.check(command, listed.instrument, listed.mark_e)
         if command.action is Action.PLACE:
             order = self._new_order(account, listed, session.strategy, command, now_ns)
-        message = encode(account, intent(command, listed.instrument), order, now_ns)
+        assert order is not None or command.action is not Action.PLACE
+        message = None if order is None else account.encoded(command, listed, order, now_ns)
+        if message is None:
+            message = encode(account, intent(command, listed.instrument), order, now_ns)
         if grows:
             account.afford(command.action, message)
             # Last: whoever halts while this is decided is heard.

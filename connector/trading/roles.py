@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from connector._speedups.desk import Command
 from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
@@ -64,6 +65,11 @@ class Account(Protocol):
 
     def encode(self, intent: Intent, now_ns: int) -> Message:
         """The signed request, for whichever way it will take now. Raises CannotEncode."""
+
+    def encoded(
+        self, command: Command, listed: Listed, order: Order, now_ns: int
+    ) -> Message | None:
+        """The same for a command about an order, by the compiled encoder; None: `encode` has to."""
 
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""

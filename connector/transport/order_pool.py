@@ -21,6 +21,7 @@ import aiofastnet
 
 from connector.clock import monotonic_ns
 from connector.protocol.backoff import Backoff
+from connector.protocol.http1 import encode_request
 from connector.transport.http_connection import Connection, HttpAnswer
 
 log = logging.getLogger("connector.orders")
@@ -82,8 +83,10 @@ class OrderPool:
             raise ValueError(f"{reserved} of {connections} connections cannot be reserved")
         self._host, self._secure = parts.hostname, parts.scheme == "https"
         self._port = parts.port or (443 if self._secure else 80)
-        self._head = f"Host: {parts.netloc.rpartition('@')[2]}\r\nAccept-Encoding: identity\r\n"
-        self._prefix = parts.path.rstrip("/")
+        self.host = parts.netloc.rpartition("@")[2]
+        """As in the Host header."""
+        self.prefix = parts.path.rstrip("/")
+        """The path in front of the venue's own."""
         self._context, self._owner = context, owner
         self._connections, self._reserved = connections, reserved
         self._timeout_ns = int(timeout_s * SECOND_NS)
@@ -113,12 +116,7 @@ class OrderPool:
         self, method: str, target: str, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> bytes:
         """A request's bytes; ValueError when a header would break out of its line."""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        if "\n" in target or "\r" in target or lines.count("\n") != len(headers):
-            raise ValueError("a line break inside a request's head")
-        length = f"Content-Length: {len(body)}\r\n" if body or method != "GET" else ""
-        head = f"{method} {self._prefix}{target} HTTP/1.1\r\n{self._head}{lines}{length}\r\n"
-        return head.encode() + body
+        return encode_request(method, self.prefix + target, self.host, headers, body)
 
     def send(self, request: int, priority: Priority, message: bytes) -> None:
         """Send now if a connection is free for it, else queue it."""

@@ -7,10 +7,11 @@ it is a text; exactly one of them is given once the venue has named the order.
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
+from connector._speedups.encoder import OrderEncoder
 from connector._speedups.segment import Segment
 from connector.model.instrument import Instrument
 from connector.model.intents import (
@@ -335,8 +336,40 @@ class ApiRequest(Struct, frozen=True, kw_only=True):
     """False: it relies on the connection being logged on."""
 
 
-Message = Request | ApiRequest
-"""A request by either way."""
+class Charge(Struct, frozen=True, kw_only=True):
+    """What a request costs, as `Request` says it."""
+
+    name: str
+    weight: int
+    pool: str
+    orders: tuple[Cost, ...] = ()
+
+
+class Encoded(Struct, frozen=True):
+    """A complete request over HTTP as the compiled encoder writes it, head and all."""
+
+    data: bytes
+    charge: Charge
+
+    @property
+    def name(self) -> str:
+        return self.charge.name
+
+    @property
+    def weight(self) -> int:
+        return self.charge.weight
+
+    @property
+    def pool(self) -> str:
+        return self.charge.pool
+
+    @property
+    def orders(self) -> tuple[Cost, ...]:
+        return self.charge.orders
+
+
+Message = Request | ApiRequest | Encoded
+"""A request by any way."""
 
 
 class ApiAnswer(Struct, frozen=True):
@@ -391,10 +424,12 @@ class Trading(Struct, frozen=True, kw_only=True):
     compiled encoder and the path of everything rare. Raises CannotEncode."""
     sign: Callable[[Request, Signer, int], Request]
     """Sign any request of `Lookups` or the stream's key, as its endpoint demands."""
-    encoder: Callable[..., Any] | None
+    encoder: Callable[[Signer, str, str], OrderEncoder | None] | None
     """Makes the compiled encoder (``_speedups.orders_<name>``) of a signer for a host and the path
     in front of the venue's, or None when it cannot sign with that key; None: every order goes
     through ``encode``."""
+    charges: Mapping[Action, Charge]
+    """What the requests of the compiled encoder cost, whatever is in them."""
     judge: Callable[[Action, int, Mapping[str, str], bytes, Scales], OrderAnswer]
     """What an answer proves."""
     window_ns: int

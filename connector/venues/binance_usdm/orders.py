@@ -47,6 +47,13 @@ CALLBACK_LEAST_E, CALLBACK_MOST_E = 100_000, 20_000_000
 BATCH_MOST = {Action.PLACE: 5, Action.AMEND: 5, Action.CANCEL: 10}
 """Orders of one batch request."""
 
+HOT = {
+    Action.PLACE: "placeOrder",
+    Action.AMEND: "amendOrder",
+    Action.CANCEL: "cancelOrder",
+}
+"""What the compiled encoder writes, where it writes it."""
+
 TIMES = {
     TimeInForce.GTC: "GTC",
     TimeInForce.IOC: "IOC",

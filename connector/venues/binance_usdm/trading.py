@@ -26,12 +26,13 @@ from connector.venues.binance_usdm.schemas_trading import (
     ListenKey,
     PositionRow,
 )
-from connector.venues.contract import Pool, Request, Scales
+from connector.venues.contract import Endpoint, Pool, Request, Scales
 from connector.venues.trading_contract import (
     MONEY_EXPONENT,
     AccountConfigEvent,
     BalanceEvent,
     Batches,
+    Charge,
     Execution,
     Intent,
     Lookups,
@@ -173,6 +174,15 @@ def _limit_pools(body: bytes) -> tuple[Pool, ...]:
     return pools(_LIMITS.decode(body))
 
 
+def _charge(endpoint: Endpoint) -> Charge:
+    return Charge(
+        name=endpoint.name,
+        weight=endpoint.weight({}),
+        pool=endpoint.pool,
+        orders=endpoint.orders,
+    )
+
+
 def _countdown(instrument: Instrument, ms: int) -> Request:
     return ENDPOINTS["countdownCancelAll"].request(symbol=instrument.symbol, countdownTime=ms)
 
@@ -187,6 +197,7 @@ def trading(config: Config) -> Trading:
         encode=partial(orders.encode, window_ms=window_ms),
         sign=partial(signing.sign, window_ms=window_ms),
         encoder=partial(orders.encoder, window_ms=window_ms),
+        charges={action: _charge(ENDPOINTS[name]) for action, name in orders.HOT.items()},
         judge=answers.judge,
         window_ns=window_ms * MS,
         pools=tuple(pool for pool in POOLS if pool.name == ORDERS),
