@@ -457,16 +457,9 @@ class AccountService:
 
     async def _reconcile(self) -> None:
         """Ask for everything the stream may have kept back."""
-        lookups = self.trading.lookups
-        asked_ns, stream = monotonic_ns(), self._streams
-        listed: list[OrderEvent] = []
+        lookups, stream = self.trading.lookups, self._streams
         self._budget.resize(lookups.limit_pools(await self.signed(lookups.limits())))
-        for request in lookups.open_orders():
-            body = await self.signed(request)
-            listed += lookups.order_events(body, self.scales)
-        for event in listed:
-            self.desk.order_event(self, event, asked_ns)
-        self.desk.listed(self, listed, asked_ns)
+        listed = await self.list_orders()
         await self._ask_positions()
         for balance in lookups.balance_events(await self.signed(lookups.balances())):
             self.desk.account_event(self, balance)
@@ -475,6 +468,17 @@ class AccountService:
             self.reconciled = True
             self.count(Counter.RECONCILED)
             log.info("reconciled", extra={"account": self.name, "open_orders": len(listed)})
+
+    async def list_orders(self) -> Sequence[OrderEvent]:
+        """All open orders, of anybody; the desk is told. Raises VenueError, ValueError."""
+        lookups, asked_ns = self.trading.lookups, monotonic_ns()
+        listed: list[OrderEvent] = []
+        for request in lookups.open_orders():
+            listed += lookups.order_events(await self.signed(request), self.scales)
+        for event in listed:
+            self.desk.order_event(self, event, asked_ns)
+        self.desk.listed(self, listed, asked_ns)
+        return listed
 
     async def _ask_positions(self) -> Sequence[PositionEvent]:
         lookups, asked_ns = self.trading.lookups, monotonic_ns()

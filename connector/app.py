@@ -154,6 +154,13 @@ class App:
         assert self._failed is not None
         return await asyncio.shield(self._failed)
 
+    async def drain(self, limit_s: float) -> list[str]:
+        return await self._orders.wind_down(limit_s) if self._orders is not None else []
+
+    def hurry(self) -> None:
+        if self._orders is not None:
+            self._orders.hurry()
+
     async def stop(self) -> None:
         if self._orders is not None:
             self._orders.desk.admission.draining = True

@@ -71,6 +71,9 @@ class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     ready_s: Positive = 60.0
     """Not ready after this long ends the start with exit status 4; a thousand books need most of a
     minute of weight."""
+    stop_s: Positive = 20.0
+    """How long an end that was asked for may take until orders are cancelled and the venue has said
+    so; five seconds more, and the process is gone. The unit's TimeoutStopSec must be longer."""
     runtime_dir: str = ""
     """Where the control socket is; empty: the order of ``runtime_directory``."""
     state_dir: str = ""

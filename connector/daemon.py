@@ -21,7 +21,7 @@ from connector.errors import ConfigError, ConnectorError
 
 log = logging.getLogger("connector.daemon")
 
-ASKED, BUG, CONFIGURATION, NOT_READY = 0, 1, 2, 4
+ASKED, BUG, CONFIGURATION, LEFT_OPEN, NOT_READY = 0, 1, 2, 3, 4
 """Exit statuses."""
 
 STALL_NS = 200_000
@@ -51,6 +51,13 @@ class Application(Protocol):
 
     async def failed(self) -> BaseException:
         """Returns when something that must not end has ended."""
+
+    async def drain(self, limit_s: float) -> list[str]:
+        """Prepare the end that was asked for: orders first. Returns what is left open or not
+        verified after at most so long, a line each."""
+
+    def hurry(self) -> None:
+        """``drain`` shall wait for nothing any more."""
 
     async def stop(self) -> None:
         """End everything."""
@@ -277,9 +284,16 @@ async def _main(
 ) -> int:
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
+
+    def told() -> None:
+        if asked.is_set():
+            log.warning("asked again: not waiting any more")
+            application.hurry()
+        asked.set()
+
     # Before anything is awaited: a signal during the first TLS handshake must count.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
+        loop.add_signal_handler(number, told)
     turner = Turner(loop, application, mode, settings.spin_us * 1000)
     collector = Collector()
     ticker = _Ticker(loop, application, manager, collector)
@@ -291,13 +305,16 @@ async def _main(
         turner.start()
         log.info("started", extra={"loop": mode.value, "pid": os.getpid()})
         status = await _until_ready(application, settings, asked)
-        if status is not None:
-            return status
-        collector.freeze()
-        ticker.ready = True
-        manager.ready()
-        log.info("ready", extra={"status": application.status()})
-        return await _until_asked(application, asked)
+        if status is None:
+            collector.freeze()
+            ticker.ready = True
+            manager.ready()
+            log.info("ready", extra={"status": application.status()})
+            status = await _until_asked(application, asked)
+        if status == ASKED:
+            manager.stopping()
+            status = await _drain(application, settings)
+        return status
     finally:
         manager.stopping()
         log.info("stopping")
@@ -420,6 +437,18 @@ async def _until_asked(application: Application, asked: asyncio.Event) -> int:
         return ASKED
     finally:
         await _cancel(failure, stopping)
+
+
+async def _drain(application: Application, settings: Daemon) -> int:
+    """The exit status of an end that was asked for."""
+    try:
+        left = await application.drain(settings.stop_s)
+    except Exception:
+        log.exception("the orders could not be looked after")
+        return BUG
+    for line in left:
+        log.error("left open or not verified: %s", line)
+    return LEFT_OPEN if left else ASKED
 
 
 async def _cancel(*tasks: "asyncio.Future[Any]") -> None:

@@ -17,8 +17,10 @@ from connector.desk import Desk
 from connector.errors import ConfigError
 from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
 from connector.model.counters import Counter
+from connector.model.policies import OnDeath
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
+from connector.shutdown import Shutdown
 from connector.trading.deadman import DeadMan
 from connector.trading.halts import Halts, path_of
 from connector.trading.ids import Ids, next_boot
@@ -91,14 +93,17 @@ class TradingService:
         )
         for account in self.accounts:
             account.desk = self.desk
+        self._strategies = strategies
         self.dead_man = DeadMan(
             self.desk,
-            lambda name: strategies.get(name, _UNNAMED),
+            self._policy,
             self._find,
             ids.key,
             monotonic_ns,
             self._count,
         )
+        self._shutdown = Shutdown(self.desk, self.dead_man, self.accounts, self._policy)
+        self.hurry = self._shutdown.hurry
         self.sessions = Trading(
             self.desk.take,
             accounts=self._allowed,
@@ -242,6 +247,19 @@ class TradingService:
             account.tick(now_ns)
         self.journals.tick()
 
+    async def wind_down(self, limit_s: float) -> list[str]:
+        """End in order within so many seconds; what is left open or not verified, a line each."""
+        faults = await self._shutdown.run(limit_s)
+        for strategy, replay in self._replays.items():
+            if self._policy(strategy).on_death is OnDeath.LEAVE:
+                continue
+            faults += [
+                f"account {one.account}: {one.client_order_id} of {strategy}: not looked at"
+                for one in replay.orders.values()
+                if one.account not in self._restored and one.strategy and not over(one)
+            ]
+        return faults
+
     def close(self) -> None:
         """After ``run`` has ended: nothing is written any more."""
         self.halts.close()
@@ -310,6 +328,9 @@ class TradingService:
         self.dead_man.gone(session.strategy, why)
 
     # What the desk needs
+
+    def _policy(self, strategy: str) -> StrategySettings:
+        return self._strategies.get(strategy, _UNNAMED)
 
     def _listed(self, index: int) -> Listed | None:
         found = (market.at(index) for market in self._markets.values())

@@ -77,13 +77,12 @@ class Family:
                 raise ConnectorError(f"{name} ended with status {code}{self._last_words(name)}")
 
     def end(self) -> None:
-        """Stop every child: SIGTERM, then SIGKILL for those that do not hear."""
-        children = [child for _, child in reversed(self._children)]
-        for child in children:
+        """Stop every child, the last one first, as each may need those before it to end in order:
+        SIGTERM, then SIGKILL for those that do not hear."""
+        for _, child in reversed(self._children):
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGCONT)  # a stopped process hears nothing else
                 child.terminate()
-        for child in children:
             try:
                 child.wait(STOP_S)
             except subprocess.TimeoutExpired:

@@ -1,6 +1,7 @@
 """Run the daemon: feeds of the configured venues into shared memory.
 
-Exit codes: 0 asked to stop, 1 a fault of ours, 2 the configuration is wrong, 4 not ready in time.
+Exit codes: 0 asked to stop, 1 a fault of ours, 2 the configuration is wrong, 3 orders were left
+open or the venue did not say that they are gone, 4 not ready in time.
 """
 
 import argparse

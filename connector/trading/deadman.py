@@ -134,10 +134,10 @@ class DeadMan:
                 self.gone(strategy, "it has not attached since the daemon started")
             mine = [order for order in orders if order.strategy == strategy]
             if policy.on_start is OnStart.CANCEL:
-                self.cancel(mine, "on_start: cancel")
+                self._orphaned(mine, "on_start: cancel")
             elif strategy not in account.strategies and policy.on_death is not OnDeath.LEAVE:
                 # Nobody may look after them any more, whether the strategy comes back or not.
-                self.cancel(mine, "not a strategy of this account any more")
+                self._orphaned(mine, "not a strategy of this account any more")
 
     def missed(self) -> list[str]:
         """Strategies whose grace is over."""
@@ -157,7 +157,7 @@ class DeadMan:
             away.look_ns = now_ns + LOOK_NS
             on_death = self._policy(strategy).on_death
             if on_death is not OnDeath.LEAVE:
-                self.cancel(self.orders_of(strategy), f"on_death: {on_death.value}")
+                self._orphaned(self.orders_of(strategy), f"on_death: {on_death.value}")
             if on_death is OnDeath.FLATTEN and not away.flat and not away.asked:
                 self._flatten(strategy, away)
 
@@ -170,8 +170,9 @@ class DeadMan:
             if order.strategy == strategy
         ]
 
-    def cancel(self, orders: Iterable[Order], why: str) -> None:
-        """Make the end of these orders a goal; their strategies' journals tell why."""
+    def cancel(self, orders: Iterable[Order], why: str) -> int:
+        """Make the end of these orders a goal; their strategies' journals tell why. Returns of how
+        many it was none before."""
         wanted = [order for order in orders if not order.cancel_wanted]
         for strategy, account, symbol in sorted(
             {(one.strategy, one.account, one.instrument.symbol) for one in wanted}
@@ -181,7 +182,10 @@ class DeadMan:
                 self._take(strategy, Action.CANCEL_ALL, account, listed, why)
         # Whatever a command cannot reach: delisted, or of an account that is not its own any more.
         self._desk.perform(self._desk.tracker.want_cancelled(wanted, self._clock()))
-        self._count(Counter.ORDERS_ORPHANED, len(wanted))
+        return len(wanted)
+
+    def _orphaned(self, orders: Iterable[Order], why: str) -> None:
+        self._count(Counter.ORDERS_ORPHANED, self.cancel(orders, why))
 
     def _act(self, strategy: str, away: _Away) -> None:
         away.acted = True

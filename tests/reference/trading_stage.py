@@ -114,9 +114,14 @@ class Stage:
         self.account, self.strategies, self.settings = account, strategies, daemon
         self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
         self._running: list[Strategy] = []
-        self.daemon = self.start()
+        self.daemon: Daemon
+        self.start()
 
     def start(self, ready: bool = True) -> Daemon:
+        """Start the daemon, again if one was there."""
+        if hasattr(self, "daemon"):
+            with self.daemon:
+                pass
         self.daemon = Daemon(
             self.folder,
             self.sim,
@@ -131,9 +136,8 @@ class Stage:
 
     def kill(self) -> None:
         """End the daemon as nobody should."""
-        with self.daemon:
-            self.daemon.process.kill()
-            self.daemon.process.wait(10)
+        self.daemon.process.kill()
+        self.daemon.process.wait(10)
 
     def strategy(self, name: str = "maker", code: str = STRATEGY) -> Strategy:
         found = Strategy(self, name, code)
@@ -168,6 +172,13 @@ class Stage:
         """One of the daemon's counters."""
         with connector.attach("look", self.daemon.runtime_dir) as session:
             return session.counters[counter]
+
+    def asked(self, request: str) -> bool:
+        """Whether the daemon answers."""
+        try:
+            return bool(self.daemon.ask(request))
+        except (OSError, AssertionError):
+            return False
 
     def missed(self) -> list[str]:
         """Strategies whose grace is over."""

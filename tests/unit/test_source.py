@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"connections"},
     "service": BELOW_APP | {"connections", "instruments", "pieces"},
-    "trading_service": BELOW_APP | {"trading", "desk", "accounts", "service"},
+    "shutdown": BELOW_APP | {"trading", "desk"},
+    "trading_service": BELOW_APP | {"trading", "desk", "accounts", "service", "shutdown"},
     "app": BELOW_APP | {"connections", "service", "daemon", "trading", "trading_service"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
@@ -57,7 +58,7 @@ engine, which is pure and imports nothing of the package."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/control", "ipc/trading", "ipc/client",
-    "connections.py", "instruments.py",
+    "connections.py", "instruments.py", "shutdown.py",
     "accounts.py", "private.py", "service.py", "trading_service.py", "app.py", "daemon.py",
     "logs.py", "pieces.py", "cli/",
 )  # fmt: skip

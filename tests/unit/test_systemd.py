@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.config import Daemon
+from connector.daemon import END_S
+
 UNIT = Path(__file__).resolve().parents[2] / "configs" / "systemd" / "connector.service"
 
 
@@ -28,6 +31,8 @@ def test_the_unit_says_what_the_daemon_does() -> None:
     assert keys["Type"] == "notify"
     assert keys["RuntimeDirectory"] == keys["StateDirectory"] == "connector"
     assert keys["RestartPreventExitStatus"] == "2", "a wrong configuration is not mended by trying"
+    assert int(keys["TimeoutStopSec"]) > Daemon().stop_s + END_S, "orders are looked after first"
+    assert "SuccessExitStatus" not in keys, "orders left open are a failure"
     assert keys["LimitMEMLOCK"] == "infinity"
     assert float(keys["WatchdogSec"]) >= 1
     assert int(keys["TimeoutStartSec"]) > 60, "longer than ready_s, which has its own exit status"
