@@ -39,7 +39,7 @@ def python_blocks(page: str) -> list[str]:
 
 
 def test_the_strategy_of_the_readme_runs_and_is_ten_lines(running: Stage) -> None:
-    (code,) = python_blocks("README.md")
+    code, _ = python_blocks("README.md")
     assert len(code.strip().splitlines()) <= 10
     lines = first_lines(["-c", code], running, 5)
     for line in lines:
@@ -56,7 +56,7 @@ def test_watch_book_prints_prices_that_are_not_crossed(running: Stage) -> None:
         assert 0 < float(bid) < float(ask)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/strategy-api.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/strategy-api.md", "docs/trading.md"])
 def test_python_in_the_pages_compiles(page: str) -> None:
     blocks = python_blocks(page)
     assert blocks

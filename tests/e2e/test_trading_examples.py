@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.stage import ROOT
+from tests.e2e.test_examples import python_blocks
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import Daemon, Sim, eventually
@@ -131,3 +134,65 @@ def test_without_sizes_it_says_how(stage: Stage) -> None:
 
 def test_it_is_short() -> None:
     assert len((ROOT / "examples" / "make_market.py").read_text().splitlines()) <= 120
+
+
+def test_the_order_of_the_readme_lives_and_is_cancelled(stage: Stage) -> None:
+    _, code = python_blocks("README.md")
+    assert len(code.strip().splitlines()) <= 10
+    with stage.run("-uc", code) as program:
+        assert program.stdout is not None
+        told = [program.stdout.readline().split()[:2] for _ in range(2)]
+        program.kill()
+        assert told[0] == ["SUBMITTED", "NEW"], program.stderr
+        assert told[1][0] in ("CANCELLED", "EXECUTED")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_page_about_trading_works_as_it_stands(tmp_path: Path) -> None:
+    """Its blocks in order: venue, configuration, daemon, strategy, its start, its journal."""
+    page = (ROOT / "docs" / "trading.md").read_text().replace("9080", str(free_port()))
+    blocks = re.findall(r"```(\w+)\n(.*?)```", page, re.S)
+    kinds = [kind for kind, _ in blocks]
+    assert kinds == ["sh", "toml", "sh", "python", "sh", "sh"]
+    venue, configuration, daemon, program, start, look = (text for _, text in blocks)
+    (tmp_path / "try.toml").write_text(configuration)
+    (tmp_path / "round_trip.py").write_text(program)
+    (tmp_path / "bin").mkdir()
+    for name, words in (("connector", "-m connector"), ("python", "")):
+        shim = tmp_path / "bin" / name
+        shim.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
+        shim.chmod(0o755)
+    environ = os.environ | {
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
+        "CONNECTOR_RUNTIME_DIR": str(tmp_path / "run"),
+        "CONNECTOR_STATE_DIR": str(tmp_path / "state"),
+    }  # fmt: skip
+    with ExitStack() as stack:
+
+        def typed(line: str) -> "subprocess.Popen[str]":
+            process = stack.enter_context(
+                subprocess.Popen(
+                    ["/bin/sh", "-c", f"exec env {line}"], cwd=tmp_path, env=environ, text=True,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                )
+            )  # fmt: skip
+            stack.callback(process.terminate)
+            return process
+
+        running = typed(venue.strip())
+        assert running.stdout is not None
+        assert "TRYKEY" not in running.stdout.readline()
+        serving = typed(daemon.strip())
+        assert serving.stderr is not None
+        assert any(" ready " in line for line in serving.stderr), "or it ends, and says why"
+        said, errors = typed(start.strip()).communicate(timeout=60)
+        assert re.search(r"^SUBMITTED NEW 0.0 at ", said), errors
+        assert re.search(r"bought at \d+\.\d+ sold at \d+\.\d+\n$", said), errors
+        told, errors = typed(look.strip()).communicate(timeout=30)
+    assert told.count("update=SUBMITTED") == 2, errors
+    assert "update=EXECUTED" in told

@@ -1,0 +1,78 @@
+"""What the pages tell a user to type exists, and so do the files they point to."""
+
+import argparse
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.cli import commands
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("configs/**/*"))
+    if path.is_file()
+)
+
+
+def code(page: str) -> Iterator[str]:
+    """What stands between backticks, a line each, and in files that are no pages the lines."""
+    text = (ROOT / page).read_text()
+    if not page.endswith(".md"):
+        yield from text.splitlines()
+        return
+    fenced = re.findall(r"^```(?:sh|ini)?\n(.*?)^```", text, re.S | re.M)
+    yield from (line for block in fenced for line in block.splitlines())
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```\w*\n.*?^```", "", text, flags=re.S | re.M))
+
+
+def typed(page: str) -> list[tuple[str, list[str]]]:
+    """Commands and the options named beside them."""
+    found = []
+    for line in code(page):
+        for words in re.findall(r"\bconnector ([a-z][^|;&`]*)", line.partition("  #")[0]):
+            command, *rest = words.split()
+            found.append((command, [word for word in rest if word.startswith("--")]))
+        command, *rest = line.split() or [""]
+        if command in commands() and any(word.startswith("--") for word in rest):
+            found.append((command, [word for word in rest if word.startswith("--")]))
+    return found
+
+
+def options(command: str) -> set[str]:
+    parser = argparse.ArgumentParser()
+    module = importlib.import_module(f"connector.cli.{command.replace('-', '_')}")
+    module.add_arguments(parser)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_option_exists(page: str) -> None:
+    for command, given in typed(page):
+        assert command in commands(), f"{page}: connector {command}"
+        for option in given:
+            assert option.partition("=")[0] in options(command), f"{page}: {command} {option}"
+
+
+def test_the_pages_show_every_command() -> None:
+    shown = {command for page in PAGES for command, _ in typed(page)}
+    assert set(commands()) - shown == set()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".md")])
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for target, _, part in re.findall(r"\]\(([^)#\s:]*)(#([^)\s]*))?\)", text):
+        path = ((ROOT / page).parent / target) if target else ROOT / page
+        assert path.exists(), f"{page}: {target}"
+        if part and path.suffix == ".md":
+            heads = re.findall(r"^#+ (.*)$", path.read_text(), re.M)
+            assert part in {anchor(head) for head in heads}, f"{page}: {target}#{part}"
+
+
+def anchor(head: str) -> str:
+    """As the forge names a heading."""
+    return re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
