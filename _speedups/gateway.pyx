@@ -15,6 +15,7 @@ from .atomics cimport (
     fence_acquire, fence_seq_cst, likely, load_acquire, load_relaxed, monotonic_ns, store_relaxed, store_release, unlikely,
 )
 from .counters cimport COUNT_COMMAND_ERRORS, COUNT_COMMANDS, COUNT_COMMANDS_BROKEN, count
+from .histogram cimport histogram_add
 from .layout cimport CONNECTOR_MAGIC_DOWN, CONNECTOR_MAGIC_UP, SessionDown, SessionUp
 from .layout_orders cimport CONNECTOR_COMMANDS, Command
 from .segment cimport Mapping, Segment
@@ -25,6 +26,7 @@ cdef extern from "unistd.h" nogil:
 cdef enum:
     MOST = 64                     # commands a session a turn
     LONGEST_NS = 100_000          # what one poll() may take before sockets get their turn again
+    HOP_COMMAND_TO_TAKE = 4       # connector.model.counters.Hop
 
 
 @cython.final
@@ -169,6 +171,11 @@ cdef class Gateway:
                 if self.segment is not None:
                     count(self.segment.counters, COUNT_COMMANDS)
                 self.handler(session, slot, now_ns)
+                if self.segment is not None:
+                    histogram_add(
+                        self.segment.histograms + HOP_COMMAND_TO_TAKE,
+                        now_ns - (<const Command*><const char*><bytes>slot).created_ns,
+                    )
             except Exception as error:
                 if self.segment is not None:
                     count(self.segment.counters, COUNT_COMMAND_ERRORS)

@@ -18,10 +18,10 @@ from connector.config import SecretRef, VenueSettings
 from connector.config_trading import AccountSettings
 from connector.desk import Desk
 from connector.errors import ConfigError, Throttled, VenueError
-from connector.model.counters import Counter
+from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field
+from connector.model.reports import Code, Field, Text
 from connector.private import PrivateStream
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
@@ -30,6 +30,7 @@ from connector.trading.clock import VenueClock
 from connector.trading.commands import Command, Refusal
 from connector.trading.encoding import Encoding
 from connector.trading.roles import Account, Listed
+from connector.trading.texts import hide, request_text
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
@@ -83,6 +84,9 @@ class _Flying(Struct):
     spent: Spent = Spent(())
     code: Code = Code.DISCONNECTED
     """Why it was not sent, if it was not."""
+    message: Message | None = None
+    left_ns: int = 0
+    """Its first byte was handed to the kernel; 0: not yet."""
 
 
 class AccountService:
@@ -275,8 +279,10 @@ class AccountService:
     # Owner of the ways to the venue
 
     def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        recv_ns = monotonic_ns()
         flying = self._flying.pop(request)
-        self._budget.learn(flying.spent, self._venue.used(headers), self.venue_ns(monotonic_ns()))
+        self._segment.observe(Hop.SENT_TO_ANSWER.value, recv_ns - flying.left_ns)
+        self._budget.learn(flying.spent, self._venue.used(headers), self.venue_ns(recv_ns))
         answer = self.trading.judge(flying.action, status, headers, body, self.scales)
         if answer.outcome in (OrderOutcome.THROTTLED, OrderOutcome.BANNED):
             self._throttled(answer)
@@ -285,18 +291,35 @@ class AccountService:
         if answer.reconcile:
             self._reconcile_wanted.set()
         order = flying.asked
-        if order is None:
-            self.desk.answered(self, request, answer)
+        if order is None and answer.outcome in (OrderOutcome.ACCEPTED, OrderOutcome.ALREADY):
+            self.desk.answered(self, request, answer, recv_ns, flying.left_ns)
+        elif order is None:  # reports first, then what was said
+            write = self.desk.words(self, request)
+            self.desk.answered(self, request, answer, recv_ns, flying.left_ns)
+            self._write(write, flying)
+            write(Text.ANSWER, hide(body, self.trading.unwritten), status)
         elif answer.outcome is OrderOutcome.GONE:
             self.desk.absent(order, flying.asked_ns)
         elif answer.order is not None:
             self.desk.order_event(self, answer.order, flying.asked_ns)
 
+    def left(self, request: int, now_ns: int) -> None:
+        if (flying := self._flying.get(request)) is not None:
+            flying.left_ns = now_ns
+
     def lost(self, request: int, why: str) -> None:
-        if self._flying.pop(request).asked is None:
+        flying = self._flying.pop(request)
+        if flying.asked is None:
             log.warning("an order request was lost: %s", why, extra={"account": self.name})
             self.count(Counter.REQUESTS_LOST)
+            write = self.desk.words(self, request)
             self.desk.lost(request)
+            self._write(write, flying)
+
+    def _write(self, write: Callable[[Text, bytes, int], None], flying: _Flying) -> None:
+        """What was sent."""
+        if flying.message is not None:
+            write(Text.REQUEST, request_text(flying.message, self.trading.unwritten), 0)
 
     def unsent(self, request: int, why: str) -> None:
         flying = self._flying.pop(request)
@@ -420,6 +443,7 @@ class AccountService:
             # What it would have told is not known: ask for everything.
             self.count(Counter.UNDECODABLE)
             log.error("a private frame: %s", error, extra={"account": self.name})
+            self.desk.words(self, 0)(Text.EVENT, hide(frame, self.trading.unwritten), 0)
             self._reconcile_wanted.set()
             return
         self.desk.heard(recv_ns)
@@ -428,6 +452,8 @@ class AccountService:
                 self._event(event)
         finally:
             self.desk.heard(0)
+        if any(isinstance(event, OrderEvent) for event in events):
+            self._segment.observe(Hop.RECV_TO_REPORT.value, monotonic_ns() - recv_ns)
 
     def _event(self, event: UserEvent) -> None:
         if isinstance(event, OrderEvent):
@@ -515,6 +541,7 @@ class AccountService:
         if now_ns < self._rest.quiet_until_ns:  # sending on turns a 429 into a ban
             self.unsent(request, "the venue wants silence")
             return
+        flying.message = message
         flying.spent = self._budget.take(message, now_ns, self.venue_ns(now_ns))
         if isinstance(message, ApiRequest):
             assert self._socket is not None

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from connector.model.counters import Hop
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field, Result, Update
+from connector.model.reports import Code, Field, Result, Text, Update
 from connector.trading.admission import Admission, encode, reduces
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
@@ -58,6 +59,7 @@ class Desk:
         find: Callable[[int, str], Listed | None],
         halts: Stops,
         clock: Callable[[], int],
+        observe: Callable[[int, int], object] = lambda hop, duration_ns: None,
     ) -> None:
         self.accounts = accounts
         self.tracker = Tracker(ids.key)
@@ -65,7 +67,7 @@ class Desk:
         self.positions = Positions()
         self._ledger = ledger
         self._listed, self._find = listed, find
-        self._clock = clock
+        self._clock, self._observe = clock, observe
         self._requests = 0
         self.refs: dict[str, Refs] = {}
 
@@ -115,6 +117,7 @@ class Desk:
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
         pending.reduces = reduces(command, order)
         self._send(account, listed, pending, message)
+        self._observe(Hop.TAKE_TO_SENT.value, self._clock() - read_ns)
 
     def _cancel_all(
         self,
@@ -190,8 +193,23 @@ class Desk:
 
     # From the venue
 
-    def answered(self, account: Account, request: int, answer: OrderAnswer) -> None:
-        """The answer to a request, judged."""
+    def answered(
+        self,
+        account: Account,
+        request: int,
+        answer: OrderAnswer,
+        recv_ns: int = 0,
+        left_ns: int = 0,
+    ) -> None:
+        """The answer to a request, judged; ``recv_ns``: when it came, ``left_ns``: when its request
+        left, CLOCK_MONOTONIC, 0: not known."""
+        self._ledger.answer_ns, self._ledger.left_ns = recv_ns, left_ns
+        try:
+            self._answered(account, request, answer)
+        finally:
+            self._ledger.answer_ns = self._ledger.left_ns = 0
+
+    def _answered(self, account: Account, request: int, answer: OrderAnswer) -> None:
         now_ns = self._clock()
         echo_ns = now_ns + account.trading.stream.echo_ns
         self.perform(self.tracker.answered(request, answer, now_ns, echo_ns))
@@ -213,6 +231,17 @@ class Desk:
         if pending is None or pending.reduces or not pending.command:
             return ""
         return self.admission.halts.why(account.name, pending.strategy)
+
+    def words(self, account: Account, request: int) -> Callable[[Text, bytes, int], None]:
+        """Where to write what went over the wire for a request, to be asked for before its answer
+        is given: kind, text without secrets, status of the answer. 0: for no request."""
+        pending = self.tracker.request(request)
+        strategy = (pending.strategy if pending else "") or NOBODY
+
+        def write(what: Text, text: bytes, status: int) -> None:
+            self._ledger.text(strategy, what, text, account=account, pending=pending, status=status)
+
+        return write
 
     def heard(self, recv_ns: int) -> None:
         """A frame that was received then is about to be told of; 0: it was."""

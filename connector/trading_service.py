@@ -90,6 +90,7 @@ class TradingService:
             find=self._find,
             halts=self.halts,
             clock=monotonic_ns,
+            observe=segment.observe,
         )
         for account in self.accounts:
             account.desk = self.desk

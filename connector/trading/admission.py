@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from connector.clock import monotonic_ns
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field
@@ -76,9 +77,11 @@ class Admission:
         if command.action is Action.PLACE:
             order = self._new_order(account, listed, session.strategy, command, now_ns)
         assert order is not None or command.action is not Action.PLACE
+        self._ledger.checked_ns = monotonic_ns()
         message = None if order is None else account.encoded(command, listed, order, now_ns)
         if message is None:
             message = encode(account, intent(command, listed.instrument), order, now_ns)
+        self._ledger.encoded_ns = monotonic_ns()
         if grows:
             account.afford(command.action, message)
             # Last: whoever halts while this is decided is heard.

@@ -1,8 +1,10 @@
 """A journal's entries for people and for programs: names for numbers, exact decimals."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
+
+import msgspec
 
 from connector._speedups import decimal
 from connector.model import intents, reports
@@ -15,6 +17,7 @@ BODIES = {
     RecordType.INSTRUMENT_CHANGE: "InstrumentEntry",
     RecordType.COMMAND: "CommandBody",
     RecordType.SENT: "SentBody",
+    RecordType.TEXT: "TextBody",
     RecordType.COMMAND_ANSWER: "CommandAnswerBody",
     RecordType.ORDER_REPORT: "OrderReportBody",
     RecordType.FILL_DETAIL: "FillDetailBody",
@@ -38,6 +41,7 @@ _ENUMS: dict[str, type[IntEnum]] = {
     "update": reports.Update,
     "status": reports.OrderStatus,
     "field": reports.Field,
+    "what": reports.Text,
 }
 _REASONS: dict[str, type[IntEnum]] = {
     "OrderReportBody": reports.EndReason,
@@ -49,7 +53,15 @@ _QUANTITIES = {"qty_e", "filled_qty_e", "last_qty_e", "own_qty_e"}
 _OWN_EXPONENT = {"average_e": "average_exponent", "entry_e": "entry_exponent"}
 _RAW = {"value_e", "limit_e"}
 """In the units of the field that was refused."""
-_ORDER_NAMES = ("client_order_id", "venue_order_id", "ref_id")
+
+
+class _Checkpoint(msgspec.Struct):
+    """As much of a checkpoint as a view needs."""
+
+    accounts: list[str]
+
+
+_CHECKPOINT = msgspec.msgpack.Decoder(_Checkpoint)
 
 
 class View:
@@ -58,6 +70,7 @@ class View:
     def __init__(self, strategy: str) -> None:
         self.strategy = strategy
         self._instruments: dict[int, Any] = {}
+        self._accounts: list[str] = []
 
     def told(self, entry: Entry) -> dict[str, Any]:
         """One entry: what every entry has, then what is said in its body; absent numbers and empty
@@ -72,6 +85,8 @@ class View:
         }
         if entry.kind >= RecordType.COMMAND_ANSWER:
             told["sequence"] = entry.sequence
+        if kind is RecordType.CHECKPOINT:  # places in lists are those of a run
+            self._instruments, self._accounts = {}, account_names(entry.body)
         if name is None:
             told["bytes"] = len(entry.body)
             return told
@@ -83,13 +98,17 @@ class View:
         known = self._instruments.get(entry.instrument)
         fields: dict[str, Any] = body._asdict()
         if name == "CommandBody":  # what was read, then what was made of it
-            fields = layout("Command").unpack(fields.pop("command"))._asdict() | fields
+            slot = layout("Command").unpack(fields.pop("command"))._asdict()
+            key = fields["order_key"] or slot["order_key"]
+            fields = slot | fields | {"order_key": key}
             fields["command"] = fields.pop("stamp")
             known = self._instruments.get(fields["instrument"])
         size = layout(name).size
         text = entry.body[size : size + fields.pop("text_bytes", 0)]
         told["wall_ns"] = fields.pop("wall_ns")
-        told["account"] = fields.pop("account", entry.account)
+        told["account"] = number = fields.pop("account", entry.account)
+        if number < len(self._accounts) and self._accounts[number]:
+            told["account_id"] = self._accounts[number]
         told["instrument"] = known.symbol if known is not None else entry.instrument
         fields.pop("instrument", None)
         for key in ("venue_ns", "recv_ns", "publish_ns", "order_key"):
@@ -138,15 +157,10 @@ def _name(kind: type[IntEnum], value: int) -> str | int:
     return kind(value).name if value in kind._value2member_map_ else value
 
 
-def orders(told: Iterator[Mapping[str, Any]], name: str) -> set[int]:
-    """The keys of the orders that some entry calls ``name``: a key, a venue's or a client's id."""
-    found = set()
-    for entry in told:
-        key = entry.get("order_key", 0)
-        if key and (
-            str(key) == name
-            or str(entry.get("order_id", "")) == name
-            or any(entry.get(field) == name for field in _ORDER_NAMES)
-        ):
-            found.add(key)
-    return found
+def account_names(checkpoint: bytes) -> list[str]:
+    """The names of the accounts by number, from the body of a CHECKPOINT; none, if it has none."""
+    size = int.from_bytes(checkpoint[:8], "little")
+    try:
+        return _CHECKPOINT.decode(checkpoint[8 : 8 + size]).accounts if size else []
+    except msgspec.MsgspecError:
+        return []  # some other writer's

@@ -8,7 +8,7 @@ from connector._speedups.desk import command_body, sent_body
 from connector.model.order import Order
 from connector.model.packing import layout
 from connector.model.records import RecordType
-from connector.model.reports import Code, ReportFlag
+from connector.model.reports import Code, ReportFlag, Text
 from connector.trading import reports
 from connector.trading.commands import Command, Refusal
 from connector.trading.effects import Answered, Detail, Report
@@ -25,6 +25,9 @@ NOBODY = "-"
 """The journal of what belongs to no strategy."""
 _SLOT = layout("Command")
 _SNAPSHOT = layout("SnapshotBody")
+_TEXT = layout("TextBody")
+TEXT_BYTES = 4096
+"""Most of a text that is kept."""
 
 
 class Ledger:
@@ -35,6 +38,10 @@ class Ledger:
         self._flags = ReportFlag(0)
         self.recv_ns = 0
         """When the frame was received that is being told of, CLOCK_MONOTONIC; 0: it is none."""
+        self.answer_ns = self.left_ns = 0
+        """Of the answer that is being judged: when it came, and when its request left; 0: none."""
+        self.checked_ns = self.encoded_ns = 0
+        """Of the command that is being admitted."""
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
@@ -97,8 +104,36 @@ class Ledger:
     def answer(self, effect: Answered, listed: Listed | None, account: Account) -> None:
         """The answer to a command."""
         key = effect.order.key if effect.order else 0
-        kind, body = reports.answer(effect, self._wall())
-        self._append(effect.strategy, kind, body, listed, account, order_key=key)
+        kind, body = reports.answer(effect, self._wall(), self.left_ns)
+        recv_ns = self.answer_ns or self.recv_ns
+        name = effect.strategy
+        self._append(name, kind, body, listed, account, recv_ns=recv_ns, order_key=key)
+
+    def text(
+        self,
+        strategy: str,
+        what: Text,
+        text: bytes,
+        *,
+        account: Account,
+        pending: Pending | None = None,
+        status: int = 0,
+    ) -> None:
+        """What went over the wire for a request, or came; nothing secret may be in ``text``."""
+        key = pending.order.key if pending and pending.order else 0
+        body = _TEXT.pack(
+            order_key=key,
+            command=pending.command if pending else 0,
+            request=pending.request if pending else 0,
+            wall_ns=self._wall(),
+            status=status,
+            text_bytes=min(len(text), TEXT_BYTES),
+            what=what,
+            action=pending.action if pending else 0,
+            cut=len(text) > TEXT_BYTES,
+        )
+        body = reports.text_behind(body, text[:TEXT_BYTES])
+        self._append(strategy, RecordType.TEXT, body, None, account, order_key=key)
 
     def account(
         self,
@@ -155,7 +190,20 @@ class Ledger:
         name: str,
         code: Code,
     ) -> None:
-        body = command_body(slot, key, session.number, read_ns, self._wall(), code.value, name)
+        checked_ns = 0 if code.value else self.checked_ns
+        encoded_ns = 0 if code.value else self.encoded_ns
+        self.checked_ns = self.encoded_ns = 0
+        body = command_body(
+            slot,
+            key,
+            session.number,
+            read_ns,
+            self._wall(),
+            code.value,
+            name,
+            checked_ns,
+            encoded_ns,
+        )
         self._append(
             session.strategy,
             RecordType.COMMAND,

@@ -61,8 +61,8 @@ def report(one: Report, wall_ns: int) -> tuple[RecordType, bytes]:
     )
 
 
-def answer(one: Answered, wall_ns: int) -> tuple[RecordType, bytes]:
-    """A CommandAnswer, the venue's words behind it."""
+def answer(one: Answered, wall_ns: int, left_ns: int = 0) -> tuple[RecordType, bytes]:
+    """A CommandAnswer, the venue's words behind it; ``left_ns``: when its request left."""
     order = one.order
     text = one.text.encode()[:_TEXT_BYTES]
     return RecordType.COMMAND_ANSWER, text_behind(
@@ -86,6 +86,7 @@ def answer(one: Answered, wall_ns: int) -> tuple[RecordType, bytes]:
             ref_id=one.ref_id,
             client_order_id=order.client_order_id if order else "",
             venue_order_id=order.venue_order_id if order else "",
+            left_ns=left_ns,
         ),
         text,
     )

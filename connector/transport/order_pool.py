@@ -48,6 +48,9 @@ class Owner(Protocol):
     def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The venue answered."""
 
+    def left(self, request: int, now_ns: int) -> None:
+        """It was handed to the kernel at ``now_ns``, CLOCK_MONOTONIC; its answer may be here."""
+
     def lost(self, request: int, why: str) -> None:
         """It left, at least in part, and no answer will come."""
 
@@ -227,7 +230,8 @@ class OrderPool:
         return min(self._reserved, max(0, self.open - 1))
 
     def _start(self, connection: Connection, request: int, message: bytes) -> None:
-        self._busy[connection] = (request, monotonic_ns() + self._timeout_ns)
+        now_ns = monotonic_ns()
+        self._busy[connection] = (request, now_ns + self._timeout_ns)
 
         def done(result: HttpAnswer | Exception) -> None:
             self._busy.pop(connection, None)
@@ -242,6 +246,7 @@ class OrderPool:
             self._pump()
 
         connection.send(message, done)
+        self._owner.left(request, now_ns)
 
     def _pump(self) -> None:
         while self._queue:

@@ -231,8 +231,10 @@ class OrderSocket:
         connection that has it."""
         if not (message.signed or line.logged_on) or not line.connection.is_open:
             return False
-        line.flights[message.number] = _Flight(request, monotonic_ns() + self._timeout_ns)
+        now_ns = monotonic_ns()
+        line.flights[message.number] = _Flight(request, now_ns + self._timeout_ns)
         if line.connection.send(message.frame):
+            self._owner.left(request, now_ns)
             return True
         del line.flights[message.number]
         return False

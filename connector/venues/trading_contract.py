@@ -438,6 +438,9 @@ class Trading(Struct, frozen=True, kw_only=True):
     """Order pools, per account; beside the venue's own pools, which are per address."""
     client_id: str
     """Regular expression a client order id must match whole."""
+    unwritten: tuple[str, ...]
+    """Parameters and JSON keys of requests, answers and events whose values are never written
+    down: signatures and keys."""
     stream: PrivateStream
     lookups: Lookups
     countdown: Callable[[Instrument, int], Request] | None = None

@@ -170,4 +170,4 @@ def test_for_people(place: Place) -> None:
 
 def test_what_cannot_be_is_said(place: Place) -> None:
     assert "has journals of -, alpha" in place.journal("--strategy", "gone", code=2)
-    assert "--since noon: neither" in place.journal("--since", "noon", code=2)
+    assert "--from noon: neither" in place.journal("--since", "noon", code=2)

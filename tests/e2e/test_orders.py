@@ -169,6 +169,8 @@ def test_no_secret_is_written_anywhere(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         far = stage.trader.far()
         session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first")
+        session.place("BTCUSDT", "buy", "0.01", far, reduce_only=True)  # only the venue can tell
+        stage.until(lambda told: any(e.kind == RecordType.TEXT for e in told.entries))
         stage.sim.fault("cut", stream="*")
         stage.until(lambda told: told.answers)
         for path in Path(f"/proc/{stage.daemon.process.pid}/fd").iterdir():

@@ -98,6 +98,8 @@ class Desk:
         self.lost_ones.append(request)
         self.ends[request].set_exception(ConnectionError(why))
 
+    def left(self, request: int, now_ns: int) -> None: ...
+
     def unsent(self, request: int, why: str) -> None:
         self.ends[request].set_exception(InterruptedError(why))
 

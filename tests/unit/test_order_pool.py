@@ -32,6 +32,8 @@ class Heard:
         assert why
         self._say("lost", request)
 
+    def left(self, request: int, now_ns: int) -> None: ...
+
     def unsent(self, request: int, why: str) -> None:
         assert why
         self._say("unsent", request)

@@ -202,6 +202,7 @@ def trading(config: Config) -> Trading:
         window_ns=window_ms * MS,
         pools=tuple(pool for pool in POOLS if pool.name == ORDERS),
         client_id=orders.CLIENT_ID.pattern,
+        unwritten=("signature", "apiKey", "listenKey"),
         stream=PrivateStream(
             start=ENDPOINTS["startStream"].request,
             key=_key,

@@ -1,0 +1,170 @@
+"""`connector journal why` after real orders: every step from the frame that was read to the last
+fill."""
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+import connector
+from connector.model.reports import Update
+from tests.e2e.test_orders import KEY, SECRET, Stage
+from tests.reference.stack import Sim, eventually
+
+PLACED = [
+    "market frame received that the strategy read last",
+    "command written",
+    "taken by the gateway",
+    "checked",
+    "encoded",
+    "command journalled",
+    "request journalled",
+    "before send",
+]
+
+
+@pytest.fixture(params=["http", "ws_api"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
+             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
+        found = Stage(tmp_path, sim, request.param)
+        try:
+            yield found
+        finally:
+            with found.daemon:
+                pass
+
+
+def ask(stage: Stage, *words: str, code: int = 0) -> str:
+    folders = ["--runtime-dir", str(stage.daemon.runtime_dir),
+               "--state-dir", str(stage.daemon.state_dir)]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", "journal", *words, *folders],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def story(stage: Stage, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    found = orjson.loads(ask(stage, "why", name, "--json"))
+    return found["order"], found["steps"]
+
+
+def test_from_the_frame_to_the_last_fill(stage: Stage) -> None:
+    seen: list[Any] = []
+
+    def until(session: Any, done: Any) -> Any:
+        def look() -> Any:
+            while (event := session.poll()) is not None:
+                seen.append(event)
+            return done()
+
+        return eventually(look, 20)
+
+    def updates(*wanted: Update) -> list[Any]:
+        return [e for e in seen if isinstance(e, connector.OrderReport) and e.update in wanted]
+
+    with closing(stage.attach()) as session:
+        until(session, lambda: any(isinstance(event, connector.Bbo) for event in seen))
+        far = stage.trader.far()
+        order = session.place("BTCUSDT", "buy", "0.02", far, client_order_id="rests", ref_id="R1")
+        until(session, lambda: updates(Update.SUBMITTED))
+        session.amend(order, quantity="0.01", ref_id="R2")
+        until(session, lambda: updates(Update.AMENDED))
+        session.cancel(order, ref_id="R3")
+        until(session, lambda: updates(Update.CANCELLED))
+        session.place("BTCUSDT", "sell", "0.01", order_type="market", client_order_id="taken")
+        until(session, lambda: updates(Update.EXECUTED))
+        session.place("BTCUSDT", "buy", "0.01", "0.01", client_order_id="wrong", ref_id="R4")
+        until(session, lambda: [e for e in seen if getattr(e, "ref_id", "") == "R4"])
+        executed = updates(Update.EXECUTED)[-1]
+        (read,) = [e for e in seen if getattr(e, "ref_id", "") == "R1" and e.type != "order_report"]
+
+    order_said, steps = story(stage, "rests")
+    what = [step["what"] for step in steps]
+    assert [one for one in what if not one.startswith("report delivered that")][:8] == PLACED
+    assert [step["command"] & 0xFFFF for step in steps if step["what"] == "command written"] == [
+        1, 2, 3,
+    ]  # fmt: skip
+    assert [step["what"] for step in steps if "ref_id" in step and "written" in step["what"]]
+    assert order_said["client_order_id"] == "rests"
+    assert order_said["status"] == "CANCELLED"
+    answers = [step for step in steps if step["what"] == "answer delivered"]
+    assert [step["result"] for step in answers] == ["ACCEPTED"] * 3
+    assert what.count("before send") == what.count("answer received") == 3
+    reports = [step["update"] for step in steps if step["what"] == "report delivered"]
+    assert reports == ["SUBMITTED", "AMENDED", "CANCELLED"]
+    causes = [step for step in steps if "the strategy read last" in step["what"]]
+    assert {"market frame", "report delivered"} == {" ".join(s["what"].split()[:2]) for s in causes}
+    times = [step["monotonic_ns"] for step in steps]
+    assert times == sorted(times)
+    assert all(step["exact"] for step in steps)
+    assert [b - a for a, b in itertools.pairwise(times)] == [
+        step["since_last_ns"] for step in steps[1:]
+    ]
+
+    # By any of its names the same; a second order does not come in between.
+    assert story(stage, str(read.order_key)) == story(stage, str(read.order_id)) == (
+        order_said, steps,
+    )  # fmt: skip
+    assert story(stage, "R3") == (order_said, steps)
+    taken, fills = story(stage, "taken")
+    assert taken["status"] == "FILLED"
+    last = [step for step in fills if step["what"] == "report delivered"][-1]
+    assert last["filled_qty"] == "0.01"
+    assert executed.recv_ns in [s["monotonic_ns"] for s in fills if s["what"] == "event received"]
+
+    # What made no order has a story, too.
+    _, refused = story(stage, "R4")
+    assert [step["what"] for step in refused if "frame" not in step["what"]][-3:] == [
+        "taken by the gateway", "command journalled", "answer delivered",
+    ]  # fmt: skip
+    assert refused[-1]["result"] == "REFUSED"
+
+    page = ask(stage, "why", "rests")
+    assert f"order {read.order_key} maker BTCUSDT BUY" in page
+    assert "there is rests" in ask(stage, "why", "restt", code=2)
+
+    # And after the next start, out of the files of this one.
+    stage.restart()
+    order_after, after = story(stage, "rests")
+    assert [step for step in after if step["what"] != "report delivered"] == [
+        step for step in steps if step["what"] != "report delivered"
+    ]
+    assert order_after == order_said
+
+
+def test_what_went_wrong_is_written_down_without_the_key(stage: Stage) -> None:
+    """The request and the answer of what the venue refused."""
+    with closing(stage.attach()) as session:
+        eventually(lambda: session.poll() is None and session.instruments["BTCUSDT"], 20)
+        # Reduce-only without a position: only the venue can tell.
+        session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), reduce_only=True,
+                      client_order_id="refused")  # fmt: skip
+        stage.until(lambda told: told.answers)
+    _, steps = eventually(
+        lambda: (
+            (found := story(stage, "refused"))
+            and any("text of the answer" in step["what"] for step in found[1])
+            and found
+        ),
+        20,
+    )
+    (request,) = [step["text"] for step in steps if step["what"] == "text of the request"]
+    (answer,) = [step["text"] for step in steps if step["what"] == "text of the answer"]
+    assert "refused" in request
+    assert "BTCUSDT" in request
+    assert "signature" in request
+    assert "***" in request
+    assert "-2022" in answer
+    assert KEY not in request + answer
+    signature = request.split("signature")[1][:40]
+    assert not any(part for part in signature.split('"') if len(part) == 64)
