@@ -14,6 +14,7 @@ from connector.desk import Desk
 from connector.ipc.segments import TradingMemory
 from connector.model.instrument import Instrument
 from connector.model.order import Order
+from connector.trading.halts import Halts, path_of
 from connector.trading.ids import Ids
 from connector.trading.journal import Journals
 from connector.trading.ledger import Ledger
@@ -68,6 +69,8 @@ class Rig:
 
     def __enter__(self) -> "Rig":
         self.journals = Journals(self._memory, self._disk)
+        self._halts = Halts(path_of(self._memory))
+        self._halts.open()
         self.desk = Desk(
             [self.account],
             Ledger(self.journals, time.time_ns),
@@ -75,6 +78,7 @@ class Rig:
             listed=lambda index: self.listed,
             find=lambda venue, symbol: self.listed,
             clock=time.monotonic_ns,
+            halts=self._halts,
         )
         self.session = TradingMemory(1)
         self.reports = self.journals.attach(STRATEGY, self.session.up, self.session.down)
@@ -83,6 +87,7 @@ class Rig:
 
     def __exit__(self, *error: object) -> None:
         self.journals.close()
+        self._halts.close()
         self.session.close()
         shutil.rmtree(self._memory)
         shutil.rmtree(self._disk)

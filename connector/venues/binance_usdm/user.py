@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from connector._speedups import user_binance_usdm as compiled
 from connector.model.instrument import MARK_EXPONENT
 from connector.model.intents import PositionSide
 from connector.model.reports import BalanceReason, EndReason, OrderStatus
@@ -23,7 +24,7 @@ from connector.venues.binance_usdm.answers import (
     stamp,
     whole,
 )
-from connector.venues.binance_usdm.schemas import text
+from connector.venues.binance_usdm.schemas import LAST_MS, text
 from connector.venues.binance_usdm.schemas_user import (
     AccountConfigUpdate,
     AccountUpdate,
@@ -119,6 +120,12 @@ _MARGIN = msgspec.json.Decoder(MarginCall)
 
 def decode(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
     """The events of one frame. Raises ValueError on what is not an event."""
+    event = compiled.traded(frame, scales)
+    return (event,) if event is not None else decode_any(frame, scales)
+
+
+def decode_any(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
+    """The same by the general reader alone."""
     head = _FRAME.decode(frame)
     if bytes(head.data):
         frame = bytes(head.data)
@@ -147,13 +154,6 @@ def _traded(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
     word, client_id, average = text(o.X), text(o.c), text(o.ap)
     trade_id = whole(o.t)
     is_fill = execution is Execution.TRADE and trade_id is not None
-    reason = EXPIRY_REASONS.get(text(o.er), EndReason.NONE)
-    if word == "EXPIRED_IN_MATCH":
-        reason = EndReason.SELF_TRADE
-    elif execution is Execution.CANCELLED and reason is EndReason.NONE:
-        reason = EndReason.COMMAND
-    elif execution is Execution.EXPIRED and reason is EndReason.NONE and text(o.f) == "GTD":
-        reason = EndReason.GOOD_TILL
     return (
         OrderEvent(
             source=Source.STREAM,
@@ -180,12 +180,24 @@ def _traded(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
             fee_e=scaled(o.n, MONEY_EXPONENT) if is_fill else None,
             fee_asset=text(o.N) if is_fill else "",
             realised_e=scaled(o.rp, MONEY_EXPONENT) if is_fill else None,
-            reason=reason,
+            reason=_reason(execution, word, text(o.er), text(o.f)),
             liquidation=client_id.startswith(LIQUIDATIONS) or text(o.o) == "LIQUIDATION",
             venue_ns=stamp(event.E),
             transaction_ns=stamp(event.T) or stamp(o.T),
         ),
     )
+
+
+def _reason(execution: Execution, status: str, expiry: str, time_in_force: str) -> EndReason:
+    if status == "EXPIRED_IN_MATCH":
+        return EndReason.SELF_TRADE
+    reason = EXPIRY_REASONS.get(expiry, EndReason.NONE)
+    if reason is EndReason.NONE:
+        if execution is Execution.CANCELLED:
+            return EndReason.COMMAND
+        if execution is Execution.EXPIRED and time_in_force == "GTD":
+            return EndReason.GOOD_TILL
+    return reason
 
 
 def _lite(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
@@ -339,3 +351,20 @@ _READERS: dict[str, Callable[[bytes, Scales], Sequence[UserEvent]]] = {
     "ACCOUNT_CONFIG_UPDATE": _config,
     "MARGIN_CALL": _margin,
 }
+
+compiled.use_model(
+    event=OrderEvent,
+    source=Source.STREAM,
+    trade=Execution.TRADE,
+    state=Execution.STATE,
+    both=PositionSide.BOTH,
+    reason=_reason,
+    executions=EXECUTIONS,
+    statuses=STATUSES,
+    sides=SIDES,
+    types=TYPES,
+    times=TIMES,
+    position_sides=POSITION_SIDES,
+    liquidations=LIQUIDATIONS,
+    last_ms=LAST_MS,
+)
