@@ -1,5 +1,6 @@
 """The page of error codes is what the tables say: ``tools/error-codes`` writes it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,4 +21,15 @@ def test_every_code_has_a_row() -> None:
     for row in ROWS.values():
         assert f"\n| {row.code} | {row.name} |" in PAGE
     for code in Code:
-        assert not code.value or f"\n| {code.value} | {code.sentence} |\n" in PAGE
+        assert not code.value or f"\n| {code.value} | {code.name} | {code.sentence} | " in PAGE
+
+
+def test_what_a_limit_counts_is_said_of_every_field_that_has_one() -> None:
+    sources = (ROOT / "connector").rglob("*.py")
+    limited = re.compile(
+        r"(?:Refusal|_over)\(\s*(?:Code\.\w+,\s*)?Field\.(\w+),[^()]*,[^()]*,[^()]*\)"
+    )
+    used = {name for path in sources for name in limited.findall(path.read_text())}
+    assert {"QUANTITY", "VALID_UNTIL"} <= used
+    for name in used:
+        assert f"\n| {name} | " in PAGE, name
