@@ -19,6 +19,7 @@ from connector.config import (
     state_directory,
 )
 from connector.errors import ConfigError, ConnectorError
+from connector.model.secret import SecretRef
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     code = 0
     if config is not None:
         _show(config, args)
+        code |= _accounts(config)
         if args.online:
             code |= asyncio.run(_online(config))
     if args.machine:
@@ -67,6 +69,27 @@ def _show(config: Config, args: argparse.Namespace) -> None:
             must = "required" if feeds.required else "optional"
             channels = " ".join(channel.value for channel in feeds.channels)
             print(f"    {must}: {' '.join(feeds.instruments)}: {channels}")
+
+
+def _accounts(config: Config) -> int:
+    """Who may trade with what, and whether the keys can be read by whoever asks."""
+    code = 0
+    for name, account in config.accounts.items():
+        users = ", ".join(account.strategies)
+        way = f"{account.kind} key, orders over {account.transport.value}"
+        print(f"  account {name} ({account.venue})  {way}, used by {users}")
+        for what in ("key", "secret"):
+            try:
+                SecretRef.parse(getattr(account, what)).read()
+            except ConfigError as error:
+                print(f"    {what} cannot be read here: {error}")
+                code = 1
+    for name, strategy in config.strategies.items():
+        print(
+            f"  strategy {name}  gone for {strategy.grace_s:g} s: {strategy.on_death.value};"
+            f" found at a start: {strategy.on_start.value}"
+        )
+    return code
 
 
 def _access(path: Path) -> str:

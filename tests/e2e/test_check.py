@@ -44,6 +44,27 @@ def test_check_names_every_fault_and_says_2(tmp_path: Path) -> None:
         assert place in found.stderr
 
 
+def test_check_says_who_trades_with_what_and_which_keys_cannot_be_read(tmp_path: Path) -> None:
+    config, secret = tmp_path / "c.toml", tmp_path / "secret"
+    config.write_text(
+        '[[venues.binance_usdm.feeds]]\ninstruments = ["ETHUSDT"]\n'
+        '[accounts.main]\nvenue = "binance_usdm"\nstrategies = ["maker", "taker"]\n'
+        f'key = "file:{secret}"\nsecret = "file:{secret}"\n'
+    )
+    secret.write_text("canary-4b1d")
+    secret.chmod(0o644)
+    found = check(str(config))
+    assert found.returncode == 1
+    assert "account main (binance_usdm)" in found.stdout
+    assert "used by maker, taker" in found.stdout
+    assert found.stdout.count(f"cannot be read here: file:{secret}: mode 0644") == 2
+    secret.chmod(0o600)
+    found = check(str(config))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "cannot" not in found.stdout
+    assert "canary" not in found.stdout
+
+
 def test_check_says_what_is_wrong_with_the_directories(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text('[[venues.binance_usdm.feeds]]\ninstruments = ["ETHUSDT"]\n')
