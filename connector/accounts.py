@@ -179,6 +179,7 @@ class AccountService:
             gate=self._gate,
             venue_ns=self.venue_ns,
             spend=self._spend,
+            admit=self._admit_ns,
             connect_s=settings.connect_s,
             timeout_s=settings.request_s,
             life_ns=int(settings.connection_life_s * SECOND_NS),
@@ -196,7 +197,6 @@ class AccountService:
             and self.clock.known
             and self._pool.open > 0
             and (self._socket is None or self._socket.open > 0)
-            and monotonic_ns() >= self._rest.quiet_until_ns
         )
 
     def venue_ns(self, now_ns: int) -> int:
@@ -338,7 +338,14 @@ class AccountService:
     def _throttled(self, answer: OrderAnswer) -> None:
         """Going on turns a limit into a ban of the whole address, so everything stops."""
         self.count(Counter.HTTP_THROTTLED)
-        self._budget.stop(monotonic_ns() + (answer.retry_after_ns or 60 * SECOND_NS))
+        now_ns, pause_ns = monotonic_ns(), answer.retry_after_ns or 60 * SECOND_NS
+        if answer.until_ns:
+            pause_ns = max(SECOND_NS, answer.until_ns - self.venue_ns(now_ns))
+        self._budget.stop(now_ns + pause_ns, orders_only=answer.orders_only)
+        log.warning(
+            "the venue wants %s", "no more orders" if answer.orders_only else "silence",
+            extra={"account": self.name, "seconds": round(pause_ns / SECOND_NS, 1)},
+        )  # fmt: skip
 
     def _mend_clock(self) -> None:
         if self.clock.known:  # else somebody is at it
@@ -539,7 +546,9 @@ class AccountService:
             self.unsent(request, "the account is not served")
             return
         if now_ns < self._rest.quiet_until_ns:  # sending on turns a 429 into a ban
-            self.unsent(request, "the venue wants silence")
+            wait_s = (self._rest.quiet_until_ns - now_ns) / SECOND_NS
+            flying.code = Code.RATE_BUDGET
+            self.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
             return
         flying.message = message
         flying.spent = self._budget.take(message, now_ns, self.venue_ns(now_ns))
@@ -556,8 +565,14 @@ class AccountService:
     def _spend(self, weight: int) -> None:
         """What a connection of the order API costs beside its requests."""
         now_ns = monotonic_ns()
-        cost = Request("GET", "", weight=weight, pool=self.trading.lookups.time().pool)
-        self._budget.take(cost, now_ns, self.venue_ns(now_ns))
+        self._budget.take(self._weighing(weight), now_ns, self.venue_ns(now_ns))
+
+    def _admit_ns(self, weight: int, now_ns: int) -> int:
+        """When so much may be spent, the venue's wish for silence kept."""
+        return self._rest.admit_ns(self._weighing(weight), now_ns)
+
+    def _weighing(self, weight: int) -> Request:
+        return Request("GET", "", weight=weight, pool=self.trading.lookups.time().pool)
 
     def count(self, counter: Counter) -> None:
         self._segment.count(counter.value)

@@ -52,7 +52,8 @@ class Link:
 
     While one connection serves, a second one may be on its way to replace it (make before break).
     ``lifetime_ns`` is when the venue cuts; the replacement starts at a random moment between 83 and
-    96 % of it, so that connections opened together do not end together."""
+    96 % of it, so that connections opened together do not end together. ``held`` gives the earliest
+    instant for another attempt, as the venue wishes (by default any)."""
 
     def __init__(
         self,
@@ -61,8 +62,10 @@ class Link:
         uniform: Callable[[], float],
         lifetime_ns: int = 0,
         overlap: bool = True,
+        held: Callable[[int], int] = int,
     ) -> None:
         self._backoff, self._gate, self._uniform = backoff, gate, uniform
+        self._held = held
         self._overlap = overlap
         self._lifetime_ns = lifetime_ns
         self._due_ns = 0
@@ -83,7 +86,7 @@ class Link:
     def on_timer(self, now_ns: int) -> list[Open | Close]:
         """Time passed."""
         if self.current is None:
-            if now_ns < self._due_ns or self._gate.admit_ns(now_ns) > now_ns:
+            if now_ns < self._due_ns or self._admit_ns(now_ns) > now_ns:
                 return []
             self.current = self._begin(now_ns)
             return [Open(self.current.epoch)]
@@ -95,7 +98,7 @@ class Link:
             return [Close(late, "the replacement did not serve in time")]
         due = self.current.replace_ns
         if self.current.phase is Phase.SERVING and due and now_ns >= due:
-            if self._gate.admit_ns(now_ns) > now_ns:
+            if self._admit_ns(now_ns) > now_ns:
                 return []
             if not self._overlap:
                 self.current.replace_ns = 0
@@ -151,10 +154,15 @@ class Link:
     def next_ns(self, now_ns: int) -> int:
         """When ``on_timer`` has something to do; 0: only events can give it some."""
         if self.current is None:
-            return max(self._due_ns, self._gate.admit_ns(now_ns))
+            return max(self._due_ns, self._admit_ns(now_ns))
         if self.replacement is not None:
             return self.replacement.since_ns + HANDOVER_NS
-        return self.current.replace_ns
+        if self.current.phase is not Phase.SERVING or not self.current.replace_ns:
+            return 0
+        return max(self.current.replace_ns, self._admit_ns(now_ns))
+
+    def _admit_ns(self, now_ns: int) -> int:
+        return max(self._gate.admit_ns(now_ns), self._held(now_ns))
 
     def _begin(self, now_ns: int) -> _Connection:
         self._gate.record(now_ns)

@@ -222,6 +222,9 @@ class ApiConnection(Connection):
         super().__init__(server, number, session, address)
         self._api = api
 
+    def status(self) -> dict[str, object]:
+        return super().status() | {"route": "order_api"}
+
     PINGS_PER_S = 5
 
     def _allowed(self, control: bool) -> bool:

@@ -93,9 +93,11 @@ class OrderBudget:
             if header in used:
                 budget.correct(number, venue_ns, used[header])
 
-    def stop(self, until_ns: int) -> None:
-        """The venue asked for silence (429, 418) until then."""
-        for _, budget in (*self._own, *self._address()):
+    def stop(self, until_ns: int, orders_only: bool = False) -> None:
+        """The venue asked for silence (429, 418) until then; or for no more orders, which leaves
+        cancels and questions."""
+        address = () if orders_only else self._address()
+        for _, budget in (*self._own, *address):
             budget.stop(until_ns)
 
     def _parts(self, request: Message) -> Iterable[tuple[Pool, Budget, int]]:

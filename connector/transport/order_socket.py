@@ -66,7 +66,7 @@ class OrderSocket:
 
     ``run`` keeps it up until cancelled; ``tick`` about every 50 ms looks at deadlines.
     ``venue_ns`` is the venue's clock, for the logon; ``spend`` is told the weight of each handshake
-    and logon."""
+    and logon, ``admit`` gives the earliest instant at which so much weight may be spent."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class OrderSocket:
         gate: RollingWindow,
         venue_ns: Callable[[int], int],
         spend: Callable[[int], None],
+        admit: Callable[[int, int], int],
         connect_s: float = 10.0,
         timeout_s: float = 5.0,
         queue: int = 256,
@@ -102,7 +103,13 @@ class OrderSocket:
         """The one that takes requests."""
         self._closing = False
         backoff = Backoff(SECOND_NS // 10, 10 * SECOND_NS, random.random)
-        link = Link(backoff, gate, random.random, life_ns or api.lifetime_ns)
+        link = Link(
+            backoff,
+            gate,
+            random.random,
+            life_ns or api.lifetime_ns,
+            held=lambda now_ns: admit(api.handshake_weight, now_ns),
+        )
         self._supervisor = Supervisor(f"order api/{name}", link, self._connect, self)
 
     # What the desk asks

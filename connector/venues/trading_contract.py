@@ -134,6 +134,10 @@ class OrderAnswer(Struct, frozen=True):
     order: "OrderEvent | None" = None
     """What it says about the order, when it says something."""
     retry_after_ns: int = 0
+    until_ns: int = 0
+    """BANNED: until then by the venue's clock, if it says so; 0: ``retry_after_ns`` from now."""
+    orders_only: bool = False
+    """THROTTLED: it is the account's orders that are too many; what is none may still be sent."""
     reconcile: bool = False
     """REFUSED for good, but order or position may not be what we think: ask the venue."""
 

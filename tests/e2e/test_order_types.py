@@ -5,17 +5,15 @@ One daemon and one simulated venue a transport serve all lives, one after the ot
 stands still (`tests/reference/quiet_market.py`), so each life is told exactly."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-import connector
 from connector.model.reports import Code, EndReason, Field, OrderStatus, Result, Update
-from tests.reference.notebook import TRANSPORTS, Notebook, Story
-from tests.reference.quiet_market import SYMBOL, Market, quiet_market
-from tests.reference.stack import Daemon
+from tests.reference.notebook import TRANSPORTS, Story
+from tests.reference.order_stage import OrderStage, order_stage
+from tests.reference.quiet_market import SYMBOL
 
 KEYS = {"main": ("MAINKEY", "main-secret"), "hedge": ("HEDGEKEY", "hedge-secret")}
 QTY = 0.02
@@ -34,26 +32,7 @@ WORDS: dict[str, tuple[Update, OrderStatus]] = {
 }
 
 
-class Stage:
-    """The venue, a daemon with two accounts, and the strategy that uses them."""
-
-    def __init__(self, market: Market, daemon: Daemon, notes: Notebook, transport: str) -> None:
-        self.market, self.daemon, self.notes, self.transport = market, daemon, notes, transport
-        self.ended: list[tuple[str, str, Story]] = []
-        """Every order there was, and how its story went."""
-        self.begun = 0
-
-    def place(self, name: str, prices: dict[str, float], **keys: Any) -> Any:
-        at = {word: self.market.price(away) for word, away in prices.items()}
-        return self.notes.session.place(
-            SYMBOL, keys.pop("side", "buy"), keys.pop("quantity", str(QTY)),
-            client_order_id=name, valid_for_ms=5000, **{"account": "main"} | at | keys,
-        )  # fmt: skip
-
-    def state(self, account: str) -> dict[str, Any]:
-        accounts = self.daemon.ask("state")["state"]["accounts"]
-        found: dict[str, Any] = accounts[account]
-        return found
+Stage = OrderStage
 
 
 @pytest.fixture(scope="module", params=TRANSPORTS)
@@ -61,30 +40,8 @@ def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp(request.param)
-    with quiet_market(folder / "venue", **KEYS) as market, ExitStack() as stack:
-        market.clients["hedge"].ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
-        daemon = Daemon(
-            folder,
-            market.sim,
-            feeds=[{"instruments": [SYMBOL], "channels": ["bbo", "mark_price"]}],
-            venue={"request_s": 5.0, "ws_api_url": f"{market.sim.where['ws']}/ws-fapi/v1"},
-            accounts={
-                name: {
-                    "venue": "binance_usdm",
-                    "key": f"env:KEY_{name}",
-                    "secret": f"env:SECRET_{name}",
-                    "strategies": ["maker"],
-                    "transport": request.param,
-                }
-                for name in KEYS
-            },
-            environ={f"KEY_{name}": key for name, (key, _) in KEYS.items()}
-            | {f"SECRET_{name}": secret for name, (_, secret) in KEYS.items()},
-        )
-        stack.enter_context(daemon)
-        session = connector.attach("maker", daemon.ready(30).runtime_dir, trading=True)
-        stack.enter_context(closing(session))
-        yield Stage(market, daemon, Notebook(session), request.param)
+    with order_stage(folder, request.param, accounts=KEYS, hedge=("hedge",)) as running:
+        yield running
 
 
 @pytest.fixture
@@ -522,14 +479,7 @@ def test_at_the_end(shared: Stage) -> None:
     now_s = market.venue.get("/fapi/v1/time").json()["serverTime"] // 1000
     shared.place(life.name, {"price": -30}, good_till_ms=(now_s + 660) * 1000)
     life.hears("submitted")
-    for name, client in market.clients.items():
-        if name in KEYS:
-            theirs = {
-                (name, row["positionSide"]): float(row["positionAmt"])
-                for row in client.ok("GET", "/fapi/v3/positionRisk", symbol=SYMBOL)
-                if float(row["positionAmt"])
-            }
-            assert positions(shared, name) == theirs
+    shared.equals_venue()
     assert [one.client_order_id for one in notes.session.orders()] == [life.name]
 
     market.sim.fault("skew", ms=680_000)
@@ -543,13 +493,3 @@ def test_at_the_end(shared: Stage) -> None:
     assert not notes.session.waiting
     codes = {one.venue_code for answers in notes.answers.values() for one in answers}
     assert -4120 not in codes
-
-
-def positions(stage: Stage, account: str) -> dict[tuple[str, str], float]:
-    """What the strategy has heard."""
-    index = stage.notes.session.accounts[account]
-    return {
-        (account, one.position_side.name): float(one.qty)
-        for one in stage.notes.session.positions()
-        if one.account == index and one.qty
-    }

@@ -28,9 +28,11 @@ class Client(Trader):
     def __init__(self, venue: Simulator, key: str, secret: str) -> None:
         super().__init__(venue, key, secret)
         self._client = httpx.Client(timeout=10, trust_env=False)
+        self.ahead_ms = 0
+        """The venue's clock ahead of this machine's, when a test set it so."""
 
     def ask(self, method: str, path: str, timeout: float = 10, **params: Any) -> httpx.Response:
-        values = {"timestamp": time.time_ns() // 1_000_000, **params}
+        values = {"timestamp": time.time_ns() // 1_000_000 + self.ahead_ms, **params}
         text = str(httpx.QueryParams({name: v for name, v in values.items() if v is not None}))
         text += f"&signature={self.sign(text)}"
         url = f"{self.venue.rest}{path}?{text}"

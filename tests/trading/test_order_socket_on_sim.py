@@ -85,7 +85,7 @@ class Desk:
         self.socket = OrderSocket(
             "main", self.api, self.signer, None, self, segment=self.segment, bell=Bell(),
             gate=RollingWindow(1000, SECOND_NS), venue_ns=lambda _now_ns: wall_ns(),
-            spend=self.spent.append, life_ns=life_ns,
+            spend=self.spent.append, admit=lambda _weight, now_ns: now_ns, life_ns=life_ns,
         )  # fmt: skip
         self.ends: dict[int, asyncio.Future[tuple[int, Mapping[str, str], bytes]]] = {}
         self.lost_ones: list[int] = []

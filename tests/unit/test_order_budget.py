@@ -47,6 +47,19 @@ def test_no_window_ever_holds_more_than_its_limit_less_the_reserve(seed: int) ->
             assert len(within) <= most
 
 
+def test_too_many_orders_stop_orders_alone() -> None:
+    mine, now_ns = budget(), 10**15
+    mine.stop(now_ns + SECOND_NS, orders_only=True)
+    amend = mine.shortage(PLACE, Action.AMEND, now_ns, now_ns)
+    assert amend is not None
+    assert amend.retry_ns == now_ns + SECOND_NS
+    assert mine.shortage(CANCEL, Action.CANCEL, now_ns, now_ns) is None
+    mine.stop(now_ns + 2 * SECOND_NS)
+    assert mine.shortage(CANCEL, Action.CANCEL, now_ns, now_ns) is not None
+    later_ns = now_ns + 2 * SECOND_NS
+    assert mine.shortage(PLACE, Action.PLACE, later_ns, later_ns) is None
+
+
 def test_cancels_go_when_orders_may_not() -> None:
     mine, now_ns = budget(), 10**15
     while mine.shortage(PLACE, Action.PLACE, now_ns, now_ns) is None:

@@ -169,7 +169,8 @@ async def running(
     socket = OrderSocket(
         "main", api, None, None, heard,  # type: ignore[arg-type]
         segment=segment, bell=Bell(), gate=RollingWindow(1000, SECOND_NS),
-        venue_ns=lambda now_ns: now_ns, spend=spent.append, **how,
+        venue_ns=lambda now_ns: now_ns, spend=spent.append,
+        admit=how.pop("admit", lambda _weight, now_ns: now_ns), **how,
     )  # fmt: skip
     stage = Stage(socket, heard, host, segment)
     stage.spent = spent

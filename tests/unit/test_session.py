@@ -114,6 +114,30 @@ def test_a_replacement_takes_over_when_the_old_connection_dies_first() -> None:
     assert one.epoch == 2
 
 
+def test_what_the_venue_holds_back_is_not_opened() -> None:
+    """Neither the first, nor one for a lost one, nor a replacement."""
+    held_ns = 5 * S
+
+    def held(now_ns: int) -> int:
+        return max(now_ns, held_ns)
+
+    gate = RollingWindow(300, 300 * S)
+    one = Link(Backoff(S, 30 * S, lambda: 1.0), gate, lambda: 0.0, 100 * S, held=held)
+    assert one.on_timer(0) == []
+    assert one.next_ns(0) == 5 * S
+    assert one.on_timer(5 * S) == [Open(1)]
+    one.on_open(1, 5 * S)
+    assert one.next_ns(90 * S) == 0, "nothing to do before it serves"
+    one.on_serving(1)
+    held_ns = 200 * S
+    due = one.next_ns(90 * S)
+    assert due == 200 * S
+    assert one.on_timer(150 * S) == []
+    assert one.on_lost(1, 150 * S) == []
+    assert one.next_ns(150 * S) == 200 * S
+    assert one.on_timer(200 * S) == [Open(2)]
+
+
 def test_connections_opened_together_are_not_replaced_together() -> None:
     source = random.Random(3)
     moments = []
@@ -123,6 +147,7 @@ def test_connections_opened_together_are_not_replaced_together() -> None:
         )
         one.on_timer(0)
         one.on_open(1, 0)
+        one.on_serving(1)
         moments.append(one.next_ns(0))
     assert max(moments) - min(moments) > 2 * 3600 * S
 

@@ -159,6 +159,8 @@ def _answer(verdict: Verdict, status: int, words: str) -> OrderAnswer:
         verdict.code,
         words,
         retry_after_ns=verdict.retry_after_ns,
+        until_ns=verdict.until_ns,
+        orders_only=verdict.orders_only,
         reconcile=verdict.reconcile,
     )
 

@@ -53,6 +53,8 @@ GONE = frozenset(
     if row.name in {"CANCEL_REJECTED", "NO_SUCH_ORDER", "INVALID_ORDER_STATUS"}
 )
 """To a cancel, amend or query: that order is not open."""
+TOO_MANY_ORDERS = next(row.code for row in ROWS.values() if row.name == "TOO_MANY_ORDERS")
+"""A limit of the account's orders; cancels and questions are no orders."""
 
 # 503 without a code: the text decides whether anything can have happened.
 CERTAIN_FAILURES = ("service unavailable", "unable to process your request", "throttled by system")
@@ -106,6 +108,9 @@ class Verdict(msgspec.Struct, frozen=True):
     message: str = ""
     reconcile: bool = False
     retry_after_ns: int = 0
+    until_ns: int = 0
+    """The end of a ban as its text says, by the venue's clock."""
+    orders_only: bool = False
 
 
 def judge_order(
@@ -160,6 +165,8 @@ def _silence(
         code,
         message,
         retry_after_ns=quiet.retry_after_ns,
+        until_ns=quiet.until_ns,
+        orders_only=not banned and code == TOO_MANY_ORDERS,
     )
 
 

@@ -1,0 +1,194 @@
+"""A quiet market, a daemon that trades there and a strategy that writes everything down."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import connector
+from connector.model.reports import Result, Update
+from tests.reference.notebook import Notebook, Story
+from tests.reference.quiet_market import SYMBOL, Client, Market, quiet_market
+from tests.reference.stack import Daemon, eventually
+
+MAIN = {"main": ("MAINKEY", "main-secret")}
+HTTP = "http"
+
+
+class OrderStage:
+    """The venue, a daemon, and the strategy that uses its accounts."""
+
+    def __init__(
+        self, market: Market, folder: Path, transport: str, accounts: dict[str, tuple[str, str]],
+        settings: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.market, self.transport = market, transport
+        self.names = sorted(accounts)
+        self.daemon = Daemon(
+            folder,
+            market.sim,
+            feeds=[{"instruments": [SYMBOL], "channels": ["bbo", "mark_price"]}],
+            venue={
+                "request_s": 5.0,
+                "ws_api_url": f"{market.sim.where['ws']}/ws-fapi/v1",
+                **settings,
+            },
+            accounts={
+                name: {
+                    "venue": "binance_usdm",
+                    "key": f"env:KEY_{name}",
+                    "secret": f"env:SECRET_{name}",
+                    "strategies": ["maker"],
+                    "transport": transport,
+                }
+                for name in accounts
+            },
+            environ={f"KEY_{name}": key for name, (key, _) in accounts.items()}
+            | {f"SECRET_{name}": secret for name, (_, secret) in accounts.items()},
+        )
+        self.notes: Notebook
+        self.begun = 0
+        self.ended: list[tuple[str, str, Story]] = []
+        """Account, name and story of every order there was, for who wants to remember."""
+
+    @property
+    def main(self) -> Client:
+        """The same account as the daemon's, in other hands."""
+        return self.market.clients["main"]
+
+    def attach(self) -> Any:
+        session = connector.attach("maker", self.daemon.ready(30).runtime_dir, trading=True)
+        self.notes = Notebook(session)
+        return session
+
+    def place(
+        self, name: str, prices: dict[str, float], side: str = "buy", quantity: Any = "0.02",
+        account: str = "main", **keys: Any,
+    ) -> Any:  # fmt: skip
+        """A command; ``prices`` are away from the middle."""
+        at = {word: self.market.price(away) for word, away in prices.items()}
+        return self.notes.session.place(
+            SYMBOL, side, quantity, client_order_id=name or None, account=account,
+            valid_for_ms=5000, **at, **keys,
+        )  # fmt: skip
+
+    def cancel(self, name: str, account: str = "main") -> Any:
+        return self.notes.session.cancel(name, instrument=SYMBOL, account=account)
+
+    def refused(self, ticket: Any) -> Any:
+        answer = self.notes.answer(ticket)
+        assert answer.result is Result.REFUSED, answer
+        return answer
+
+    def accepted(self, ticket: Any) -> Any:
+        answer = self.notes.answer(ticket)
+        assert answer.result is Result.ACCEPTED, answer
+        return answer
+
+    def account(self, name: str = "main") -> dict[str, Any]:
+        """How the account is, as the daemon says."""
+        state = self.daemon.ask("state")["state"]
+        found: dict[str, Any] = state["accounts"][name]
+        return found
+
+    def ready(self) -> None:
+        """Wait until orders may go out."""
+        eventually(lambda: self.account()["ready"], 30)
+
+    def fault(self, kind: str, action: str = "place", **keys: Any) -> None:
+        """A fault on the answer to that kind of order request, however it travels."""
+        method = {"place": "POST", "cancel": "DELETE", "amend": "PUT"}[action]
+        where = {"path": "/fapi/v1/order", "method": method}
+        if self.transport != HTTP:
+            where = {"path": "order." + ("modify" if action == "amend" else action)}
+        self.market.sim.fault(kind, **where, **keys)
+
+    def positions(self, account: str = "main") -> dict[str, float]:
+        """What the strategy has heard of its account, by side."""
+        index = self.notes.session.accounts[account]
+        return {
+            one.position_side.name: float(one.qty)
+            for one in self.notes.session.positions()
+            if one.account == index and one.qty
+        }
+
+    def equals_venue(self) -> None:
+        """Wait until the strategy's picture is the venue's: open orders, positions, every fill of
+        every order once."""
+        for name in self.names:
+            client = self.market.clients[name]
+            path = "/fapi/v1/openOrders"
+
+            def opened(client: Client = client, path: str = path) -> set[str]:
+                algos = client.ok("GET", "/fapi/v1/openAlgoOrders", symbol=SYMBOL)
+                rows = client.ok("GET", path, symbol=SYMBOL)
+                return {row["clientOrderId"] for row in rows} | {
+                    row["clientAlgoId"] for row in algos
+                }
+
+            def held(client: Client = client) -> dict[str, float]:
+                rows = client.ok("GET", "/fapi/v3/positionRisk", symbol=SYMBOL)
+                found = {row["positionSide"]: float(row["positionAmt"]) for row in rows}
+                return {side: amount for side, amount in found.items() if amount}
+
+            index = self.notes.session.accounts[name]
+
+            def mine(index: int = index) -> set[str]:
+                orders = self.notes.session.orders()
+                return {one.client_order_id for one in orders if one.account == index}
+
+            self.notes.until(
+                lambda opened=opened, mine=mine: mine() == opened(),
+                lambda opened=opened, mine=mine: (mine(), opened()), 30,
+            )  # fmt: skip
+            self.notes.until(
+                lambda held=held, name=name: self.positions(name) == held(),
+                lambda held=held, name=name: (self.positions(name), held()), 30,
+            )  # fmt: skip
+            for order, rows in list(self.notes.reports.items()):
+                if rows[-1].account != index:
+                    continue
+                wanted = sum(float(row["qty"]) for row in client.fills(rows[-1].order_id or 0))
+                self.notes.until(
+                    lambda order=order, wanted=wanted: round(
+                        sum(qty for qty, _ in self.notes.fills(order).values()) - wanted, 8
+                    ) == 0,
+                    lambda order=order: (order, self.notes.fills(order)), 30,
+                )  # fmt: skip
+                self.notes.equals_venue(order, client)
+                self.consistent(order)
+
+    def consistent(self, order: str) -> None:
+        """Submitted once and first, ended at most once, what is filled never less than before."""
+        rows = self.notes.reports[order]
+        updates = [one.update for one in rows]
+        if updates != [Update.REJECTED]:
+            assert updates[0] is Update.SUBMITTED, (order, updates)
+        for once in (Update.SUBMITTED, Update.CANCELLED, Update.REJECTED, Update.TRIGGERED):
+            assert updates.count(once) <= 1, (order, updates)
+        filled = [one.filled_qty_e for one in rows]
+        assert filled == sorted(filled), (order, filled)
+
+
+@contextmanager
+def order_stage(
+    folder: Path,
+    transport: str,
+    *arguments: str,
+    accounts: dict[str, tuple[str, str]] | None = None,
+    hedge: tuple[str, ...] = (),
+    began: Any = None,
+    **settings: Any,
+) -> Iterator[OrderStage]:
+    """Everything, running. ``arguments`` go to the simulator, ``settings`` to the venue's section;
+    ``began`` is called with the market before the daemon starts."""
+    accounts = accounts or MAIN
+    with quiet_market(folder / "venue", *arguments, **accounts) as market, ExitStack() as stack:
+        for name in hedge:
+            market.clients[name].ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+        if began is not None:
+            began(market)
+        stage = OrderStage(market, folder, transport, accounts, settings)
+        stack.enter_context(stage.daemon)
+        stack.enter_context(closing(stage.attach()))
+        yield stage
