@@ -319,6 +319,12 @@ cdef class Trade(Event):
         return (<TradeBody*>self.body).qty_e
 
     @property
+    def normal_qty_e(self):
+        """Without what met orders that the depth stream leaves out; the whole where the venue makes no difference."""
+        cdef TradeBody* b = <TradeBody*>self.body
+        return b.normal_qty_e if b.normal_qty_e >= 0 else b.qty_e
+
+    @property
     def price(self):
         return scaled((<TradeBody*>self.body).price_e, self.instrument.price_unit)
 

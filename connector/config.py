@@ -214,7 +214,11 @@ def _take(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
         item = get_args(kind)[1]
         if item is VenueSettings:
             return {key: _venue(key, one, _join(path, key), faults) for key, one in value.items()}
-        return {key: _named(item, key, one, _join(path, key), faults) for key, one in value.items()}
+        if isinstance(item, type) and issubclass(item, Struct):
+            return {
+                key: _named(item, key, one, _join(path, key), faults) for key, one in value.items()
+            }
+        return {key: _take(item, one, _join(path, key), faults) for key, one in value.items()}
     return _leaf(kind, value, path, faults)
 
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from enum import Enum
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from connector.config_paper import PaperSettings, judge_paper
 from connector.errors import ConfigError
 from connector.model.policies import OnDeath, OnStart
 from connector.model.secret import SecretRef
@@ -16,17 +18,29 @@ STRATEGY = r"[A-Za-z0-9._-]{1,64}"
 """A strategy's or an account's name."""
 
 
+class AccountType(Enum):
+    """Where an account's orders go."""
+
+    LIVE = "live"
+    """To the venue, under a key."""
+    PAPER = "paper"
+    """Nowhere: they are matched here against the venue's market data."""
+
+
 class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """``[accounts.<name>]``: one key of one account and who may trade with it."""
 
     venue: str
     """The venue's folder or exchange name."""
-    key: str
-    """Where the public half of the key is kept: ``env:``, ``file:`` or ``credential:``."""
-    secret: str
-    """Where the secret half is kept."""
     strategies: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Strategies that may use it; everybody else is refused."""
+    type: AccountType = AccountType.LIVE
+    """``paper``: no key, nothing is sent."""
+    key: str = ""
+    """Where the public half of the key is kept: ``env:``, ``file:`` or ``credential:``."""
+    secret: str = ""
+    """Where the secret half is kept."""
+    paper: PaperSettings = PaperSettings()
     foreign_to: tuple[str, ...] = ()
     """Strategies that hear of the account's orders that were not placed here."""
     kind: str = "hmac"
@@ -63,11 +77,22 @@ def judge_account(
     account: AccountSettings, serving: Mapping[str, Venue], path: str, faults: list[str]
 ) -> None:
     """Add what types cannot say; ``serving``: the configured venues by folder."""
+    paper = account.type is AccountType.PAPER
     for name in ("key", "secret"):
-        try:
-            SecretRef.parse(getattr(account, name))
-        except ValueError as error:
-            faults.append(f"{path}.{name}: {error}")
+        reference = getattr(account, name)
+        if paper and reference:
+            faults.append(f"{path}.{name}: a paper account has none")
+        elif not paper and not reference:
+            faults.append(f"{path}.{name}: missing")
+        elif not paper:
+            try:
+                SecretRef.parse(reference)
+            except ValueError as error:
+                faults.append(f"{path}.{name}: {error}")
+    if paper:
+        judge_paper(account.paper, f"{path}.paper", faults)
+    elif account.paper != PaperSettings():
+        faults.append(f'{path}.paper: only with type = "paper"')
     for name in ("strategies", "foreign_to"):
         for strategy in getattr(account, name):
             if not re.fullmatch(STRATEGY, strategy):

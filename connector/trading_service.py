@@ -12,12 +12,15 @@ from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
 from connector.accounts import AccountService
 from connector.clock import monotonic_ns, wall_ns
-from connector.config_trading import AccountSettings, StrategySettings
+from connector.config_trading import AccountSettings, AccountType, StrategySettings
 from connector.desk import Desk
 from connector.errors import ConfigError
 from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
+from connector.market.live import Live
 from connector.model.counters import Counter
 from connector.model.policies import OnDeath
+from connector.paper.account import PaperAccount
+from connector.paper.market import PaperMarket
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
 from connector.shutdown import Shutdown
@@ -41,6 +44,8 @@ _UNNAMED = StrategySettings()
 CHECKPOINT_BYTES = 256 << 10
 """Of a checkpoint; a journal's memory takes twice as much."""
 
+Served = AccountService | PaperAccount
+
 
 class TradingService:
     """Everything behind `[accounts]`; ``markets`` are the venues by the names of their sections.
@@ -60,7 +65,8 @@ class TradingService:
         strategies: Mapping[str, StrategySettings] = MappingProxyType({}),
         admin_gid: int | None = None,
     ) -> None:
-        self._segment = segment
+        self._segment, self._state_dir = segment, state_dir
+        self._paper = PaperMarket(segment, bell, self._live)
         self._markets = {market.index: market for market in markets.values()}
         try:
             boot = next_boot(state_dir / "boot")
@@ -123,9 +129,22 @@ class TradingService:
         settings: AccountSettings,
         markets: Mapping[str, MarketService],
         bell: Bell,
-    ) -> AccountService:
+    ) -> Served:
         folder = load(settings.venue).folder
         market = next(one for one in markets.values() if one.venue.folder == folder)
+        if settings.type is AccountType.PAPER:
+            return PaperAccount(
+                index,
+                name,
+                settings,
+                market.venue,
+                market.index,
+                self._paper,
+                market.find,
+                market.instrument,
+                self._state_dir,
+                self._segment,
+            )
         return AccountService(
             index,
             name,
@@ -166,7 +185,7 @@ class TradingService:
             # From here on numbers of accounts and places in the directory are this run's.
             self.journals.roll(strategy)
 
-    def _restore(self, account: AccountService) -> None:
+    def _restore(self, account: Served) -> None:
         """Take over an account's orders of earlier runs: its instruments are known now."""
         desk, now_ns = self.desk, monotonic_ns()
         restorer = Restorer(
@@ -215,7 +234,7 @@ class TradingService:
             for account in self.accounts:
                 group.create_task(self._keep(account), name=f"account/{account.name}")
 
-    async def _keep(self, account: AccountService) -> None:
+    async def _keep(self, account: Served) -> None:
         """Serve an account, again and again: a fault of ours costs its orders' speed, not them."""
         await self._markets[account.venue].loaded.wait()  # nothing can be read without its scales
         self._restore(account)
@@ -264,6 +283,7 @@ class TradingService:
     def close(self) -> None:
         """After ``run`` has ended: nothing is written any more."""
         self.halts.close()
+        self._paper.close()
         self.journals.close()
 
     def pending(self) -> list[str]:
@@ -336,6 +356,10 @@ class TradingService:
     def _listed(self, index: int) -> Listed | None:
         found = (market.at(index) for market in self._markets.values())
         return next((one for one in found if one is not None), None)
+
+    def _live(self, index: int) -> Live | None:
+        found = self._listed(index)
+        return found if isinstance(found, Live) else None
 
     def _find(self, venue: int, symbol: str) -> Listed | None:
         return self._markets[venue].find(symbol)

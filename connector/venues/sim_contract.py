@@ -18,9 +18,11 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from connector.errors import ConfigError
+from connector.model.intents import Action
 from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
 from connector.sim.matching.rules import Rules
+from connector.sim.matching.types import Refused as EngineRefused
 from connector.venues.contract import load as load_venue
 
 # The market
@@ -368,6 +370,10 @@ class Tape(Struct, frozen=True):
 # All of it
 
 
+OrderRefusal = Callable[[Action, EngineRefused], tuple[int, bytes]]
+"""HTTP status and body of the answer to what the matching engine refused."""
+
+
 class VenueSim(Struct, frozen=True, kw_only=True):
     """A venue as the simulator runs it."""
 
@@ -397,6 +403,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     rest: Callable[[int, Matching | None, OrderSetup, int], Rest]
     """The REST side with that weight a minute; with a matching engine and accounts also the order
     side. The last is now in ms. Raises ValueError for accounts that cannot be."""
+    order_refusal: OrderRefusal
+    """What is answered to an order that the matching engine refuses."""
     rules: Callable[[bytes], list[Rules]]
     """What an instruments answer demands of orders; raises ValueError naming the fault."""
     exchange_info: Callable[[Iterable[Contract], int, int], bytes]
@@ -406,6 +414,14 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     promised: Callable[[bytes], int]
     """The weight a minute that an instruments answer promises; raises ValueError."""
     tape: Tape
+
+
+def order_refusals(name: str) -> "OrderRefusal | None":
+    """How the venue refuses orders; None when it has no simulated side that knows."""
+    try:
+        return load(name).order_refusal
+    except ConfigError:
+        return None
 
 
 def decimal(units: int, digits: int) -> str:

@@ -56,7 +56,7 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     default = Daemon(cpu=min(os.sched_getaffinity(0)))
     assert config.daemon == default, "an example that shows a default shows the default"
     account = config.accounts["main"]
-    least = AccountSettings("binance_usdm", account.key, account.secret, ("maker",))
+    least = AccountSettings("binance_usdm", ("maker",), key=account.key, secret=account.secret)
     assert account == least, "an example that shows a default shows the default"
     assert config.strategies == {"maker": StrategySettings()}
 

@@ -18,7 +18,8 @@ LONGEST = 600
 
 BASE = {"errors", "clock", "model", "_speedups"}
 BELOW_APP = BASE | {
-    "protocol", "venues", "market", "ipc", "transport", "config", "config_trading", "logs",
+    "protocol", "venues", "market", "ipc", "transport", "config", "config_paper",
+    "config_trading", "logs",
 }  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -34,7 +35,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transport": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
     "config": BASE | {"protocol", "venues.contract", "venues.trading_contract", "config_trading"},
-    "config_trading": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
+    "config_paper": BASE | {"venues.trading_contract"},
+    "config_trading": BASE
+    | {"protocol", "venues.contract", "venues.trading_contract", "config_paper"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
     "desk": BELOW_APP | {"trading"},
@@ -44,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pieces": BELOW_APP | {"connections"},
     "service": BELOW_APP | {"connections", "instruments", "pieces"},
     "shutdown": BELOW_APP | {"trading", "desk"},
-    "trading_service": BELOW_APP | {"trading", "desk", "accounts", "service", "shutdown"},
+    "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
+    "trading_service": BELOW_APP | {"trading", "desk", "accounts", "paper", "service", "shutdown"},
     "app": BELOW_APP | {"connections", "service", "daemon", "trading", "trading_service"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
@@ -59,6 +63,7 @@ engine, which is pure and imports nothing of the package."""
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/control", "ipc/trading", "ipc/client",
     "connections.py", "instruments.py", "shutdown.py",
+    "paper/account", "paper/market",
     "accounts.py", "private.py", "service.py", "trading_service.py", "app.py", "daemon.py",
     "logs.py", "pieces.py", "cli/",
 )  # fmt: skip

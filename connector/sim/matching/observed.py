@@ -7,7 +7,7 @@ would have met it first, and fill it at its own price. Until a mark price is tol
 stands for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from connector.sim.matching.book import ASK, BID, Book
 from connector.sim.matching.engine import Engine
@@ -15,6 +15,8 @@ from connector.sim.matching.rules import Rules
 
 Levels = Iterable[tuple[int, int]]
 """(tick, lots)."""
+PIECE = 64
+"""Levels of a whole book that are taken over at once."""
 
 
 class ObservedMarket:
@@ -56,12 +58,21 @@ class ObservedMarket:
 
     def load(self, bids: Levels, asks: Levels, now_ns: int) -> None:
         """The whole book, in place of what there was."""
+        for _ in self.loading(bids, asks, now_ns):
+            pass
+
+    def loading(self, bids: Levels, asks: Levels, now_ns: int) -> Iterator[None]:
+        """The same in pieces, for who has other things to do; it is the book at the end."""
         for side, levels in ((BID, bids), (ASK, asks)):
             found = {(tick if side == ASK else -tick): lots for tick, lots in levels if lots}
-            for key in self._seen[side].keys() - found.keys():
-                self._set(side, key, 0, now_ns)
-            for key, lots in sorted(found.items()):
-                self._set(side, key, lots, now_ns)
+            yield
+            changes = [(key, 0) for key in self._seen[side].keys() - found.keys()]
+            changes += found.items()
+            changes.sort()
+            for at in range(0, len(changes), PIECE):
+                yield
+                for key, lots in changes[at : at + PIECE]:
+                    self._set(side, key, lots, now_ns)
         self.book.settle()
 
     def change(self, bids: Levels, asks: Levels, now_ns: int) -> None:

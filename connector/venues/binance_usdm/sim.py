@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from connector.venues.binance_usdm import sim_rest, sim_rules, sim_tape
+from connector.venues.binance_usdm import sim_refusals, sim_rest, sim_rules, sim_tape
 from connector.venues.binance_usdm.sim_listings import LISTINGS
 from connector.venues.binance_usdm.sim_params import error_body
 from connector.venues.binance_usdm.sim_private import listen_key_of
@@ -384,6 +384,7 @@ SIM = VenueSim(
     ),
     rest=sim_rest.Rest,
     exchange_info=sim_rest.exchange_info,
+    order_refusal=sim_refusals.answer,
     rules=sim_rules.rules,
     contracts=sim_rest.contracts,
     promised=sim_rest.weight_limit,

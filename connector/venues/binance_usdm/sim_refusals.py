@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from connector.model.intents import Action
 from connector.sim.matching.types import Reason, Refused
 from connector.venues.binance_usdm.sim_params import Fault
 
@@ -106,6 +107,16 @@ POSITION_MODE: Codes = {
     ),
     Reason.POSITION_EXISTS: (-4068, "Position side cannot be changed if there exists position."),
 }
+
+OF_ACTION: Mapping[Action, Codes] = {Action.CANCEL: CANCEL, Action.AMEND: AMEND}
+
+
+def answer(action: Action, refused: Refused) -> tuple[int, bytes]:
+    """HTTP status and body of the answer to an order request that is refused."""
+    reason = refused.reason
+    code, text = OF_ACTION.get(action, {}).get(reason) or REASONS[reason]
+    fault = Fault(code, text.format(refused.detail))
+    return fault.status, fault.body
 
 
 @contextmanager

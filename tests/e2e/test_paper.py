@@ -1,0 +1,209 @@
+"""Paper accounts as a user has them: a daemon without a key, a strategy that cannot tell, and an
+account that outlives a kill."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connector
+from connector.model.packing import layout
+from connector.model.records import RecordType
+from connector.model.reports import OrderStatus, ReportFlag, Result, Update
+from connector.trading import journal_files
+from tests.reference.stack import Daemon, Sim, eventually
+
+ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
+POSITION, BALANCE = layout("PositionUpdateBody"), layout("BalanceUpdateBody")
+ACCOUNT = {"venue": "binance_usdm", "type": "paper", "strategies": ["maker"]}
+UNIT = 10**8
+
+
+class Told:
+    """What the strategy's journal says."""
+
+    def __init__(self, entries: list[journal_files.Entry]) -> None:
+        def bodies(kind: RecordType, struct: Any) -> list[Any]:
+            return [struct.unpack(entry.body) for entry in entries if entry.kind == kind]
+
+        self.entries = entries
+        self.answers = bodies(RecordType.COMMAND_ANSWER, ANSWER)
+        self.all_orders = bodies(RecordType.ORDER_REPORT, REPORT)
+        self.orders = [one for one in self.all_orders if not one.flags & ReportFlag.SNAPSHOT]
+        self.updates = [(one.client_order_id, Update(one.update)) for one in self.orders]
+        self.fills = [one for one in self.orders if one.update == Update.EXECUTED]
+        self.submitted = {name for name, update in self.updates if update is Update.SUBMITTED}
+        self.cancelled = {name for name, update in self.updates if update is Update.CANCELLED}
+        self.final = [one for one in self.answers if one.result != Result.UNKNOWN]
+        ended = {one.order_key for one in self.orders if OrderStatus(one.status).terminal}
+        self.open_ones = {one.order_key for one in self.orders} - ended
+        self.snapshots = sum(entry.kind == RecordType.SNAPSHOT_END for entry in entries)
+        self.positions = bodies(RecordType.POSITION_UPDATE, POSITION)
+        self.balances = bodies(RecordType.BALANCE_UPDATE, BALANCE)
+
+    @property
+    def held(self) -> int:
+        """The position by the fills."""
+        return sum(one.last_qty_e * (1 if one.side == 1 else -1) for one in self.fills)
+
+
+class Stage:
+    """A simulated venue that is only watched, and the daemon."""
+
+    def __init__(self, folder: Path, sim: Sim, **paper: Any) -> None:
+        self.folder, self.sim, self.paper = folder, sim, paper
+        self.daemon = self._start()
+
+    def _start(self) -> Daemon:
+        accounts: dict[str, Any] = {"sandbox": ACCOUNT}
+        if self.paper:
+            tables = {name: self.paper[name] for name in ("balances",) if name in self.paper}
+            accounts["sandbox.paper"] = {
+                name: value for name, value in self.paper.items() if name not in tables
+            }
+            accounts |= {f"sandbox.paper.{name}": value for name, value in tables.items()}
+        return Daemon(
+            self.folder, self.sim, feeds=[{"instruments": ["BTCUSDT"]}], accounts=accounts
+        ).ready(30)
+
+    def kill(self) -> None:
+        """End the daemon as nobody should, and start it again."""
+        with self.daemon:
+            self.daemon.process.send_signal(signal.SIGKILL)
+            self.daemon.process.wait(10)
+        self.daemon = self._start()
+
+    def attach(self, **options: Any) -> Any:
+        return connector.attach("maker", self.daemon.runtime_dir, trading=True, **options)
+
+    def told(self) -> Told:
+        folders = self.daemon.runtime_dir, self.daemon.state_dir
+        return Told(list(journal_files.entries(*folders, "maker")))
+
+    def until(self, done: Callable[[Told], Any]) -> Told:
+        found: Told = eventually(lambda: (told := self.told()) and done(told) and told, 20)
+        return found
+
+    def account(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.daemon.ask("state")["state"]["accounts"]["sandbox"]
+        return found
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Sim("--symbols", "BTCUSDT", "--rate", "50", "--weight-limit", "100000",
+             "--connects", "10000") as sim:  # fmt: skip
+        found = Stage(tmp_path, sim, balances={"USDT": "50000.5"}, maker_bps=1.8, taker_bps=4)
+        try:
+            yield found
+        finally:
+            with found.daemon:
+                pass
+
+
+def best(session: Any) -> tuple[float, float]:
+    """The best bid and ask, once there are."""
+    top = session.top("BTCUSDT")
+    eventually(lambda: top.bbo().bid_price > 0)
+    return top.bbo().bid_price, top.bbo().ask_price
+
+
+def test_an_account_trades_and_outlives_a_kill(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        far = f"{best(session)[0] * 0.97:.0f}"
+        session.place("BTCUSDT", "buy", "0.02", order_type="market", client_order_id="took")
+        told = stage.until(lambda told: told.held == 2 * UNIT // 100)
+        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="rests")
+        session.place(
+            "BTCUSDT", "sell", "0.01", order_type="stop_market", stop_price=far,
+            client_order_id="waits",
+        )  # fmt: skip
+        told = stage.until(lambda told: len(told.answers) == 3 and len(told.submitted) == 3)
+    assert [Result(one.result) for one in told.answers] == [Result.ACCEPTED] * 3
+    wallet = told.balances[-1].wallet_e
+    assert wallet == 50_000 * UNIT + UNIT // 2 - sum(one.fee_e for one in told.fills)
+    assert all(one.flags & ReportFlag.TAKER for one in told.fills)
+    assert told.positions[-1].qty_e == told.held
+    stage.kill()
+    assert stage.account()["type"] == "paper"
+    with closing(stage.attach()) as session:
+        told = stage.until(lambda told: told.snapshots == 2)
+        standing = {one.client_order_id for one in told.all_orders[-2:]}
+        assert standing == {"rests", "waits"}
+        assert told.positions[-1].qty_e == told.positions[-1].own_qty_e == 2 * UNIT // 100
+        assert told.balances[-1].wallet_e == wallet
+        for name in ("rests", "waits"):
+            session.cancel(instrument="BTCUSDT", client_order_id=name)
+        stage.until(lambda told: {"rests", "waits"} <= told.cancelled)
+        session.place("BTCUSDT", "sell", "0.02", order_type="market", reduce_only=True)
+        told = stage.until(lambda told: told.held == 0 and not told.positions[-1].qty_e)
+    once = [one for one in told.updates if one[1] is not Update.EXECUTED]
+    assert len(set(once)) == len(once), "everything is told once"
+    assert len({(one.trade_id, one.order_key) for one in told.fills}) == len(told.fills)
+    assert not any(one.flags & ReportFlag.FOREIGN for one in told.all_orders)
+
+
+def test_a_kill_at_any_moment_neither_loses_nor_doubles_anything(stage: Stage) -> None:
+    """Orders under way, the daemon killed, again and again: each is answered, and position and
+    money are the sums of the fills."""
+    for turn in range(3):
+        with closing(stage.attach()) as session:
+            before = len(stage.told().answers)
+            for number in range(4):
+                session.place(
+                    "BTCUSDT", "buy", "0.003", order_type="market",
+                    client_order_id=f"o{turn}-{number}",
+                )  # fmt: skip
+            stage.until(lambda told, before=before: len(told.answers) > before)
+        stage.kill()
+    told = stage.until(
+        lambda told: len({one.command for one in told.final}) == 12 and not told.open_ones
+    )
+    done = [one for one in told.final if one.result == Result.ACCEPTED]
+    assert len(told.final) == 12
+    assert told.held == len(done) * 3 * UNIT // 1000
+    with closing(stage.attach()):
+        told = stage.until(lambda told: told.snapshots == 4)
+    assert told.positions[-1].qty_e == told.positions[-1].own_qty_e == told.held
+    fees = sum(one.fee_e for one in told.fills)
+    assert told.balances[-1].wallet_e == 50_000 * UNIT + UNIT // 2 - fees
+
+
+def test_a_maker_is_filled_by_the_venues_trades(stage: Stage) -> None:
+    """A quote on each side at the touch, again and again, until both sides have traded."""
+    with closing(stage.attach()) as session:
+        for number in range(1, 101):
+            for side, price in zip(("buy", "sell"), best(session), strict=True):
+                session.place("BTCUSDT", side, "0.002", str(price), time_in_force="gtx")
+            told = stage.until(lambda told, number=number: len(told.answers) == 2 * number)
+            if {one.side for one in told.fills} == {1, 2}:
+                break
+        told = stage.until(lambda told: {one.side for one in told.fills} == {1, 2})
+    for one in told.fills:
+        assert one.flags & ReportFlag.MAKER
+        # 1.8 of a hundredth of a percent, to the nearest 10^-8.
+        exact = one.last_price_e * one.last_qty_e * 18
+        assert abs(one.fee_e * UNIT * 100_000 - exact) * 2 <= UNIT * 100_000
+
+
+def test_the_venues_own_words_refuse(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        ask = f"{best(session)[1] + 50:.1f}"
+        session.place("BTCUSDT", "buy", "0.01", ask, time_in_force="gtx")
+        session.place("BTCUSDT", "buy", "100", ask, time_in_force="gtc")
+        session.cancel(instrument="BTCUSDT", client_order_id="unheard")
+        told = stage.until(lambda told: len(told.answers) == 3)
+    assert {one.result for one in told.answers} == {Result.REFUSED}
+    assert [one.venue_code for one in told.answers] == [-5022, -2019, -2011]
+
+
+def test_nothing_of_an_account_leaves_the_process(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        session.place("BTCUSDT", "buy", "0.02", order_type="market")
+        stage.until(lambda told: told.fills)
+        assert stage.account()["type"] == "paper"
+    asked = stage.sim.status()["requests"]
+    assert not {path for path in asked if "depth" not in path and "exchangeInfo" not in path}
