@@ -18,7 +18,7 @@ from connector.config import (
     runtime_directory,
     state_directory,
 )
-from connector.config_trading import AccountSettings, AccountType
+from connector.config_trading import AccountType
 from connector.errors import ConfigError, ConnectorError
 from connector.model.secret import SecretRef
 
@@ -70,19 +70,6 @@ def _show(config: Config, args: argparse.Namespace) -> None:
             must = "required" if feeds.required else "optional"
             channels = " ".join(channel.value for channel in feeds.channels)
             print(f"    {must}: {' '.join(feeds.instruments)}: {channels}")
-    for name, account in config.accounts.items():
-        _show_account(name, account)
-
-
-def _show_account(name: str, account: AccountSettings) -> None:
-    who = " ".join(account.strategies)
-    if account.type is AccountType.PAPER:
-        paper = account.paper
-        money = " ".join(f"{amount} {asset}" for asset, amount in paper.balances.items())
-        print(f"  account {name}  PAPER, on the market of {account.venue}: {who}")
-        print(f"    begins with {money or 'nothing'}, {paper.latency_us} us one way")
-        return
-    print(f"  account {name}  {account.venue}, {account.transport.value}: {who}")
 
 
 def _accounts(config: Config) -> int:
@@ -90,6 +77,12 @@ def _accounts(config: Config) -> int:
     code = 0
     for name, account in config.accounts.items():
         users = ", ".join(account.strategies)
+        if account.type is AccountType.PAPER:
+            paper = account.paper
+            money = ", ".join(f"{amount} {asset}" for asset, amount in paper.balances.items())
+            way = f"PAPER: {paper.latency_us} us one way, begins with {money or 'nothing'}"
+            print(f"  account {name} ({account.venue})  {way}, used by {users}")
+            continue
         way = f"{account.kind} key, orders over {account.transport.value}"
         print(f"  account {name} ({account.venue})  {way}, used by {users}")
         for what in ("key", "secret"):

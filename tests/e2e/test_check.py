@@ -65,6 +65,12 @@ def test_check_says_who_trades_with_what_and_which_keys_cannot_be_read(tmp_path:
     assert "canary" not in found.stdout
 
 
+def test_check_calls_a_paper_account_one() -> None:
+    found = check(str(Path(__file__).resolve().parents[2] / "configs" / "paper.toml"))
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "account sandbox (binance_usdm)  PAPER: 1000 us one way" in found.stdout
+
+
 def test_check_says_what_is_wrong_with_the_directories(tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text('[[venues.binance_usdm.feeds]]\ninstruments = ["ETHUSDT"]\n')
