@@ -31,7 +31,8 @@ class Trades(Struct):
     positions: dict[str, Decimal] = field(default_factory=dict)
     """Sum of the fills by symbol; flat ones are left out."""
     tick_to_trade_ns: list[int] = field(default_factory=list)
-    """From the frame a strategy had read last to just before send(2) of an order."""
+    """From the frame the strategy had read last to just before send(2) of an order. Of requests
+    that were answered, as the next."""
     command_to_wire_ns: list[int] = field(default_factory=list)
     """From the written command to just before send(2) of its request."""
 
@@ -53,9 +54,9 @@ def summed(entries: Iterable[Mapping[str, Any]]) -> Trades:
         match entry["type"]:
             case "command":
                 commands[entry["command"]] = entry
-            case "sent" if entry["command"] in commands:
-                _latencies(found, commands[entry["command"]], entry["sent_ns"])
             case "command_answer":
+                if entry["left_ns"] and entry["command"] in commands:
+                    _latencies(found, commands.pop(entry["command"]), entry["left_ns"])
                 _answered(found, entry, waiting, refused)
             case "order_report" if entry["update"] != "STATE":
                 statuses[entry["order_key"]] = entry["status"]
@@ -66,10 +67,10 @@ def summed(entries: Iterable[Mapping[str, Any]]) -> Trades:
     return found
 
 
-def _latencies(found: Trades, command: Mapping[str, Any], sent_ns: int) -> None:
-    found.command_to_wire_ns.append(sent_ns - command["created_ns"])
+def _latencies(found: Trades, command: Mapping[str, Any], left_ns: int) -> None:
+    found.command_to_wire_ns.append(left_ns - command["created_ns"])
     if command["action"] in _MAKING and command["cause_recv_ns"]:
-        found.tick_to_trade_ns.append(sent_ns - command["cause_recv_ns"])
+        found.tick_to_trade_ns.append(left_ns - command["cause_recv_ns"])
 
 
 def _answered(

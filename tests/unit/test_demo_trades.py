@@ -7,7 +7,7 @@ import pytest
 
 from connector.cli._demo_trades import Trades, summed
 
-TICK_NS, WRITTEN_NS, SENT_NS = 1_000, 5_000, 9_000
+TICK_NS, WRITTEN_NS, SENT_NS, LEFT_NS = 1_000, 5_000, 8_000, 9_000
 
 
 def command(number: int, action: str, cause_ns: int = TICK_NS) -> dict[str, Any]:
@@ -17,16 +17,13 @@ def command(number: int, action: str, cause_ns: int = TICK_NS) -> dict[str, Any]
     }  # fmt: skip
 
 
-def sent(number: int) -> dict[str, Any]:
-    return {"type": "sent", "command": number, "sent_ns": SENT_NS}
-
-
 def answer(
     number: int, action: str, result: str, *, code: int = 0, status: int = 200, sent: int = SENT_NS
 ) -> dict[str, Any]:
     return {
         "type": "command_answer", "command": number, "action": action, "result": result,
         "code": code, "http_status": status, "sent_ns": sent, "order_key": 1,
+        "left_ns": LEFT_NS if status else 0,
     }  # fmt: skip
 
 
@@ -67,9 +64,10 @@ def test_a_flat_position_is_none() -> None:
 def test_a_trade_answers_the_tick_that_was_read_last(
     action: str, cause_ns: int, ticks: int
 ) -> None:
-    found = summed([command(7, action, cause_ns), sent(7), sent(8)])
-    assert found.command_to_wire_ns == [SENT_NS - WRITTEN_NS]
-    assert found.tick_to_trade_ns == [SENT_NS - TICK_NS] * ticks
+    answers = [answer(number, action, "ACCEPTED") for number in (7, 8)]
+    found = summed([command(7, action, cause_ns), command(9, action), *answers, answers[0]])
+    assert found.command_to_wire_ns == [LEFT_NS - WRITTEN_NS]
+    assert found.tick_to_trade_ns == [LEFT_NS - TICK_NS] * ticks
 
 
 @pytest.mark.parametrize(
