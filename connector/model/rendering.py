@@ -209,7 +209,7 @@ class Renderer:
             inner["error_code_msg"] = _message(raw.code, raw.http_status, words)
             inner.update(_limit(raw, instrument))
         if raw.batch:
-            inner["index"] = raw.batch
+            inner["index"] = raw.batch - 1  # place in its list `orders`, from 0
         found: dict[str, Any] = {
             "ref_id": raw.ref_id,
             "action": action,

@@ -86,6 +86,28 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     assert "/nowhere" in wrong.stderr
 
 
+def test_a_batch_is_answered_for_each_of_its_orders(stage: Stage) -> None:
+    one = {"direction": "Buy", "order_type": "limit", "quantity": 0.01, "price": stage.trader.far()}
+    batch = {
+        "action": "place_batch", "strategy": "maker", "ref_id": "b1", "exchange": "BinanceU",
+        "symbol": "BTCUSDT", "contract_type": "perp", "account_id": "main", "valid_for_ms": 5000,
+        "orders": [one, {**one, "quantity": "0.0000001"}, one],
+    }  # fmt: skip
+    done = subprocess.run(
+        [*COMMAND, "send", "--strategy", "maker",
+         "--runtime-dir", str(stage.daemon.runtime_dir)],
+        input=json.dumps(batch), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers = [one for one in map(json.loads, done.stdout.splitlines()) if "request" in one]
+    assert {one["ref_id"] for one in answers} == {"b1"}
+    results = {
+        one["metadata"]["metadata"]["index"]: one["metadata"]["metadata"]["result"]
+        for one in answers
+    }
+    assert results == {0: True, 1: False, 2: True}
+
+
 def test_tap_shows_a_strategy_what_it_is_told(stage: Stage, tmp_path: Path) -> None:
     with closing(stage.attach()) as session:
         far = stage.trader.far()
