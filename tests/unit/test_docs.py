@@ -3,12 +3,15 @@
 import argparse
 import importlib
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.cli import commands
+from connector.config import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -76,3 +79,35 @@ def test_every_link_leads_somewhere(page: str) -> None:
 def anchor(head: str) -> str:
     """As the forge names a heading."""
     return re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+
+
+def blocks() -> list[tuple[str, dict[str, Any]]]:
+    """Pieces of configurations that the pages show; the simulator's have their own form."""
+    found = []
+    for page in sorted(set(PAGES) - {"docs/simulator.md"}):
+        text = (ROOT / page).read_text()
+        for block in re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M):
+            found.append((page, tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", block, flags=re.M))))
+    return found
+
+
+@pytest.mark.parametrize(("page", "piece"), blocks())
+def test_every_piece_of_a_configuration_fits_into_one(page: str, piece: dict[str, Any]) -> None:
+    """What is commented out is a choice, and possible, too."""
+    whole: dict[str, Any] = {
+        "venues": {"binance_usdm": {"feeds": [{"instruments": ["BTCUSDT"]}]}},
+        "accounts": {
+            "main": {"venue": "binance_usdm", "key": "env:K", "secret": "env:S",
+                     "strategies": ["maker"]}
+        },
+    }  # fmt: skip
+    merge(whole, piece)
+    settings(whole, page)
+
+
+def merge(whole: dict[str, Any], piece: dict[str, Any]) -> None:
+    for key, value in piece.items():
+        if isinstance(value, dict) and isinstance(whole.get(key), dict):
+            merge(whole[key], value)
+        else:
+            whole[key] = value
