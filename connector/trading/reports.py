@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from connector._speedups.report_bodies import answer_body, order_report_body
 from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import Result
@@ -14,7 +15,6 @@ from connector.venues.trading_contract import (
     PositionEvent,
 )
 
-_REPORT = layout("OrderReportBody")
 _ANSWER = layout("CommandAnswerBody")
 _DETAIL = layout("FillDetailBody")
 _BALANCE = layout("BalanceUpdateBody")
@@ -28,68 +28,13 @@ _OFF_ON = {None: 0, False: 1, True: 2}
 
 def report(one: Report, wall_ns: int) -> tuple[RecordType, bytes]:
     """An OrderReport."""
-    order = one.order
-    return RecordType.ORDER_REPORT, _REPORT.pack(
-        order_key=order.key,
-        order_id=order.order_id,
-        wall_ns=wall_ns,
-        command=order.command,
-        price_e=order.price_e,
-        qty_e=order.qty_e,
-        filled_qty_e=one.filled_qty_e,
-        last_qty_e=one.last_qty_e,
-        last_price_e=one.last_price_e,
-        average_e=one.average_e,
-        average_exponent=one.average_exponent,
-        stop_price_e=order.stop_price_e,
-        fee_e=one.fee_e,
-        realised_e=one.realised_e,
-        trade_id=one.trade_id,
-        flags=one.flags,
-        update=one.update,
-        status=one.status,
-        side=order.side,
-        order_type=order.order_type,
-        time_in_force=order.time_in_force,
-        position_side=order.position_side,
-        reason=one.reason,
-        fee_asset=one.fee_asset,
-        client_order_id=order.client_order_id,
-        ref_id=order.ref_id,
-        venue_order_id=order.venue_order_id,
-        venue_trade_id=one.venue_trade_id,
-    )
+    return RecordType.ORDER_REPORT, order_report_body(one, wall_ns)
 
 
 def answer(one: Answered, wall_ns: int, left_ns: int = 0) -> tuple[RecordType, bytes]:
     """A CommandAnswer, the venue's words behind it; ``left_ns``: when its request left."""
-    order = one.order
     text = one.text.encode()[:_TEXT_BYTES]
-    return RecordType.COMMAND_ANSWER, text_behind(
-        _ANSWER.pack(
-            order_key=order.key if order else 0,
-            command=one.command,
-            order_id=order.order_id if order else None,
-            wall_ns=wall_ns,
-            sent_ns=one.sent_ns,
-            value_e=one.value_e,
-            limit_e=one.limit_e,
-            code=one.code,
-            http_status=one.http_status,
-            venue_code=one.venue_code,
-            text_bytes=len(text),
-            result=one.result,
-            action=one.action,
-            field=one.field,
-            settled=one.settled,
-            batch=one.batch,
-            ref_id=one.ref_id,
-            client_order_id=order.client_order_id if order else "",
-            venue_order_id=order.venue_order_id if order else "",
-            left_ns=left_ns,
-        ),
-        text,
-    )
+    return RecordType.COMMAND_ANSWER, answer_body(one, wall_ns, left_ns, text)
 
 
 def refused(raw: Any, refusal: Refusal, wall_ns: int) -> tuple[RecordType, bytes]:
