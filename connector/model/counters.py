@@ -4,10 +4,10 @@ The ids index the counter array of the market segment; ``_speedups`` uses the sa
 compares).
 """
 
-from enum import Enum
+from connector.model.enums import Word
 
 
-class Counter(Enum):
+class Counter(Word):
     FRAMES = 0, "WebSocket data frames received"
     FRAME_BYTES = 1, "bytes of those frames"
     FAST = 2, "frames decoded by the compiled codec"
@@ -97,7 +97,7 @@ class Counter(Enum):
     sentence: str
 
 
-class Hop(Enum):
+class Hop(Word):
     """Latency histograms of the market segment, by the hop they measure."""
 
     RECV_TO_PUBLISH = 0, "frame callback to record readable"

@@ -1,8 +1,8 @@
 """An instrument as every part sees it: names, scales, grid and the venue's filters, all exact."""
 
-from enum import IntEnum
-
 from msgspec import Struct
+
+from connector.model.enums import Number
 
 ABSENT = -(2**63)
 """A number the venue did not give (``CONNECTOR_ABSENT``)."""
@@ -10,7 +10,7 @@ MARK_EXPONENT = 8
 RATE_EXPONENT = 8
 
 
-class Status(IntEnum):
+class Status(Number):
     """Whether the venue takes orders; a word we do not know is ``UNKNOWN``, not tradable."""
 
     UNKNOWN = 0
@@ -21,7 +21,7 @@ class Status(IntEnum):
     CLOSED = 5
 
 
-class ContractType(IntEnum):
+class ContractType(Number):
     UNKNOWN = 0
     PERPETUAL = 1
     DELIVERY = 2

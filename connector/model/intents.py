@@ -3,7 +3,9 @@
 A venue maps them in its own encoder; what it cannot do is refused there with the values it can.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntFlag
+
+from connector.model.enums import Number
 
 MAX_REF_BYTES = 40
 """``ref_id``, ``client_order_id`` and a venue's textual order id, in UTF-8."""
@@ -17,7 +19,7 @@ COMMANDS = 256
 """Slots of a session's command ring."""
 
 
-class Action(IntEnum):
+class Action(Number):
     PLACE = 1
     AMEND = 2
     CANCEL = 3
@@ -34,7 +36,7 @@ class CommandFlag(IntFlag):
     """Came through the JSON door; its text stands beside it in the journal."""
 
 
-class OrderType(IntEnum):
+class OrderType(Number):
     LIMIT = 1
     MARKET = 2
     STOP = 3
@@ -51,7 +53,7 @@ class OrderType(IntEnum):
         return OrderType.STOP <= self <= OrderType.TRAILING_STOP_MARKET
 
 
-class TimeInForce(IntEnum):
+class TimeInForce(Number):
     NONE = 0
     """Not given; market orders have none."""
     GTC = 1
@@ -63,13 +65,13 @@ class TimeInForce(IntEnum):
     DAY = 6
 
 
-class PositionSide(IntEnum):
+class PositionSide(Number):
     BOTH = 0
     LONG = 1
     SHORT = 2
 
 
-class WorkingType(IntEnum):
+class WorkingType(Number):
     """The price that triggers a conditional order."""
 
     DEFAULT = 0
@@ -78,7 +80,7 @@ class WorkingType(IntEnum):
     INDEX = 3
 
 
-class SelfTrade(IntEnum):
+class SelfTrade(Number):
     DEFAULT = 0
     """The venue's or the account's own setting."""
     NONE = 1
@@ -87,7 +89,7 @@ class SelfTrade(IntEnum):
     EXPIRE_BOTH = 4
 
 
-class PriceMatch(IntEnum):
+class PriceMatch(Number):
     """The venue takes the price from its book: the other side's or the own side's n-th level."""
 
     NONE = 0

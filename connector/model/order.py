@@ -151,6 +151,7 @@ def round_half_even(numerator: int, denominator: int) -> int:
 def _scaled(text: str) -> tuple[int, int]:
     """A venue's decimal, e.g. "100.5000"."""
     whole, _, digits = text.partition(".")
+    digits = digits.rstrip("0")
     return _short(int(whole + digits), len(digits))
 
 

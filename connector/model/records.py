@@ -5,9 +5,11 @@ means and in which unit;
 a test compares the two. numpy is only imported by ``dtype()``.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from connector.model.enums import Number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +18,7 @@ ALIGN = 64
 """Records begin at multiples of this many bytes."""
 
 
-class RecordType(IntEnum):
+class RecordType(Number):
     """What a record's body holds."""
 
     PAD = 1
@@ -56,7 +58,7 @@ class Flag(IntFlag):
     """Part of the difference between the book before a gap and the one after it."""
 
 
-class Side(IntEnum):
+class Side(Number):
     """The side of an aggressor."""
 
     BUY = 1

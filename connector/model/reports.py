@@ -1,9 +1,11 @@
 """What a strategy hears of its orders: neutral values of answers and reports, and the own codes."""
 
-from enum import Enum, IntEnum, IntFlag
+from enum import IntFlag
+
+from connector.model.enums import Number, Word
 
 
-class Result(IntEnum):
+class Result(Number):
     """What became of a command."""
 
     ACCEPTED = 1
@@ -12,7 +14,7 @@ class Result(IntEnum):
     """Being found out; a second answer follows."""
 
 
-class Update(IntEnum):
+class Update(Number):
     """Why an order is reported (``update_type`` of the JSON form)."""
 
     SUBMITTED = 1
@@ -26,7 +28,7 @@ class Update(IntEnum):
     """No event: the state of an open order in a snapshot."""
 
 
-class OrderStatus(IntEnum):
+class OrderStatus(Number):
     """Where an order stands; ``model/order.py`` has the table of moves."""
 
     PENDING = 0
@@ -47,7 +49,7 @@ class OrderStatus(IntEnum):
         return OrderStatus.FILLED <= self <= OrderStatus.REJECTED
 
 
-class Text(IntEnum):
+class Text(Number):
     """What a text of the journal is."""
 
     REQUEST = 1
@@ -75,7 +77,7 @@ class ReportFlag(IntFlag):
     """The order is (or was born from) a conditional one."""
 
 
-class EndReason(IntEnum):
+class EndReason(Number):
     """Why an order ended, as far as the venue says."""
 
     NONE = 0
@@ -100,7 +102,7 @@ class EndReason(IntEnum):
     """The venue ended it and gave no reason that is known."""
 
 
-class BalanceReason(IntEnum):
+class BalanceReason(Number):
     OTHER = 0
     ORDER = 1
     FUNDING = 2
@@ -111,7 +113,7 @@ class BalanceReason(IntEnum):
     CONVERSION = 6
 
 
-class Field(IntEnum):
+class Field(Number):
     """The field of a command that was refused."""
 
     NONE = 0
@@ -150,7 +152,7 @@ class Field(IntEnum):
     STRATEGY = 33
 
 
-class Code(Enum):
+class Code(Word):
     """Own codes of an answer, for what never reached the venue or is not known yet."""
 
     ACCEPTED = 0, "accepted"

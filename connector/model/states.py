@@ -1,9 +1,9 @@
 """States of feeds and books and the moves between them; the values are the shared memory's."""
 
-from enum import IntEnum
+from connector.model.enums import Number
 
 
-class State(IntEnum):
+class State(Number):
     """What a reader may believe of a book or a feed."""
 
     DOWN = 0
@@ -22,7 +22,7 @@ class State(IntEnum):
     """Wrong, and a new base is being fetched."""
 
 
-class FeedKind(IntEnum):
+class FeedKind(Number):
     """Which feed of an instrument a FeedState record speaks of."""
 
     BOOK = 1
@@ -46,7 +46,7 @@ MOVES: dict[State, frozenset[State]] = {
 """Nothing outside this table changes a state."""
 
 
-class Reason(IntEnum):
+class Reason(Number):
     """Why a feed moved to its state; carried by every FeedState record."""
 
     NONE = 0

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Field, ReportFlag, Result, Update
+from connector.model.reports import Field, Result, Update
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -17,7 +17,8 @@ class Report(Struct, frozen=True, kw_only=True):
     filled_qty_e: int
     average_e: int
     average_exponent: int
-    flags: ReportFlag = ReportFlag(0)
+    flags: int = 0
+    """ReportFlag, or-ed."""
     last_qty_e: int = 0
     last_price_e: int | None = None
     trade_id: int | None = None
@@ -40,7 +41,8 @@ class Detail(Struct, frozen=True, kw_only=True):
     fee_e: int | None = None
     fee_asset: str = ""
     realised_e: int | None = None
-    flags: ReportFlag = ReportFlag(0)
+    flags: int = 0
+    """ReportFlag, or-ed."""
     venue_ns: int = 0
 
 

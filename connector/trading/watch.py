@@ -1,10 +1,10 @@
 """Which orders need looking at, and when: questions, cancels that are pursued, missing echoes."""
 
 from collections.abc import Iterator, Sequence
-from enum import Enum
 
 from msgspec import Struct
 
+from connector.model.enums import Word
 from connector.model.order import Order
 
 MS = 1_000_000
@@ -15,7 +15,7 @@ CANCEL_NS = (100 * MS, 200 * MS, 500 * MS, SECOND_NS, 2 * SECOND_NS, 5 * SECOND_
 """Waits between attempts of a cancel whose outcome is not known."""
 
 
-class Due(Enum):
+class Due(Word):
     ASK = "ask"
     FILLS = "fills"
     CANCEL = "cancel"

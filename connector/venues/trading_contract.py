@@ -6,13 +6,13 @@ it is a text; exactly one of them is given once the venue has named the order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
 from typing import Protocol
 
 from msgspec import Struct
 
 from connector._speedups.encoder import OrderEncoder
 from connector._speedups.segment import Segment
+from connector.model.enums import Word
 from connector.model.instrument import Instrument
 from connector.model.intents import (
     Action,
@@ -50,7 +50,7 @@ class Signer(Protocol):
         """Count the signatures that had to do without the machine's own library."""
 
 
-class Transport(Enum):
+class Transport(Word):
     """How an account's orders travel."""
 
     HTTP = "http"
@@ -99,7 +99,7 @@ class CannotEncode(ValueError):
         self.field = field
 
 
-class OrderOutcome(Enum):
+class OrderOutcome(Word):
     """What the answer to an order request proves."""
 
     ACCEPTED = "accepted"
@@ -145,7 +145,7 @@ class OrderAnswer(Struct, frozen=True):
 # What the venue tells
 
 
-class Source(Enum):
+class Source(Word):
     """Where an event comes from; the more it knows the later it may win."""
 
     STREAM = "stream"
@@ -157,7 +157,7 @@ class Source(Enum):
     """Asked for: single orders, lists of open orders, lists of fills."""
 
 
-class Execution(Enum):
+class Execution(Word):
     """What happened to the order in this event."""
 
     NEW = "new"
