@@ -44,8 +44,8 @@ FILL_ASKS = 8
 ENDLESS = 1 << 63
 """More than any quantity."""
 ALIVE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED})
+# As numbers: to join two members of a Flag takes microseconds.
 _LATE, _FOREIGN, _RECOVERED, _MAKER, _TAKER, _SNAPSHOT, _CONDITIONAL = map(int, ReportFlag)
-"""As numbers: to join two members of a Flag takes microseconds."""
 _PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOutcome.BANNED})
 """Refusals that say nothing of the next attempt."""
 
@@ -570,11 +570,7 @@ def state_of(order: Order) -> Report:
 
 
 def _report_of(
-    order: Order,
-    update: Update,
-    event: OrderEvent | None,
-    flags: int,
-    fill: OrderEvent | None,
+    order: Order, update: Update, event: OrderEvent | None, flags: int, fill: OrderEvent | None
 ) -> Report:
     if order.foreign:
         flags |= _FOREIGN
