@@ -480,6 +480,10 @@ cdef class CommandWriter(MarketReader):
         """Ask for several orders, each a dict of ``place``'s arguments: all of them are written, or none."""
         return self.batch(self.place, orders)
 
+    def amend_batch(self, orders):
+        """Ask for other prices or quantities of several orders, each a dict of ``amend``'s arguments."""
+        return self.batch(self.amend, orders)
+
     def cancel_batch(self, orders, **common):
         """Ask for the end of several orders, each as ``cancel`` takes it, or a dict of its arguments."""
         return self.batch(self.cancel, [one if isinstance(one, dict) else {"order": one, **common} for one in orders])

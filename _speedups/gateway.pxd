@@ -26,16 +26,19 @@ cdef class Gateway:               # takes the commands of all trading sessions
     cdef object handler
     cdef object failed
     cdef object broken
+    cdef object after
     cdef object call_soon
     cdef object next_method
     cdef Segment segment
     cdef uint64_t turn
     cdef bint pending             # next_turn() is scheduled
     cdef bint busy                # a handler runs
+    cdef bint owed                # commands were taken, and after() was not called yet
     cdef bint asleep              # the loop may block: doors want the doorbell
     cdef readonly uint64_t taken  # commands taken so far
     # Takes what there is, within the limits of a turn; returns how many. One load a session when there is nothing.
     cdef Py_ssize_t poll(self) noexcept
+    cdef void taken_all(self) noexcept
     cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept
     cdef object copy(self, Door* door)
     cdef void shut(self, Py_ssize_t index, str why) noexcept

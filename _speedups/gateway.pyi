@@ -11,6 +11,7 @@ class Gateway:
         *,
         failed: Callable[[Any, bytes, Exception], object] | None = None,
         broken: Callable[[Any, str], object] | None = None,
+        after: Callable[[], object] | None = None,
         call_soon: Callable[..., object] | None = None,
         segment: Segment | None = None,
     ) -> None: ...

@@ -34,13 +34,14 @@ cdef class Gateway:
     """Hands each command to ``handler(session, slot, read_ns)``: the session's object, the copied slot, CLOCK_MONOTONIC.
 
     What the handler raises is counted and told to ``failed(session, slot, error)``; a command ring that cannot be is
-    told to ``broken(session, why)`` and not looked at again. At most 64 commands a session are taken in a turn of the
+    told to ``broken(session, why)`` and not looked at again. ``after()`` is called once nothing is left to be taken. At most 64 commands a session are taken in a turn of the
     loop, the rest in the next one, which ``call_soon`` (the loop's) schedules; without it the caller goes through
     ``next_turn()`` each turn.
     """
 
-    def __init__(self, handler, *, failed=None, broken=None, call_soon=None, Segment segment=None):
+    def __init__(self, handler, *, failed=None, broken=None, after=None, call_soon=None, Segment segment=None):
         self.handler = handler
+        self.after = after
         self.failed = failed
         self.broken = broken
         self.call_soon = call_soon
@@ -132,7 +133,21 @@ cdef class Gateway:
             if not self.serve(index, until_ns):
                 self.first = index + 1 if index + 1 < self.count else 0
                 break
+        self.owed |= self.taken != before
+        if self.owed and self.after is not None and not self.busy and not self.waiting():
+            self.taken_all()
         return <Py_ssize_t>(self.taken - before)
+
+    cdef void taken_all(self) noexcept:
+        self.busy, self.owed = True, False
+        try:
+            self.after()
+        except Exception as error:
+            if self.segment is not None:
+                count(self.segment.counters, COUNT_COMMAND_ERRORS)
+            self.tell(None, b"", error)
+        finally:
+            self.busy = False
 
     cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept:
         """One session's commands; False: the time is over."""

@@ -6,10 +6,8 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-
-from msgspec import Struct
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
@@ -18,6 +16,7 @@ from connector.config import SecretRef, VenueSettings
 from connector.config_trading import AccountSettings
 from connector.desk import Desk
 from connector.errors import ConfigError, Throttled, VenueError
+from connector.flights import PRIORITY, Flights, Flying
 from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
@@ -25,12 +24,12 @@ from connector.model.reports import Code, Field, Text
 from connector.private import PrivateStream
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
-from connector.trading.budget import OrderBudget, Spent
+from connector.trading.budget import OrderBudget
 from connector.trading.clock import VenueClock
 from connector.trading.commands import Command, Refusal
 from connector.trading.encoding import Encoding
 from connector.trading.roles import Account, Listed
-from connector.trading.texts import hide, request_text
+from connector.trading.texts import hide
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
@@ -65,28 +64,6 @@ FILLS = 1000
 FILLS_BACK_NS = 600 * SECOND_NS
 """How far before an order's registration its fills are looked for: clocks differ, fills do not
 come before orders."""
-PRIORITY = {
-    Action.CANCEL: Priority.CANCEL,
-    Action.CANCEL_ALL: Priority.CANCEL,
-    Action.AMEND: Priority.AMEND,
-    Action.PLACE: Priority.PLACE,
-    Action.QUERY: Priority.QUERY,
-}
-
-
-class _Flying(Struct):
-    """A request under way, and what it took of the budgets."""
-
-    action: Action
-    asked: Order | None = None
-    """The tracker's own question about this order."""
-    asked_ns: int = 0
-    spent: Spent = Spent(())
-    code: Code = Code.DISCONNECTED
-    """Why it was not sent, if it was not."""
-    message: Message | None = None
-    left_ns: int = 0
-    """Its first byte was handed to the kernel; 0: not yet."""
 
 
 class AccountService:
@@ -129,7 +106,7 @@ class AccountService:
         self._venue, self._venue_settings, self._context = venue, venue_settings, context
         self._segment, self._rest, self._bell, self._gate = segment, rest, bell, gate
         self._budget = OrderBudget(self.trading.pools, lambda: rest.pools)
-        self._flying: dict[int, _Flying] = {}
+        self._flights = Flights(self, self._budget, venue.used, segment)
         self._next_ask = -1
         self._reconcile_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -144,7 +121,7 @@ class AccountService:
         self._pool = OrderPool(
             self._venue.rest_url,
             self._context,
-            self,
+            self._flights,
             connections=self.settings.connections,
             timeout_s=self._venue_settings.request_s,
             local_address=self._venue_settings.local_address,
@@ -173,7 +150,7 @@ class AccountService:
             api,
             self.signer,
             self._context,
-            self,
+            self._flights,
             segment=self._segment,
             bell=self._bell,
             gate=self._gate,
@@ -229,7 +206,16 @@ class AccountService:
             raise Refusal(Code.RATE_BUDGET, Field.RATE_BUDGET, text, short.used, short.limit)
 
     def post(self, request: int, action: Action, message: Message) -> None:
-        self._send(request, PRIORITY[action], message, _Flying(action))
+        self._send(request, PRIORITY[action], message, Flying(action))
+
+    def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Message:
+        """Over HTTP, whatever else the account uses: order APIs have no batches."""
+        assert self.trading.batches is not None
+        return self.trading.batches.encode(intents, self.signer, self.venue_ns(now_ns))
+
+    def post_batch(self, requests: Sequence[int], action: Action, message: Message) -> None:
+        flying = Flying(action, batch=tuple(requests))
+        self._send(requests[0], PRIORITY[action], message, flying)
 
     def ask(self, order: Order) -> None:
         """Query one order; the answer goes to the desk."""
@@ -246,7 +232,7 @@ class AccountService:
         now_ns = monotonic_ns()
         message = self.encode(intent, now_ns)
         number, self._next_ask = self._next_ask, self._next_ask - 1
-        self._send(number, Priority.QUERY, message, _Flying(Action.QUERY, order, now_ns))
+        self._send(number, Priority.QUERY, message, Flying(Action.QUERY, order, now_ns))
 
     def ask_fills(self, order: Order) -> None:
         if self._running:
@@ -276,64 +262,16 @@ class AccountService:
         self.desk.stream_down(self)
         self._private.renew()
 
-    # Owner of the ways to the venue
+    # What answers mean for everything else
 
-    def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        recv_ns = monotonic_ns()
-        flying = self._flying.pop(request)
-        self._segment.observe(Hop.SENT_TO_ANSWER.value, recv_ns - flying.left_ns)
-        self._budget.learn(flying.spent, self._venue.used(headers), self.venue_ns(recv_ns))
-        answer = self.trading.judge(flying.action, status, headers, body, self.scales)
+    def heed(self, answer: OrderAnswer) -> None:
+        """An answer may mean more than its order."""
         if answer.outcome in (OrderOutcome.THROTTLED, OrderOutcome.BANNED):
             self._throttled(answer)
         elif answer.outcome is OrderOutcome.CLOCK:
             self._mend_clock()
         if answer.reconcile:
             self._reconcile_wanted.set()
-        order = flying.asked
-        if order is None and answer.outcome in (OrderOutcome.ACCEPTED, OrderOutcome.ALREADY):
-            self.desk.answered(self, request, answer, recv_ns, flying.left_ns)
-        elif order is None:  # reports first, then what was said
-            write = self.desk.words(self, request)
-            self.desk.answered(self, request, answer, recv_ns, flying.left_ns)
-            self._write(write, flying)
-            write(Text.ANSWER, hide(body, self.trading.unwritten), status)
-        elif answer.outcome is OrderOutcome.GONE:
-            self.desk.absent(order, flying.asked_ns)
-        elif answer.order is not None:
-            self.desk.order_event(self, answer.order, flying.asked_ns)
-
-    def left(self, request: int, now_ns: int) -> None:
-        if (flying := self._flying.get(request)) is not None:
-            flying.left_ns = now_ns
-
-    def lost(self, request: int, why: str) -> None:
-        flying = self._flying.pop(request)
-        if flying.asked is None:
-            log.warning("an order request was lost: %s", why, extra={"account": self.name})
-            self.count(Counter.REQUESTS_LOST)
-            write = self.desk.words(self, request)
-            self.desk.lost(request)
-            self._write(write, flying)
-
-    def _write(self, write: Callable[[Text, bytes, int], None], flying: _Flying) -> None:
-        """What was sent."""
-        if flying.message is not None:
-            write(Text.REQUEST, request_text(flying.message, self.trading.unwritten), 0)
-
-    def unsent(self, request: int, why: str) -> None:
-        flying = self._flying.pop(request)
-        if flying.asked is None:
-            self.count(Counter.REQUESTS_UNSENT)
-            self.desk.unsent(request, why, flying.code)
-
-    def stopped(self, request: int) -> str:
-        """Asked before a request that waited is sent."""
-        flying = self._flying[request]
-        why = "" if flying.asked is not None else self.desk.stopped(self, request)
-        if why:
-            flying.code = Code.HALTED
-        return why
 
     def _throttled(self, answer: OrderAnswer) -> None:
         """Going on turns a limit into a ban of the whole address, so everything stops."""
@@ -539,16 +477,16 @@ class AccountService:
         now_ns = monotonic_ns()
         return await self._rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
 
-    def _send(self, request: int, priority: Priority, message: Message, flying: "_Flying") -> None:
-        self._flying[request] = flying
+    def _send(self, request: int, priority: Priority, message: Message, flying: Flying) -> None:
+        self._flights.begin(request, flying)
         now_ns = monotonic_ns()
         if not self._running:
-            self.unsent(request, "the account is not served")
+            self._flights.unsent(request, "the account is not served")
             return
         if now_ns < self._rest.quiet_until_ns:  # sending on turns a 429 into a ban
             wait_s = (self._rest.quiet_until_ns - now_ns) / SECOND_NS
             flying.code = Code.RATE_BUDGET
-            self.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
+            self._flights.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
             return
         flying.message = message
         flying.spent = self._budget.take(message, now_ns, self.venue_ns(now_ns))

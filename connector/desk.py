@@ -12,7 +12,8 @@ from connector.model.counters import Hop
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field, Result, Text, Update
-from connector.trading.admission import Admission, encode, reduces
+from connector.trading.admission import Admission, encode, reduces, wish
+from connector.trading.batching import Held, Holding, groups
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
     Answered,
@@ -33,6 +34,7 @@ from connector.trading.tracker import Pending, Tracker, state_of
 from connector.venues.trading_contract import (
     AccountEvent,
     BalanceEvent,
+    CannotEncode,
     Intent,
     Message,
     OrderAnswer,
@@ -70,6 +72,7 @@ class Desk:
         self._clock, self._observe = clock, observe
         self._requests = 0
         self.refs: dict[str, Refs] = {}
+        self._batch = Holding(self._leave)
 
     def hearers(self, order: Order) -> list[str]:
         """Whose journals tell of an order."""
@@ -91,6 +94,16 @@ class Desk:
         except Refusal as refusal:
             self._ledger.unread(session, slot, read_ns, refusal)
             return
+        self._batch.next(session, command)
+        self._take(session, command, slot, read_ns)
+        if command.batch == command.batch_size:
+            self._batch.end()
+
+    def taken(self) -> None:
+        """There are no more commands for now: a batch that is not whole leaves as it is."""
+        self._batch.end()
+
+    def _take(self, session: Session, command: Command, slot: bytes, read_ns: int) -> None:
         refs = self.refs.setdefault(session.strategy, Refs())
         if command.ref_id and (known := refs.get(command.ref_id)) is not None:
             self._repeat(session, command, slot, read_ns, known.content == content(slot))
@@ -116,8 +129,13 @@ class Desk:
         pending.batch = command.batch
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
         pending.reduces = reduces(command, order)
-        self._send(account, listed, pending, message)
-        self._observe(Hop.TAKE_TO_SENT.value, self._clock() - read_ns)
+        if command.batch_size > 1 and account.trading.batches is not None:
+            assert listed is not None
+            wanted = wish(command, listed, order)
+            self._batch.add(session, command, Held(account, listed, pending, wanted, message))
+        else:
+            self._send(account, listed, pending, message)
+            self._observe(Hop.TAKE_TO_SENT.value, self._clock() - read_ns)
 
     def _cancel_all(
         self,
@@ -173,10 +191,52 @@ class Desk:
     def _send(
         self, account: Account, listed: Listed | None, pending: Pending, message: Message
     ) -> None:
+        self._about_to_leave(account, listed, pending)
+        account.post(pending.request, pending.action, message)
+
+    def _about_to_leave(self, account: Account, listed: Listed | None, pending: Pending) -> None:
+        """Registered and journalled before the first byte."""
         self.tracker.requested(pending)
         pending.sent_ns = self._clock()
         self._ledger.sent(pending, listed, account, account.venue_ns(pending.deadline_ns))
-        account.post(pending.request, pending.action, message)
+
+    def _leave(self, held: Sequence[Held]) -> None:
+        """Send what was held of a batch, as much of it together as the venue takes."""
+        batches = held[0].account.trading.batches
+        assert batches is not None
+        for group in groups(held, batches):
+            if len(group) == 1 or not self._send_together(group):
+                for one in group:
+                    self._send_held(one)
+
+    def _send_together(self, group: Sequence[Held]) -> bool:
+        """One request for all of them; False: it cannot be made, or costs more than is left."""
+        account, action = group[0].account, group[0].pending.action
+        now_ns = self._clock()
+        try:
+            message = account.encode_batch([one.wish for one in group], now_ns)
+            if not group[0].pending.reduces:
+                account.afford(action, message)
+        except (CannotEncode, Refusal):
+            return False
+        for one in group:
+            one.pending.deadline_ns = now_ns + account.trading.window_ns
+            self._about_to_leave(account, one.listed, one.pending)
+        account.post_batch([one.pending.request for one in group], action, message)
+        return True
+
+    def _send_held(self, one: Held) -> None:
+        """Alone; those in front of it may have used up what it could have had."""
+        account, pending = one.account, one.pending
+        try:
+            if not pending.reduces:
+                account.afford(pending.action, one.message)
+        except Refusal as refusal:
+            self.tracker.requested(pending)
+            now_ns = self._clock()
+            self.perform(self.tracker.unsent(pending.request, refusal.code, now_ns, str(refusal)))
+            return
+        self._send(account, one.listed, pending, one.message)
 
     def _cancel(self, order: Order) -> None:
         """Pursue a cancel; the strategy was answered long ago."""

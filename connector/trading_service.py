@@ -117,6 +117,7 @@ class TradingService:
             last_command=self.journals.last_command,
             opened=self._opened,
             closed=self._closed,
+            after=self.desk.taken,
             segment=segment,
             timezone=timezone,
         )

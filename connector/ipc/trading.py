@@ -84,7 +84,8 @@ class Trading:
     ``last_command(strategy)`` is the number of the last command the journal knows of.
     ``opened(session)`` is called before the strategy is answered, so that nothing is missed, and
     sets ``session.resume`` where it is None; a ValueError refuses the attach.
-    ``closed(session, why)`` is called when it is gone, whatever ended it. ``timezone``: of the
+    ``closed(session, why)`` is called when it is gone, whatever ended it. ``after`` is called once
+    the commands that were there are taken (``Desk.taken``). ``timezone``: of the
     local times in JSON, for its library."""
 
     def __init__(
@@ -95,11 +96,14 @@ class Trading:
         last_command: Callable[[str], int] | None = None,
         opened: Callable[[TradingSession], object] = _nothing,
         closed: Callable[[TradingSession, str], object] = _nothing,
+        after: Callable[[], object] | None = None,
         segment: Segment | None = None,
         report_bytes: int = REPORT_BYTES,
         timezone: str = "UTC",
     ) -> None:
-        self.gateway = Gateway(handler, failed=_failed, broken=_broken, segment=segment)
+        self.gateway = Gateway(
+            handler, failed=_failed, broken=_broken, after=after, segment=segment
+        )
         self.report_bytes, self.timezone = report_bytes, timezone
         self._accounts, self._last_command = accounts, last_command
         self._opened, self._closed = opened, closed
@@ -145,7 +149,10 @@ class Trading:
             log.exception("the end of a session failed", extra={"strategy": session.strategy})
 
 
-def _failed(session: TradingSession, slot: bytes, error: Exception) -> None:
+def _failed(session: TradingSession | None, slot: bytes, error: Exception) -> None:
+    if session is None:
+        log.error("what was held of a batch could not be sent", exc_info=error)
+        return
     number = int.from_bytes(slot[:8], "little")
     log.error(
         "a command could not be handled",

@@ -154,6 +154,12 @@ class PaperAccount:
         """Never: there is no wire to be fast on."""
         return None
 
+    def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Message:
+        raise CannotEncode(Field.BATCH, "batch: a paper account's orders go one by one")
+
+    def post_batch(self, requests: Sequence[int], action: Action, message: Message) -> None:
+        raise AssertionError("nothing makes a batch for a paper account")
+
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when there is no book to match against."""
         assert isinstance(message, PaperRequest)

@@ -170,12 +170,18 @@ class Admission:
         return order
 
 
-def encode(account: Account, wish: Intent, order: Order | None, now_ns: int) -> Message:
+def wish(command: Command, listed: Listed, order: Order | None) -> Intent:
+    """What a command wants, under every name the order has."""
+    wanted = intent(command, listed.instrument)
+    return wanted if order is None else _of(order, wanted)
+
+
+def encode(account: Account, wanted: Intent, order: Order | None, now_ns: int) -> Message:
     """The signed request, under every name the order has; raises Refusal."""
     if order is not None:
-        wish = _of(order, wish)
+        wanted = _of(order, wanted)
     try:
-        return account.encode(wish, now_ns)
+        return account.encode(wanted, now_ns)
     except CannotEncode as error:
         raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
 

@@ -71,11 +71,17 @@ class Account(Protocol):
     ) -> Message | None:
         """The same for a command about an order, by the compiled encoder; None: `encode` has to."""
 
+    def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Message:
+        """One signed request for several intents that may go together. Raises CannotEncode."""
+
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
 
     def post(self, request: int, action: Action, message: Message) -> None:
         """Send; ends in ``Desk.answered``, ``Desk.lost`` or ``Desk.unsent``."""
+
+    def post_batch(self, requests: Sequence[int], action: Action, message: Message) -> None:
+        """Send one message for several requests; each of them ends as with `post`."""
 
     def ask(self, order: Order) -> None: ...
     def ask_fills(self, order: Order) -> None: ...

@@ -5,7 +5,7 @@ venue said nothing. ``order_id`` is the venue's id where that is a number, ``ven
 it is a text; exactly one of them is given once the venue has named the order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -410,6 +410,8 @@ class Batches(Struct, frozen=True, kw_only=True):
 
     most: Mapping[Action, int]
     """How many; an action that is not here has no batches."""
+    together: Callable[[Intent], Hashable | None]
+    """Intents for which this is the same may share a request; None: it has to go alone."""
     encode: Callable[[Sequence[Intent], Signer, int], Request]
     """Intents of one action. Raises CannotEncode."""
     judge: Callable[[Action, int, int, Mapping[str, str], bytes, Scales], Sequence[OrderAnswer]]

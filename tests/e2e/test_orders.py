@@ -120,6 +120,18 @@ def test_an_order_can_be_cancelled_before_its_answer(stage: Stage) -> None:
         assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
 
 
+def test_a_batch_is_one_request(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        one = {"instrument": "BTCUSDT", "side": "buy", "quantity": "0.01"}
+        orders = session.place_batch([{**one, "price": stage.trader.far()}] * 5)
+        stage.until(lambda told: told.reports == [Update.SUBMITTED] * 5)
+        session.cancel_batch(orders)
+        told = stage.until(lambda told: told.reports.count(Update.CANCELLED) == 5)
+        assert [one[1:] for one in told.answers] == [(Result.ACCEPTED, 0)] * 10
+    venue = Simulator(stage.sim.process, stage.sim.where)  # type: ignore[arg-type]
+    assert venue.status()["requests"]["/fapi/v1/batchOrders"] == 2
+
+
 def test_a_killed_daemon_finds_its_orders_again(stage: Stage) -> None:
     """After a send: the order rests, is cancelled by its name after the restart, and every report
     comes once."""

@@ -165,9 +165,11 @@ def test_a_batch_is_written_whole_or_not_at_all(daemon: Daemon) -> None:
             session.place_batch([one, {**one, "quantity": "0.000000001"}])
         assert session.place_batch([]) == []
         session.cancel_batch(["a", "b"], instrument=0)
-        slots = [slot for _, slot in taken(daemon, 4)]
-        assert [(s.batch, s.batch_size) for s in slots] == [(1, 2), (2, 2), (1, 2), (2, 2)]
-        assert [s.client_order_id for s in slots[2:]] == ["a", "b"]
+        session.amend_batch([{"order": ticket, "price": 5} for ticket in tickets])
+        slots = [slot for _, slot in taken(daemon, 6)]
+        assert [(s.batch, s.batch_size) for s in slots] == [(1, 2), (2, 2)] * 3
+        assert [s.client_order_id for s in slots[2:4]] == ["a", "b"]
+        assert [(s.action, s.placed_by) for s in slots[4:]] == [(2, 1), (2, 2)]
 
 
 INEXACT = [

@@ -1,7 +1,7 @@
 """What a strategy may not do is refused before anything leaves, with the field and the limit."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ class Account:
         self.signer = TRADING.signer("KEY", b"SECRET", "hmac")
         self.ready, self.short = True, False
         self.posted: list[tuple[int, Action, Request]] = []
+        self.together: list[tuple[int, ...]] = []
         self.asked: list[str] = []
 
     def venue_ns(self, now_ns: int) -> int:
@@ -90,6 +91,14 @@ class Account:
 
     def post(self, request: int, action: Action, message: Request) -> None:
         self.posted.append((request, action, message))
+
+    def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Request:
+        assert self.trading.batches is not None
+        return self.trading.batches.encode(intents, self.signer, self.venue_ns(now_ns))
+
+    def post_batch(self, requests: Sequence[int], action: Action, message: Request) -> None:
+        self.together.append(tuple(requests))
+        self.posted.append((requests[0], action, message))
 
     def ask(self, order: Any) -> None: ...
     def ask_fills(self, order: Any) -> None: ...

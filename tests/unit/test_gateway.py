@@ -60,6 +60,47 @@ def test_nobody_gets_more_than_his_share_of_a_turn(writers: list[Writer]) -> Non
     assert [writer.memory.commands_taken() for writer in writers] == [200, 5]
 
 
+def test_what_follows_the_last_command_is_told_once_and_may_fail(writers: list[Writer]) -> None:
+    told: list[str] = []
+
+    def after() -> None:
+        told.append("after")
+        if len(told) == 4:
+            raise ValueError("told")
+
+    served = Gateway(
+        lambda name, *_: told.append(name),
+        after=after,
+        failed=lambda session, slot, error: told.append(f"{session} {error}"),
+    )
+    for name, writer in zip("ab", writers, strict=True):
+        served.add(name, writer.memory.up, writer.memory.down, writer.memory.doorbell)
+    served.take()
+    assert told == []
+    writers[0].write(1)
+    writers[1].write(1)
+    served.take()
+    assert sorted(told[:2]) == ["a", "b"]
+    assert told[2:] == ["after"]
+    del told[:]
+    writers[0].write(3)
+    served.take()
+    assert told == ["a", "a", "a", "after", "None told"]
+
+
+def test_what_follows_waits_for_commands_that_a_turn_has_left(writers: list[Writer]) -> None:
+    told: list[str] = []
+    served = Gateway(lambda name, *_: told.append(name), after=lambda: told.append("after"))
+    served.add("a", writers[0].memory.up, writers[0].memory.down, writers[0].memory.doorbell)
+    writers[0].write(70)
+    while told.count("a") < 64:  # one look may end early, by its time
+        served.take()
+    assert "after" not in told
+    while told.count("a") < 70:
+        served.next_turn()
+    assert told == ["a"] * 70 + ["after"]
+
+
 def test_who_sleeps_wants_the_doorbell_and_commands_keep_it_awake(writers: list[Writer]) -> None:
     taken: list[tuple[str, int]] = []
     served = gateway(writers, taken)

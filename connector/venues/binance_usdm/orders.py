@@ -6,7 +6,7 @@ of ``_speedups/orders_binance_usdm`` and the path of everything that is not hot.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -111,6 +111,19 @@ def translate(intent: Intent, venue_ns: int) -> tuple[str, Params]:
             return name, {"symbol": instrument.symbol}
         case _:
             _refuse(Field.ACTION, f"no request for {intent.action!r}")
+
+
+def together(intent: Intent) -> Hashable | None:
+    """Orders and amends of any symbols share a request; cancels those of one symbol by one kind of
+    id. Conditional orders have no batches."""
+    if intent.conditional or intent.action not in BATCH_MOST:
+        return None
+    if intent.action is Action.CANCEL:
+        symbol = intent.instrument.symbol if intent.instrument else ""
+        return intent.action, symbol, intent.order_id is None
+    if intent.action is Action.PLACE and intent.order_type.conditional:
+        return None
+    return intent.action
 
 
 def encode_batch(

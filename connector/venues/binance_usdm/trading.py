@@ -234,6 +234,7 @@ def trading(config: Config) -> Trading:
         api=ws_api.api(config.ws_api_url, window_ms),
         batches=Batches(
             most=orders.BATCH_MOST,
+            together=orders.together,
             encode=partial(orders.encode_batch, window_ms=window_ms),
             judge=answers.judge_batch,
         ),
