@@ -1,6 +1,7 @@
 """What the demo's strategy traded, by its journal alone: counts, positions, latencies."""
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from msgspec import Struct, field
 from connector.trading import journal_files
 from connector.trading.journal_view import View
 
+KEPT = 100_000
+"""Latencies that are kept: the newest."""
 _MAKING = ("PLACE", "AMEND")
 """Commands that put an order on the wire in answer to a tick."""
 
@@ -28,75 +31,96 @@ class Trades(Struct):
     """Requests whose answer never came, and whose outcome was found out."""
     unknown: int = 0
     """Whose outcome is not known yet."""
-    positions: dict[str, Decimal] = field(default_factory=dict)
+    positions: dict[str, Decimal] = {}
     """Sum of the fills by symbol; flat ones are left out."""
-    tick_to_trade_ns: list[int] = field(default_factory=list)
+    tick_to_trade_ns: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))
     """From the frame the strategy had read last to just before send(2) of an order. Of requests
     that were answered, as the next."""
-    command_to_wire_ns: list[int] = field(default_factory=list)
+    command_to_wire_ns: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))
     """From the written command to just before send(2) of its request."""
 
 
-def trades(runtime: Path, state: Path, strategy: str) -> Trades:
-    """The sums of a strategy's journal up to now."""
-    view = View(strategy)
-    return summed(view.told(entry) for entry in journal_files.entries(runtime, state, strategy))
+class Tally:
+    """Adds up a journal's entries, given in order as `View` tells them."""
 
+    def __init__(self) -> None:
+        self._sums = Trades()
+        self._rejected = 0
+        self._commands: dict[int, Mapping[str, Any]] = {}
+        self._waiting: set[int] = set()
+        self._statuses: dict[int, str] = {}
+        self._refused: list[int] = []
+        """Orders of which an amend or a cancel was refused."""
+        self._held: dict[str, Decimal] = {}
 
-def summed(entries: Iterable[Mapping[str, Any]]) -> Trades:
-    """The sums of a journal's entries, as `View` tells them."""
-    found = Trades()
-    commands: dict[int, Mapping[str, Any]] = {}
-    waiting: set[int] = set()
-    statuses: dict[int, str] = {}
-    refused: list[int] = []
-    for entry in entries:
+    def sums(self) -> Trades:
+        """Up to now; the object changes with the next entry."""
+        found = self._sums
+        too_early = sum(self._statuses.get(key) != "FILLED" for key in self._refused)
+        found.rejects = self._rejected + too_early
+        found.unknown = len(self._waiting)
+        found.positions = {symbol: qty for symbol, qty in self._held.items() if qty}
+        return found
+
+    def take(self, entry: Mapping[str, Any]) -> None:
+        """One entry."""
         match entry["type"]:
             case "command":
-                commands[entry["command"]] = entry
+                self._commands[entry["command"]] = entry
             case "command_answer":
-                if entry["left_ns"] and entry["command"] in commands:
-                    _latencies(found, commands.pop(entry["command"]), entry["left_ns"])
-                _answered(found, entry, waiting, refused)
+                self._answered(entry)
             case "order_report" if entry["update"] != "STATE":
-                statuses[entry["order_key"]] = entry["status"]
-                _reported(found, entry)
-    found.rejects += sum(statuses.get(key) != "FILLED" for key in refused)
-    found.unknown = len(waiting)
-    found.positions = {symbol: qty for symbol, qty in found.positions.items() if qty}
-    return found
+                self._reported(entry)
+
+    def _answered(self, answer: Mapping[str, Any]) -> None:
+        number = answer["command"]
+        if answer["left_ns"] and number in self._commands:
+            self._latencies(self._commands[number], answer["left_ns"])
+        self._commands.pop(number, None)
+        if answer["result"] == "UNKNOWN":
+            self._waiting.add(number)
+            return
+        found_out = (
+            answer["sent_ns"] and not answer["http_status"] and answer["code"] in (0, 999999)
+        )
+        if number in self._waiting or found_out:
+            self._waiting.discard(number)
+            self._sums.unknown_resolved += 1
+        if answer["result"] == "REFUSED":
+            if answer["action"] == "PLACE":
+                self._rejected += 1
+            else:
+                self._refused.append(answer.get("order_key", 0))
+
+    def _latencies(self, command: Mapping[str, Any], left_ns: int) -> None:
+        self._sums.command_to_wire_ns.append(left_ns - command["created_ns"])
+        if command["action"] in _MAKING and command["cause_recv_ns"]:
+            self._sums.tick_to_trade_ns.append(left_ns - command["cause_recv_ns"])
+
+    def _reported(self, report: Mapping[str, Any]) -> None:
+        self._statuses[report["order_key"]] = report["status"]
+        match report["update"]:
+            case "SUBMITTED":
+                self._sums.orders += 1
+            case "CANCELLED":
+                self._sums.cancels += 1
+            case "EXECUTED" if qty := Decimal(report["last_qty"]):  # else only its status is news
+                self._sums.fills += 1
+                symbol, sign = report["instrument"], 1 if report["side"] == "BUY" else -1
+                self._held[symbol] = self._held.get(symbol, Decimal(0)) + sign * qty
 
 
-def _latencies(found: Trades, command: Mapping[str, Any], left_ns: int) -> None:
-    found.command_to_wire_ns.append(left_ns - command["created_ns"])
-    if command["action"] in _MAKING and command["cause_recv_ns"]:
-        found.tick_to_trade_ns.append(left_ns - command["cause_recv_ns"])
+class TradesReader:
+    """Follows a strategy's journal."""
 
+    def __init__(self, runtime: Path, state: Path, strategy: str) -> None:
+        self._places = runtime, state, strategy
+        self._view, self._tally = View(strategy), Tally()
+        self._position = -1
 
-def _answered(
-    found: Trades, answer: Mapping[str, Any], waiting: set[int], refused: list[int]
-) -> None:
-    if answer["result"] == "UNKNOWN":
-        waiting.add(answer["command"])
-        return
-    found_out = answer["sent_ns"] and not answer["http_status"] and answer["code"] in (0, 999999)
-    if answer["command"] in waiting or found_out:
-        waiting.discard(answer["command"])
-        found.unknown_resolved += 1
-    if answer["result"] == "REFUSED":
-        if answer["action"] == "PLACE":
-            found.rejects += 1
-        else:
-            refused.append(answer.get("order_key", 0))
-
-
-def _reported(found: Trades, report: Mapping[str, Any]) -> None:
-    match report["update"]:
-        case "SUBMITTED":
-            found.orders += 1
-        case "CANCELLED":
-            found.cancels += 1
-        case "EXECUTED" if qty := Decimal(report["last_qty"]):  # else only its status is news
-            found.fills += 1
-            symbol, sign = report["instrument"], 1 if report["side"] == "BUY" else -1
-            found.positions[symbol] = found.positions.get(symbol, Decimal(0)) + sign * qty
+    def read(self) -> Trades:
+        """The sums up to now."""
+        for entry in journal_files.entries(*self._places, position=self._position):
+            self._position = entry.end
+            self._tally.take(self._view.told(entry))
+        return self._tally.sums()

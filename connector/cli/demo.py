@@ -33,7 +33,7 @@ from rich.text import Text
 import connector
 from connector.cli import _frame
 from connector.cli._demo_strategy import quantiles
-from connector.cli._demo_trades import Trades, trades
+from connector.cli._demo_trades import Trades, TradesReader
 from connector.cli._processes import Family, ends_on_signals
 from connector.cli._sample import Watch
 from connector.clock import monotonic_ns
@@ -97,6 +97,7 @@ class Demo:
         self._wounded = ""
         """The symbol whose messages were withheld."""
         self.runtime, self.state = folder / "run", folder / "state"
+        self._trades = TradesReader(self.runtime, self.state, "demo")
 
     def start(self, symbols: str, rate: str, measured: bool) -> None:
         """Start all three; returns when every book is live and the strategy reads."""
@@ -179,10 +180,11 @@ class Demo:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             try:
                 while True:
-                    rows = max(console.height - 24, 4)
+                    rows = max(console.height - 28, 4)
                     old = before if before is not sample else None
                     view = _frame.frame(sample, old, rows, console.width)
-                    live.update(Group(view, "", Text(note, "dim")), refresh=True)
+                    trading = self._trading()
+                    live.update(Group(trading, Text(note, "dim"), "", view), refresh=True)
                     self._run_until(monotonic_ns() + int(REFRESH_S * 1e9))
                     before, sample = sample, self._watch.sample()
                     if not self._wounded and sample.now_ns - begin_ns > TERMINAL_GAP_S * 1e9:
@@ -239,19 +241,29 @@ class Demo:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return orjson.loads(answer.read())
 
-    def _trades(self) -> Trades:
-        """What the strategy traded so far."""
-        return trades(self.runtime, self.state, "demo")
-
     def _found_out(self) -> bool:
         """An answer was lost, and no outcome is unknown."""
-        traded = self._trades()
+        traded = self._trades.read()
         return traded.unknown_resolved > 0 and not traded.unknown
 
     def _lost_so_far(self, sample: _frame.Sample) -> str:
         if sample.counters[Counter.REQUESTS_LOST]:
-            return "the answer to an order was lost on purpose, and found out"
-        return "the answer to an order gets lost"
+            return "the venue's answer to an order was lost on purpose, and found out"
+        return "the venue's answer to an order gets lost"
+
+    def _trading(self) -> Text:
+        """What was traded so far, for the live view."""
+        traded = self._trades.read()
+        text = Text()
+        text.append(f"{traded.orders:,} orders  {traded.fills:,} fills", "bold")
+        text.append(f"  {traded.cancels:,} cancelled  {traded.rejects:,} refused")
+        delays = quantiles(traded.tick_to_trade_ns)
+        shown = [f"{name} {_frame.nanoseconds(ns)}" for name, ns in delays.items() if ns]
+        if shown:
+            text.append(f"  tick to trade {'  '.join(shown)}")
+        for symbol, qty in sorted(traded.positions.items()):
+            text.append(f"  {symbol} {qty:+f}", "green" if qty > 0 else "red")
+        return text
 
     def _healed(self, sample: _frame.Sample) -> bool:
         """The wounded book had a gap and is live again."""
@@ -267,7 +279,7 @@ class Demo:
         their orders."""
         deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
         while True:
-            traded = self._trades()
+            traded = self._trades.read()
             wrong = self._trading_complaints(result, traded)
             if not wrong or monotonic_ns() > deadline_ns:
                 return traded, [*self._market_complaints(sample, result), *wrong]

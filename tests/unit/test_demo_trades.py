@@ -1,13 +1,21 @@
 """The sums of the demo's journal: what counts, and as what."""
 
+from collections import deque
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from connector.cli._demo_trades import Trades, summed
+from connector.cli._demo_trades import Tally, Trades
 
 TICK_NS, WRITTEN_NS, SENT_NS, LEFT_NS = 1_000, 5_000, 8_000, 9_000
+
+
+def summed(entries: list[dict[str, Any]]) -> Trades:
+    tally = Tally()
+    for entry in entries:
+        tally.take(entry)
+    return tally.sums()
 
 
 def command(number: int, action: str, cause_ns: int = TICK_NS) -> dict[str, Any]:
@@ -66,8 +74,8 @@ def test_a_trade_answers_the_tick_that_was_read_last(
 ) -> None:
     answers = [answer(number, action, "ACCEPTED") for number in (7, 8)]
     found = summed([command(7, action, cause_ns), command(9, action), *answers, answers[0]])
-    assert found.command_to_wire_ns == [LEFT_NS - WRITTEN_NS]
-    assert found.tick_to_trade_ns == [LEFT_NS - TICK_NS] * ticks
+    assert found.command_to_wire_ns == deque([LEFT_NS - WRITTEN_NS])
+    assert found.tick_to_trade_ns == deque([LEFT_NS - TICK_NS] * ticks)
 
 
 @pytest.mark.parametrize(
