@@ -17,12 +17,13 @@ cdef class Bell:                  # wakes sleeping sessions, once per loop turn
     cdef Segment segment          # counts the doorbells; may be None
     cdef dict memory              # eventfd -> the `up` mapping, kept alive
     cdef public Gateway gateway   # whose commands are taken after each frame, or None
-    cdef bint pending
+    cdef bint pending             # ring() will be called
+    cdef bint dirty               # something was published since it was
     cdef Py_ssize_t sessions
     cdef readonly uint64_t rung   # doorbells rung so far
     # Something was published: make sure ring() runs at the end of this turn.
     cdef void touched(self) noexcept
     # The same after a frame; commands that came meanwhile are taken, too: frames that wait must not keep them.
     cdef void frame_done(self) noexcept
-    # One fence, then wake each session that is asleep and not yet rung; returns how many were.
+    # If anything was published: one fence, then wake each session that is asleep and not yet rung; returns how many.
     cpdef Py_ssize_t ring(self)

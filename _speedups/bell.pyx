@@ -67,6 +67,7 @@ cdef class Bell:
                 break
 
     cdef void touched(self) noexcept:
+        self.dirty = True
         if self.sessions and not self.pending and self.call_soon is not None:
             self.pending = True
             self.call_soon(self.ring_method)
@@ -81,11 +82,17 @@ cdef class Bell:
         self.touched()
 
     cpdef Py_ssize_t ring(self):
-        """Wake whoever sleeps and was not rung yet; returns how many."""
+        """Wake whoever sleeps and was not rung yet, if anything was published; returns how many.
+
+        A loop that spins calls this each turn: who falls asleep after the last record must be left to sleep.
+        """
         cdef uint64_t one = 1, sleeping
         cdef Py_ssize_t index, woken = 0
         cdef Rope* rope
         self.pending = False
+        if not self.dirty:
+            return 0
+        self.dirty = False
         if self.sessions == 0:
             return 0
         fence_seq_cst()
