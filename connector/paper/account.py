@@ -6,7 +6,9 @@ Every change is in the state file before the desk is told."""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ from connector.venues.contract import Request, Scales, Venue
 from connector.venues.sim_contract import order_refusals
 from connector.venues.trading_contract import (
     AccountConfigEvent,
+    AccountEvent,
     CannotEncode,
     Intent,
     Message,
@@ -120,6 +123,8 @@ class PaperAccount:
         self._file: StateFile | None = None
         self._syncing: asyncio.Task[None] | None = None
         self._actions: dict[int, Action] = {}
+        self._said: deque[Callable[[], None]] = deque()
+        """What the desk is still to be told, a little in each turn of the loop."""
         self._trails: dict[int, int] = {}
         self._tick_ns = 0
 
@@ -249,7 +254,7 @@ class PaperAccount:
         """Until cancelled, or something failed; commands on their way then are lost, which the
         desk is told."""
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        file = self._file = StateFile(self._path, self._folder)
+        file = self._file = await asyncio.to_thread(StateFile, self._path, self._folder)
         if file.cut:
             extra = {"account": self.name, "bytes": file.cut}
             log.warning("the last change was written in part: it never was", extra=extra)
@@ -263,7 +268,7 @@ class PaperAccount:
                 if not failed.done():
                     failed.set_exception(error)
 
-            self._market.add(exchange, fail)
+            self._market.add(exchange, self._said, fail)
             for symbol in sorted(exchange.wanted()):
                 self._watch(exchange, symbol)
             self.reconciled = True
@@ -272,6 +277,8 @@ class PaperAccount:
             self.reconciled = False
             self._market.remove(exchange)
             self._exchange = self._file = None
+            while self._said:  # it is written: it happened
+                self._said.popleft()()
             self.desk.stream_down(self)
             for sent in exchange.drop():
                 self._actions.pop(sent.request, None)
@@ -377,23 +384,30 @@ class PaperAccount:
             return  # the account begins: it is told as a whole
         if turn.events:
             self._file.append(turn.changes)
-        assert self._exchange is not None
-        hedge = turn.changes.hedge
-        desk = self.desk
-        desk.heard(turn.at_ns)
+        if turn.sent is not None and turn.answer is not None:
+            action = self._actions.pop(turn.sent.request)
+            answer = self._answer(action, turn.answer, turn)
+            self._said.append(partial(self._say_answer, turn.at_ns, turn.sent.request, answer))
+        for event in turn.events:
+            for one in told(event, turn.changes.hedge):
+                self._said.append(partial(self._say, turn.at_ns, one))
+
+    def _say_answer(self, at_ns: int, request: int, answer: OrderAnswer) -> None:
+        self.desk.heard(at_ns)
         try:
-            if turn.sent is not None and turn.answer is not None:
-                action = self._actions.pop(turn.sent.request)
-                answer = self._answer(action, turn.answer, turn)
-                desk.answered(self, turn.sent.request, answer)
-            for event in turn.events:
-                for one in told(event, hedge):
-                    if isinstance(one, OrderEvent):
-                        desk.order_event(self, one)
-                    else:
-                        desk.account_event(self, one)  # type: ignore[arg-type]
+            self.desk.answered(self, request, answer)
         finally:
-            desk.heard(0)
+            self.desk.heard(0)
+
+    def _say(self, at_ns: int, event: OrderEvent | AccountEvent) -> None:
+        self.desk.heard(at_ns)
+        try:
+            if isinstance(event, OrderEvent):
+                self.desk.order_event(self, event)
+            else:
+                self.desk.account_event(self, event)
+        finally:
+            self.desk.heard(0)
 
     def _answer(self, action: Action, answer: Answer, turn: Turn) -> OrderAnswer:
         """As the venue would have answered, and been understood."""

@@ -169,13 +169,21 @@ class Exchange:
         sent, self._sent = [*self._sent], deque()
         return sent
 
-    def until(self, now_ns: int) -> None:
-        """Whatever happens up to this time and the market does not bring."""
+    def step(self, now_ns: int) -> bool:
+        """One thing that happens up to this time and that the market does not bring; False: there
+        was none."""
         sent = self._sent
-        while sent and sent[0].due_ns <= now_ns:
+        if sent and sent[0].due_ns <= now_ns:
             self._advance(sent[0].due_ns)
             self._arrive(sent.popleft())
+            return True
         self._advance(now_ns)
+        return False
+
+    def until(self, now_ns: int) -> None:
+        """All of it."""
+        while self.step(now_ns):
+            pass
 
     def before(self, now_ns: int) -> None:
         """The same up to the moment before: what is due at it comes after the record of it."""

@@ -8,7 +8,9 @@ import logging
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from connector._speedups.bell import Bell
 from connector._speedups.events import BookDelta, Event, MarkPrice, Trade
@@ -26,8 +28,9 @@ from connector.venues.contract import Channel
 
 log = logging.getLogger("connector.paper")
 
-SLICE_NS = 50_000
-"""How long one callback goes on: none may take longer than 200 us."""
+SLICE_NS = 20_000
+"""No step begins in a callback that has gone on for so long: none should take longer than 200 us,
+and a step that matches an order or tells the desk takes most of that."""
 _UP = struct.Struct("<8sQ")
 
 
@@ -70,9 +73,14 @@ class _Watched:
         return all(row.channel is not Channel.TRADE for row in self.live.chosen.subscriptions)
 
 
+class _Served(NamedTuple):
+    said: deque[Callable[[], None]]
+    failed: Callable[[Exception], None]
+
+
 class PaperMarket:
     """Feeds the exchanges. ``find`` gives the instrument of a directory index, None when nobody
-    serves it; ``failed`` is told of an exchange that raised, which hears nothing more."""
+    serves it."""
 
     def __init__(
         self,
@@ -85,18 +93,23 @@ class PaperMarket:
         self._fds: list[int] = []
         self._sockets: tuple[socket.socket, ...] = ()
         self._watched: dict[int, _Watched] = {}
-        self._exchanges: dict[Exchange, Callable[[Exception], None]] = {}
+        self._exchanges: dict[Exchange, _Served] = {}
         self._work = self._steps()
         self._scheduled = self._asleep = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
-        self.laps = 0
 
     # Who is fed
 
-    def add(self, exchange: Exchange, failed: Callable[[Exception], None]) -> None:
-        """Begin to serve an exchange; what it raises goes to ``failed`` and ends that."""
-        self._exchanges[exchange] = failed
+    def add(
+        self,
+        exchange: Exchange,
+        said: deque[Callable[[], None]],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Begin to serve an exchange. What is in ``said`` is called, one a step, before anything
+        else happens to it; what it raises goes to ``failed`` and ends that."""
+        self._exchanges[exchange] = _Served(said, failed)
 
     def remove(self, exchange: Exchange) -> None:
         """Serve it no longer."""
@@ -172,8 +185,10 @@ class PaperMarket:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_ns = due_ns
-        wait_s = max(0, due_ns - monotonic_ns()) / 1e9
-        self._timer = asyncio.get_running_loop().call_later(wait_s, self._rang)
+        # The loop's timers know milliseconds: a shorter wait would be none, again and again. What
+        # is late by that is told later and happens no later: every command has its time.
+        wait_ms = -(-max(0, due_ns - monotonic_ns()) // 1_000_000)
+        self._timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._rang)
 
     def _rang(self) -> None:
         self._timer = None
@@ -204,6 +219,10 @@ class PaperMarket:
     def _steps(self) -> Iterator[bool]:
         """The work, for ever; False: there is none now."""
         while True:
+            for exchange, served in [*self._exchanges.items()]:
+                while served.said and exchange in self._exchanges:
+                    self._guard(exchange, served.said.popleft())
+                    yield True
             now_ns = monotonic_ns()
             for watched in [*self._watched.values()]:
                 fresh, watched.fresh = watched.fresh, []
@@ -214,13 +233,19 @@ class PaperMarket:
             event = self._tape.poll() if self._tape is not None else None
             if event is None:
                 # Everything that was received before ``now_ns`` has been read.
+                idle = True
                 for exchange in [*self._exchanges]:
-                    self._guard(exchange, exchange.until, now_ns)
-                yield False
+                    if self._guard(exchange, exchange.step, now_ns):
+                        idle = False
+                yield not idle
                 continue
             watched_one = self._watched.get(event.instrument.index)
             if watched_one is not None:
-                yield from self._look(watched_one, event, event.recv_ns or event.publish_ns)
+                recv_ns = event.recv_ns or event.publish_ns
+                for exchange in [*watched_one.floors]:
+                    while self._guard(exchange, exchange.step, recv_ns - 1):
+                        yield True
+                yield from self._look(watched_one, event, recv_ns)
             yield True
 
     def _look(self, watched: _Watched, event: Event, now_ns: int) -> Iterator[bool]:
@@ -290,13 +315,13 @@ class PaperMarket:
 
     def _guard(self, exchange: Exchange, call: Callable[..., bool | None], *args: object) -> bool:
         """A fault of one account is not the others'."""
-        failed = self._exchanges.get(exchange)
-        if failed is None:
+        served = self._exchanges.get(exchange)
+        if served is None:
             return False
         try:
             return bool(call(*args))
         except Exception as error:
             log.exception("a paper account failed", extra={"account": exchange.name})
             self.remove(exchange)
-            failed(error)
+            served.failed(error)
             return False

@@ -20,7 +20,7 @@ from connector.errors import ConfigError
 from connector.sim.matching.keeping import Kept, merged
 
 MAGIC = b"connector paper account 1 "
-LONGEST = 1 << 20
+LONGEST = 4 << 20
 """Bytes of a file before it is begun anew."""
 _HEAD = struct.Struct("<II")
 _ENCODER = msgspec.msgpack.Encoder()

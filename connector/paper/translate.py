@@ -35,6 +35,7 @@ from connector.sim.matching.rules import Bracket, Rules
 from connector.venues.sim_contract import decimal
 from connector.venues.trading_contract import (
     AccountConfigEvent,
+    AccountEvent,
     BalanceEvent,
     Execution,
     Intent,
@@ -42,7 +43,6 @@ from connector.venues.trading_contract import (
     OrderEvent,
     PositionEvent,
     Source,
-    UserEvent,
 )
 
 LARGEST_M = 9 * 10**18
@@ -226,7 +226,7 @@ def _match(match: PriceMatch) -> engine.PriceMatch:
 # What is told
 
 
-def told(event: Event, hedge: bool) -> Iterable[UserEvent]:
+def told(event: Event, hedge: bool) -> Iterable[OrderEvent | AccountEvent]:
     """What the private stream of a venue would say."""
     match event:
         case Traded():
@@ -363,7 +363,7 @@ def balance_event(balance: engine.Balance, venue_ns: int) -> BalanceEvent:
     )
 
 
-def _account(event: AccountChanged) -> Iterable[UserEvent]:
+def _account(event: AccountChanged) -> Iterable[AccountEvent]:
     reason = _CHANGES.get(event.reason, BalanceReason.OTHER)
     for change in event.balances:
         yield BalanceEvent(

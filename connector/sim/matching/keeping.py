@@ -34,8 +34,9 @@ from connector.sim.matching.types import (
 
 BEHIND_ALL = 1 << 62
 """More lots than any level has; what is displayed corrects it."""
-ENDED_KEPT = 200
-"""Orders at their end, conditional ones, and fills: of each kind the newest so many are kept."""
+ENDED_KEPT = 64
+"""Orders at their end, conditional ones, and fills: of each kind the newest so many are kept. They
+are for who was not told before a kill."""
 
 
 class Kept(Struct, kw_only=True, omit_defaults=True):
