@@ -8,7 +8,7 @@ from .layout cimport (
     RECORD_ORDER_REPORT, RECORD_POSITION_UPDATE, RECORD_SNAPSHOT_BEGIN, RECORD_SNAPSHOT_END,
 )
 from .layout_orders cimport AccountConfigBody, BalanceUpdateBody, MarginCallBody, PositionUpdateBody, SnapshotBody
-from .order_events cimport CommandAnswer, FillDetail, MONEY_EXPONENT, OrderReport, Report, enum_of, scaled, text
+from .order_events cimport CommandAnswer, FillDetail, MONEY_EXPONENT, OrderReport, Report, enum_of, exactly, scaled, text
 
 
 @cython.final
@@ -33,6 +33,15 @@ cdef class BalanceUpdate(Report):
     @property
     def wallet(self):
         return scaled(self.balance.wallet_e, MONEY_EXPONENT)
+
+    @property
+    def wallet_decimal(self):
+        """Exact, as is the next."""
+        return exactly(self.balance.wallet_e, MONEY_EXPONENT)
+
+    @property
+    def available_decimal(self):
+        return exactly(self.balance.available_e, MONEY_EXPONENT)
 
     @property
     def available(self):
@@ -87,6 +96,21 @@ cdef class PositionUpdate(Report):
     @property
     def own_qty(self):
         return scaled(self.position.own_qty_e, self.qty_exponent())
+
+    @property
+    def qty_decimal(self):
+        """The account's, exact."""
+        return exactly(self.position.qty_e, self.qty_exponent())
+
+    @property
+    def own_qty_decimal(self):
+        """This strategy's own, exact."""
+        return exactly(self.position.own_qty_e, self.qty_exponent())
+
+    @property
+    def entry_decimal(self):
+        """Average entry price, as the venue says it; None: it did not."""
+        return exactly(self.position.entry_e, self.position.entry_exponent)
 
     @property
     def entry(self):

@@ -31,3 +31,4 @@ cdef class FillDetail(Report):
 cdef object enum_of(str name, int value)
 cdef str text(const char* field, size_t room)
 cdef object scaled(int64_t value_e, int exponent)
+cdef object exactly(int64_t value_e, int exponent)

@@ -5,6 +5,8 @@ none. Times are nanoseconds, ``wall_ns`` and ``venue_ns`` Unix. ``to_dict()`` an
 strategy protocol.
 """
 
+from decimal import Decimal
+
 import orjson
 
 cimport cython
@@ -45,6 +47,11 @@ cdef str text(const char* field, size_t room):
 
 cdef object scaled(int64_t value_e, int exponent):
     return None if value_e == CONNECTOR_ABSENT else value_e / 10.0**exponent
+
+
+cdef object exactly(int64_t value_e, int exponent):
+    """The same as a Decimal."""
+    return None if value_e == CONNECTOR_ABSENT else Decimal(value_e).scaleb(-exponent)
 
 
 cdef object whole(int64_t value):
@@ -313,6 +320,29 @@ cdef class OrderReport(Report):
     def leaves_qty_e(self):
         """What may still fill."""
         return 0 if self.ended else max(self.report.qty_e - self.report.filled_qty_e, 0)
+
+    @property
+    def price_decimal(self):
+        """The limit price, exact; None: it has none."""
+        return exactly(self.report.price_e, self.price_exponent())
+
+    @property
+    def qty_decimal(self):
+        """Exact, as are the next."""
+        return exactly(self.report.qty_e, self.qty_exponent())
+
+    @property
+    def filled_qty_decimal(self):
+        return exactly(self.report.filled_qty_e, self.qty_exponent())
+
+    @property
+    def leaves_qty_decimal(self):
+        return exactly(self.leaves_qty_e, self.qty_exponent())
+
+    @property
+    def average_decimal(self):
+        """Average price of the fills; 0: there are none."""
+        return exactly(self.report.average_e, self.report.average_exponent)
 
     @property
     def last_qty_e(self):

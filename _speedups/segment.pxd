@@ -25,6 +25,7 @@ cdef class Segment:               # the market segment as its one writer maps it
     cdef uint64_t* counters
     cdef Histogram* histograms
     cdef Budget* budgets
+    cdef int budget_count
     cdef readonly int64_t wall_offset_ns  # the wall clock less CLOCK_MONOTONIC, as of the last `align_clocks`
     cdef Ring ring
     cdef readonly Mapping memory

@@ -15,7 +15,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t, uint16_t
 from libc.string cimport memcpy, memset
 from posix.unistd cimport close
 
-from .atomics cimport load_relaxed, monotonic_ns, store_relaxed, store_release, wall_offset_ns
+from .atomics cimport fence_release, load_relaxed, monotonic_ns, store_relaxed, store_release, wall_offset_ns
 from .histogram cimport histogram_add
 from .layout cimport (
     Budget, CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, CONNECTOR_MAX_BUDGETS, CONNECTOR_MAX_COUNTERS,
@@ -382,9 +382,30 @@ cdef class Segment:
         _check(hop, CONNECTOR_MAX_HISTOGRAMS)
         histogram_add(self.histograms + hop, duration_ns)
 
+    def add_budget(self, str name, uint16_t venue, uint16_t account):
+        """Place a rate budget behind those there are; its index. ValueError: there is no room, or its name is empty or
+        has more than 23 bytes."""
+        cdef bytes text = name.encode()
+        cdef Budget* budget = self.budgets + self.budget_count
+        if self.budget_count >= CONNECTOR_MAX_BUDGETS:
+            raise ValueError(f"{CONNECTOR_MAX_BUDGETS} budgets are there already")
+        if not 0 < len(text) < <Py_ssize_t>sizeof(budget.name):
+            raise ValueError(f"{name!r} has 0 or more than {sizeof(budget.name) - 1} bytes")
+        budget.venue, budget.account = venue, account
+        memcpy(budget.name + 1, <const char*>text + 1, len(text) - 1)
+        fence_release()
+        budget.name[0] = text[0]                     # last: from here on it is there
+        self.budget_count += 1
+        return self.budget_count - 1
+
+    def spend_budget(self, int index, uint64_t units):
+        """So much more of it is used."""
+        _check(index, self.budget_count)
+        store_relaxed(&self.budgets[index].used, self.budgets[index].used + units)
+
     def set_budget(self, int index, uint64_t used, uint64_t limit, uint64_t window_ns, uint64_t resets_ns):
         """Publish how much of a rate budget is used."""
-        _check(index, CONNECTOR_MAX_BUDGETS)
+        _check(index, self.budget_count)
         cdef Budget* budget = self.budgets + index
         store_relaxed(&budget.limit, limit)
         store_relaxed(&budget.window_ns, window_ns)

@@ -13,6 +13,9 @@ cdef class TradingReader(CommandWriter):  # a strategy's view of both rings
     cdef dict open_orders         # order_key -> the latest OrderReport
     cdef dict open_positions      # (account, instrument, position side) -> the latest PositionUpdate
     cdef dict account_balances    # (account, asset) -> the latest BalanceUpdate
+    cdef tuple snapshot           # the three that a snapshot fills; None: there is none under way
+    cdef uint64_t stands_at       # the views say how things stand from this report on
     cdef Report next_report(self, const RecordHeader* record)
     cdef int learn(self, Report report) except -1
+    cdef int own_fill(self, OrderReport order) except -1
     cdef bint answered(self, CommandAnswer answer) except -1

@@ -8,20 +8,24 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from .account_events cimport BalanceUpdate, PositionUpdate, SnapshotBegin, report_of
-from .atomics cimport likely, monotonic_ns, pause, store_release
+from .atomics cimport likely, monotonic_ns, pause, store_release, unlikely
 from .commands cimport CommandWriter, Ticket
 from .events cimport Event
 from .layout cimport (
     CONNECTOR_ABSENT, RECORD_BALANCE_UPDATE, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT, RECORD_POSITION_UPDATE, RECORD_SNAPSHOT_BEGIN,
-    RecordHeader, RingControl, SessionDown,
+    RECORD_SNAPSHOT_END, RecordHeader, RingControl, SIDE_BUY, SessionDown,
 )
-from .layout_orders cimport ORDER_FILLED, ORDER_REJECTED, RESULT_REFUSED, RESULT_UNKNOWN
+from .layout_orders cimport (
+    ORDER_FILLED, ORDER_REJECTED, REPORT_FOREIGN, REPORT_SNAPSHOT, RESULT_REFUSED, RESULT_UNKNOWN, UPDATE_EXECUTED,
+    UPDATE_LIQUIDATED,
+)
 from .order_events cimport CommandAnswer, OrderReport, Report
 from .reader cimport MarketReader
 from .ring cimport RING_MIN_BYTES, RingView, ring_empty, ring_length, ring_peek, ring_take
 from .segment cimport Mapping
 from .waiting cimport SPIN_NS, only_thread
 
+cdef uint64_t NEVER = <uint64_t>-1
 NOT_SENT = 900017
 """The code of a command that the daemon never took (``connector.model.reports.Code``)."""
 
@@ -44,8 +48,9 @@ cdef class TradingReader(CommandWriter):
         self.unsent = []
         self.open_orders, self.open_positions, self.account_balances = {}, {}, {}
 
-    def open_reports(self, Mapping down not None, uint64_t resume, context):
-        """Begin with the report after number ``resume``; ``context`` renders reports and knows the accounts."""
+    def open_reports(self, Mapping down not None, uint64_t resume, context, uint64_t stands_at=0):
+        """Begin with the report after number ``resume``; ``context`` renders reports and knows the accounts;
+        ``stands_at``: number of the report with which the state at this attach is complete."""
         cdef size_t head = 2 * sizeof(SessionDown)
         cdef size_t capacity = down.size - head
         if down.size < head + RING_MIN_BYTES or capacity & (capacity - 1):
@@ -56,7 +61,7 @@ cdef class TradingReader(CommandWriter):
         self.reports.position = self.reports.received = self.reports.lost = self.reports.laps = 0
         self.reports.sequence = resume + 1
         self.report_sequence = resume
-        self.context = context
+        self.context, self.stands_at, self.snapshot = context, stands_at, None
 
     def shut(self):
         """Forget the segments."""
@@ -85,6 +90,8 @@ cdef class TradingReader(CommandWriter):
         if report.header.type != RECORD_BALANCE_UPDATE and report.header.type < RECORD_SNAPSHOT_BEGIN:
             report.instrument = self.listing(report.header.instrument)
         # Nothing that raises comes after this: a report is handed out, or is still in the ring.
+        if unlikely(report.header.sequence != self.report_sequence + 1):
+            self.stands_at = NEVER            # reports are gone: until all is told anew
         self.learn(report)
         ring_take(&self.reports, report.header.sequence, length)
         self.report_sequence = report.header.sequence
@@ -95,21 +102,57 @@ cdef class TradingReader(CommandWriter):
         """Keep what the report tells."""
         cdef int type = report.header.type
         cdef OrderReport order
+        cdef dict orders = self.open_orders, positions = self.open_positions, balances = self.account_balances
         if type == RECORD_ORDER_REPORT:
             order = <OrderReport>report
+            if self.snapshot is not None and order.report.flags & REPORT_SNAPSHOT:
+                orders = <dict>self.snapshot[0]
             if ORDER_FILLED <= order.report.status <= ORDER_REJECTED:
-                self.open_orders.pop(order.report.order_key, None)
+                orders.pop(order.report.order_key, None)
             else:
-                self.open_orders[order.report.order_key] = order
+                orders[order.report.order_key] = order
+            if order.report.update == UPDATE_EXECUTED or order.report.update == UPDATE_LIQUIDATED:
+                self.own_fill(order)
         elif type == RECORD_COMMAND_ANSWER:
             self.answered(<CommandAnswer>report)
         elif type == RECORD_POSITION_UPDATE:
+            if self.snapshot is not None and (<PositionUpdate>report).position.flags & REPORT_SNAPSHOT:
+                positions = <dict>self.snapshot[1]
             place = (report.header.line, report.header.instrument, (<PositionUpdate>report).position.position_side)
-            self.open_positions[place] = report
+            positions[place] = report
         elif type == RECORD_BALANCE_UPDATE:
-            self.account_balances[report.header.line, (<BalanceUpdate>report).asset] = report
+            if self.snapshot is not None and (<BalanceUpdate>report).balance.flags & REPORT_SNAPSHOT:
+                balances = <dict>self.snapshot[2]
+            balances[report.header.line, (<BalanceUpdate>report).asset] = report
         elif type == RECORD_SNAPSHOT_BEGIN:
-            self.open_orders, self.open_positions, self.account_balances = {}, {}, {}
+            self.snapshot = ({}, {}, {})
+        elif type == RECORD_SNAPSHOT_END and self.snapshot is not None:
+            self.open_orders, self.open_positions, self.account_balances = self.snapshot
+            self.snapshot = None
+            if self.stands_at == NEVER:
+                self.stands_at = report.header.sequence
+        return 0
+
+    cdef int own_fill(self, OrderReport order) except -1:
+        """A fill moves the strategy's own part of the position at once; the account's is the venue's to say."""
+        cdef PositionUpdate before, now
+        cdef int64_t qty_e = order.report.last_qty_e
+        if order.report.flags & (REPORT_FOREIGN | REPORT_SNAPSHOT) or qty_e == 0:
+            return 0
+        place = (order.header.line, order.header.instrument, order.report.position_side)
+        before = self.open_positions.get(place)
+        now = PositionUpdate.__new__(PositionUpdate)
+        now.context, now.instrument = order.context, order.instrument
+        if before is not None:
+            now.header, now.position = before.header, before.position
+        else:
+            now.header = order.header
+            now.header.type = RECORD_POSITION_UPDATE
+            now.position.entry_e = now.position.unrealised_e = now.position.realised_e = CONNECTOR_ABSENT
+            now.position.position_side = order.report.position_side
+        now.position.wall_ns = order.report.wall_ns
+        now.position.own_qty_e += qty_e if order.report.side == SIDE_BUY else -qty_e
+        self.open_positions[place] = now
         return 0
 
     cdef bint answered(self, CommandAnswer answer) except -1:
@@ -157,12 +200,18 @@ cdef class TradingReader(CommandWriter):
         return self.open_orders.get(order_key)
 
     def positions(self):
-        """The latest PositionUpdate of each instrument, account and side."""
+        """The latest PositionUpdate of each instrument, account and side; its own part counts every fill so far."""
         return list(self.open_positions.values())
 
     def balances(self):
         """The latest BalanceUpdate of each asset and account."""
         return list(self.account_balances.values())
+
+    @property
+    def caught_up(self):
+        """Do orders, positions and balances say how things stand: at this attach, or later? Until the state of the
+        attach was taken, and once reports are gone, they say what was known before."""
+        return self.snapshot is None and self.report_sequence >= self.stands_at
 
     @property
     def waiting(self):

@@ -11,6 +11,7 @@ from typing import Any
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
+from connector.budget_board import BudgetBoard
 from connector.clock import monotonic_ns, wall_ns
 from connector.config import SecretRef, VenueSettings
 from connector.config_trading import AccountSettings
@@ -107,6 +108,7 @@ class AccountService:
         self._segment, self._rest, self._bell, self._gate = segment, rest, bell, gate
         self._budget = OrderBudget(self.trading.pools, lambda: rest.pools)
         self._flights = Flights(self, self._budget, venue.used, segment)
+        self._board = BudgetBoard(segment, venue_index, index)
         self._next_ask = -1
         self._reconcile_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -207,6 +209,7 @@ class AccountService:
 
     def post(self, request: int, action: Action, message: Message) -> None:
         self._send(request, PRIORITY[action], message, Flying(action))
+        self._board.spend(message.orders)
 
     def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Message:
         """Over HTTP, whatever else the account uses: order APIs have no batches."""
@@ -216,6 +219,7 @@ class AccountService:
     def post_batch(self, requests: Sequence[int], action: Action, message: Message) -> None:
         flying = Flying(action, batch=tuple(requests))
         self._send(requests[0], PRIORITY[action], message, flying)
+        self._board.spend(message.orders)
 
     def ask(self, order: Order) -> None:
         """Query one order; the answer goes to the desk."""
@@ -317,6 +321,7 @@ class AccountService:
 
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
+        self._board.publish(self._budget.pools, now_ns, self.venue_ns(now_ns))
         self._pool.tick(now_ns)
         if self._socket is not None:
             self._socket.tick(now_ns)

@@ -384,7 +384,7 @@ class Desk:
         ]
         events: list[tuple[Account, AccountEvent]] = []
         for account in mine:
-            events += [(account, one) for one in self.positions.account(account.index)]
+            events += [(account, one) for one in self.positions.held(strategy, account.index)]
             events += [(account, one) for one in self.positions.balances(account.index)]
         with self._ledger.snapshot(strategy, len(orders), len(events)):
             for order in orders:

@@ -17,6 +17,7 @@ from connector._speedups.bell import Bell
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
 from connector._speedups.snapshot import PackedSnapshot
+from connector.budget_board import BudgetBoard
 from connector.clock import monotonic_ns, wall_ns
 from connector.config import VenueSettings
 from connector.connections import Connection, Group
@@ -92,7 +93,7 @@ class MarketService:
         self._directory = Directory(segment, venue_index)
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers, self._group_numbers = itertools.count(1), itertools.count()
-        self._budgets_ns = 0
+        self._board = BudgetBoard(segment, venue_index)
         self._sampled: set[str] = set()
         self._ready = False
         self.loaded = asyncio.Event()
@@ -187,9 +188,7 @@ class MarketService:
         for connection in self._connections:
             loop.call_soon(connection.tick, now_ns)
         loop.call_soon(self._ask_snapshot)
-        if now_ns >= self._budgets_ns:
-            self._budgets_ns = now_ns + SECOND_NS
-            self._publish_budgets(now_ns)
+        self._board.publish(self._rest.pools, now_ns, wall_ns())
         self.touched()
         idle = not self._to_look_at
         self._to_look_at = min(FEEDS_A_TICK, len(self._turn))
@@ -578,13 +577,6 @@ class MarketService:
         if packed is not None:
             return packed
         return self.venue.snapshot(body, live.chosen.instrument)
-
-    def _publish_budgets(self, now_ns: int) -> None:
-        wall = wall_ns()
-        for index, (pool, budget) in enumerate(self._rest.pools):
-            resets_ns = now_ns + pool.window_ns - wall % pool.window_ns
-            used = budget.used(now_ns, wall)
-            self._segment.set_budget(index, used, pool.limit, pool.window_ns, resets_ns)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -84,6 +84,7 @@ class TradingService:
             checkpoint=self._checkpoint,
             describe=segment.entry,
             count=self._count,
+            skipped=self._skipped,
         )
         self.halts = Halts(path_of(runtime_dir), admin_gid, self._count)
         ledger = Ledger(self.journals, wall_ns)
@@ -338,7 +339,13 @@ class TradingService:
             session.resume = session.reports.sequence  # what comes next is the first it hears of
         self.dead_man.back(session.strategy)
         self.desk.tell_state(session.strategy)
+        session.stands_at = self.journals.sequence(session.strategy)
         self._catch_up()
+
+    def _skipped(self, strategy: str) -> None:
+        """Reports that a strategy was owed are gone: tell it how everything stands, once the
+        journal may be written again."""
+        asyncio.get_running_loop().call_soon(self.desk.tell_state, strategy)
 
     def _catch_up(self) -> None:
         """Hand over what is to be read from disk, a little each turn."""

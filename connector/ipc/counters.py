@@ -13,16 +13,31 @@ _OFFSETS = struct.Struct("<12Q")
 _HISTOGRAM_WORDS = 8 + BUCKETS
 _STATS_WORDS = 16
 _BUDGET_WORDS = 8
+MAX_BUDGETS = 256
+EVERYBODY = 0xFFFF
+"""In place of an account: everything from the daemon's address counts."""
 _STATS = [field.name for field in fields("InstrumentStats") if not field.length]
 
 
 class Budget(Struct, frozen=True):
-    """One rate budget."""
+    """A rate limit of a venue, and how much of it is used; at most 50 ms old."""
 
     used: int
     limit: int
     window_ns: int
     resets_ns: int
+    """When the venue's window ends, CLOCK_MONOTONIC; what was used leaves as it gets that old."""
+    venue: int
+    """Index of the venue in the daemon's configuration."""
+    account: int | None
+    """Index of the account; None: whatever comes from the daemon's address counts."""
+    pool: str
+    """The venue's name of what is counted."""
+
+    @property
+    def left(self) -> int:
+        """Units that may still be used."""
+        return max(self.limit - self.used, 0)
 
 
 class Counters:
@@ -59,7 +74,17 @@ class Counters:
         start = self._stats + index * _STATS_WORDS
         return dict(zip(_STATS, self._words[start : start + len(_STATS)], strict=True))
 
-    def budget(self, index: int) -> Budget:
-        """One rate budget; ``limit`` 0: there is none of this index."""
+    def budgets(self) -> list[Budget]:
+        """Every rate budget."""
+        return [one for one in map(self._budget, range(MAX_BUDGETS)) if one is not None]
+
+    def _budget(self, index: int) -> Budget | None:
         start = self._budgets + index * _BUDGET_WORDS
-        return Budget(*self._words[start : start + 4])
+        numbers = self._words[start : start + _BUDGET_WORDS].tolist()
+        name = b"".join(word.to_bytes(8, "little") for word in numbers[5:]).rstrip(b"\0")
+        if not name or not numbers[1]:
+            return None
+        venue, account = numbers[4] & 0xFFFF, numbers[4] >> 16 & 0xFFFF
+        mine = account if account != EVERYBODY else None
+        used, limit, window_ns, resets_ns = numbers[:4]
+        return Budget(used, limit, window_ns, resets_ns, venue, mine, name.decode())

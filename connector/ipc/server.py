@@ -296,6 +296,7 @@ class AttachServer:
                 answer["accounts"] = [msgspec.structs.asdict(one) for one in accounts]
                 answer["commands"] = session.trading.commands
                 answer["resume"] = session.trading.resume or 0
+                answer["stands_at"] = session.trading.stands_at
                 answer["timezone"] = self._trading.timezone
             send(peer, answer, (self._segment.fd, *memory.fds))
             memory.handed_over()

@@ -12,6 +12,7 @@ from connector._speedups.segment import Mapping as SharedMapping
 from connector._speedups.trader import TradingReader
 from connector.errors import AttachError, EpochChanged, Full
 from connector.ipc.client import Session
+from connector.ipc.counters import Budget
 from connector.ipc.segments import End
 from connector.model import intents, reports
 from connector.model.paths import runtime_directory
@@ -76,7 +77,8 @@ class TradingSession(Session, TradingReader):
         self.use_accounts(accounts)
         zone = zone_of(answer["timezone"])
         names = {index: (name, exchange) for index, name, exchange in accounts}
-        self.open_reports(down, int(answer["resume"]), Renderer(self.strategy, names, zone))
+        context = Renderer(self.strategy, names, zone)
+        self.open_reports(down, int(answer["resume"]), context, int(answer["stands_at"]))
         self.accounts = {name: index for index, name, _ in accounts}
         self._doorbell = fds[4]
         return [fds[3], fds[4]]
@@ -113,6 +115,14 @@ class TradingSession(Session, TradingReader):
             if reason is End.TAKEN_OVER
             else "the daemon ended this session: its memory says what cannot be"
         )
+
+    def budget(self, account: str | int) -> list[Budget]:
+        """The venue's limits for an account's orders and for whatever comes from the daemon's
+        address, by name or index; read from shared memory."""
+        index = self.accounts[account] if isinstance(account, str) else account
+        found = self.counters.budgets()
+        venues = {one.venue for one in found if one.account == index}
+        return [one for one in found if one.venue in venues and one.account in (index, None)]
 
     def find_instrument(self, what: Any) -> Instrument:
         return self._find(what)

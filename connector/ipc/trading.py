@@ -49,6 +49,8 @@ class TradingSession:
         self.memory = memory
         self.reports: Any = None
         """The writer of its report ring; the application's."""
+        self.stands_at = 0
+        """Number of the report with which it has been told how everything stands."""
         self.commands = 0
         """Number of the last command of this strategy that an earlier session had taken."""
         self.why = ""

@@ -41,7 +41,8 @@ class Journals:
     ``describe(index)``: the ``InstrumentEntry`` of an instrument, as bytes, empty when there is no
     such one; written before the first entry that names it in each log file and each run, since
     numbers change with the run.
-    ``count`` is called with what is to be added to a counter. ``capacity``: bytes of memory a
+    ``count`` is called with what is to be added to a counter, ``skipped`` with the strategy whose
+    session can never be handed some of its reports. ``capacity``: bytes of memory a
     strategy, a power of two of at least 256 KiB."""
 
     def __init__(
@@ -52,12 +53,14 @@ class Journals:
         checkpoint: Callable[[str], bytes] = lambda strategy: b"",
         describe: Callable[[int], bytes] | None = None,
         count: Callable[[Counter, int], None] = lambda counter, amount: None,
+        skipped: Callable[[str], object] = lambda strategy: None,
         capacity: int = CAPACITY,
         file_bytes: int = FILE_BYTES,
         retain_bytes: int = RETAIN_BYTES,
     ) -> None:
         self._runtime, self._state = runtime, state
         self._checkpoint, self._describe, self._count = checkpoint, describe, count
+        self._skipped = skipped
         self._capacity, self._file_bytes = capacity, file_bytes
         self._retain_bytes = retain_bytes
         self._open: dict[str, _Open] = {}
@@ -227,6 +230,7 @@ class Journals:
             extra={"strategy": strategy, "bytes": position - reports.position},
         )
         reports.skip(position)
+        self._skipped(strategy)
         return DISK
 
     def _add_held(self, opened: "_Open") -> None:

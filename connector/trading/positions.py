@@ -61,6 +61,17 @@ class Positions:
     def own(self, strategy: str, place: Place) -> int:
         return self._own.get((strategy, place), 0)
 
+    def held(self, strategy: str, account: int) -> list[PositionEvent]:
+        """The same, and where the venue says nothing but the strategy's own fills do not add up to
+        nothing: others hold the opposite, so that the account holds none."""
+        there = [place for place in self._said if place[0] == account]
+        own = [
+            PositionEvent(symbol=place[1], position_side=place[2], qty_e=0)
+            for place, qty_e in self.owned(strategy)
+            if qty_e and place[0] == account and place not in self._said
+        ]
+        return [self._said[place] for place in there] + own
+
     def account(self, account: int) -> list[PositionEvent]:
         """What the venue says of an account, one entry a place."""
         return [event for place, event in self._said.items() if place[0] == account]

@@ -7,6 +7,7 @@ import os
 import signal
 import struct
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,52 @@ def test_open_orders_positions_and_balances_are_kept(daemon: Daemon) -> None:
         ]
         assert [one.order_key for one in session.orders()] == [9]
         assert session.positions() == []
+
+
+def test_a_snapshot_takes_over_when_it_is_whole(daemon: Daemon) -> None:
+    """Until then what was known stays; a fill moves the own position at once, one of a stranger
+    and one that is told again do not."""
+    say = {"strategy": "maker"}
+    frame = layout("SnapshotBody").pack(journal_sequence=7, orders=1)
+
+    def begin() -> None:
+        daemon.do("report", kind=RecordType.SNAPSHOT_BEGIN, body=frame.hex(), **say)
+
+    def own(session: Any) -> list[Decimal]:
+        return [one.own_qty_decimal for one in session.positions()]
+
+    with trader(daemon) as session:
+        order(daemon, 1)
+        begin()
+        order(daemon, 9, flags=ReportFlag.SNAPSHOT)
+        drain(session)
+        assert not session.caught_up
+        assert [one.order_key for one in session.orders()] == [1]
+        begin()  # the daemon was killed in the middle of the first one
+        order(daemon, 8, flags=ReportFlag.SNAPSHOT)
+        daemon.do("report", kind=RecordType.SNAPSHOT_END, body=frame.hex(), **say)
+        drain(session)
+        assert session.caught_up
+        assert [one.order_key for one in session.orders()] == [8]
+        assert session.positions() == []
+        fill = {"update": Update.EXECUTED, "last_qty_e": 3 * 10**7}
+        order(daemon, 8, OrderStatus.PARTIALLY_FILLED, filled_qty_e=3 * 10**7, **fill)
+        order(daemon, 5, OrderStatus.FILLED, side=2, **fill)
+        order(daemon, 5, OrderStatus.FILLED, side=2, **fill)
+        order(daemon, 6, OrderStatus.FILLED, flags=ReportFlag.FOREIGN, **fill)
+        order(daemon, 8, OrderStatus.PARTIALLY_FILLED, flags=ReportFlag.SNAPSHOT, **fill)
+        drain(session)
+        assert own(session) == [Decimal("-0.3")]
+        (one,) = session.orders()
+        assert (one.price_decimal, one.qty_decimal) == (Decimal(2), Decimal(1))
+        assert (one.filled_qty_decimal, one.average_decimal) == (Decimal(0), Decimal(0))
+        held = layout("PositionUpdateBody").pack(
+            qty_e=-(10**8), own_qty_e=5, entry_e=ABSENT, unrealised_e=ABSENT
+        )
+        daemon.do("report", kind=RecordType.POSITION_UPDATE, body=held.hex(), **say)
+        drain(session)
+        assert own(session) == [Decimal("0.00000005")]
+        assert session.positions()[0].entry_decimal is None
 
 
 def test_an_answer_finds_its_ticket_and_an_unknown_one_is_answered_again(daemon: Daemon) -> None:

@@ -1,0 +1,295 @@
+"""What a strategy is shown of its orders, positions, balances and budgets, against the simulated
+venue's own word and against its journal, after orders of every kind at random."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connector
+from connector.errors import EpochChanged
+from connector.model.packing import layout
+from connector.model.records import RecordType, Side
+from connector.model.reports import OrderStatus, ReportFlag, Update
+from connector.trading import journal_files
+from tests.reference.signed_client import Trader
+from tests.reference.sim_process import Simulator
+from tests.reference.stack import Daemon, Sim, eventually
+
+KEY, SECRET = "OURKEY", "views-secret"
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+QUANTITY = {"BTCUSDT": "0.01", "ETHUSDT": "0.2", "SOLUSDT": "3"}
+NAMES = ("maker", "hedger")
+REPORT, POSITION = layout("OrderReportBody"), layout("PositionUpdateBody")
+BALANCE = layout("BalanceUpdateBody")
+
+
+class Stage:
+    def __init__(self, folder: Path, sim: Sim) -> None:
+        self.folder, self.sim = folder, sim
+        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+        self.daemon = self._start()
+
+    def _start(self) -> Daemon:
+        account = {"venue": "binance_usdm", "key": "env:VIEWS_KEY", "secret": "env:VIEWS_SECRET",
+                   "strategies": list(NAMES), "foreign_to": ["hedger"]}  # fmt: skip
+        return Daemon(
+            self.folder,
+            self.sim,
+            feeds=[{"instruments": list(SYMBOLS), "channels": ["bbo", "mark_price"]}],
+            accounts={"main": account},
+            strategies={name: {"on_death": "leave"} for name in NAMES},
+            environ={"VIEWS_KEY": KEY, "VIEWS_SECRET": SECRET},
+        ).ready(30)
+
+    def restart(self) -> None:
+        """Kill it as nobody should, and start it again."""
+        with self.daemon:
+            self.daemon.process.kill()
+            self.daemon.process.wait(10)
+        self.daemon = self._start()
+
+    def attach(self, name: str, **options: Any) -> Any:
+        return connector.attach(name, self.daemon.runtime_dir, trading=True, **options)
+
+    def entries(self, name: str) -> list[journal_files.Entry]:
+        folders = self.daemon.runtime_dir, self.daemon.state_dir
+        return list(journal_files.entries(*folders, name))
+
+    # The venue's word
+
+    def orders(self) -> dict[str, tuple[str, Decimal, Decimal]]:
+        """Open orders by client order id: symbol, price, quantity that is left."""
+        return {
+            row["clientOrderId"]: (
+                row["symbol"],
+                Decimal(row["price"]),
+                Decimal(row["origQty"]) - Decimal(row["executedQty"]),
+            )
+            for row in self.trader.ok("GET", "/fapi/v1/openOrders")
+        }
+
+    def positions(self) -> dict[str, Decimal]:
+        rows = self.trader.ok("GET", "/fapi/v3/positionRisk")
+        found = {row["symbol"]: Decimal(row["positionAmt"]) for row in rows}
+        return {symbol: qty for symbol, qty in found.items() if qty}
+
+    def balances(self) -> dict[str, Decimal]:
+        rows = self.trader.ok("GET", "/fapi/v3/balance")
+        found = {row["asset"]: Decimal(row["balance"]) for row in rows}
+        return {asset: money for asset, money in found.items() if money}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Sim("--symbols", ",".join(SYMBOLS), "--rate", "20", "--weight-limit", "100000",
+             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
+        found = Stage(tmp_path, sim)
+        try:
+            yield found
+        finally:
+            with found.daemon:
+                pass
+
+
+# What the views say
+
+
+def orders(session: Any) -> dict[str, tuple[str, Decimal, Decimal]]:
+    return {
+        one.client_order_id: (one.instrument.symbol, one.price_decimal, one.leaves_qty_decimal)
+        for one in session.orders()
+    }
+
+
+def account_positions(session: Any) -> dict[str, Decimal]:
+    found = {one.instrument.symbol: one.qty_decimal for one in session.positions()}
+    return {symbol: qty for symbol, qty in found.items() if qty}
+
+
+def own_positions(session: Any) -> dict[str, Decimal]:
+    found = {one.instrument.symbol: one.own_qty_decimal for one in session.positions()}
+    return {symbol: qty for symbol, qty in found.items() if qty}
+
+
+def balances(session: Any) -> dict[str, Decimal]:
+    found = {one.asset: one.wallet_decimal for one in session.balances()}
+    return {asset: money for asset, money in found.items() if money}
+
+
+def drain(*sessions: Any) -> None:
+    for session in sessions:
+        while session.poll() is not None:
+            pass
+
+
+def replayed(entries: list[journal_files.Entry], owner: Any) -> tuple[Any, Any, Any, Any]:
+    """The same four by the journal alone: every report once, from the first on."""
+    open_orders: dict[int, tuple[str, int, int]] = {}
+    own: Counter[int] = Counter()
+    account: dict[int, int] = {}
+    money: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind == RecordType.ORDER_REPORT:
+            said = REPORT.unpack(entry.body)
+            if said.flags & ReportFlag.SNAPSHOT:
+                continue
+            if OrderStatus(said.status).terminal:
+                open_orders.pop(said.order_key, None)
+            else:
+                left = said.qty_e - said.filled_qty_e
+                open_orders[said.order_key] = said.client_order_id, entry.instrument, left
+            if said.update == Update.EXECUTED and not said.flags & ReportFlag.FOREIGN:
+                own[entry.instrument] += said.last_qty_e * (1 if said.side == Side.BUY else -1)
+        elif entry.kind == RecordType.POSITION_UPDATE:
+            account[entry.instrument] = POSITION.unpack(entry.body).qty_e
+        elif entry.kind == RecordType.BALANCE_UPDATE:
+            moved = BALANCE.unpack(entry.body)
+            money[moved.asset] = moved.wallet_e
+
+    def named(amounts: Any) -> dict[str, Decimal]:
+        shown = {owner.instruments[index]: qty for index, qty in amounts.items() if qty}
+        return {one.symbol: Decimal(qty).scaleb(-one.qty_exponent) for one, qty in shown.items()}
+
+    return (
+        {name: owner.instruments[index].symbol for name, index, _ in open_orders.values()},
+        named(account),
+        named(own),
+        {asset: Decimal(e).scaleb(-8) for asset, e in money.items() if e},
+    )
+
+
+class Flow:
+    """Orders at random, and the sum of what each strategy's reports said was filled."""
+
+    def __init__(self, seed: int, stage: Stage) -> None:
+        self._random, self._stage = random.Random(seed), stage
+        self._number = 0
+
+    def act(self, session: Any) -> None:
+        pick = self._random
+        symbol = pick.choice(SYMBOLS)
+        side, quantity = pick.choice(["buy", "sell"]), Decimal(QUANTITY[symbol])
+        quantity *= pick.randint(1, 3)
+        mine = [one for one in session.orders() if not one.foreign]
+        kind = pick.choice(["market", "ioc", "rest", "rest", "amend", "cancel", "foreign"])
+        self._number += 1
+        with suppress(connector.Full):
+            if kind == "market":
+                session.place(symbol, side, quantity, order_type="market", account="main")
+            elif kind == "ioc":
+                top = session.top(symbol).bbo()
+                price_e = top.ask_price_e if side == "buy" else top.bid_price_e
+                found = session.instruments[symbol]
+                price = Decimal(price_e).scaleb(-found.price_exponent)
+                session.place(symbol, side, quantity, price, time_in_force="ioc")
+            elif kind == "rest":
+                name = f"{session.strategy}-{self._number}"
+                session.place(symbol, "buy", quantity, self._stage.trader.far(symbol),
+                              client_order_id=name)  # fmt: skip
+            elif kind == "foreign":
+                order = self._stage.trader.limit(
+                    symbol=symbol, quantity=str(quantity), price=self._stage.trader.far(symbol),
+                    newClientOrderId=f"web_{self._number}",
+                )  # fmt: skip
+                self._stage.trader.ok("POST", "/fapi/v1/order", **order)
+            elif mine and kind == "amend":
+                session.amend(pick.choice(mine), quantity=quantity)
+            elif mine:
+                session.cancel(pick.choice(mine))
+
+
+def settled(stage: Stage, *sessions: Any) -> Callable[[], bool]:
+    """Every command answered, and everybody shown what the venue says."""
+
+    def same() -> bool:
+        drain(*sessions)
+        if any(session.waiting or not session.caught_up for session in sessions):
+            return False
+        truth = stage.orders()
+        shown = [orders(session) for session in sessions]
+        maker, hedger = shown[0], shown[-1]
+        of_maker = {
+            name: row for name, row in truth.items() if not name.startswith(("web_", "hedger-"))
+        }
+        of_hedger = {name: row for name, row in truth.items() if not name.startswith("maker-")}
+        positions, money = stage.positions(), stage.balances()
+        drain(*sessions)
+        return (
+            (maker, hedger) == (of_maker, of_hedger)
+            and all(account_positions(session) == positions for session in sessions)
+            and all(balances(session) == money for session in sessions)
+        )
+
+    return same
+
+
+@pytest.mark.parametrize("seed", [20_261_121])
+def test_the_views_say_what_the_venue_and_the_journal_say(stage: Stage, seed: int) -> None:
+    flow = Flow(seed, stage)
+    pick = random.Random(seed)
+    with closing(stage.attach("maker")) as maker, closing(stage.attach("hedger")) as hedger:
+        both = maker, hedger
+        eventually(lambda: drain(*both) or all(session.caught_up for session in both), 20)
+        for turn in range(4):
+            for _ in range(12):
+                flow.act(pick.choice(both))
+                drain(*both)
+            eventually(settled(stage, *both), 30)
+            total = Counter(own_positions(maker))
+            total.update(own_positions(hedger))
+            assert {symbol: qty for symbol, qty in total.items() if qty} == stage.positions()
+            if turn == 1:
+                stage.restart()
+                for session in both:
+                    with pytest.raises(EpochChanged):
+                        eventually(lambda one=session: drain(one), 10)
+                    session.reattach(patience=20)
+                    assert not session.caught_up
+                    session.settle()
+                eventually(settled(stage, *both), 30)
+
+        # The journal tells the same, and so does a session that hears all of it, or only the end.
+        for session, resume in ((maker, 0), (hedger, None)):
+            name = session.strategy
+            want = (orders(session), account_positions(session), own_positions(session),
+                    balances(session))  # fmt: skip
+            symbols = {order: row[0] for order, row in want[0].items()}
+            assert replayed(stage.entries(name), session) == (symbols, *want[1:])
+            session.close()
+            with closing(stage.attach(name, resume=resume)) as again:
+                assert not again.caught_up
+                eventually(lambda one=again: drain(one) or one.caught_up, 20)
+                assert (orders(again), account_positions(again), own_positions(again),
+                        balances(again)) == want  # fmt: skip
+
+
+def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
+    with closing(stage.attach("maker")) as session:
+        drain(session)
+
+        def used() -> dict[tuple[str, int], int]:
+            return {(one.pool, one.window_ns): one.used for one in session.budget("main")}
+
+        before = used()
+        found = session.budget("main")
+        own = [one for one in found if one.account == session.accounts["main"]]
+        assert len(own) == 2, "orders in ten seconds and in a minute"
+        assert any(one.account is None for one in found), "the weight of the address"
+        for one in found:
+            assert 0 <= one.used <= one.limit
+            assert one.left == one.limit - one.used
+            assert one.resets_ns > session.heartbeat_age_ns
+        for _ in range(3):
+            session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), account="main")
+        eventually(lambda: drain(session) or not session.waiting, 20)
+        minute = max(own, key=lambda one: one.window_ns)
+        place = minute.pool, minute.window_ns
+        assert eventually(lambda: used()[place] >= before[place] + 3, 10)
+        with pytest.raises(KeyError):
+            session.budget("other")
