@@ -126,6 +126,12 @@ class Chain:
     def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.done()
 
+    def left(self, request: int, now_ns: int) -> None:
+        pass
+
+    def stopped(self, request: int) -> str:
+        return ""
+
     def lost(self, request: int, why: str) -> None:
         if self._finished is not None and not self._finished.done():
             self._finished.set_exception(RuntimeError(f"request {request} was lost: {why}"))

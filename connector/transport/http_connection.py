@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import httptools
 from msgspec import Struct
 
+from connector._speedups.http_answer import Answer
 from connector.errors import Unknown
 
 BODY_CAP = 64 << 20
@@ -45,28 +46,16 @@ class Connection(asyncio.Protocol):
     ``closed``, if given, is called once when the socket has ended."""
 
     def __init__(self, body_cap: int, closed: "Callable[[Connection], None] | None" = None) -> None:
-        self._body_cap = body_cap
         self._closed = closed
-        self._bodiless = False
         self.transport: asyncio.Transport | None = None
         self._done: Done | None = None
-        self._result: HttpAnswer | Exception | None = None
+        self._error: Exception | None = None
         self.reusable = True
         self.got_bytes = False
-        self._reset()
-
-    def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-        self._length = 0
-        self._head_fed = 0
-        self._body_fed = 0
-        self._head = 0
-        self._head_lines = 0
-        self._status_line = 0
-        self._headers_done = False
-        self._over = False
+        self._answer = Answer(HEAD_CAP, HEADERS_MOST, STATUS_LINE_CAP, body_cap)
+        self._parser = httptools.HttpResponseParser(self._answer)
+        self._used = False
+        self._head_fed = self._body_fed = 0
 
     @property
     def alive(self) -> bool:
@@ -78,8 +67,11 @@ class Connection(asyncio.Protocol):
         that knows. ``bodiless``: the answer has no body whatever its headers say (HEAD)."""
         assert self.transport is not None
         assert self._done is None
-        self._reset()
-        self._bodiless = bodiless
+        if self._used:  # after a body that was left out the parser would wait for it
+            self._parser = httptools.HttpResponseParser(self._answer)
+        self._used = bodiless
+        self._answer.begin(self._parser, bodiless)
+        self._head_fed = self._body_fed = 0
         self.got_bytes = False
         self._done = done
         self.transport.write(message)
@@ -108,9 +100,12 @@ class Connection(asyncio.Protocol):
         self._deliver()
 
     def _feed(self, data: bytes) -> None:
+        answer = self._answer
         self.got_bytes = True
-        self._head_fed += 0 if self._headers_done else len(data)
-        self._body_fed += len(data) if self._headers_done else 0
+        if answer.headers_done:
+            self._body_fed += len(data)
+        else:
+            self._head_fed += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -118,117 +113,48 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self.reusable = False
             self._fail(Malformed(f"the answer is not HTTP: {error}"))
-        if self._over:
+        if answer.complete:
+            self.reusable = self.reusable and answer.reusable
+            return
+        if answer.fault:
+            self._fail(Malformed(answer.fault))
             return
         # The parser keeps what is not complete: a header, a reason, a size line without end.
-        framing = self._body_fed - self._length
-        if not self._headers_done and self._head_fed > HEAD_CAP:
+        framing = self._body_fed - answer.length
+        if not answer.headers_done and self._head_fed > HEAD_CAP:
             self._fail(Malformed(f"an answer's head of more than {HEAD_CAP} bytes"))
-        elif framing > FRAMING_CAP + FRAMING_SHARE * self._length:
-            self._fail(Malformed(f"{framing} bytes around {self._length} bytes of a body"))
+        elif framing > FRAMING_CAP + FRAMING_SHARE * answer.length:
+            self._fail(Malformed(f"{framing} bytes around {answer.length} bytes of a body"))
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.reusable = False
-        if self._done is None:
+        answer = self._answer
+        if self._done is None or answer.complete:
             pass
-        elif self._headers_done and not self._framed():
-            self._complete()  # without a length, the end of the connection is the end of the body
+        elif answer.headers_done and not answer.framed:
+            answer.finish()  # without a length, the end of the connection is the end of the body
         elif self.got_bytes:
-            self._fail(Unknown(f"the connection ended after {self._length} bytes of the body"))
+            self._fail(Unknown(f"the connection ended after {answer.length} bytes of the body"))
         else:
             self._fail(Unknown("the connection ended before an answer"))
         self._deliver()
         if self._closed is not None:
             self._closed(self)
 
-    # httptools
-    def on_message_begin(self) -> None:
-        if self._over:
-            self.reusable = False  # more than was asked for: the next answer could not be told
-
-    def on_status(self, reason: bytes) -> None:
-        self._status_line += len(reason)
-        if self._status_line > STATUS_LINE_CAP:
-            self._fail(Malformed(f"a status line of more than {STATUS_LINE_CAP} bytes"))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._over or self._headers_done:
-            return  # of bytes nobody asked for; or a trailer, which may not change what was said
-        self._head += len(name) + len(value) + 4
-        self._head_lines += 1
-        if self._head > HEAD_CAP:
-            self._fail(Malformed(f"an answer's head of more than {HEAD_CAP} bytes"))
-        elif self._head_lines > HEADERS_MOST:
-            self._fail(Malformed(f"an answer of more than {HEADERS_MOST} headers"))
-        else:
-            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        if self._over:
-            return
-        self._headers_done = True
-        status = self._parser.get_status_code()
-        if status < 100:
-            self._fail(Malformed(f"the answer is not HTTP: status {status}"))
-        if status < 200:
-            return
-        if self._bodiless:
-            self._complete()
-            return
-        length = self._headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._body_cap:
-            self._fail(
-                Malformed(f"an answer of {length} bytes; the most taken is {self._body_cap}")
-            )
-
-    def on_body(self, body: bytes) -> None:
-        if self._over:
-            self.reusable = False
-            return
-        self._length += len(body)
-        if self._length > self._body_cap:
-            self._fail(Malformed(f"an answer of more than {self._body_cap} bytes"))
-        else:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        if self._over:
-            return
-        if self._parser.get_status_code() < 200:
-            self._reset_after_interim()
-            return
-        self._complete()
-
-    def _reset_after_interim(self) -> None:
-        """100 Continue and the like come before the answer; their bytes count as its head's."""
-        self._headers = {}
-        self._status_line = 0
-        self._headers_done = False
-
-    def _framed(self) -> bool:
-        return "content-length" in self._headers or "transfer-encoding" in self._headers
-
-    def _complete(self) -> None:
-        self._over = True
-        if not self._parser.should_keep_alive():
-            self.reusable = False
-        if self._done is not None:
-            status = self._parser.get_status_code()
-            self._result = HttpAnswer(status, self._headers, b"".join(self._body))
-
     def _fail(self, error: Exception) -> None:
-        self._body = []
-        self._over = True
+        complete = self._answer.complete
+        self._answer.refuse(str(error))
         self.close()
-        if self._done is not None and self._result is None:
-            self._result = error
+        if self._done is not None and not complete and self._error is None:
+            self._error = error
 
     def _deliver(self) -> None:
         """Outside the parser: whoever gets the answer may send the next request at once."""
-        if self._done is not None and self._result is not None:
-            done, result = self._done, self._result
-            self._done = self._result = None
-            done(result)
+        done, answer, error = self._done, self._answer, self._error
+        if done is None or (error is None and not answer.complete):
+            return
+        self._done = self._error = None
+        done(error or HttpAnswer(answer.status, answer.headers, answer.body))

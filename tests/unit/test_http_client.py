@@ -82,6 +82,13 @@ def test_an_answer_has_status_headers_and_body_and_the_connection_is_kept() -> N
     assert connections == 1
 
 
+def test_names_of_headers_are_told_in_lower_case_and_values_as_they_are() -> None:
+    names = ["X-aZ", "A" * 63, "Zz" * 32, "aQ" * 40, "x!#$%&'*+-.^_`|~9Z"]
+    lines = "".join(f"{name}: V\xe9{name}\r\n" for name in names).encode("latin-1")
+    answer, _ = talk(answers(b"HTTP/1.1 204 No Content\r\n" + lines + b"\r\n"), get)
+    assert answer.headers == {name.lower(): f"V\xe9{name}" for name in names}
+
+
 @pytest.mark.parametrize(
     ("wire", "body"),
     [
