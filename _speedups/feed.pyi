@@ -97,6 +97,11 @@ class Feed:
 
         Whoever does not call it leaves the work to the next ``adopt``."""
     @property
+    def touch(self) -> tuple[int, int] | None:
+        """Best bid and ask, live: the venue's best prices, else the book's; 0 for an empty side.
+        None: neither is live."""
+
+    @property
     def mark(self) -> tuple[int, int] | None:
         """The mark price in 10^-8 and when it came, CLOCK_MONOTONIC; None: none came yet."""
 

@@ -26,7 +26,7 @@ from .layout cimport (
     BookDeltaBody, InstrumentStats, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
 from .publish cimport (
-    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, fuse_touch, heard,
+    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, fuse_touch, heard, live_touch,
     make_live, may_follow, move, publish, publish_state, publish_touch, show_book, trade_cell_state, valid,
 )
 from .ring cimport ring_claim
@@ -497,6 +497,9 @@ cdef class Feed:
             return self.retired != NULL
         self.retired = NULL
         return False
+
+    @property
+    def touch(self): return live_touch(self.c)
 
     @property
     def mark(self): return (self.c.top.trade.mark_e, self.c.top.trade.mark_recv_ns) if self.c.mark_ns else None

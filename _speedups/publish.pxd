@@ -147,6 +147,16 @@ cdef inline bint fuse_touch(FeedC* feed, const RecordHeader* record, int64_t tra
     return True
 
 
+# Best bid and ask while one of both sources is live, 0 for an empty side; None when none is.
+cdef inline object live_touch(const FeedC* feed):
+    cdef const LevelsCell* levels = &feed.top.levels
+    if feed.state[KIND_BBO] == STATE_LIVE:
+        return max(0, feed.top.bbo.bid_price_e), max(0, feed.top.bbo.ask_price_e)
+    if valid(feed.state[KIND_BOOK]):
+        return levels.bid[0].price_e if levels.bids else 0, levels.ask[0].price_e if levels.asks else 0
+    return None
+
+
 cdef inline void publish_touch(
     FeedC* feed, const BboBody* touch, int64_t update_id, int64_t venue_ns, int64_t recv_ns, uint16_t line
 ) noexcept nogil:

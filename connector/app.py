@@ -139,6 +139,8 @@ class App:
                 if self._orders.journals.untidy:
                     self._orders.journals.untidy = False
                     self._helper.submit(self._orders.journals.tidy)
+                if self._orders.profits.due(now_ns):
+                    self._helper.submit(self._orders.profits.copy)
             except Exception:
                 log.exception("a tick of the accounts failed")
         if not self._is_ready and self._services and not self._pending():
@@ -290,6 +292,7 @@ class App:
             "timezone": self._config.strategy_protocol.timezone,
             "accounts": self._orders.state() if self._orders is not None else {},
             "missed": self._orders.dead_man.missed() if self._orders is not None else [],
+            "risk": self._orders.risk() if self._orders is not None else [],
             "halts": self._orders.halted() if self._orders is not None else [],
         }
 

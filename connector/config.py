@@ -212,6 +212,8 @@ def _take(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
             faults.append(f"{path}: expected a table, got {_word(value)}")
             return None
         item = get_args(kind)[1]
+        if item is str:
+            return {key: _leaf(str, one, _join(path, key), faults) for key, one in value.items()}
         if item is VenueSettings:
             return {key: _venue(key, one, _join(path, key), faults) for key, one in value.items()}
         if isinstance(item, type) and issubclass(item, Struct):

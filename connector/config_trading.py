@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from connector._speedups.decimal import parse
 from connector.config_paper import PaperSettings, judge_paper
 from connector.errors import ConfigError
 from connector.model.policies import OnDeath, OnStart
@@ -25,6 +26,33 @@ class AccountType(Enum):
     """To the venue, under a key."""
     PAPER = "paper"
     """Nowhere: they are matched here against the venue's market data."""
+
+
+class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``limits`` of an account or of a strategy; what is left out is not limited. Money in the
+    quote's units, as decimals in quotes."""
+
+    order_notional: str | None = None
+    """Of one order, at the dearest of its price, the mark and the price it would meet."""
+    order_quantity: dict[str, str] = {}
+    """Of one order, by symbol."""
+    exposure: str | None = None
+    """At mark, of positions and of all that open orders could add to them, over instruments."""
+    open_orders: Annotated[int, Meta(ge=0)] | None = None
+    orders_per_second: Annotated[int, Meta(ge=1)] | None = None
+    """New orders and amends in any second."""
+    collar_bps: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    """How far a limit price may lie behind the other side's best, in hundredths of a percent."""
+    loss: str | None = None
+    """Realised and unrealised together since midnight UTC or `connector resume --loss`."""
+
+
+def money_e(text: str) -> int:
+    """A decimal of the quote in 10^-8; raises ValueError."""
+    value_e = parse(text, 8)
+    if value_e < 0:
+        raise ValueError("below zero")
+    return value_e
 
 
 class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +81,8 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Nobody else trades on it: allows the venue's countdown and flattening."""
     required: bool = True
     """READY waits until it is reconciled."""
+    limits: LimitSettings = LimitSettings()
+    """What all its strategies together may do."""
 
 
 class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +94,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Long enough for a restart of its process; until then its orders stay."""
     on_start: OnStart = OnStart.ADOPT
     """What becomes of orders that a start of the daemon finds."""
+    limits: LimitSettings = LimitSettings()
+    """What it may do on all its accounts together."""
 
 
 class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,11 +105,30 @@ class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
     """Of their local times, e.g. ``Asia/Shanghai``."""
 
 
+def judge_limits(limits: LimitSettings, path: str, faults: list[str]) -> None:
+    """Add what types cannot say."""
+    texts = {name: getattr(limits, name) for name in ("order_notional", "exposure", "loss")}
+    given = {name: text for name, text in texts.items() if text is not None}
+    for symbol, text in limits.order_quantity.items():
+        given[f"order_quantity.{symbol}"] = text
+        if symbol != symbol.strip().upper() or not symbol:
+            faults.append(f"{path}.order_quantity: {symbol!r} is not a symbol as venues write it")
+    for name, text in given.items():
+        try:
+            if not money_e(text) and name == "loss":
+                faults.append(f"{path}.loss: 0 would stop everything at once")
+        except (ValueError, OverflowError):
+            faults.append(
+                f'{path}.{name}: {text!r} is no decimal from 0 with at most 8 places, as "250.5"'
+            )
+
+
 def judge_account(
     account: AccountSettings, serving: Mapping[str, Venue], path: str, faults: list[str]
 ) -> None:
     """Add what types cannot say; ``serving``: the configured venues by folder."""
     paper = account.type is AccountType.PAPER
+    judge_limits(account.limits, f"{path}.limits", faults)
     for name in ("key", "secret"):
         reference = getattr(account, name)
         if paper and reference:
@@ -124,6 +175,7 @@ def judge_strategy(
     faults: list[str],
 ) -> None:
     """Add what types cannot say."""
+    judge_limits(strategy.limits, f"{path}.limits", faults)
     mine = {key: one for key, one in accounts.items() if name in one.strategies}
     if not mine:
         faults.append(f"{path}: no account names it among its strategies")

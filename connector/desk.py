@@ -4,7 +4,8 @@ Every command is journalled before anything of it leaves, refused ones too. What
 event means is the tracker's; how a request travels is the account's."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -24,13 +25,16 @@ from connector.trading.effects import (
     Report,
     SendCancel,
     StreamGap,
+    state_of,
 )
+from connector.trading.holdings import Holdings, to_mark
 from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
 from connector.trading.refs import Refs, content
+from connector.trading.risk import Limits, Risk
 from connector.trading.roles import Account, Listed, Session, Stops
-from connector.trading.tracker import Pending, Tracker, state_of
+from connector.trading.tracker import Pending, Tracker
 from connector.venues.trading_contract import (
     AccountEvent,
     BalanceEvent,
@@ -62,10 +66,13 @@ class Desk:
         halts: Stops,
         clock: Callable[[], int],
         observe: Callable[[int, int], object] = lambda hop, duration_ns: None,
+        wall: Callable[[], int] = lambda: 0,
+        limits: Mapping[tuple[str, str], Limits] = MappingProxyType({}),
     ) -> None:
         self.accounts = accounts
         self.tracker = Tracker(ids.key)
-        self.admission = Admission(accounts, self.tracker, ledger, ids, halts)
+        self.holdings = Holdings(accounts, limits, self._mark, self.tracker.amends, wall)
+        self.admission = Admission(accounts, self.tracker, ledger, ids, halts, Risk(self.holdings))
         self.positions = Positions()
         self._ledger = ledger
         self._listed, self._find = listed, find
@@ -79,6 +86,16 @@ class Desk:
         if order.strategy:
             return [order.strategy]
         return sorted(self.accounts[order.account].foreign_to) or [NOBODY]
+
+    def _mark(self, account: int, symbol: str) -> int:
+        """The mark price in 10^-8, or the best ask where the venue's mark does not come; 0."""
+        listed = self._find(self.accounts[account].venue, symbol)
+        if listed is None:
+            return 0
+        mark_e, touch = listed.mark_e, listed.touch
+        if mark_e is not None:
+            return mark_e
+        return to_mark(touch[1] or touch[0], listed.instrument) if touch is not None else 0
 
     def new_request(self) -> int:
         """A number for a request."""
@@ -123,6 +140,9 @@ class Desk:
             return
         if order is not None and command.action is Action.PLACE:
             self.tracker.register(order)
+        if order is not None and command.action in (Action.PLACE, Action.AMEND):
+            # Others of its batch are measured before it leaves.
+            self.holdings.order(order, command.qty_e or 0)
         self._journal(session, command, slot, read_ns, listed, order, Code.ACCEPTED)
         pending = self._pending(account, order, command.action, session.strategy, read_ns)
         pending.command, pending.ref_id = command.number, command.ref_id
@@ -197,6 +217,8 @@ class Desk:
     def _about_to_leave(self, account: Account, listed: Listed | None, pending: Pending) -> None:
         """Registered and journalled before the first byte."""
         self.tracker.requested(pending)
+        if pending.order is not None:
+            self.holdings.order(pending.order)
         pending.sent_ns = self._clock()
         self._ledger.sent(pending, listed, account, account.venue_ns(pending.deadline_ns))
 
@@ -338,8 +360,10 @@ class Desk:
 
     def account_event(self, account: Account, event: AccountEvent) -> None:
         """What the venue says about the account; told to every strategy that may use it."""
-        if isinstance(event, PositionEvent) and not self.positions.said(account.index, event):
-            return
+        if isinstance(event, PositionEvent):
+            if not self.positions.said(account.index, event):
+                return
+            self.holdings.said(account, event)
         if isinstance(event, BalanceEvent) and not self.positions.balance(account.index, event):
             return
         for strategy in sorted(account.strategies) or [NOBODY]:
@@ -397,17 +421,21 @@ class Desk:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         self.perform(self.tracker.tick(now_ns))
+        self.holdings.tick()
 
     # Effects
 
     def perform(self, effects: Sequence[Effect]) -> None:
         """Journal what is reported, in order; send and ask what is wanted."""
         for effect in effects:
+            if isinstance(effect, Report | Answered) and effect.order is not None:
+                self.holdings.order(effect.order)
             if isinstance(effect, Report):
                 self._report(effect)
             elif isinstance(effect, Answered):
                 self._answer(effect)
             elif isinstance(effect, Detail):
+                self.holdings.detail(effect)
                 self._write(effect)
             elif isinstance(effect, SendCancel):
                 self._cancel(effect.order)
@@ -421,6 +449,7 @@ class Desk:
     def _report(self, effect: Report) -> None:
         if effect.update in (Update.EXECUTED, Update.LIQUIDATED):
             self.positions.filled(effect)
+            self.holdings.filled(effect)
         self._write(effect)
 
     def _write(self, effect: Report | Detail) -> None:

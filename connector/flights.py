@@ -149,7 +149,11 @@ class Flights:
     def stopped(self, request: int) -> str:
         """Asked before a request that waited is sent."""
         flying, account = self._flying[request], self._account
-        why = "" if flying.asked is not None else account.desk.stopped(account, request)
+        if flying.asked is not None:
+            return ""
+        # One reason is enough for all of a batch: it cannot leave in part any more.
+        each = (account.desk.stopped(account, one) for one in flying.batch or (request,))
+        why = next((one for one in each if one), "")
         if why:
             flying.code = Code.HALTED
         return why

@@ -165,6 +165,7 @@ class Unserved(Struct, frozen=True):
     venue: int
     instrument: Instrument
     mark_e: int | None = None
+    touch: tuple[int, int] | None = None
     served: bool = False
 
 

@@ -8,11 +8,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from connector._speedups import decimal
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
 from connector.accounts import AccountService
 from connector.clock import monotonic_ns, wall_ns
-from connector.config_trading import AccountSettings, AccountType, StrategySettings
+from connector.config_trading import (
+    AccountSettings,
+    AccountType,
+    LimitSettings,
+    StrategySettings,
+    money_e,
+)
 from connector.desk import Desk
 from connector.errors import ConfigError
 from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
@@ -26,11 +33,14 @@ from connector.service import MarketService
 from connector.shutdown import Shutdown
 from connector.trading.deadman import DeadMan
 from connector.trading.halts import Halts, path_of
+from connector.trading.holdings import ACCOUNT, STRATEGY
 from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
 from connector.trading.ledger import NOBODY, Ledger
+from connector.trading.profit_file import ProfitFile
 from connector.trading.recovery import Checkpoint, Replay, encoded, over
 from connector.trading.restore import Restorer, keep, kept_refs, known_refs
+from connector.trading.risk import Limits
 from connector.trading.roles import Listed
 from connector.venues.contract import load
 
@@ -98,7 +108,10 @@ class TradingService:
             halts=self.halts,
             clock=monotonic_ns,
             observe=segment.observe,
+            wall=wall_ns,
+            limits=_limits(accounts, strategies),
         )
+        self.profits = ProfitFile(self.desk.holdings, runtime_dir, state_dir, wall_ns)
         for account in self.accounts:
             account.desk = self.desk
         self._strategies = strategies
@@ -168,6 +181,7 @@ class TradingService:
         """Read what earlier runs left, and begin this one in every journal; the runtime directory
         is ours now. OSError: there is no room for the journals."""
         self.halts.open()
+        self.profits.load()
         configured = {name for account in self.accounts for name in account.strategies}
         for strategy in sorted({NOBODY, *configured, *self.journals.strategies()}):
             self.journals.open(strategy)  # mends it
@@ -202,6 +216,7 @@ class TradingService:
         for replay in self._replays.values():
             desk.perform(restorer.restore(replay, now_ns, account.venue_ns(now_ns)))
         self._restored.add(account.name)
+        desk.holdings.adopt(account, desk.positions, desk.tracker.orders.open_of(account.index))
         self.dead_man.started(account)
 
     def _checkpoint(self, strategy: str) -> bytes:
@@ -263,6 +278,7 @@ class TradingService:
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
         self.halts.tick()
+        self.profits.tick(now_ns, self.halts.resets())
         self.desk.tick(now_ns)
         self.dead_man.tick(now_ns)
         for account in self.accounts:
@@ -286,6 +302,7 @@ class TradingService:
         """After ``run`` has ended: nothing is written any more."""
         self.halts.close()
         self._paper.close()
+        self.profits.close()
         self.journals.close()
 
     def pending(self) -> list[str]:
@@ -295,6 +312,20 @@ class TradingService:
     def state(self) -> Mapping[str, Any]:
         """How the accounts are, by name."""
         return {account.name: account.state() for account in self.accounts}
+
+    def risk(self) -> list[dict[str, Any]]:
+        """What accounts and strategies risk, money as decimals of the quote."""
+        return [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "open_orders": one.open_orders,
+                "exposure": decimal.format(one.exposure_e, 8, 2),
+                "profit": decimal.format(one.profit_e, 8, 2),
+                "unmarked": sorted(one.unmarked),
+            }
+            for one in self.desk.holdings.owners()
+        ]
 
     def halted(self) -> list[dict[str, Any]]:
         """The halts that stand."""
@@ -374,3 +405,29 @@ class TradingService:
 
     def _count(self, counter: Counter, amount: int) -> None:
         self._segment.count(counter.value, amount)
+
+
+def _limits(
+    accounts: Mapping[str, AccountSettings], strategies: Mapping[str, StrategySettings]
+) -> dict[tuple[str, str], Limits]:
+    """By kind and name of whom they bind."""
+    given = {(ACCOUNT, name): one.limits for name, one in accounts.items()}
+    given |= {(STRATEGY, name): one.limits for name, one in strategies.items()}
+    return {who: limits_of(one) for who, one in given.items() if one != LimitSettings()}
+
+
+def limits_of(settings: LimitSettings) -> Limits:
+    """The limits as numbers."""
+
+    def money(text: str | None) -> int | None:
+        return None if text is None else money_e(text)
+
+    return Limits(
+        order_notional_e=money(settings.order_notional),
+        order_quantity=settings.order_quantity,
+        exposure_e=money(settings.exposure),
+        open_orders=settings.open_orders,
+        orders_per_second=settings.orders_per_second,
+        collar_bps=settings.collar_bps,
+        loss_e=money(settings.loss),
+    )

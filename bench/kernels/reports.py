@@ -40,6 +40,7 @@ INSTRUMENT = Instrument(
 
 class _Listed:
     index, venue, instrument, mark_e, served = 0, 0, INSTRUMENT, None, True
+    touch = None
 
 
 class _Account:

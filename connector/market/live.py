@@ -26,6 +26,11 @@ class Live:
         return self.chosen.instrument
 
     @property
+    def touch(self) -> tuple[int, int] | None:
+        """Best bid and ask while they are live, 0 for a side that is empty."""
+        return self.kernel.touch
+
+    @property
     def mark_e(self) -> int | None:
         """The mark price in 10^-8 while it is fresh."""
         mark = self.kernel.mark

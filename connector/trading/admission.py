@@ -14,6 +14,7 @@ from connector.trading import filters
 from connector.trading.commands import Command, Refusal, intent
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
+from connector.trading.risk import Risk
 from connector.trading.roles import Account, Listed, Session, Stops
 from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import CannotEncode, Intent, Message
@@ -23,15 +24,21 @@ _REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
 
 
 class Admission:
-    """The checks of all accounts; it changes nothing."""
+    """The checks of all accounts."""
 
     def __init__(
-        self, accounts: Sequence[Account], tracker: Tracker, ledger: Ledger, ids: Ids, halts: Stops
+        self,
+        accounts: Sequence[Account],
+        tracker: Tracker,
+        ledger: Ledger,
+        ids: Ids,
+        halts: Stops,
+        risk: Risk,
     ) -> None:
         self._accounts, self._tracker = accounts, tracker
         self._ledger, self._ids = ledger, ids
         self._client_id = [re.compile(one.trading.client_id).fullmatch for one in accounts]
-        self.halts = halts
+        self.halts, self._risk = halts, risk
         self.draining = False
 
     def account(self, session: Session, command: Command, listed: Listed | None) -> Account:
@@ -74,6 +81,8 @@ class Admission:
         if grows:
             self._may_grow(account, command, now_ns)
         filters.check(command, listed.instrument, listed.mark_e)
+        if grows:
+            self._risk.check(session.strategy, account, listed, command, order, now_ns)
         if command.action is Action.PLACE:
             order = self._new_order(account, listed, session.strategy, command, now_ns)
         assert order is not None or command.action is not Action.PLACE
@@ -87,6 +96,7 @@ class Admission:
             # Last: whoever halts while this is decided is heard.
             if halted := self.halts.why(account.name, session.strategy):
                 raise Refusal(Code.HALTED, text=halted)
+            self._risk.took(session.strategy, account, now_ns)
         return order, message
 
     def _may_grow(self, account: Account, command: Command, now_ns: int) -> None:

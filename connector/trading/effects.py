@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Field, Result, Update
+from connector.model.reports import Field, ReportFlag, Result, Update
+from connector.venues.trading_contract import OrderEvent
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -94,4 +95,42 @@ class StreamGap(Struct, frozen=True):
     why: str
 
 
+_FOREIGN, _SNAPSHOT, _CONDITIONAL = map(
+    int, (ReportFlag.FOREIGN, ReportFlag.SNAPSHOT, ReportFlag.CONDITIONAL)
+)
+
 Effect = Report | Detail | Answered | Ask | AskFills | SendCancel | StreamGap
+
+
+def state_of(order: Order) -> Report:
+    """How an order stands, for a snapshot."""
+    return report_of(order, Update.STATE, None, _SNAPSHOT, None)
+
+
+def report_of(
+    order: Order, update: Update, event: OrderEvent | None, flags: int, fill: OrderEvent | None
+) -> Report:
+    """How an order stands after an event; ``fill``: the event that told of one."""
+    if order.foreign:
+        flags |= _FOREIGN
+    if order.conditional_id is not None:
+        flags |= _CONDITIONAL
+    average_e, exponent = order.average_price()
+    return Report(
+        order=order,
+        update=update,
+        status=order.status,
+        reason=order.reason,
+        filled_qty_e=order.filled_qty_e,
+        average_e=average_e,
+        average_exponent=exponent,
+        flags=flags,
+        last_qty_e=fill.last_qty_e if fill else 0,
+        last_price_e=fill.last_price_e if fill else None,
+        trade_id=fill.trade_id if fill else None,
+        venue_trade_id=fill.venue_trade_id if fill else "",
+        fee_e=fill.fee_e if fill else None,
+        fee_asset=fill.fee_asset if fill else "",
+        realised_e=fill.realised_e if fill else None,
+        venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
+    )

@@ -1,25 +1,30 @@
 """Limits of our own, checked before an order is sent: exact integers, per account and per strategy.
 
-Exposure is the quote notional, at mark, of the position an instrument would have if every order
-that is not proved dead filled on its worse side: pending and unknown ones count, an amend at its
-larger size. Both sets of limits apply; the first that is broken is named with value and limit."""
+Both sets of limits apply; the first that is broken is named with value and limit. What they are
+measured against is kept in `connector.trading.holdings`. Nothing here costs more with more open
+orders or instruments."""
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from connector._speedups.decimal import parse
 from connector.model.instrument import MARK_EXPONENT, Instrument
-from connector.model.intents import Action, CommandFlag, OrderType
+from connector.model.intents import OWN_COMMAND, Action, CommandFlag, OrderType
 from connector.model.order import Order
 from connector.model.records import Side
 from connector.model.reports import Code, Field
 from connector.trading.commands import Command, Refusal
+from connector.trading.roles import Account, Listed
 
-MONEY = 10**8
+if TYPE_CHECKING:
+    from connector.trading.holdings import Holdings, Owner
+
+MONEY_EXPONENT = 8
 """Notionals, profits and limits are integers of 10^-8 of the quote."""
 BASIS = 10_000
-SECOND_NS = 1_000_000_000
+_REDUCES = CommandFlag.REDUCE_ONLY | CommandFlag.CLOSE_POSITION
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -27,6 +32,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     order_notional_e: int | None = None
     """Of one order."""
+    order_quantity: Mapping[str, str] = {}
+    """Of one order, by symbol; decimals."""
     exposure_e: int | None = None
     """Sum over instruments."""
     open_orders: int | None = None
@@ -39,183 +46,180 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Realised and unrealised together since midnight UTC or a reset."""
 
 
-class Touch(Struct, frozen=True):
-    """The market as far as limits look at it; prices in the instrument's scale."""
+class Wanted(Struct):
+    """What an order would be after the command."""
 
-    live: bool
-    """Best bid and ask are valid now."""
-    bid_e: int = 0
-    ask_e: int = 0
-    mark_e: int = 0
-    """In 10^-8; 0: not known."""
-
-
-def notional_e(instrument: Instrument, qty_e: int, mark_e: int) -> int:
-    """Quantity at a mark price of 10^-8, in 10^-8 of the quote, rounded away from zero."""
-    scale: int = 10 ** (MARK_EXPONENT + instrument.qty_exponent)
-    value = abs(qty_e) * mark_e * instrument.contract_size_e
-    return -(-value // scale)
+    instrument: Instrument
+    side: Side
+    order_type: OrderType
+    price_e: int | None
+    qty_e: int
+    stop_price_e: int | None
+    reduces: bool
+    """It can only make the position smaller: size, exposure and loss do not stop it."""
+    waits: bool
+    """For its trigger: what the market says now is not what it will meet."""
 
 
-class Book(Struct):
-    """What one account or strategy has in one instrument and position side."""
-
-    position_e: int = 0
-    buys_e: int = 0
-    """Leaves of buys that may still fill."""
-    sells_e: int = 0
-
-    @property
-    def worst_e(self) -> int:
-        """The larger of what buys and what sells could make of the position."""
-        return max(abs(self.position_e + self.buys_e), abs(self.position_e - self.sells_e))
+def wanted(command: Command, order: Order | None, instrument: Instrument) -> Wanted:
+    """``order``: the one an amend means, None when nobody here knows it."""
+    if command.action is Action.PLACE or order is None:
+        kind, flags = command.order_type, command.flags
+        return Wanted(instrument, command.side, kind, command.price_e, command.qty_e or 0,
+                      command.stop_price_e, bool(flags & _REDUCES), kind.conditional)  # fmt: skip
+    price_e = order.price_e if command.price_e is None else command.price_e
+    qty_e = order.qty_e if command.qty_e is None else command.qty_e
+    return Wanted(instrument, order.side, order.order_type, price_e, qty_e, order.stop_price_e,
+                  order.reduce_only, order.conditional)  # fmt: skip
 
 
-def gather(orders: Iterable[Order], amends: Callable[[Order], int]) -> dict[tuple[str, int], Book]:
-    """Leaves by (symbol, position side); ``amends`` gives the largest total an amend under way
-    asks for, 0 when none is."""
-    books: dict[tuple[str, int], Book] = {}
-    for order in orders:
-        if order.status.terminal:
-            continue
-        book = books.setdefault((order.instrument.symbol, order.position_side), Book())
-        leaves_e = max(order.qty_e, amends(order)) - order.filled_qty_e
-        if order.reduce_only or leaves_e <= 0:
-            continue
-        if order.side is Side.BUY:
-            book.buys_e += leaves_e
-        else:
-            book.sells_e += leaves_e
-    return books
+class Risk:
+    """The checks; ``holdings`` is what they measure against."""
 
+    def __init__(self, holdings: "Holdings") -> None:
+        self._holdings = holdings
+        self._quantities: dict[tuple[str, str, str], int] = {}
 
-class Pace:
-    """New orders and amends in any second."""
+    def check(
+        self,
+        strategy: str,
+        account: Account,
+        listed: Listed,
+        command: Command,
+        order: Order | None,
+        now_ns: int,
+    ) -> None:
+        """May this new order, or this amend that makes more of one, go out? Raises Refusal."""
+        one = wanted(command, order, listed.instrument)
+        if one.reduces and command.number & OWN_COMMAND:
+            return  # our own closing of positions must not wait for a book
+        touch = listed.touch
+        check_touch(one, touch)
+        holdings = self._holdings
+        owners = holdings.account(account.index), holdings.strategy(strategy)
+        if owners[0].limits is None and owners[1].limits is None:
+            return
+        mark_e = listed.mark_e or 0
+        value_e = order_notional_e(one, touch, mark_e)
+        placing = command.action is Action.PLACE
+        for owner in owners:
+            limits = owner.limits
+            if limits is None:
+                continue
+            if limits.collar_bps is not None and touch is not None and not one.waits:
+                check_collar(one, touch, limits.collar_bps, owner)
+            if not one.reduces:
+                self._check_size(one, value_e, limits, owner)
+            _check_counts(limits, owner, now_ns, placing)
+            if one.reduces:
+                continue
+            if limits.exposure_e is not None:
+                self._check_exposure(one, account, command, order, limits.exposure_e, owner)
+            if limits.loss_e is not None and owner.profit_e <= -limits.loss_e:
+                raise _over(Field.LOSS, "the day's loss", -owner.profit_e, limits.loss_e, owner)
 
-    def __init__(self) -> None:
-        self._sent: deque[int] = deque()
+    def took(self, strategy: str, account: Account, now_ns: int) -> None:
+        """It goes out."""
+        self._holdings.account(account.index).took(now_ns)
+        self._holdings.strategy(strategy).took(now_ns)
 
-    def used(self, now_ns: int) -> int:
-        while self._sent and self._sent[0] <= now_ns - SECOND_NS:
-            self._sent.popleft()
-        return len(self._sent)
+    def _check_size(self, one: Wanted, value_e: int, limits: Limits, owner: "Owner") -> None:
+        most_e = limits.order_notional_e
+        if most_e is not None and value_e > most_e:
+            raise _over(Field.NOTIONAL, "the order's notional", value_e, most_e, owner)
+        if one.instrument.symbol in limits.order_quantity:
+            most_e = self._quantity_e(owner, limits, one.instrument)
+            if one.qty_e > most_e:
+                raise _over(Field.QUANTITY, "the order's quantity", one.qty_e, most_e, owner)
 
-    def take(self, now_ns: int) -> None:
-        self._sent.append(now_ns)
+    def _quantity_e(self, owner: "Owner", limits: Limits, instrument: Instrument) -> int:
+        key = owner.kind, owner.name, instrument.symbol
+        found = self._quantities.get(key)
+        if found is None:
+            limit_e = parse(limits.order_quantity[instrument.symbol], MONEY_EXPONENT)
+            up: int = 10**instrument.qty_exponent
+            found = self._quantities[key] = limit_e * up // 10**MONEY_EXPONENT
+        return found
 
-
-def check_order(command: Command, instrument: Instrument, touch: Touch, limits: Limits) -> None:
-    """What one order may be by itself; raises Refusal."""
-    if command.action not in (Action.PLACE, Action.AMEND):
-        return
-    reduces = bool(command.flags & (CommandFlag.REDUCE_ONLY | CommandFlag.CLOSE_POSITION))
-    waits = command.action is Action.PLACE and command.order_type.conditional
-    if not touch.live and not waits and not reduces:
-        raise Refusal(Code.STALE_BOOK, Field.INSTRUMENT, f"{instrument.symbol}: no live best price")
-    if limits.collar_bps is not None and not waits:
-        _collar(command, touch, limits.collar_bps)
-    if limits.order_notional_e is not None and command.qty_e is not None and not reduces:
-        price_e = _price(command, instrument, touch)
-        value_e = notional_e(instrument, command.qty_e, price_e)
-        if value_e > limits.order_notional_e:
+    def _check_exposure(
+        self,
+        one: Wanted,
+        account: Account,
+        command: Command,
+        order: Order | None,
+        most_e: int,
+        owner: "Owner",
+    ) -> None:
+        holdings, side = self._holdings, command.position_side
+        more_e = one.qty_e
+        if command.action is not Action.PLACE and order is not None:
+            side = order.position_side
+            more_e = one.qty_e - order.filled_qty_e - holdings.counted_e(order)
+        holding = holdings.holding(owner, account.index, one.instrument, side)
+        holdings.remark(owner, holding)
+        worst_e = holding.worst_with(one.side, max(0, more_e))
+        if worst_e <= holding.worst_e:
+            return  # it makes nothing larger
+        if not holding.fresh or owner.unmarked:
+            symbol = next(iter(owner.unmarked), one.instrument.symbol)
             raise Refusal(
-                Code.RISK_LIMIT,
-                Field.NOTIONAL,
-                "the order is too large",
-                value_e,
-                limits.order_notional_e,
+                Code.STALE_BOOK, Field.EXPOSURE, f"{symbol}: no mark price to value exposure by"
             )
+        total_e = owner.exposure_e - holding.value_e + holding.notional_e(worst_e)
+        if total_e > most_e:
+            raise _over(Field.EXPOSURE, "exposure", total_e, most_e, owner)
 
 
-def _collar(command: Command, touch: Touch, collar_bps: int) -> None:
-    price_e = command.price_e
+def check_touch(one: Wanted, touch: tuple[int, int] | None) -> None:
+    """The rule of the stale book: best bid and ask as the venue has them now, 0 for a side that is
+    empty, None when nobody knows. Raises Refusal."""
+    symbol = one.instrument.symbol
+    if one.order_type is OrderType.MARKET:
+        if touch is None or not touch[one.side is Side.BUY]:
+            text = f"{symbol}: no live best price to trade at"
+            raise Refusal(Code.STALE_BOOK, Field.INSTRUMENT, text)
+    elif touch is None and not one.waits and not one.reduces:
+        raise Refusal(Code.STALE_BOOK, Field.INSTRUMENT, f"{symbol}: no live best price")
+
+
+def check_collar(one: Wanted, touch: tuple[int, int], collar_bps: int, owner: "Owner") -> None:
+    """A limit price not too far through the other side's best; raises Refusal."""
+    price_e, (bid_e, ask_e) = one.price_e, touch
     if price_e is None:
         return
-    if command.side is Side.BUY and touch.ask_e:
-        limit_e = touch.ask_e * (BASIS + collar_bps) // BASIS
+    if one.side is Side.BUY and ask_e:
+        limit_e = ask_e * (BASIS + collar_bps) // BASIS
         if price_e > limit_e:
-            raise Refusal(
-                Code.RISK_LIMIT, Field.PRICE, "too far over the best ask", price_e, limit_e
-            )
-    if command.side is Side.SELL and touch.bid_e:
-        limit_e = -(-touch.bid_e * (BASIS - collar_bps) // BASIS)
+            raise _over(Field.PRICE, "the price's way over the best ask", price_e, limit_e, owner)
+    if one.side is Side.SELL and bid_e:
+        limit_e = -(-bid_e * (BASIS - collar_bps) // BASIS)
         if price_e < limit_e:
-            raise Refusal(
-                Code.RISK_LIMIT, Field.PRICE, "too far under the best bid", price_e, limit_e
-            )
+            raise _over(Field.PRICE, "the price's way under the best bid", price_e, limit_e, owner)
 
 
-def _price(command: Command, instrument: Instrument, touch: Touch) -> int:
-    """The dearer of limit price, mark and touch, in 10^-8."""
-    shift: int = 10 ** max(0, MARK_EXPONENT - instrument.price_exponent)
-    down: int = 10 ** max(0, instrument.price_exponent - MARK_EXPONENT)
-    limit_e = command.price_e or command.stop_price_e or 0
-    touch_e = touch.ask_e if command.side is Side.BUY else touch.bid_e
-    if command.order_type is OrderType.LIMIT and command.price_e is not None:
-        touch_e = 0
-    return max(touch.mark_e, -(-max(limit_e, touch_e) * shift // down))
+def order_notional_e(one: Wanted, touch: tuple[int, int] | None, mark_e: int) -> int:
+    """What an order may be worth, in 10^-8: at the dearest of its own price, the mark and, without
+    a limit of its own, the price it would meet now."""
+    instrument = one.instrument
+    own_e = max(one.price_e or 0, one.stop_price_e or 0)
+    if touch is not None and one.price_e is None:
+        own_e = max(own_e, touch[one.side is Side.BUY])
+    shift = MARK_EXPONENT - instrument.price_exponent
+    own_e = own_e * 10**shift if shift >= 0 else -(-own_e // 10**-shift)
+    scale = 10 ** (MARK_EXPONENT + instrument.qty_exponent)
+    value: int = -(-one.qty_e * max(mark_e, own_e) * instrument.contract_size_e // scale)
+    return value
 
 
-def check_counts(open_orders: int, pace: int, limits: Limits, placing: bool) -> None:
-    """How many; raises Refusal."""
-    if placing and limits.open_orders is not None and open_orders >= limits.open_orders:
-        raise Refusal(
-            Code.RISK_LIMIT,
-            Field.OPEN_ORDERS,
-            "too many open orders",
-            open_orders + 1,
-            limits.open_orders,
-        )
-    if limits.orders_per_second is not None and pace >= limits.orders_per_second:
-        raise Refusal(
-            Code.RISK_LIMIT,
-            Field.ORDER_RATE,
-            "too many orders a second",
-            pace + 1,
-            limits.orders_per_second,
-        )
+def _check_counts(limits: Limits, owner: "Owner", now_ns: int, placing: bool) -> None:
+    most = limits.open_orders
+    if placing and most is not None and owner.open_orders >= most:
+        raise _over(Field.OPEN_ORDERS, "open orders", owner.open_orders + 1, most, owner)
+    most = limits.orders_per_second
+    if most is not None and (pace := owner.pace(now_ns)) >= most:
+        raise _over(Field.ORDER_RATE, "orders a second", pace + 1, most, owner)
 
 
-def check_exposure(
-    command: Command,
-    instrument: Instrument,
-    books: dict[tuple[str, int], Book],
-    marks: Callable[[str], tuple[Instrument, int] | None],
-    limits: Limits,
-) -> None:
-    """What everything together would be with this order; raises Refusal.
-
-    ``marks`` gives instrument and mark price (10^-8) of a symbol; one without a mark cannot be
-    valued, and nothing may grow until it can."""
-    if limits.exposure_e is None or command.qty_e is None:
-        return
-    if command.flags & CommandFlag.REDUCE_ONLY:
-        return
-    place = (instrument.symbol, int(command.position_side))
-    before = books.get(place, Book())
-    with_it = Book(before.position_e, before.buys_e, before.sells_e)
-    if command.action is Action.PLACE:
-        if command.side is Side.BUY:
-            with_it.buys_e += command.qty_e
-        else:
-            with_it.sells_e += command.qty_e
-    if with_it.worst_e <= abs(with_it.position_e):
-        return  # it can only make the position smaller
-    total_e = 0
-    for (symbol, _), book in {**books, place: with_it}.items():
-        if not book.worst_e:
-            continue
-        found = marks(symbol)
-        if found is None or not found[1]:
-            raise Refusal(Code.STALE_BOOK, Field.EXPOSURE, f"{symbol}: no mark price")
-        total_e += notional_e(found[0], book.worst_e, found[1])
-    if total_e > limits.exposure_e:
-        raise Refusal(
-            Code.RISK_LIMIT, Field.EXPOSURE, "too much exposure", total_e, limits.exposure_e
-        )
-
-
-def check_loss(profit_e: int, limits: Limits) -> None:
-    """Realised and unrealised since the day began; raises Refusal when too much was lost."""
-    if limits.loss_e is not None and profit_e <= -limits.loss_e:
-        raise Refusal(Code.RISK_LIMIT, Field.LOSS, "the day's loss limit", -profit_e, limits.loss_e)
+def _over(field: Field, what: str, value: int, limit: int, owner: "Owner") -> Refusal:
+    text = f"{what}: over the limit of {owner.kind} {owner.name}"
+    return Refusal(Code.RISK_LIMIT, field, text, value, limit)

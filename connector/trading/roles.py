@@ -33,6 +33,10 @@ class Listed(Protocol):
         """The mark price in 10^-8 while it is fresh."""
 
     @property
+    def touch(self) -> tuple[int, int] | None:
+        """Best bid and ask, live, 0 for a side that is empty; None: nobody knows them now."""
+
+    @property
     def served(self) -> bool:
         """Its market data come; else only orders of others are known."""
 

@@ -21,9 +21,9 @@ from connector.trading.effects import (
     AskFills,
     Detail,
     Effect,
-    Report,
     SendCancel,
     StreamGap,
+    report_of,
 )
 from connector.trading.index import OrderIndex
 from connector.trading.watch import SECOND_NS, Due, WatchList
@@ -45,7 +45,9 @@ ENDLESS = 1 << 63
 """More than any quantity."""
 ALIVE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED})
 # As numbers: to join two members of a Flag takes microseconds.
-_LATE, _FOREIGN, _RECOVERED, _MAKER, _TAKER, _SNAPSHOT, _CONDITIONAL = map(int, ReportFlag)
+_LATE, _RECOVERED, _MAKER, _TAKER = map(
+    int, (ReportFlag.LATE, ReportFlag.RECOVERED, ReportFlag.MAKER, ReportFlag.TAKER)
+)
 _PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOutcome.BANNED})
 """Refusals that say nothing of the next attempt."""
 
@@ -149,6 +151,11 @@ class Tracker:
     def request(self, number: int) -> Pending | None:
         """A request under way or unknown."""
         return self._pending.get(number)
+
+    def amends(self, order: Order) -> int:
+        """The largest total quantity that amends under way ask for; 0: none does."""
+        requests = self._of_order.get(order.key, ())
+        return max((one.qty_e or 0 for one in requests if one.action is Action.AMEND), default=0)
 
     def pending(self) -> list[Pending]:
         """Requests under way or unknown."""
@@ -510,7 +517,7 @@ class Tracker:
         flags: int = 0,
         fill: OrderEvent | None = None,
     ) -> None:
-        self._out.append(_report_of(order, update, event, flags, fill))
+        self._out.append(report_of(order, update, event, flags, fill))
 
     def _detail(self, order: Order, event: OrderEvent) -> None:
         assert event.last_price_e is not None
@@ -562,36 +569,3 @@ class Tracker:
     def _taken(self) -> Sequence[Effect]:
         out, self._out = self._out, []
         return out
-
-
-def state_of(order: Order) -> Report:
-    """How an order stands, for a snapshot."""
-    return _report_of(order, Update.STATE, None, _SNAPSHOT, None)
-
-
-def _report_of(
-    order: Order, update: Update, event: OrderEvent | None, flags: int, fill: OrderEvent | None
-) -> Report:
-    if order.foreign:
-        flags |= _FOREIGN
-    if order.conditional_id is not None:
-        flags |= _CONDITIONAL
-    average_e, exponent = order.average_price()
-    return Report(
-        order=order,
-        update=update,
-        status=order.status,
-        reason=order.reason,
-        filled_qty_e=order.filled_qty_e,
-        average_e=average_e,
-        average_exponent=exponent,
-        flags=flags,
-        last_qty_e=fill.last_qty_e if fill else 0,
-        last_price_e=fill.last_price_e if fill else None,
-        trade_id=fill.trade_id if fill else None,
-        venue_trade_id=fill.venue_trade_id if fill else "",
-        fee_e=fill.fee_e if fill else None,
-        fee_asset=fill.fee_asset if fill else "",
-        realised_e=fill.realised_e if fill else None,
-        venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
-    )

@@ -51,14 +51,18 @@ class Stage:
         self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
 
     def _start(self) -> Daemon:
-        return Daemon(
-            self.folder,
-            self.sim,
-            feeds=[{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
-            venue={"request_s": 2.0, "ws_api_url": f"{self.sim.where['ws']}/ws-fapi/v1"},
-            accounts={"main": {**ACCOUNT, "transport": self.transport}},
-            environ=ENVIRON,
-        ).ready(30)
+        return (
+            Daemon(
+                self.folder,
+                self.sim,
+                feeds=[{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
+                venue={"request_s": 2.0, "ws_api_url": f"{self.sim.where['ws']}/ws-fapi/v1"},
+                accounts={"main": {**ACCOUNT, "transport": self.transport}},
+                environ=ENVIRON,
+            )
+            .ready(30)
+            .quoted()
+        )
 
     def restart(self) -> None:
         """Kill the daemon as nobody should, and start it again."""

@@ -57,7 +57,9 @@ class OrderStage:
         return self.market.clients["main"]
 
     def attach(self) -> Any:
-        session = connector.attach("maker", self.daemon.ready(30).runtime_dir, trading=True)
+        session = connector.attach(
+            "maker", self.daemon.ready(30).quoted(SYMBOL).runtime_dir, trading=True
+        )
         self.notes = Notebook(session)
         return session
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import connector
 from connector.ipc.segments import BookImage, read_book
+from connector.model.states import State
 from tests.reference.raw_peer import HELLO, RawPeer
 
 COMMAND = [sys.executable, "-m", "connector"]
@@ -150,6 +152,12 @@ class Daemon:
     def ready(self, seconds: float = 20.0) -> "Daemon":
         """Wait for READY=1."""
         self.hear("READY=1", seconds)
+        return self
+
+    def quoted(self, symbol: str = "BTCUSDT") -> "Daemon":
+        """Wait until the best prices are live: nothing may be placed without them."""
+        with connector.attach("look", self.runtime_dir) as session:
+            eventually(lambda: session.top(symbol).bbo().state is State.LIVE, 30)
         return self
 
     def hear(self, word: str, seconds: float = 10.0) -> None:

@@ -114,6 +114,12 @@ class Rig:
         assert found is not None
         return found.index
 
+    def touches(self) -> bool:
+        """Best bid and ask are live."""
+        (market,) = self.app._services.values()
+        found = market.find("BTCUSDT")
+        return found is not None and found.touch is not None
+
     def order(self, price: str, qty: str, symbol: str = "BTCUSDT") -> dict[str, int]:
         """Price and quantity in the instrument's scale."""
         (market,) = self.app._services.values()
@@ -168,9 +174,12 @@ async def rig(
     await app.start()
     ticking = asyncio.create_task(_tick(app))
     try:
+        made = Rig(app, venue)
         async with asyncio.timeout(30):
             await app.ready()
-        yield Rig(app, venue)
+            # Best prices count from their first message on; without them nothing may be placed.
+            await made.until(made.touches, 30)
+        yield made
     finally:
         ticking.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -132,7 +132,7 @@ class Stage:
             daemon=self.settings,
             environ={**os.environ, **ENVIRON},
         )
-        return self.daemon.ready(30) if ready else self.daemon
+        return self.daemon.ready(30).quoted() if ready else self.daemon
 
     def kill(self) -> None:
         """End the daemon as nobody should."""

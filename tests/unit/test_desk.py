@@ -18,6 +18,7 @@ from connector.trading.commands import Refusal
 from connector.trading.halts import Halt, Halts, Scope, path_of, set_halt, writing
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
+from connector.trading.risk import Limits
 from connector.venues.contract import Request, load
 from connector.venues.trading_contract import Intent, OrderAnswer, OrderOutcome
 
@@ -54,6 +55,7 @@ class Place:
     """An instrument in the directory."""
 
     mark_e: int | None = 50_000 * 10**8
+    touch: tuple[int, int] | None = (49_999_00, 50_001_00)
     served = True
 
     def __init__(self, index: int = 3, venue: int = 0, **change: Any) -> None:
@@ -153,9 +155,11 @@ class Rig:
             listed=lambda index: self.places.get(index),
             find=lambda venue, symbol: self.places[3] if symbol == "BTCUSDT" else None,
             halts=self.halts,
+            limits=LIMITS,
             clock=lambda: self.now_ns,
         )
         self.commands = 0
+        self.sessions: dict[str, Session] = {}
 
     def send(self, action: Action = Action.PLACE, strategy: str = "maker", **fields: Any) -> Any:
         """Give a command; the answer that it got at once, or None."""
@@ -167,7 +171,8 @@ class Rig:
             values |= ORDER
         slot = COMMAND.pack(stamp=self.commands, action=action, **(values | fields))
         before = len(self.journals.entries)
-        self.desk.take(Session(strategy), slot, self.now_ns)
+        session = self.sessions.setdefault(strategy, Session(strategy))
+        self.desk.take(session, slot, self.now_ns)
         fresh = self.journals.entries[before:]
         assert fresh[0][1] is RecordType.COMMAND  # refused ones too
         answers = [
@@ -222,6 +227,37 @@ def lag(rig: Rig) -> None:
     rig.journals.late = True
 
 
+def go_stale(rig: Rig) -> None:
+    for place in rig.places.values():
+        place.touch = None
+
+
+def lose(rig: Rig) -> None:
+    rig.desk.holdings.strategy("taker").profit_e = -1000 * 10**8
+
+
+def hold(rig: Rig) -> None:
+    """As much as exposure may be."""
+    for qty_e in (1990, 10):
+        rig.send(qty_e=qty_e, client_order_id=f"much-{qty_e}")
+        rig.accept()
+
+
+def crowd(rig: Rig) -> None:
+    """As many orders as may be open."""
+    for number in range(5):
+        rig.send(client_order_id=f"one-{number}")
+        rig.accept()
+        rig.now_ns += SECOND_NS // 10
+
+
+def hurry(rig: Rig) -> None:
+    """As many orders as a second may see."""
+    for number in range(3):
+        rig.send(Action.PLACE, "taker", client_order_id=f"fast-{number}")
+        rig.accept()
+
+
 def use_up(rig: Rig) -> None:
     rig.main.short = True
 
@@ -238,7 +274,16 @@ def leave(rig: Rig) -> None:
     """Nothing beforehand."""
 
 
+LIMITS = {
+    ("account", "main"): Limits(
+        order_notional_e=100_000 * 10**8, collar_bps=100, open_orders=5, exposure_e=100_000 * 10**8
+    ),
+    ("strategy", "taker"): Limits(
+        orders_per_second=3, loss_e=1000 * 10**8, order_quantity={"BTCUSDT": "1.5"}
+    ),
+}
 F = Code.FILTER
+R = Code.RISK_LIMIT
 M = Code.MALFORMED
 REFUSED: list[tuple[Callable[[Rig], None], dict[str, Any], Code, Field, int | None]] = [
     (leave, {"order_type": 99}, M, Field.ORDER_TYPE, None),
@@ -264,6 +309,14 @@ REFUSED: list[tuple[Callable[[Rig], None], dict[str, Any], Code, Field, int | No
     (leave, {"qty_e": 1}, F, Field.NOTIONAL, 100 * 10**8),
     (leave, {"qty_e": 600_000, "price_e": None, "time_in_force": 0,
              "order_type": OrderType.MARKET}, F, Field.QUANTITY, 500_000),
+    (go_stale, {}, Code.STALE_BOOK, Field.INSTRUMENT, None),
+    (leave, {"qty_e": 2001}, R, Field.NOTIONAL, 100_000 * 10**8),
+    (leave, {"qty_e": 1501, "strategy": "taker"}, R, Field.QUANTITY, 1500),
+    (leave, {"price_e": 50_501_10}, R, Field.PRICE, 50_501_01),
+    (hold, {}, R, Field.EXPOSURE, 100_000 * 10**8),
+    (crowd, {}, R, Field.OPEN_ORDERS, 5),
+    (hurry, {"strategy": "taker"}, R, Field.ORDER_RATE, 3),
+    (lose, {"strategy": "taker"}, R, Field.LOSS, 1000 * 10**8),
     (use_up, {}, Code.RATE_BUDGET, Field.RATE_BUDGET, 300),
     (leave, {"valid_until_ns": NOW_NS - 1}, Code.STALE_COMMAND, Field.VALID_UNTIL, NOW_NS - 1),
     (halt, {}, Code.HALTED, Field.NONE, None),
@@ -301,10 +354,10 @@ def test_refused_with_field_and_limit(
     assert len(rig.other.posted) == 0
 
 
+STOPS = [halt, drain, unplug, lag, use_up, go_stale, hold]
 ELSEWHERE = {
     Code.ACCEPTED, Code.VENUE, Code.OUTCOME_UNKNOWN,  # not refusals of ours
     Code.NOT_SENT,  # of a restart
-    Code.RISK_LIMIT, Code.STALE_BOOK,  # of limits
 }  # fmt: skip
 
 
@@ -312,7 +365,14 @@ def test_every_code_of_a_refusal_is_in_the_table() -> None:
     assert {row[2] for row in REFUSED} | ELSEWHERE == set(Code)
 
 
-@pytest.mark.parametrize("stop", [halt, drain, unplug, lag, use_up])
+def test_orders_of_one_batch_count_for_each_other(rig: Rig) -> None:
+    many = {"qty_e": 1500, "batch_size": 2}
+    assert rig.send(batch=1, **many, client_order_id="one") is None
+    answer = rig.send(batch=2, **many, client_order_id="two")
+    assert (Code(answer.code), Field(answer.field)) == (R, Field.EXPOSURE)
+
+
+@pytest.mark.parametrize("stop", STOPS)
 def test_nothing_stops_a_cancel(rig: Rig, stop: Callable[[Rig], None]) -> None:
     rig.send(client_order_id="mine")
     rig.accept()
@@ -322,7 +382,7 @@ def test_nothing_stops_a_cancel(rig: Rig, stop: Callable[[Rig], None]) -> None:
     assert rig.main.posted[-1][1] is Action.CANCEL
 
 
-@pytest.mark.parametrize("stop", [halt, drain, unplug, lag, use_up])
+@pytest.mark.parametrize("stop", STOPS)
 def test_an_amend_that_only_reduces_counts_as_a_cancel(
     rig: Rig, stop: Callable[[Rig], None]
 ) -> None:

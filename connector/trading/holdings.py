@@ -1,0 +1,384 @@
+"""What accounts and strategies hold and risk, kept up to date order by order: positions, leaves,
+exposure and the day's profit.
+
+Exposure is the quote notional, at mark, of the position an instrument would have if every order
+that is not proved dead filled on its worse side: pending and unknown ones count, an amend at its
+larger size, reduce-only orders not. An account's position is the venue's word and the fills that
+are newer; a strategy's is the sum of its own fills.
+
+The day's profit is what was paid and received since midnight UTC (or a reset) plus the position at
+mark, less what the position was worth then: realised and unrealised together, less fees in the
+quote. A position nobody told the fills of is taken in at mark. Pure: marks and time are handed in.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, field
+
+from connector.model.instrument import MARK_EXPONENT, Instrument
+from connector.model.order import Order
+from connector.model.records import Side
+from connector.trading.effects import Detail, Report
+from connector.trading.positions import Positions
+from connector.trading.recovery import shifted
+from connector.trading.risk import Limits
+from connector.trading.roles import Account
+from connector.venues.trading_contract import PositionEvent
+
+SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
+MARKED_A_TICK = 64
+"""Holdings valued anew at one look: some 50 us."""
+ACCOUNT, STRATEGY = "account", "strategy"
+
+
+class Kept(Struct, frozen=True, array_like=True):
+    """A holding as it is kept over a restart."""
+
+    account: str
+    symbol: str
+    position_side: int
+    qty_exponent: int
+    position_e: int
+    unpriced_e: int
+    cash_e: int
+
+
+class KeptOwner(Struct, array_like=True):
+    kind: str
+    name: str
+    since_ns: int
+    holdings: list[Kept] = []
+
+
+class Holding(Struct, eq=False):
+    """What one owner has in one instrument and position side of an account."""
+
+    account: int
+    instrument: Instrument
+    position_side: int
+    scale: int
+    position_e: int = 0
+    buys_e: int = 0
+    """Leaves of buys that may still fill."""
+    sells_e: int = 0
+    cash_e: int = 0
+    """Received less paid since the day began, 10^-8 of the quote."""
+    unpriced_e: int = 0
+    """Part of the position that has still to be taken in at mark."""
+    mark_e: int = 0
+    """The last one in 10^-8; 0: none yet."""
+    fresh: bool = False
+    value_e: int = 0
+    """Exposure."""
+    profit_e: int = 0
+    said_ns: int = 0
+    """The venue's time of its last word on the position; 0: it says nothing here."""
+    filled_ns: int = 0
+
+    @property
+    def worst_e(self) -> int:
+        """The larger of what buys and what sells could make of the position."""
+        return max(abs(self.position_e + self.buys_e), abs(self.position_e - self.sells_e))
+
+    def worst_with(self, side: Side, more_e: int) -> int:
+        """The same with more to buy or sell."""
+        if side is Side.BUY:
+            return max(abs(self.position_e + self.buys_e + more_e), self.worst_e)
+        return max(abs(self.position_e - self.sells_e - more_e), self.worst_e)
+
+    def notional_e(self, qty_e: int) -> int:
+        """At mark, in 10^-8 of the quote, rounded away from zero."""
+        return -(-qty_e * self.mark_e * self.instrument.contract_size_e // self.scale)
+
+    def money_e(self, qty_e: int, price_e: int) -> int:
+        """A signed quantity at a price of 10^-8."""
+        return qty_e * price_e * self.instrument.contract_size_e // self.scale
+
+
+class Owner(Struct, eq=False):
+    """An account or a strategy."""
+
+    kind: str
+    name: str
+    limits: Limits | None
+    since_ns: int = 0
+    """Unix time its day began, or was begun anew."""
+    open_orders: int = 0
+    exposure_e: int = 0
+    profit_e: int = 0
+    unmarked: set[str] = field(default_factory=set)
+    """Instruments with exposure and no fresh mark."""
+    holdings: dict[tuple[int, str, int], Holding] = field(default_factory=dict)
+    sent_ns: deque[int] = field(default_factory=deque)
+    """New orders and amends of the last second."""
+
+    def pace(self, now_ns: int) -> int:
+        """How many in the second that ends now."""
+        sent = self.sent_ns
+        while sent and sent[0] <= now_ns - SECOND_NS:
+            sent.popleft()
+        return len(sent)
+
+    def took(self, now_ns: int) -> None:
+        """Another one is about to leave."""
+        if self.limits is not None and self.limits.orders_per_second is not None:
+            self.sent_ns.append(now_ns)
+
+
+class Holdings:
+    """Those of all accounts and strategies. ``mark`` gives the fresh mark price of an account's
+    symbol in 10^-8, 0 when there is none; ``amends`` the largest total quantity that amends of an
+    order under way ask for."""
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        limits: Mapping[tuple[str, str], Limits],
+        mark: Callable[[int, str], int],
+        amends: Callable[[Order], int],
+        wall: Callable[[], int],
+    ) -> None:
+        self._accounts, self._limits = accounts, limits
+        self._mark, self._amends, self._wall = mark, amends, wall
+        self._of_accounts = [self._made(ACCOUNT, account.name) for account in accounts]
+        self._of_strategies: dict[str, Owner] = {}
+        for account in accounts:
+            for name in account.strategies:
+                self.strategy(name)
+        self._counted: dict[int, int] = {}
+        """Leaves of open orders, as they were counted, by key."""
+        self._kept: list[tuple[Owner, Kept]] = []
+        self._turn: deque[tuple[Owner, Holding]] = deque()
+        self.changed = False
+        """Something that ``kept`` tells has changed since it was asked."""
+
+    def _made(self, kind: str, name: str) -> Owner:
+        return Owner(kind, name, self._limits.get((kind, name)), _midnight(self._wall()))
+
+    def account(self, index: int) -> Owner:
+        return self._of_accounts[index]
+
+    def strategy(self, name: str) -> Owner:
+        found = self._of_strategies.get(name)
+        if found is None:
+            found = self._of_strategies[name] = self._made(STRATEGY, name)
+        return found
+
+    def owners(self) -> Iterator[Owner]:
+        yield from self._of_accounts
+        yield from self._of_strategies.values()
+
+    def holding(
+        self, owner: Owner, account: int, instrument: Instrument, position_side: int
+    ) -> Holding:
+        """An owner's place, empty where it is new."""
+        place = (account, instrument.symbol, int(position_side))
+        found = owner.holdings.get(place)
+        if found is None:
+            scale = 10 ** (MARK_EXPONENT + instrument.qty_exponent)
+            found = Holding(account, instrument, int(position_side), scale)
+            owner.holdings[place] = found
+            self._turn.append((owner, found))
+        return found
+
+    def counted_e(self, order: Order) -> int:
+        """The leaves an order is counted with."""
+        return self._counted.get(order.key, 0)
+
+    # What happens
+
+    def order(self, order: Order, wanted_e: int = 0) -> None:
+        """Something of an order may have changed: it is counted as it is now; ``wanted_e``: the
+        total quantity of an amend that is about to leave."""
+        is_open, was = not order.status.terminal, self._counted.get(order.key)
+        leaves_e = 0
+        if is_open and not order.reduce_only:
+            leaves_e = max(0, max(order.qty_e, wanted_e, self._amends(order)) - order.filled_qty_e)
+        if (was is None) is not is_open and leaves_e == (was or 0):
+            return
+        if is_open:
+            self._counted[order.key] = leaves_e
+        else:
+            self._counted.pop(order.key, None)
+        opened = int(is_open) - int(was is not None)
+        more_e = leaves_e - (was or 0)
+        for owner in self._owners(order):
+            owner.open_orders += opened
+            if more_e:
+                holding = self.holding(owner, order.account, order.instrument, order.position_side)
+                if order.side is Side.BUY:
+                    holding.buys_e += more_e
+                else:
+                    holding.sells_e += more_e
+                self._value(owner, holding)
+
+    def filled(self, fill: Report) -> None:
+        """A fill that is reported for the first time."""
+        order, price_e = fill.order, fill.last_price_e
+        if price_e is None or not fill.last_qty_e:
+            return
+        qty_e = fill.last_qty_e if order.side is Side.BUY else -fill.last_qty_e
+        price_e = to_mark(price_e, order.instrument)
+        for owner in self._owners(order):
+            holding = self.holding(owner, order.account, order.instrument, order.position_side)
+            holding.cash_e -= holding.money_e(qty_e, price_e) + _fee(fill)
+            if holding.said_ns and fill.venue_ns <= holding.said_ns:
+                holding.unpriced_e -= qty_e  # the venue's word has it already, taken in at mark
+            else:
+                holding.position_e += qty_e
+                holding.filled_ns = max(holding.filled_ns, fill.venue_ns)
+            if not holding.mark_e:
+                holding.mark_e = price_e
+            self._value(owner, holding)
+        self.changed = True
+
+    def detail(self, more: Detail) -> None:
+        """The fee of a fill, told later."""
+        fee_e, order = _fee(more), more.order
+        for owner in self._owners(order) if fee_e else ():
+            holding = self.holding(owner, order.account, order.instrument, order.position_side)
+            holding.cash_e -= fee_e
+            self._value(owner, holding)
+            self.changed = True
+
+    def said(self, account: Account, event: PositionEvent) -> None:
+        """The venue's word on a position of an account."""
+        instrument = account.scales(event.symbol)
+        if instrument is None:
+            return
+        owner = self._of_accounts[account.index]
+        holding = self.holding(owner, account.index, instrument, event.position_side)
+        holding.said_ns = max(holding.said_ns, event.venue_ns)
+        if event.venue_ns >= holding.filled_ns and event.qty_e != holding.position_e:
+            holding.unpriced_e += event.qty_e - holding.position_e
+            holding.position_e = event.qty_e
+            self._value(owner, holding)
+            self.changed = True
+
+    def tick(self) -> None:
+        """Marks have moved; a day may have begun."""
+        midnight_ns = _midnight(self._wall())
+        for owner in self.owners():
+            if owner.since_ns < midnight_ns:
+                self.begin(owner, midnight_ns)
+        for _ in range(min(MARKED_A_TICK, len(self._turn))):
+            self._turn.rotate(-1)
+            owner, holding = self._turn[0]
+            self.remark(owner, holding)
+
+    def begin(self, owner: Owner, since_ns: int) -> None:
+        """The owner's profit begins anew."""
+        owner.since_ns = since_ns
+        self._kept = [row for row in self._kept if row[0] is not owner]
+        for holding in owner.holdings.values():
+            holding.cash_e, holding.unpriced_e = 0, holding.position_e
+            self._value(owner, holding)
+        self.changed = True
+
+    def remark(self, owner: Owner, holding: Holding) -> None:
+        """Value it at the mark of now."""
+        mark_e = self._mark(holding.account, holding.instrument.symbol)
+        holding.fresh = mark_e > 0
+        holding.mark_e = mark_e or holding.mark_e
+        self._value(owner, holding)
+
+    # Inside
+
+    def _owners(self, order: Order) -> tuple[Owner, ...]:
+        account = self._of_accounts[order.account]
+        return (account, self.strategy(order.strategy)) if order.strategy else (account,)
+
+    def _value(self, owner: Owner, holding: Holding) -> None:
+        """Bring the owner's sums up to date with one holding."""
+        if not holding.fresh:
+            mark_e = self._mark(holding.account, holding.instrument.symbol)
+            holding.fresh, holding.mark_e = mark_e > 0, mark_e or holding.mark_e
+        worst_e = holding.worst_e
+        if worst_e and not holding.fresh:
+            owner.unmarked.add(holding.instrument.symbol)
+        elif owner.unmarked:
+            owner.unmarked.discard(holding.instrument.symbol)
+        value_e = holding.notional_e(worst_e)
+        owner.exposure_e += value_e - holding.value_e
+        holding.value_e = value_e
+        if holding.unpriced_e and holding.mark_e:
+            holding.cash_e -= holding.money_e(holding.unpriced_e, holding.mark_e)
+            holding.unpriced_e = 0
+        priced_e = holding.position_e - holding.unpriced_e
+        profit_e = holding.cash_e + holding.money_e(priced_e, holding.mark_e)
+        owner.profit_e += profit_e - holding.profit_e
+        holding.profit_e = profit_e
+
+    # Over a restart
+
+    def kept(self) -> list[KeptOwner]:
+        """What a restart must not forget: the day's profits."""
+        self.changed = False
+        names = [account.name for account in self._accounts]
+        found = []
+        for owner in self.owners():
+            row = KeptOwner(owner.kind, owner.name, owner.since_ns)
+            row.holdings = [
+                Kept(names[one.account], one.instrument.symbol, one.position_side,
+                     one.instrument.qty_exponent, one.position_e, one.unpriced_e, one.cash_e)
+                for one in owner.holdings.values()
+                if one.position_e or one.cash_e or one.unpriced_e
+            ]  # fmt: skip
+            row.holdings += [kept for one, kept in self._kept if one is owner]
+            found.append(row)
+        return found
+
+    def load(self, rows: Sequence[KeptOwner]) -> None:
+        """What an earlier run kept; taken over account by account with ``adopt``."""
+        known = {(owner.kind, owner.name): owner for owner in self.owners()}
+        for row in rows:
+            owner = known.get((row.kind, row.name))
+            if owner is not None and row.since_ns >= owner.since_ns:
+                owner.since_ns = row.since_ns
+                self._kept += [(owner, one) for one in row.holdings]
+
+    def adopt(self, account: Account, positions: Positions, orders: Sequence[Order]) -> None:
+        """An account's instruments and what earlier runs left of it are known now."""
+        kept, self._kept = self._kept, []
+        for owner, one in kept:
+            instrument = account.scales(one.symbol) if one.account == account.name else None
+            if instrument is None:
+                self._kept.append((owner, one))
+                continue
+            holding = self.holding(owner, account.index, instrument, one.position_side)
+            shift = instrument.qty_exponent - one.qty_exponent
+            holding.position_e = shifted(one.position_e, shift)
+            holding.unpriced_e = shifted(one.unpriced_e, shift)
+            holding.cash_e = one.cash_e
+            self._value(owner, holding)
+        for owner in self._of_strategies.values():
+            for (index, symbol, side), qty_e in positions.owned(owner.name):
+                instrument = account.scales(symbol) if index == account.index else None
+                if instrument is None:
+                    continue
+                holding = self.holding(owner, index, instrument, side)
+                holding.unpriced_e += qty_e - holding.position_e
+                holding.position_e = qty_e
+                self._value(owner, holding)
+        for order in orders:
+            self.order(order)
+
+
+def _fee(fill: Report | Detail) -> int:
+    """A fee in the quote, which is what profit is measured in."""
+    instrument = fill.order.instrument
+    if fill.fee_e is None or fill.fee_asset not in (instrument.quote, instrument.margin):
+        return 0
+    return fill.fee_e
+
+
+def to_mark(price_e: int, instrument: Instrument) -> int:
+    """A price in the exponent of mark prices."""
+    shift = MARK_EXPONENT - instrument.price_exponent
+    return int(price_e * 10**shift) if shift >= 0 else price_e // int(10**-shift)
+
+
+def _midnight(wall_ns: int) -> int:
+    return wall_ns - wall_ns % DAY_NS

@@ -1,0 +1,117 @@
+"""The day's profits over a restart: a small file in the runtime directory, which outlives the
+process, and a copy in the state directory, which outlives the machine's memory.
+
+It is written when a fill changed something, at most twenty times a second: what was filled after
+the last time is taken in at mark by the next start, which knows the positions exactly."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from connector.trading.halts import Scope
+from connector.trading.holdings import Holdings, KeptOwner
+
+log = logging.getLogger("connector.trading")
+
+NAME = "profits"
+STATE_NS = 5_000_000_000
+"""How far the copy in the state directory may be behind."""
+
+
+class _File(Struct):
+    wall_ns: int
+    owners: list[KeptOwner]
+
+
+_encode = msgspec.json.Encoder().encode
+_DECODER = msgspec.json.Decoder(_File)
+
+
+class ProfitFile:
+    """Keeps ``holdings`` in both directories."""
+
+    def __init__(
+        self, holdings: Holdings, runtime_dir: Path, state_dir: Path, wall: Callable[[], int]
+    ) -> None:
+        self._holdings, self._wall = holdings, wall
+        self._runtime_dir, self._state_dir = runtime_dir, state_dir
+        self._due_ns = 0
+        self._copy = b""
+        self._complained = False
+
+    def load(self) -> None:
+        """What an earlier run left."""
+        self._holdings.load(load(self._runtime_dir, self._state_dir))
+
+    def tick(self, now_ns: int, resets: Iterable[tuple[int, Scope, str]]) -> None:
+        """Begin anew what operators set back, and write what changed."""
+        for wall_ns, scope, name in resets:
+            for owner in self._holdings.owners():
+                meant = scope is Scope.EVERYTHING or (owner.kind, owner.name) == (
+                    scope.name.lower(), name,
+                )  # fmt: skip
+                if meant and owner.since_ns < wall_ns:
+                    log.warning("the day's loss begins anew", extra={owner.kind: owner.name})
+                    self._holdings.begin(owner, wall_ns)
+        if self._holdings.changed:
+            self._copy = self._encoded()
+            self._save(self._runtime_dir, self._copy)
+            self._due_ns = self._due_ns or now_ns + STATE_NS
+
+    def due(self, now_ns: int) -> bool:
+        """Is it time to ``copy``?"""
+        if not self._due_ns or now_ns < self._due_ns:
+            return False
+        self._due_ns = 0
+        return True
+
+    def copy(self) -> None:
+        """To the disk, which may take a while: any thread may do it, one at a time."""
+        self._save(self._state_dir, self._copy)
+
+    def close(self) -> None:
+        """The last word of this run."""
+        data = self._encoded()
+        self._save(self._runtime_dir, data)
+        self._save(self._state_dir, data)
+
+    def _encoded(self) -> bytes:
+        return _encode(_File(self._wall(), self._holdings.kept()))
+
+    def _save(self, folder: Path, data: bytes) -> None:
+        try:
+            save(folder, data)
+        except OSError as error:
+            if not self._complained:
+                log.error("the day's profits cannot be written: %s", error)
+            self._complained = True
+        else:
+            self._complained = False
+
+
+def save(folder: Path, data: bytes) -> None:
+    """Replace the file as one; raises OSError."""
+    new = folder / f"{NAME}.new"
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+    new.replace(folder / NAME)
+
+
+def load(*folders: Path) -> list[KeptOwner]:
+    """The newest that can be read; what cannot be is said on the log."""
+    found: list[_File] = []
+    for folder in folders:
+        try:
+            found.append(_DECODER.decode((folder / NAME).read_bytes()))
+        except FileNotFoundError:
+            continue
+        except (OSError, msgspec.DecodeError) as error:
+            log.error("the day's profits cannot be read: %s: %s", folder / NAME, error)
+    return max(found, key=lambda one: one.wall_ns).owners if found else []
