@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from connector._speedups.bell import Bell
@@ -16,15 +16,18 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config import SecretRef, VenueSettings
 from connector.config_trading import AccountSettings
 from connector.desk import Desk
-from connector.errors import ConfigError, Throttled, VenueError
+from connector.errors import ConfigError, VenueError
 from connector.flights import PRIORITY, Flights, Flying
+from connector.guard import Guard
 from connector.model.counters import Counter, Hop
+from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field, Text
 from connector.private import PrivateStream
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
+from connector.reconcile import FAULTS, Reconciler, after
 from connector.trading.budget import OrderBudget
 from connector.trading.clock import VenueClock
 from connector.trading.commands import Command, Refusal
@@ -34,7 +37,7 @@ from connector.trading.texts import hide
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
-from connector.venues.contract import Request, Scales, Venue
+from connector.venues.contract import Pool, Request, Scales, Venue
 from connector.venues.trading_contract import (
     ApiRequest,
     Encoded,
@@ -60,11 +63,6 @@ FIRST_LOOKS = 5
 """Round trips measured before the first signature."""
 ORDERS_SHARE = 0.9
 """Of the address's weight that new orders may use up; the rest is for cancels and questions."""
-FILLS = 1000
-"""Fills asked for at once."""
-FILLS_BACK_NS = 600 * SECOND_NS
-"""How far before an order's registration its fills are looked for: clocks differ, fills do not
-come before orders."""
 
 
 class AccountService:
@@ -110,10 +108,13 @@ class AccountService:
         self._flights = Flights(self, self._budget, venue.used, segment)
         self._board = BudgetBoard(segment, venue_index, index)
         self._next_ask = -1
-        self._reconcile_wanted = asyncio.Event()
+        self._reconciler = Reconciler(self, settings.reconcile_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self.reconciled = False
         self._running = False
+        self._guard: Guard | None = None
+        if self.trading.countdown is not None and settings.guarded_s:
+            self._guard = Guard(self, self.trading.countdown, settings.guarded_s)
         self._streams = 0
         """How many private streams began: what is asked under one proves nothing for the next."""
         self._begin()
@@ -207,6 +208,11 @@ class AccountService:
             text = f"{short.pool}: used up, again in {wait_s:.1f} s"
             raise Refusal(Code.RATE_BUDGET, Field.RATE_BUDGET, text, short.used, short.limit)
 
+    def guard(self, instrument: Instrument, now_ns: int) -> None:
+        """Raises Refusal while the venue's countdown, where it is wanted, cannot be armed."""
+        if self._guard is not None:
+            self._guard.allow(instrument, now_ns)
+
     def post(self, request: int, action: Action, message: Message) -> None:
         self._send(request, PRIORITY[action], message, Flying(action))
         self._board.spend(message.orders)
@@ -240,15 +246,15 @@ class AccountService:
 
     def ask_fills(self, order: Order) -> None:
         if self._running:
-            self._start(self._ask_fills(order), "fills")
+            self._start(self._reconciler.fills(order), "fills")
 
     def ask_positions(
         self, then: Callable[[Account, Sequence[PositionEvent] | None], None]
     ) -> None:
         async def ask() -> None:
             try:
-                found = await self._ask_positions()
-            except (VenueError, ValueError, RecursionError) as error:
+                found = await self._reconciler.positions()
+            except FAULTS as error:
                 log.warning("no positions: %s", error, extra={"account": self.name})
                 found = None
             then(self, found)
@@ -275,7 +281,7 @@ class AccountService:
         elif answer.outcome is OrderOutcome.CLOCK:
             self._mend_clock()
         if answer.reconcile:
-            self._reconcile_wanted.set()
+            self._reconciler.want()
 
     def _throttled(self, answer: OrderAnswer) -> None:
         """Going on turns a limit into a ban of the whole address, so everything stops."""
@@ -308,7 +314,7 @@ class AccountService:
                     group.create_task(self._socket.run(), name=f"order api/{self.name}")
                 group.create_task(self._keep_clock(), name=f"clock/{self.name}")
                 group.create_task(self._private.run(), name=f"private/{self.name}")
-                group.create_task(self._reconcile_for_ever(), name=f"reconcile/{self.name}")
+                group.create_task(self._reconciler.run(), name=f"reconcile/{self.name}")
         finally:
             self._running = self.reconciled = False
             self._pool.close()
@@ -326,6 +332,8 @@ class AccountService:
         if self._socket is not None:
             self._socket.tick(now_ns)
         self._private.tick(now_ns)
+        if self._guard is not None and self._running:
+            self._guard.tick(now_ns)
 
     def pending(self) -> list[str]:
         """What READY still waits for."""
@@ -344,6 +352,7 @@ class AccountService:
             "connections": self._pool.open,
             "waiting": self._pool.waiting,
             "order_api": None if self._socket is None else self._socket.open,
+            "countdown": None if self._guard is None else self._guard.state(),
             "clock_error_ns": self.clock.error_ns if self.clock.known else None,
         }
 
@@ -365,21 +374,17 @@ class AccountService:
                 if self.clock.known:
                     return  # the old offset serves until the next look
                 log.warning("no time of the venue: %s", error, extra={"account": self.name})
-                await self._after(error, backoff)
+                await after(error, backoff)
                 continue
             self.clock.heard(sent_ns, monotonic_ns(), venue_ns)
             looks -= 1
-
-    async def _after(self, error: Exception, backoff: Backoff) -> None:
-        retry_ns = error.retry_ns - monotonic_ns() if isinstance(error, Throttled) else 0
-        await asyncio.sleep(max(backoff.next_ns(), retry_ns) / SECOND_NS)
 
     # The private stream
 
     def stream_up(self) -> None:
         self._streams += 1
         self.desk.stream_up(self)
-        self._reconcile_wanted.set()
+        self._reconciler.want()
 
     def stream_down(self, why: str) -> None:
         self.reconciled = False
@@ -394,7 +399,7 @@ class AccountService:
             self.count(Counter.UNDECODABLE)
             log.error("a private frame: %s", error, extra={"account": self.name})
             self.desk.words(self, 0)(Text.EVENT, hide(frame, self.trading.unwritten), 0)
-            self._reconcile_wanted.set()
+            self._reconciler.want()
             return
         self.desk.heard(recv_ns)
         try:
@@ -415,65 +420,40 @@ class AccountService:
         else:
             self.desk.account_event(self, event)
 
-    # Reconciling
+    # What the reconciler asks of its owner
 
-    async def _reconcile_for_ever(self) -> None:
-        backoff = Backoff(SECOND_NS // 2, 30 * SECOND_NS, random.random, SECOND_NS // 8)
-        while True:
-            await self._reconcile_wanted.wait()
-            self._reconcile_wanted.clear()
-            try:
-                await self._reconcile()
-            except (VenueError, ValueError, RecursionError) as error:
-                log.warning("cannot reconcile: %s", error, extra={"account": self.name})
-                self._reconcile_wanted.set()
-                await self._after(error, backoff)
-            else:
-                backoff.reset()
+    def epoch(self) -> int:
+        return self._streams if self._private.up else 0
 
-    async def _reconcile(self) -> None:
-        """Ask for everything the stream may have kept back."""
-        lookups, stream = self.trading.lookups, self._streams
-        self._budget.resize(lookups.limit_pools(await self.signed(lookups.limits())))
-        listed = await self.list_orders()
-        await self._ask_positions()
-        for balance in lookups.balance_events(await self.signed(lookups.balances())):
-            self.desk.account_event(self, balance)
-        self.desk.account_event(self, lookups.config_event(await self.signed(lookups.config())))
-        if self._private.up and stream == self._streams:
+    def limited(self, pools: Sequence[Pool]) -> None:
+        self._budget.resize(pools)
+
+    def affordable(self, weight: int, share: float) -> bool:
+        now_ns = monotonic_ns()
+        return self._rest.admit_ns(self._weighing(weight), now_ns, share) <= now_ns
+
+    def found(self, epoch: int, open_orders: int) -> None:
+        if self._guard is not None:
+            self._guard.found()
+        if epoch and epoch == self.epoch():
             self.reconciled = True
             self.count(Counter.RECONCILED)
-            log.info("reconciled", extra={"account": self.name, "open_orders": len(listed)})
+            log.info("reconciled", extra={"account": self.name, "open_orders": open_orders})
+
+    def open_orders(self) -> list[Order]:
+        """Every order of the account that has not ended."""
+        return self.desk.tracker.orders.open_of(self.index)
+
+    # Listing
 
     async def list_orders(self) -> Sequence[OrderEvent]:
         """All open orders, of anybody; the desk is told. Raises VenueError, ValueError."""
-        lookups, asked_ns = self.trading.lookups, monotonic_ns()
-        listed: list[OrderEvent] = []
-        for request in lookups.open_orders():
-            listed += lookups.order_events(await self.signed(request), self.scales)
-        for event in listed:
-            self.desk.order_event(self, event, asked_ns)
-        self.desk.listed(self, listed, asked_ns)
-        return listed
+        return await self._reconciler.orders()
 
-    async def _ask_positions(self) -> Sequence[PositionEvent]:
-        lookups, asked_ns = self.trading.lookups, monotonic_ns()
-        found = lookups.position_events(await self.signed(lookups.positions()), self.scales)
-        self.desk.positions_listed(self, found, self.venue_ns(asked_ns))
-        return found
-
-    async def _ask_fills(self, order: Order) -> None:
-        lookups = self.trading.lookups
-        now_ns = monotonic_ns()
-        age_ns = now_ns - order.created_ns + FILLS_BACK_NS
-        request = lookups.fills(order.instrument, self.venue_ns(now_ns) - age_ns, FILLS)
-        try:
-            events = lookups.fill_events(await self.signed(request), self.scales)
-        except (VenueError, ValueError, RecursionError) as error:
-            log.warning("no fills: %s", error, extra={"account": self.name})
-            return  # the tracker asks again
-        for event in events:
-            self.desk.order_event(self, event, now_ns)
+    async def disarm(self) -> None:
+        """Stop the venue's countdowns, for the end. Raises VenueError."""
+        if self._guard is not None:
+            await self._guard.disarm()
 
     # Inside
 
@@ -519,6 +499,14 @@ class AccountService:
 
     def count(self, counter: Counter) -> None:
         self._segment.count(counter.value)
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> bool:
+        """Run it beside everything else; False: the account does not run."""
+        if not self._running:
+            work.close()
+            return False
+        self._start(work, name)
+        return True
 
     def _start(self, work: Awaitable[None], name: str) -> None:
         async def guarded() -> None:

@@ -19,6 +19,10 @@ STRATEGY = r"[A-Za-z0-9._-]{1,64}"
 """A strategy's or an account's name."""
 
 
+COUNTDOWN_S = 60.0
+"""Renewed three times within: weight 30 a minute for each instrument with orders, at Binance."""
+
+
 class AccountType(Enum):
     """Where an account's orders go."""
 
@@ -79,10 +83,25 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Warm HTTP connections; one of them is kept for cancels."""
     exclusive: bool = False
     """Nobody else trades on it: allows the venue's countdown and flattening."""
+    reconcile_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    """Between looks at orders, positions and balances while own orders are open; 0: only when the
+    private stream was interrupted."""
+    countdown_s: Annotated[float, Meta(ge=0, le=86_400)] | None = None
+    """Unless renewed within it the venue cancels every order of an instrument with own orders; 0:
+    not used. None: 60 where the account is exclusive and the venue has one."""
     required: bool = True
     """READY waits until it is reconciled."""
     limits: LimitSettings = LimitSettings()
     """What all its strategies together may do."""
+
+    @property
+    def guarded_s(self) -> float:
+        """The countdown that is used where the venue has one; 0: none."""
+        if self.type is AccountType.PAPER:
+            return 0.0
+        if self.countdown_s is None:
+            return COUNTDOWN_S if self.exclusive else 0.0
+        return self.countdown_s
 
 
 class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +163,8 @@ def judge_account(
         judge_paper(account.paper, f"{path}.paper", faults)
     elif account.paper != PaperSettings():
         faults.append(f'{path}.paper: only with type = "paper"')
+    if paper and account.countdown_s:
+        faults.append(f"{path}.countdown_s: nothing of a paper account is at the venue")
     for name in ("strategies", "foreign_to"):
         for strategy in getattr(account, name):
             if not re.fullmatch(STRATEGY, strategy):
@@ -162,6 +183,14 @@ def judge_account(
         return
     if account.kind not in trading.key_kinds:
         faults.append(f"{path}.kind: {account.kind!r}; known: {', '.join(trading.key_kinds)}")
+    if account.countdown_s and not account.exclusive:
+        faults.append(
+            f"{path}.countdown_s: it cancels everybody's orders: only if exclusive = true"
+        )
+    if account.countdown_s and trading.countdown is None:
+        faults.append(f"{path}.countdown_s: the venue has no countdown")
+    if account.countdown_s and account.countdown_s < 1:
+        faults.append(f"{path}.countdown_s: less than a second cannot be renewed in time")
     if account.transport not in trading.transports:
         known = ", ".join(one.value for one in trading.transports)
         faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")

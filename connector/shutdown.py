@@ -32,6 +32,9 @@ class Listing(Account, Protocol):
     async def list_orders(self) -> Sequence[OrderEvent]:
         """Ask now; the desk is told. Raises VenueError, ValueError, RecursionError."""
 
+    async def disarm(self) -> None:
+        """Stop the venue's countdowns: what is open is meant to stay. Raises VenueError."""
+
 
 class Shutdown:
     """One end, run once, while everything still serves.
@@ -74,6 +77,9 @@ class Shutdown:
                     unverified.discard(index)
             if unverified:
                 await self._wait(ASK_S)
+        for account in self._accounts:
+            if account.index not in unverified:  # else the countdown does what we could not
+                await self._disarm(account)
         faults = [self._told(order) for order in self._open()]
         mute = unverified - {order.account for order in self._open()}
         faults += [f"account {self._accounts[one].name}: not verified" for one in sorted(mute)]
@@ -119,6 +125,17 @@ class Shutdown:
                 extra={"account": account.name, "client_order_id": event.client_order_id},
             )
         return not there
+
+    async def _disarm(self, account: Listing) -> None:
+        stopping = asyncio.ensure_future(account.disarm())
+        await self._first(stopping)
+        error = asyncio.CancelledError() if stopping.cancelled() else stopping.exception()
+        if error is not None:
+            log.error(
+                "a countdown was not stopped: the venue will cancel what is left: %r",
+                error,
+                extra={"account": account.name},
+            )
 
     async def _wait(self, seconds: float) -> None:
         await self._first(asyncio.sleep(seconds))

@@ -18,9 +18,10 @@ from connector.config import (
     runtime_directory,
     state_directory,
 )
-from connector.config_trading import AccountType
+from connector.config_trading import AccountSettings, AccountType
 from connector.errors import ConfigError, ConnectorError
 from connector.model.secret import SecretRef
+from connector.venues.contract import load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,12 +92,24 @@ def _accounts(config: Config) -> int:
             except ConfigError as error:
                 print(f"    {what} cannot be read here: {error}")
                 code = 1
+        print(f"    countdown: {_countdown(account)}")
     for name, strategy in config.strategies.items():
         print(
             f"  strategy {name}  gone for {strategy.grace_s:g} s: {strategy.on_death.value};"
             f" found at a start: {strategy.on_start.value}"
         )
     return code
+
+
+def _countdown(account: AccountSettings) -> str:
+    """What looks after its orders while no daemon does."""
+    venue = load(account.venue)
+    if venue.trading is None or venue.trading.countdown is None:
+        return f"{venue.folder} has none: a daemon that dies or hangs leaves orders open"
+    if account.guarded_s:
+        return f"{account.guarded_s:g} s, for instruments with own orders"
+    why = "countdown_s = 0" if account.exclusive else "not exclusive"
+    return f"off: {why}; a daemon that dies or hangs leaves orders open"
 
 
 def _access(path: Path) -> str:

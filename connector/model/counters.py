@@ -87,6 +87,9 @@ class Counter(Word):
     HALTS = 73, "halts that were set, by operators or by a halt file that is not in order"
     REQUESTS_ENCODED = 74, "order requests written by the compiled encoder"
     REQUESTS_RARE = 75, "order requests the compiled encoder left to the other one"
+    COUNTDOWN_ERRORS = 76, "countdowns the venue did not confirm to be set"
+    RECONCILE_FIXED = 77, "differences the venue's lists showed and its stream had not told"
+    RECONCILE_SKIPPED = 78, "looks at the venue's lists left out for want of weight"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

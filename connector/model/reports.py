@@ -174,6 +174,7 @@ class Code(Word):
     DUPLICATE_CLIENT_ID = 900015, "client_order_id was used before"
     NOT_SUPPORTED = 900016, "not supported by the venue"
     NOT_SENT = 900017, "not sent before the daemon or strategy restarted"
+    UNGUARDED = 900018, "the venue's countdown cannot be armed"
     OUTCOME_UNKNOWN = 900100, "outcome unknown, being resolved"
 
     def __new__(cls, number: int, sentence: str) -> "Code":

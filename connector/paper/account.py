@@ -20,6 +20,7 @@ from connector.desk import Desk
 from connector.errors import VenueError
 from connector.market.live import Live
 from connector.model.counters import Counter
+from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field
@@ -241,6 +242,12 @@ class PaperAccount:
         found = self._positions(exchange, at_ns)
         self.desk.positions_listed(self, found, at_ns)
         asyncio.get_running_loop().call_soon(then, self, found)
+
+    def guard(self, instrument: Instrument, now_ns: int) -> None:
+        """Nothing is at a venue that could outlive the process."""
+
+    async def disarm(self) -> None:
+        """There is no countdown."""
 
     def gap(self, why: str) -> None:
         """Everything is told anew: in a process there is no stream that could lose anything."""

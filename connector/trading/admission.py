@@ -93,6 +93,8 @@ class Admission:
         self._ledger.encoded_ns = monotonic_ns()
         if grows:
             account.afford(command.action, message)
+            if command.action is Action.PLACE:
+                account.guard(listed.instrument, now_ns)
             # Last: whoever halts while this is decided is heard.
             if halted := self.halts.why(account.name, session.strategy):
                 raise Refusal(Code.HALTED, text=halted)

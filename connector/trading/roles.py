@@ -81,6 +81,10 @@ class Account(Protocol):
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
 
+    def guard(self, instrument: Instrument, now_ns: int) -> None:
+        """A new order is about to leave. Raises Refusal while the venue's countdown, where it is
+        wanted, cannot be armed."""
+
     def post(self, request: int, action: Action, message: Message) -> None:
         """Send; ends in ``Desk.answered``, ``Desk.lost`` or ``Desk.unsent``."""
 

@@ -173,6 +173,11 @@ class Stage:
         with connector.attach("look", self.daemon.runtime_dir) as session:
             return session.counters[counter]
 
+    def account_state(self) -> dict[str, Any]:
+        """How the daemon says that the account is."""
+        found: dict[str, Any] = self.daemon.ask("state")["state"]["accounts"]["main"]
+        return found
+
     def asked(self, request: str) -> bool:
         """Whether the daemon answers."""
         try:

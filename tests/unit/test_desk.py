@@ -73,7 +73,7 @@ class Account:
         self.index, self.name = index, name
         self.strategies, self.foreign_to = frozenset(strategies), frozenset[str]()
         self.signer = TRADING.signer("KEY", b"SECRET", "hmac")
-        self.ready, self.short = True, False
+        self.ready, self.short, self.unguarded = True, False, False
         self.posted: list[tuple[int, Action, Request]] = []
         self.together: list[tuple[int, ...]] = []
         self.asked: list[str] = []
@@ -90,6 +90,10 @@ class Account:
     def afford(self, action: Action, message: Request) -> None:
         if self.short:
             raise Refusal(Code.RATE_BUDGET, Field.RATE_BUDGET, "orders: used up", 301, 300)
+
+    def guard(self, instrument: Instrument, now_ns: int) -> None:
+        if self.unguarded:
+            raise Refusal(Code.UNGUARDED)
 
     def post(self, request: int, action: Action, message: Request) -> None:
         self.posted.append((request, action, message))
@@ -262,6 +266,10 @@ def use_up(rig: Rig) -> None:
     rig.main.short = True
 
 
+def disarm(rig: Rig) -> None:
+    rig.main.unguarded = True
+
+
 def use_id(rig: Rig) -> None:
     rig.send(client_order_id="used")
 
@@ -318,6 +326,7 @@ REFUSED: list[tuple[Callable[[Rig], None], dict[str, Any], Code, Field, int | No
     (hurry, {"strategy": "taker"}, R, Field.ORDER_RATE, 3),
     (lose, {"strategy": "taker"}, R, Field.LOSS, 1000 * 10**8),
     (use_up, {}, Code.RATE_BUDGET, Field.RATE_BUDGET, 300),
+    (disarm, {}, Code.UNGUARDED, Field.NONE, None),
     (leave, {"valid_until_ns": NOW_NS - 1}, Code.STALE_COMMAND, Field.VALID_UNTIL, NOW_NS - 1),
     (halt, {}, Code.HALTED, Field.NONE, None),
     (drain, {}, Code.DRAINING, Field.NONE, None),

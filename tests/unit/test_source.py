@@ -44,7 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "budget_board": BELOW_APP,
     "private": BELOW_APP,
     "flights": BELOW_APP | {"trading", "desk"},
-    "accounts": BELOW_APP | {"trading", "desk", "flights", "private", "budget_board"},
+    "guard": BELOW_APP | {"trading"},
+    "reconcile": BELOW_APP | {"trading", "desk"},
+    "accounts": BELOW_APP
+    | {"trading", "desk", "flights", "private", "guard", "reconcile"}
+    | {"budget_board"},
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"connections"},
     "service": BELOW_APP | {"connections", "instruments", "pieces", "budget_board"},
@@ -64,7 +68,7 @@ engine, which is pure and imports nothing of the package."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/control", "ipc/trading", "ipc/client",
-    "connections.py", "instruments.py", "shutdown.py",
+    "connections.py", "instruments.py", "shutdown.py", "reconcile.py",
     "paper/account", "paper/market",
     "accounts.py", "private.py", "service.py", "trading_service.py", "app.py", "daemon.py",
     "logs.py", "pieces.py", "cli/",

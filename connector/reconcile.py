@@ -1,0 +1,237 @@
+"""What an account's private stream may have kept back, asked for: at every start of the stream,
+whenever somebody doubts, and now and then while own orders are open."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
+
+from connector.clock import monotonic_ns
+from connector.desk import Desk
+from connector.errors import Throttled, VenueError
+from connector.model.counters import Counter
+from connector.model.order import Order
+from connector.protocol.backoff import Backoff
+from connector.trading.roles import Account
+from connector.venues.contract import Pool, Request
+from connector.venues.trading_contract import BalanceEvent, OrderEvent, PositionEvent
+
+log = logging.getLogger("connector.accounts")
+
+SECOND_NS = 1_000_000_000
+FILLS = 1000
+"""Fills asked for at once."""
+FILLS_BACK_NS = 600 * SECOND_NS
+"""How far before an order's registration its fills are looked for: clocks differ, fills do not
+come before orders."""
+SHARE = 0.5
+"""Of the address's weight that looking without a reason may use up."""
+SETTLE_S = 0.5
+"""Between a list and its comparison: the stream may be on its way with the same news."""
+FAULTS = (VenueError, ValueError, RecursionError)
+
+
+class Owner(Account, Protocol):
+    """The account."""
+
+    desk: Desk
+
+    async def signed(self, request: Request) -> bytes: ...
+    def open_orders(self) -> list[Order]:
+        """Own and foreign ones."""
+
+    def affordable(self, weight: int, share: float) -> bool:
+        """Whether so much weight leaves the rest of the address's to others."""
+
+    def limited(self, pools: Sequence[Pool]) -> None:
+        """The venue states these limits for the account."""
+
+    def epoch(self) -> int:
+        """The private stream that is up, by number; 0: none is."""
+
+    def found(self, epoch: int, open_orders: int) -> None:
+        """Everything was asked for, beginning under that stream."""
+
+    def count(self, counter: Counter) -> None: ...
+
+
+class Reconciler:
+    """Runs until cancelled. ``every_s``: between looks without a reason; 0: never."""
+
+    def __init__(self, owner: Owner, every_s: float) -> None:
+        self._owner, self._every_s = owner, every_s
+        self._wanted = asyncio.Event()
+
+    def want(self) -> None:
+        """As soon as possible."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        backoff = Backoff(SECOND_NS // 2, 30 * SECOND_NS, random.random, SECOND_NS // 8)
+        while True:
+            if not await self._asked_for():
+                await self._look()
+                continue
+            self._wanted.clear()
+            try:
+                await self._everything()
+            except FAULTS as error:
+                log.warning("cannot reconcile: %s", error, extra={"account": self._owner.name})
+                self._wanted.set()
+                await after(error, backoff)
+            else:
+                backoff.reset()
+
+    async def _asked_for(self) -> bool:
+        """Wait; False: nobody asked, it is time to look."""
+        patience_s = self._every_s * (0.8 + 0.4 * random.random()) or None
+        try:
+            async with asyncio.timeout(patience_s):
+                return await self._wanted.wait()
+        except TimeoutError:
+            return False
+
+    async def _everything(self) -> None:
+        owner = self._owner
+        lookups, epoch = owner.trading.lookups, owner.epoch()
+        owner.limited(lookups.limit_pools(await owner.signed(lookups.limits())))
+        listed = await self.orders()
+        await self.positions()
+        self._balances(lookups.balance_events(await owner.signed(lookups.balances())))
+        config = lookups.config_event(await owner.signed(lookups.config()))
+        owner.desk.account_event(owner, config)
+        owner.found(epoch, len(listed))
+
+    # Now and then
+
+    async def _look(self) -> None:
+        """Compare while own orders are open; what differs is counted, logged and mended."""
+        owner = self._owner
+        lookups = owner.trading.lookups
+        if not owner.ready or not any(order.strategy for order in owner.open_orders()):
+            return
+        requests = [*lookups.open_orders(), lookups.positions(), lookups.balances()]
+        if not owner.affordable(sum(request.weight for request in requests), SHARE):
+            owner.count(Counter.RECONCILE_SKIPPED)
+            return
+        epoch, asked_ns = owner.epoch(), monotonic_ns()
+        sure = {order.key for order in owner.open_orders() if order.submitted}
+        try:
+            rows = await self._rows()
+            positions = lookups.position_events(
+                await owner.signed(lookups.positions()), owner.scales
+            )
+            balances = lookups.balance_events(await owner.signed(lookups.balances()))
+        except FAULTS as error:
+            log.warning("cannot compare: %s", error, extra={"account": owner.name})
+            return
+        await asyncio.sleep(SETTLE_S)
+        if epoch != owner.epoch() or self._wanted.is_set():
+            return  # everything is asked for anyway
+        desk = owner.desk
+        there = {order.key for row in rows if (order := desk.tracker.orders.find(owner.index, row))}
+        for order in owner.open_orders():
+            if order.key in sure - there:
+                self._differs("order", order.client_order_id, "open here, not at the venue")
+        self._compare("order", self._known_orders, lambda: self._told(rows, asked_ns))
+        held = {(one.symbol, one.position_side.name): one.qty_e for one in positions if one.qty_e}
+        if held != self._known_positions():
+            self._compare(
+                "position",
+                self._known_positions,
+                lambda: desk.positions_listed(owner, positions, owner.venue_ns(asked_ns)),
+            )
+        self._compare(
+            "balance",
+            self._known_balances,
+            lambda: self._balances(balances),
+        )
+        owner.count(Counter.RECONCILED)
+
+    def _compare(
+        self, kind: str, known: Callable[[], dict[Hashable, object]], tell: Callable[[], object]
+    ) -> None:
+        before = known()
+        tell()
+        now = known()
+        for name in before | now:
+            if before.get(name) != now.get(name):
+                self._differs(kind, name, f"was {before.get(name)}, is {now.get(name)}")
+
+    def _differs(self, kind: str, name: object, how: str) -> None:
+        self._owner.count(Counter.RECONCILE_FIXED)
+        more = {"account": self._owner.name}
+        log.warning("not told by the stream: %s %s: %s", kind, name, how, extra=more)
+
+    def _known_orders(self) -> dict[Hashable, object]:
+        return {
+            order.key: (order.status.name, order.filled_qty_e, order.price_e, order.qty_e)
+            for order in self._owner.open_orders()
+        }
+
+    def _known_positions(self) -> dict[Hashable, object]:
+        return {
+            (one.symbol, one.position_side.name): one.qty_e
+            for one in self._owner.desk.positions.account(self._owner.index)
+            if one.qty_e
+        }
+
+    def _known_balances(self) -> dict[Hashable, object]:
+        """What is free of them changes with every order, and no stream tells of it."""
+        found = self._owner.desk.positions.balances(self._owner.index)
+        return {one.asset: one.wallet_e for one in found}
+
+    def _balances(self, events: Sequence[BalanceEvent]) -> None:
+        for event in events:
+            self._owner.desk.account_event(self._owner, event)
+
+    # Parts
+
+    async def orders(self) -> Sequence[OrderEvent]:
+        """All open orders, of anybody; the desk is told. Raises what ``FAULTS`` are."""
+        asked_ns = monotonic_ns()
+        rows = await self._rows()
+        self._told(rows, asked_ns)
+        return rows
+
+    async def _rows(self) -> list[OrderEvent]:
+        owner, rows = self._owner, list[OrderEvent]()
+        for request in owner.trading.lookups.open_orders():
+            body = await owner.signed(request)
+            rows += owner.trading.lookups.order_events(body, owner.scales)
+        return rows
+
+    def _told(self, rows: Sequence[OrderEvent], asked_ns: int) -> None:
+        desk = self._owner.desk
+        for row in rows:
+            desk.order_event(self._owner, row, asked_ns)
+        desk.listed(self._owner, rows, asked_ns)
+
+    async def positions(self) -> Sequence[PositionEvent]:
+        """All positions; the desk is told. Raises what ``FAULTS`` are."""
+        owner, asked_ns = self._owner, monotonic_ns()
+        lookups = owner.trading.lookups
+        found = lookups.position_events(await owner.signed(lookups.positions()), owner.scales)
+        owner.desk.positions_listed(owner, found, owner.venue_ns(asked_ns))
+        return found
+
+    async def fills(self, order: Order) -> None:
+        """The fills of an order's instrument; the desk is told."""
+        owner, now_ns = self._owner, monotonic_ns()
+        age_ns = now_ns - order.created_ns + FILLS_BACK_NS
+        lookups = owner.trading.lookups
+        request = lookups.fills(order.instrument, owner.venue_ns(now_ns) - age_ns, FILLS)
+        try:
+            events = lookups.fill_events(await owner.signed(request), owner.scales)
+        except FAULTS as error:
+            log.warning("no fills: %s", error, extra={"account": owner.name})
+            return  # the tracker asks again
+        for event in events:
+            owner.desk.order_event(owner, event, now_ns)
+
+
+async def after(error: Exception, backoff: Backoff) -> None:
+    """Wait before something that failed is tried again, at least as long as the venue wants."""
+    retry_ns = error.retry_ns - monotonic_ns() if isinstance(error, Throttled) else 0
+    await asyncio.sleep(max(backoff.next_ns(), retry_ns) / SECOND_NS)
