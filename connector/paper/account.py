@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns, wall_ns
@@ -23,7 +23,7 @@ from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field
+from connector.model.reports import Code, Field, Text
 from connector.model.states import VALID, FeedKind
 from connector.paper.exchange import Answer, Exchange, NoMarket, Terms, Turn
 from connector.paper.market import PaperMarket
@@ -42,6 +42,7 @@ from connector.sim.matching.types import Conditional, Reason, Refused
 from connector.sim.matching.types import Order as EngineOrder
 from connector.trading.commands import Command, Refusal
 from connector.trading.roles import Account, Listed
+from connector.trading.texts import request_text
 from connector.venues.contract import Request, Scales, Venue
 from connector.venues.sim_contract import order_refusals
 from connector.venues.trading_contract import (
@@ -70,6 +71,14 @@ class PaperRequest(Request, frozen=True, kw_only=True):
     """What would be sent, without a signature."""
 
     intent: Intent
+
+
+class _Flying(NamedTuple):
+    """A command on its way."""
+
+    action: Action
+    message: PaperRequest
+    left_ns: int
 
 
 class _Unsigned:
@@ -123,7 +132,7 @@ class PaperAccount:
         self._exchange: Exchange | None = None
         self._file: StateFile | None = None
         self._syncing: asyncio.Task[None] | None = None
-        self._actions: dict[int, Action] = {}
+        self._flying: dict[int, _Flying] = {}
         self._said: deque[Callable[[], None]] = deque()
         """What the desk is still to be told, a little in each turn of the loop."""
         self._trails: dict[int, int] = {}
@@ -186,7 +195,7 @@ class PaperAccount:
             self.desk.unsent(request, "the account is not served")
             return
         intent = message.intent
-        self._actions[request] = action
+        self._flying[request] = _Flying(action, message, monotonic_ns())
         if intent.instrument is not None:
             self._watch(exchange, intent.instrument.symbol)
         exchange.send(request, intent, monotonic_ns())
@@ -288,8 +297,11 @@ class PaperAccount:
                 self._said.popleft()()
             self.desk.stream_down(self)
             for sent in exchange.drop():
-                self._actions.pop(sent.request, None)
+                flying = self._flying.pop(sent.request)
+                self.count(Counter.REQUESTS_LOST)
+                write = self.desk.words(self, sent.request)
                 self.desk.lost(sent.request)
+                write(Text.REQUEST, request_text(flying.message, self.trading.unwritten), 0)
             file.close()
 
     def _begin(self, exchange: Exchange, file: StateFile) -> None:
@@ -376,7 +388,7 @@ class PaperAccount:
             "ready": self.ready,
             "reconciled": self.reconciled,
             "latency_us": self._terms.latency_ns // 1000,
-            "on_the_way": len(self._actions),
+            "on_the_way": len(self._flying),
             "watched": sorted(exchange.wanted()) if exchange is not None else [],
         }
 
@@ -392,19 +404,25 @@ class PaperAccount:
         if turn.events:
             self._file.append(turn.changes)
         if turn.sent is not None and turn.answer is not None:
-            action = self._actions.pop(turn.sent.request)
-            answer = self._answer(action, turn.answer, turn)
-            self._said.append(partial(self._say_answer, turn.at_ns, turn.sent.request, answer))
+            flying = self._flying.pop(turn.sent.request)
+            answer = self._answer(flying.action, turn.answer, turn)
+            say = partial(self._say_answer, turn.at_ns, turn.sent.request, flying, answer)
+            self._said.append(say)
         for event in turn.events:
             for one in told(event, turn.changes.hedge):
                 self._said.append(partial(self._say, turn.at_ns, one))
 
-    def _say_answer(self, at_ns: int, request: int, answer: OrderAnswer) -> None:
-        self.desk.heard(at_ns)
+    def _say_answer(self, at_ns: int, request: int, flying: "_Flying", answer: OrderAnswer) -> None:
+        desk = self.desk
+        write = desk.words(self, request)
+        desk.heard(at_ns)
         try:
-            self.desk.answered(self, request, answer)
+            desk.answered(self, request, answer, at_ns, flying.left_ns)
         finally:
-            self.desk.heard(0)
+            desk.heard(0)
+        if answer.outcome not in (OrderOutcome.ACCEPTED, OrderOutcome.ALREADY):
+            write(Text.REQUEST, request_text(flying.message, self.trading.unwritten), 0)
+            write(Text.ANSWER, answer.body.encode(), answer.status)
 
     def _say(self, at_ns: int, event: OrderEvent | AccountEvent) -> None:
         self.desk.heard(at_ns)

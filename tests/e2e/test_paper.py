@@ -2,6 +2,7 @@
 account that outlives a kill."""
 
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import OrderStatus, ReportFlag, Result, Update
 from connector.trading import journal_files
-from tests.reference.stack import Daemon, Sim, eventually
+from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
 POSITION, BALANCE = layout("PositionUpdateBody"), layout("BalanceUpdateBody")
@@ -207,3 +208,62 @@ def test_nothing_of_an_account_leaves_the_process(stage: Stage) -> None:
         assert stage.account()["type"] == "paper"
     asked = stage.sim.status()["requests"]
     assert not {path for path in asked if "depth" not in path and "exchangeInfo" not in path}
+
+
+def test_a_batch_goes_one_by_one_and_each_is_answered(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        low = best(session)[0] * 0.97
+        tickets = session.place_batch(
+            {
+                "instrument": "BTCUSDT", "side": "buy", "quantity": "0.01", "price": f"{low - n:.0f}",
+                "time_in_force": "gtc",
+            }
+            for n in range(3)
+        )  # fmt: skip
+        told = stage.until(lambda told: len(told.answers) == 3 and len(told.submitted) == 3)
+        assert [one.command for one in told.answers] == [one.number for one in tickets]
+        session.cancel_all("BTCUSDT")
+        stage.until(lambda told: len(told.cancelled) == 3)
+
+
+def test_an_ordered_end_leaves_nothing_open(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        far = f"{best(session)[0] * 0.97:.0f}"
+        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="rests")
+        stage.until(lambda told: told.submitted)
+        assert stage.daemon.stop() == 0
+    assert stage.told().cancelled == {"rests"}
+
+
+def test_why_tells_a_refusal_in_the_words_of_the_venue(stage: Stage) -> None:
+    with closing(stage.attach()) as session:
+        ask = f"{best(session)[1] + 50:.1f}"
+        session.place("BTCUSDT", "buy", "0.01", ask, time_in_force="gtx", client_order_id="post")
+        stage.until(lambda told: told.final)
+    places = [
+        "--runtime-dir", str(stage.daemon.runtime_dir), "--state-dir", str(stage.daemon.state_dir)
+    ]  # fmt: skip
+    told = subprocess.run(
+        [*COMMAND, "journal", "why", "post", *places], capture_output=True, text=True, timeout=30
+    )
+    assert "POST /fapi/v1/order" in told.stdout, told
+    assert "newClientOrderId=post" in told.stdout
+    assert '"code":-5022' in told.stdout
+
+
+def test_a_recording_fills_quotes_as_a_live_market_does(recordings: Path, tmp_path: Path) -> None:
+    files = [recordings / "binance-usdm" / f"btcusdt_2023040{day}.dat.gz" for day in (4, 5)]
+    with Sim("--replay", *map(str, files), "--speed", "10", "--weight-limit", "100000") as sim:
+        stage = Stage(tmp_path, sim, balances={"USDT": "100000"}, latency_us=500)
+        with stage.daemon, closing(stage.attach()) as session:
+            number = 0
+            while len({one.side for one in stage.told().fills}) < 2:
+                for side, price in zip(("buy", "sell"), best(session), strict=True):
+                    number += 1
+                    session.place("BTCUSDT", side, "0.002", f"{price:.1f}", time_in_force="gtx")
+                stage.until(lambda told, number=number: len(told.answers) == number)
+                assert number < 400
+            session.cancel_all("BTCUSDT")
+            told = stage.until(lambda told: told.fills and not told.open_ones)
+            assert told.positions[-1].qty_e == told.held
+            assert all(one.last_price_e == one.price_e for one in told.fills)
