@@ -215,8 +215,8 @@ def test_a_batch_goes_one_by_one_and_each_is_answered(stage: Stage) -> None:
         low = best(session)[0] * 0.97
         tickets = session.place_batch(
             {
-                "instrument": "BTCUSDT", "side": "buy", "quantity": "0.01", "price": f"{low - n:.0f}",
-                "time_in_force": "gtc",
+                "instrument": "BTCUSDT", "side": "buy", "quantity": "0.01",
+                "price": f"{low - n:.0f}", "time_in_force": "gtc",
             }
             for n in range(3)
         )  # fmt: skip
