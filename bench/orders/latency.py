@@ -11,6 +11,7 @@ from bench import native
 from bench.frames import load
 from bench.machine import two_cores
 from bench.orders import ticks
+from bench.orders.calm import Calm
 from bench.orders.daemon import STRATEGY, Daemon
 from bench.orders.ticks import Source, Strategy, Ticks, Turn
 from bench.orders.venue import Order, Venue
@@ -48,6 +49,7 @@ class Rig:
             raise
         self.venue.pulse = None
         os.sched_setaffinity(0, {last})
+        self.calm = Calm(self.daemon.pid).__enter__()
         self.session = connector.attach(STRATEGY, self.daemon.runtime_dir, trading=True)
         self.instrument = self.session.instruments["BinanceU", self.frames.symbol]
         self.top = self.session.top(self.instrument)
@@ -55,6 +57,7 @@ class Rig:
 
     def __exit__(self, *error: object) -> None:
         self.session.close()
+        self.calm.__exit__()
         self.daemon.__exit__()
         self.venue.__exit__()
         os.sched_setaffinity(0, self._affinity)
@@ -76,7 +79,7 @@ class Rig:
             ticket = place(instrument, "buy", QTY, bbo().bid_price, time_in_force="ioc")
             return ticket.number
 
-        return Strategy(self.session.poll, on_event, trade)
+        return Strategy(self.session.poll, on_event, trade, self.calm.waited_ns)
 
     def settle(self) -> None:
         """Until nothing is under way: every report of the last batch has been read."""
@@ -153,8 +156,19 @@ def tick_to_trade(rig: Rig, rounds: int, what: str) -> list[Group]:
         written = [[t.left_ns - t.written_ns for t in b] for b in turns]
         show(path, f"{name}: since the sender's write", written)
         show(path, f"{name}: of it the strategy has the event", _had(turns))
+        every = [turn for batch in turns for turn in batch]
+        calm = [turn for turn in every if turn.calm]
+        _calm(path, name, [t.left_ns - t.written_ns for t in calm], len(every))
         _wire(wire, name, turns, rig.daemon.journalled())
     return [path, wire]
+
+
+def _calm(group: Group, name: str, values: list[int], most: int) -> None:
+    """The median of what nothing disturbed; where the machine has other work to do, this is what
+    there is to go by."""
+    if values:
+        note = f"{len(values):,} of {most:,}"
+        group.add(f"{name}, undisturbed ones, p50", spread(values)[0], "ns", note=note)
 
 
 def _had(batches: list[list[Turn]]) -> list[list[int]]:
@@ -166,8 +180,10 @@ def _wire(
 ) -> None:
     """A command's way in hops; ``place()`` reads the clock first, so all of it is in them."""
     rows = [(turn, journal[turn.command]) for batch in batches for turn in batch]
+    calm = [t.left_ns - j["created_ns"] for t, j in rows if t.calm]
     whole = [[t.left_ns - journal[t.command]["created_ns"] for t in b] for b in batches]
     show(group, name, whole, (8_000, None) if name == "Bbo" else None)
+    _calm(group, name, calm, len(rows))
     if name != "Bbo":
         return
     hops = {
@@ -179,6 +195,8 @@ def _wire(
     }
     for hop, values in hops.items():
         show(group, f"{name}: {hop}", [values])
+        undisturbed = [value for value, (turn, _) in zip(values, rows, strict=True) if turn.calm]
+        _calm(group, f"{name}: {hop}", undisturbed, len(rows))
 
 
 def placing(rig: Rig, rounds: int) -> Group:
@@ -220,6 +238,7 @@ def reports(rig: Rig, rounds: int) -> Group:
     stamp: list[list[int]] = []
     written: list[list[int]] = []
     due_to: list[list[int]] = []
+    calm: list[int] = []
     venue.expire = False
     for turn in range(WARM + rounds):
         order = _resting(rig)
@@ -232,6 +251,7 @@ def reports(rig: Rig, rounds: int) -> Group:
         fd = venue.private.sock.fileno()
         sent, when = 0, [0] * REPORTS
         got: list[tuple[int, int]] = []
+        waited_ns = rig.calm.waited_ns()
         while len(got) < REPORTS:
             now_ns = clock()
             if sent < REPORTS and now_ns >= due[sent]:
@@ -243,6 +263,9 @@ def reports(rig: Rig, rounds: int) -> Group:
             event = session.poll()
             if type(event) is connector.OrderReport and event.last_qty_e:
                 got.append((event.recv_ns, clock()))
+                before_ns, waited_ns = waited_ns, rig.calm.waited_ns()
+                if waited_ns == before_ns and turn >= WARM:
+                    calm.append(got[-1][1] - event.recv_ns)
         if turn >= WARM:
             stamp.append([had - recv for recv, had in got])
             written.append([had - began for (_, had), began in zip(got, when, strict=True)])
@@ -250,6 +273,7 @@ def reports(rig: Rig, rounds: int) -> Group:
         rig.settle()
     venue.expire = True
     show(group, "recv_ns → strategy has it", stamp, (10_000, None))
+    _calm(group, "recv_ns → strategy has it", calm, rounds * REPORTS)
     show(group, "the sender's write → strategy has it", written)
     show(group, "due → strategy has it", due_to)
     return group

@@ -7,7 +7,7 @@ when the frame was *due*, so what holds up the sender is in them."""
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
@@ -33,6 +33,8 @@ NEAR = slice(5, 205)
 FIRST_SECOND = 1_700_000_000
 BBO, DEPTH = "bookTicker", "depth"
 STEP = 9
+AHEAD_NS = 25_000
+"""So long before a frame is due that the strategy will trade on, it is asked how calm it is."""
 """Between the ids of two depth messages."""
 
 
@@ -72,6 +74,8 @@ class Turn:
     came_ns: int = 0
     """The venue's end has read it."""
     command: int = 0
+    calm: bool = False
+    """Neither process had to wait for its CPU between the frame's write and the order's arrival."""
 
 
 class Source:
@@ -171,7 +175,8 @@ class Strategy:
     """Whether it is one to trade on."""
     trade: Callable[[], int]
     """Place the order; the command's number."""
-    turns: list[Turn] = field(default_factory=list)
+    waited_ns: Callable[[], int]
+    """As ``Calm.waited_ns``."""
 
 
 def run(
@@ -193,7 +198,9 @@ def run(
     before = len(venue.orders)
     written = [0] * most
     noted: list[tuple[int, int, int, int]] = []
-    sent, asked = 0, before
+    triggers, calm = set(ticks.triggers), [False] * wanted
+    waited_ns = armed = -1
+    sent, asked, came = 0, before, before
     end_ns = due[-1] + GRACE_NS
     orders, turn = venue.orders, venue.turn
     final = b"%d" % (ticks.second + wanted)
@@ -207,6 +214,8 @@ def run(
                 if send(fd, frames[sent], 0, len(frames[sent])):
                     raise RuntimeError("the stream ended")
                 sent += 1
+            elif sent in triggers and strategy and armed != sent and now_ns > due[sent] - AHEAD_NS:
+                waited_ns, armed = strategy.waited_ns(), sent
         elif now_ns > end_ns:
             break
         if strategy is None:
@@ -220,10 +229,13 @@ def run(
             asked += 1
         if asked > len(orders):
             turn()
+        if len(orders) > came:
+            calm[came - before] = strategy.waited_ns() == waited_ns
+            came = len(orders)
     got = orders[before:]
     found = [Turn(due_ns=due[at], written_ns=written[at]) for at in ticks.triggers]
     for one, (recv_ns, had_ns, asked_ns, number) in zip(found, noted, strict=False):
         one.recv_ns, one.had_ns, one.asked_ns, one.command = recv_ns, had_ns, asked_ns, number
-    for one, order in zip(found, got, strict=False):
-        one.came_ns = order.came_ns
+    for one, order, undisturbed in zip(found, got, calm, strict=False):
+        one.came_ns, one.calm = order.came_ns, undisturbed
     return found
