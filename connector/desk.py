@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 import msgspec
 
-from connector.model.counters import Hop
+from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field, Result, Text, Update
-from connector.trading.admission import Admission, encode, reduces, wish
+from connector.model.reports import Code, Field, OrderStatus, Result, Text, Update
+from connector.trading.admission import Admission, Step, encode, reduces, wish
 from connector.trading.batching import Held, Holding, groups
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
@@ -27,7 +27,7 @@ from connector.trading.effects import (
     StreamGap,
     state_of,
 )
-from connector.trading.holdings import Holdings, to_mark
+from connector.trading.holdings import Holdings, mark_of
 from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
@@ -67,13 +67,26 @@ class Desk:
         clock: Callable[[], int],
         observe: Callable[[int, int], object] = lambda hop, duration_ns: None,
         wall: Callable[[], int] = lambda: 0,
+        count: Callable[[Counter, int], object] = lambda counter, amount: None,
         limits: Mapping[tuple[str, str], Limits] = MappingProxyType({}),
     ) -> None:
         self.accounts = accounts
         self.tracker = Tracker(ids.key)
-        self.holdings = Holdings(accounts, limits, self._mark, self.tracker.amends, wall)
+        self.holdings = Holdings(
+            accounts,
+            limits,
+            lambda account, symbol: mark_of(find(accounts[account].venue, symbol)),
+            self.tracker.amends,
+            wall,
+        )
         self.admission = Admission(accounts, self.tracker, ledger, ids, halts, Risk(self.holdings))
         self.positions = Positions()
+        self._count = count
+        self._step = Step.READ
+        self._command: Command | None = None
+        self._taking = "", 0
+        self._order: Order | None = None
+        """Registered for the command at hand."""
         self._ledger = ledger
         self._listed, self._find = listed, find
         self._clock, self._observe = clock, observe
@@ -87,16 +100,6 @@ class Desk:
             return [order.strategy]
         return sorted(self.accounts[order.account].foreign_to) or [NOBODY]
 
-    def _mark(self, account: int, symbol: str) -> int:
-        """The mark price in 10^-8, or the best ask where the venue's mark does not come; 0."""
-        listed = self._find(self.accounts[account].venue, symbol)
-        if listed is None:
-            return 0
-        mark_e, touch = listed.mark_e, listed.touch
-        if mark_e is not None:
-            return mark_e
-        return to_mark(touch[1] or touch[0], listed.instrument) if touch is not None else 0
-
     def new_request(self) -> int:
         """A number for a request."""
         self._requests += 1
@@ -105,9 +108,17 @@ class Desk:
     # From a strategy
 
     def take(self, session: Session, slot: bytes, read_ns: int) -> None:
-        """One command, as copied from the session's ring."""
+        """One command, as copied from the session's ring; a fault of ours is answered, too."""
+        self._step, self._command, self._order = Step.READ, None, None
+        self._taking = session.strategy, int.from_bytes(slot[:8], "little")
         try:
-            command = read(slot)
+            self._read(session, slot, read_ns)
+        except Exception as error:
+            self._failed(session, slot, read_ns, error)
+
+    def _read(self, session: Session, slot: bytes, read_ns: int) -> None:
+        try:
+            command = self._command = read(slot)
         except Refusal as refusal:
             self._ledger.unread(session, slot, read_ns, refusal)
             return
@@ -140,6 +151,7 @@ class Desk:
             return
         if order is not None and command.action is Action.PLACE:
             self.tracker.register(order)
+            self._order = order
         if order is not None and command.action in (Action.PLACE, Action.AMEND):
             # Others of its batch are measured before it leaves.
             self.holdings.order(order, command.qty_e or 0)
@@ -153,7 +165,9 @@ class Desk:
             assert listed is not None
             wanted = wish(command, listed, order)
             self._batch.add(session, command, Held(account, listed, pending, wanted, message))
+            self._step = Step.OURS
         else:
+            self._step = Step.OURS
             self._send(account, listed, pending, message)
             self._observe(Hop.TAKE_TO_SENT.value, self._clock() - read_ns)
 
@@ -211,8 +225,13 @@ class Desk:
     def _send(
         self, account: Account, listed: Listed | None, pending: Pending, message: Message
     ) -> None:
-        self._about_to_leave(account, listed, pending)
-        account.post(pending.request, pending.action, message)
+        sent = False
+        try:
+            self._about_to_leave(account, listed, pending)
+            sent = True
+            account.post(pending.request, pending.action, message)
+        except Exception as error:
+            self._settle([pending], error, sent)
 
     def _about_to_leave(self, account: Account, listed: Listed | None, pending: Pending) -> None:
         """Registered and journalled before the first byte."""
@@ -241,10 +260,18 @@ class Desk:
                 account.afford(action, message)
         except (CannotEncode, Refusal):
             return False
-        for one in group:
-            one.pending.deadline_ns = now_ns + account.trading.window_ns
-            self._about_to_leave(account, one.listed, one.pending)
-        account.post_batch([one.pending.request for one in group], action, message)
+        except Exception as error:
+            self._fault(error, group[0].pending.strategy)
+            return False
+        sent, all_of_them = False, [one.pending for one in group]
+        try:
+            for one in group:
+                one.pending.deadline_ns = now_ns + account.trading.window_ns
+                self._about_to_leave(account, one.listed, one.pending)
+            sent = True
+            account.post_batch([one.request for one in all_of_them], action, message)
+        except Exception as error:
+            self._settle(all_of_them, error, sent)
         return True
 
     def _send_held(self, one: Held) -> None:
@@ -269,6 +296,10 @@ class Desk:
             message = encode(account, intent, order, now_ns)
         except Refusal as refusal:
             log.error("a cancel cannot be encoded", extra={"why": str(refusal)})
+            return
+        except Exception as error:
+            self._fault(error, order.strategy)
+            self.tracker.watched.cancel_again(order, now_ns)
             return
         pending = self._pending(account, order, Action.CANCEL, order.strategy, now_ns)
         self._send(account, self._find(account.venue, order.instrument.symbol), pending, message)
@@ -463,6 +494,8 @@ class Desk:
         if order is not None:
             listed = self._find(account.venue, order.instrument.symbol)
         self._ledger.answer(effect, listed, account)
+        if (effect.strategy, effect.command) == self._taking:
+            self._step = Step.OURS
         refs = self.refs.get(effect.strategy)
         known = refs.get(effect.ref_id) if refs and effect.ref_id else None
         if known is None or known.command != effect.command:
@@ -470,6 +503,43 @@ class Desk:
         known.answers.append(effect)
         for number in known.repeats:
             self._answer(_again(effect, number))
+
+    # Faults of ours
+
+    def _fault(self, error: Exception, strategy: str, command: int = 0) -> None:
+        self._count(Counter.COMMAND_ERRORS, 1)
+        more = {"strategy": strategy, "command": command}
+        log.error("a command could not be handled", extra=more, exc_info=error)
+
+    def _settle(self, requests: Sequence[Pending], error: Exception, sent: bool) -> None:
+        """Requests that failed on their way out: unknown if a byte may have left."""
+        for one in requests:
+            self._fault(error, one.strategy, one.command)
+            known = self.tracker.request(one.request) is not None
+            if sent and known:
+                self.perform(self.tracker.lost(one.request, self._clock()))
+            elif not sent:
+                if not known:
+                    self.tracker.requested(one)
+                self.unsent(one.request, Code.INTERNAL.sentence, Code.INTERNAL)
+
+    def _failed(self, session: Session, slot: bytes, read_ns: int, error: Exception) -> None:
+        """A command that failed before it was a request: answered, unless it was."""
+        self._fault(error, *self._taking)
+        command, order, step = self._command, self._order, self._step
+        refusal = Refusal(Code.INTERNAL)
+        if step >= Step.OURS:
+            return
+        if command is None:
+            self._ledger.unread(session, slot, read_ns, refusal)
+            return
+        if step < Step.JOURNALLED:
+            listed = self._listed(command.instrument)
+            self._journal(session, command, slot, read_ns, listed, order, Code.INTERNAL)
+        self._refuse(session.strategy, command, refusal)
+        if order is not None and order.move(OrderStatus.REJECTED):
+            self.tracker.orders.ended(order)
+            self.holdings.order(order)
 
     # Refusals
 
@@ -523,6 +593,7 @@ class Desk:
         if 0 <= command.account < len(self.accounts):
             account = self.accounts[command.account]
         self._ledger.command(session, command, slot, read_ns, listed, account, order, code)
+        self._step = Step.JOURNALLED
 
 
 def _again(answer: Answered, command: int) -> Answered:

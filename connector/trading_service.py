@@ -109,6 +109,7 @@ class TradingService:
             clock=monotonic_ns,
             observe=segment.observe,
             wall=wall_ns,
+            count=self._count,
             limits=_limits(accounts, strategies),
         )
         self.profits = ProfitFile(self.desk.holdings, runtime_dir, state_dir, wall_ns)

@@ -175,6 +175,7 @@ class Code(Word):
     NOT_SUPPORTED = 900016, "not supported by the venue"
     NOT_SENT = 900017, "not sent before the daemon or strategy restarted"
     UNGUARDED = 900018, "the venue's countdown cannot be armed"
+    INTERNAL = 900019, "a fault of the daemon, nothing was sent"
     OUTCOME_UNKNOWN = 900100, "outcome unknown, being resolved"
 
     def __new__(cls, number: int, sentence: str) -> "Code":

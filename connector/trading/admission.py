@@ -3,6 +3,7 @@ with these numbers. Who breaks a rule gets a Refusal naming code, field, value a
 
 import re
 from collections.abc import Sequence
+from enum import IntEnum
 
 import msgspec
 
@@ -21,6 +22,15 @@ from connector.venues.trading_contract import CannotEncode, Intent, Message
 
 _REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
 """Never stopped by halts, risk, stale books, a draining daemon or their own age."""
+
+
+class Step(IntEnum):
+    """How far the command at hand has come."""
+
+    READ = 0
+    JOURNALLED = 1
+    OURS = 2
+    """It was answered, or will be as a request of ours is."""
 
 
 class Admission:

@@ -23,7 +23,7 @@ from connector.trading.effects import Detail, Report
 from connector.trading.positions import Positions
 from connector.trading.recovery import shifted
 from connector.trading.risk import Limits
-from connector.trading.roles import Account
+from connector.trading.roles import Account, Listed
 from connector.venues.trading_contract import PositionEvent
 
 SECOND_NS = 1_000_000_000
@@ -372,6 +372,16 @@ def _fee(fill: Report | Detail) -> int:
     if fill.fee_e is None or fill.fee_asset not in (instrument.quote, instrument.margin):
         return 0
     return fill.fee_e
+
+
+def mark_of(listed: Listed | None) -> int:
+    """The mark price in 10^-8, or the best ask where the venue's mark does not come; 0."""
+    if listed is None:
+        return 0
+    mark_e, touch = listed.mark_e, listed.touch
+    if mark_e is not None:
+        return mark_e
+    return to_mark(touch[1] or touch[0], listed.instrument) if touch is not None else 0
 
 
 def to_mark(price_e: int, instrument: Instrument) -> int:

@@ -1,5 +1,6 @@
 """What a strategy may not do is refused before anything leaves, with the field and the limit."""
 
+import collections
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from connector.desk import Desk
+from connector.model.counters import Counter
 from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action, OrderType, TimeInForce
 from connector.model.packing import layout
@@ -160,20 +162,26 @@ class Rig:
             find=lambda venue, symbol: self.places[3] if symbol == "BTCUSDT" else None,
             halts=self.halts,
             limits=LIMITS,
+            count=lambda counter, amount: self.counted.update({counter: amount}),
             clock=lambda: self.now_ns,
         )
         self.commands = 0
         self.sessions: dict[str, Session] = {}
+        self.counted: collections.Counter[Counter] = collections.Counter()
 
-    def send(self, action: Action = Action.PLACE, strategy: str = "maker", **fields: Any) -> Any:
-        """Give a command; the answer that it got at once, or None."""
+    def slot(self, action: Action = Action.PLACE, **fields: Any) -> bytes:
+        """The next command."""
         self.commands += 1
         empty = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e",
                  "callback_rate_e", "good_till_ns")  # fmt: skip
         values = dict.fromkeys(empty) | {"instrument": 3, "valid_until_ns": NOW_NS + SECOND_NS}
         if action is Action.PLACE:
             values |= ORDER
-        slot = COMMAND.pack(stamp=self.commands, action=action, **(values | fields))
+        return COMMAND.pack(stamp=self.commands, action=action, **(values | fields))
+
+    def send(self, action: Action = Action.PLACE, strategy: str = "maker", **fields: Any) -> Any:
+        """Give a command; the answer that it got at once, or None."""
+        slot = self.slot(action, **fields)
         before = len(self.journals.entries)
         session = self.sessions.setdefault(strategy, Session(strategy))
         self.desk.take(session, slot, self.now_ns)
@@ -367,6 +375,7 @@ STOPS = [halt, drain, unplug, lag, use_up, go_stale, hold]
 ELSEWHERE = {
     Code.ACCEPTED, Code.VENUE, Code.OUTCOME_UNKNOWN,  # not refusals of ours
     Code.NOT_SENT,  # of a restart
+    Code.INTERNAL,  # of faults of ours, below
 }  # fmt: skip
 
 
@@ -485,3 +494,98 @@ def test_a_slot_of_anything_is_answered_and_never_fatal(rig: Rig) -> None:
     kinds = [kind for _, kind, _ in rig.journals.entries]
     assert kinds.count(RecordType.COMMAND) == kinds.count(RecordType.COMMAND_ANSWER) == 300
     assert rig.main.posted == []
+
+
+# Faults of ours
+
+
+def broken(*_: Any) -> Any:
+    raise ZeroDivisionError("a fault of ours")
+
+
+def break_encoder(rig: Rig) -> None:
+    rig.main.trading = msgspec.structs.replace(rig.main.trading, encode=broken)
+
+
+def mend_encoder(rig: Rig) -> None:
+    rig.main.trading = TRADING
+
+
+def answers_of(rig: Rig, command: int) -> list[tuple[Result, int]]:
+    found = [ANSWER.unpack(body) for _, kind, body in rig.journals.entries
+             if kind is RecordType.COMMAND_ANSWER]  # fmt: skip
+    return [(Result(one.result), one.code) for one in found if one.command == command]
+
+
+def test_an_encoder_that_fails_refuses_and_is_counted(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    break_encoder(rig)
+    answer = rig.send(client_order_id="mine", ref_id="r1")
+    assert (Result(answer.result), Code(answer.code)) == (Result.REFUSED, Code.INTERNAL)
+    assert rig.main.posted == []
+    assert rig.counted == {Counter.COMMAND_ERRORS: 1}
+    assert "in broken" in caplog.text, "the log says where"
+    assert rig.send(ref_id="r1", client_order_id="mine").code == Code.INTERNAL.value
+    mend_encoder(rig)
+    assert rig.send(client_order_id="mine") is None
+    assert len(rig.main.posted) == 1
+
+
+@pytest.mark.parametrize("kind", [RecordType.COMMAND, RecordType.SENT])
+def test_what_fails_before_the_send_was_not_sent(rig: Rig, kind: RecordType) -> None:
+    append, faults = rig.journals.append, [True]
+
+    def once(strategy: str, what: RecordType, body: bytes, **more: Any) -> int:
+        if what is kind and faults:
+            faults.clear()
+            raise OSError("no room")
+        return append(strategy, what, body, **more)
+
+    rig.journals.append = once  # type: ignore[method-assign]
+    rig.desk.take(Session(), rig.slot(client_order_id="mine"), rig.now_ns)
+    assert answers_of(rig, 1) == [(Result.REFUSED, Code.INTERNAL.value)]
+    assert rig.main.posted == []
+    assert rig.counted == {Counter.COMMAND_ERRORS: 1}
+    order = rig.desk.tracker.orders.by_client_id(0, "mine")
+    assert order is not None
+    assert order.status is OrderStatus.REJECTED
+    assert rig.desk.holdings.account(0).open_orders == 0
+    assert rig.desk.holdings.account(0).exposure_e == 0
+
+
+@pytest.mark.parametrize("batch_size", [0, 2])
+def test_what_may_have_left_is_unknown_and_found_out(rig: Rig, batch_size: int) -> None:
+    rig.main.post = broken  # type: ignore[method-assign]
+    rig.main.post_batch = broken  # type: ignore[method-assign]
+    for number in range(max(1, batch_size)):
+        fields = {"batch": number + 1, "batch_size": batch_size} if batch_size else {}
+        slot = rig.slot(client_order_id=f"mine-{number}", **fields)
+        rig.desk.take(rig.sessions.setdefault("maker", Session()), slot, rig.now_ns)
+    for number in range(max(1, batch_size)):
+        order = rig.desk.tracker.orders.by_client_id(0, f"mine-{number}")
+        assert order is not None
+        assert order.status is OrderStatus.UNKNOWN
+        assert answers_of(rig, number + 1) == [(Result.UNKNOWN, Code.OUTCOME_UNKNOWN.value)]
+    assert rig.counted == {Counter.COMMAND_ERRORS: max(1, batch_size)}
+    assert rig.desk.holdings.account(0).open_orders == max(1, batch_size)
+
+
+def test_a_cancel_that_fails_is_pursued(rig: Rig) -> None:
+    for name in ("one", "two"):
+        rig.send(client_order_id=name)
+        rig.accept()
+    break_encoder(rig)
+    before = len(rig.main.posted)
+    answer = rig.send(Action.CANCEL_ALL)
+    assert answer.result == Result.ACCEPTED
+    assert len(rig.main.posted) == before
+    assert answers_of(rig, rig.commands) == [(Result.ACCEPTED, 0)]
+    mend_encoder(rig)
+    for _ in range(40):
+        rig.now_ns += SECOND_NS // 4
+        rig.desk.tick(rig.now_ns)
+    cancelled = {message.target.split("origClientOrderId=")[1].split("&")[0]
+                 for _, action, message in rig.main.posted[before:]
+                 if action is Action.CANCEL}  # fmt: skip
+    assert cancelled == {"one", "two"}
