@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Raw
 
+from connector._speedups import events_binance_usdm as compiled
 from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT
 from connector.model.intents import Action, OrderType, PositionSide, TimeInForce
@@ -125,6 +126,14 @@ def order_event(
     execution: Execution = Execution.STATE,
 ) -> OrderEvent:
     """One order, of either kind, as an answer shows it. Raises ValueError when it names none."""
+    event: OrderEvent | None = compiled.answered(body, scales, source, execution)
+    return order_event_any(body, scales, source, execution) if event is None else event
+
+
+def order_event_any(
+    body: bytes, scales: Scales, source: Source, execution: Execution
+) -> OrderEvent:
+    """The same by the general reader alone."""
     row = _ORDER.decode(body)
     if text(row.order_id):
         return _order(row, scales, source, execution)
@@ -255,3 +264,18 @@ def stamp(raw: Raw) -> int:
     """A time in nanoseconds; 0 where there is none."""
     ms = positive(raw, 0)
     return ms * MS if ms is not None and ms <= LAST_MS else 0
+
+
+compiled.use_model(
+    event=OrderEvent,
+    both=PositionSide.BOTH,
+    none=EndReason.NONE,
+    statuses=STATUSES,
+    sides=SIDES,
+    types=TYPES,
+    times=TIMES,
+    position_sides=POSITION_SIDES,
+    reasons=REASONS,
+    liquidations=LIQUIDATIONS,
+    last_ms=LAST_MS,
+)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from connector._speedups import user_binance_usdm as compiled
+from connector._speedups import events_binance_usdm as compiled
 from connector.model.instrument import MARK_EXPONENT
 from connector.model.intents import PositionSide
 from connector.model.reports import BalanceReason, EndReason, OrderStatus
@@ -24,7 +24,7 @@ from connector.venues.binance_usdm.answers import (
     stamp,
     whole,
 )
-from connector.venues.binance_usdm.schemas import LAST_MS, text
+from connector.venues.binance_usdm.schemas import text
 from connector.venues.binance_usdm.schemas_user import (
     AccountConfigUpdate,
     AccountUpdate,
@@ -352,19 +352,10 @@ _READERS: dict[str, Callable[[bytes, Scales], Sequence[UserEvent]]] = {
     "MARGIN_CALL": _margin,
 }
 
-compiled.use_model(
-    event=OrderEvent,
+compiled.use_stream(
     source=Source.STREAM,
     trade=Execution.TRADE,
     state=Execution.STATE,
-    both=PositionSide.BOTH,
-    reason=_reason,
     executions=EXECUTIONS,
-    statuses=STATUSES,
-    sides=SIDES,
-    types=TYPES,
-    times=TIMES,
-    position_sides=POSITION_SIDES,
-    liquidations=LIQUIDATIONS,
-    last_ms=LAST_MS,
+    reason=_reason,
 )

@@ -1,4 +1,4 @@
-"""The compiled reader of private events says what the general one says, or leaves them to it."""
+"""The compiled readers of events and answers say what the general ones say, or leave it."""
 
 import json
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connector._speedups.user_binance_usdm import traded
+from connector._speedups.events_binance_usdm import answered, traded
 from connector.model.instrument import Instrument
-from connector.venues.binance_usdm import user
+from connector.venues.binance_usdm import answers, user
 from connector.venues.binance_usdm.answers import (
     LIQUIDATIONS,
     POSITION_SIDES,
@@ -18,6 +18,7 @@ from connector.venues.binance_usdm.answers import (
     TIMES,
     TYPES,
 )
+from connector.venues.trading_contract import Execution, Source
 
 SCALES = {
     symbol: Instrument(
@@ -151,3 +152,81 @@ def test_what_is_left_to_the_general_reader() -> None:
     assert not both(written(EVENT, ORDER | {"i": 0}))
     assert not both(plain + b"\n")
     assert not both(b"")
+
+
+# Section R15.
+ROW: dict[str, Any] = {
+    "clientOrderId": "testOrder", "cumQty": "0", "cumQuote": "0", "executedQty": "0.003",
+    "orderId": 22542179, "avgPrice": "7103.50", "origQty": "10", "price": "7103.04",
+    "reduceOnly": False, "side": "BUY", "positionSide": "SHORT", "status": "NEW",
+    "stopPrice": "9300", "closePosition": False, "symbol": "BTCUSDT", "timeInForce": "GTD",
+    "type": "TRAILING_STOP_MARKET", "origType": "TRAILING_STOP_MARKET",
+    "activatePrice": "9020", "priceRate": "0.3", "updateTime": 1566818724722, "time": 0,
+    "workingType": "CONTRACT_PRICE", "priceProtect": False, "priceMatch": "NONE",
+    "selfTradePreventionMode": "NONE", "goodTillDate": 1693207680000,
+}  # fmt: skip
+MEANT = (Source.ANSWER, Execution.STATE)
+
+
+def same_answer(body: bytes) -> bool:
+    """Whether the compiled reader took it; then the other one says the same."""
+    found = answered(body, SCALES.get, *MEANT)
+    if found is not None:
+        assert answers.order_event_any(body, SCALES.get, *MEANT) == found
+    return found is not None
+
+
+def row(values: dict[str, Any]) -> bytes:
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="replace")
+
+
+@settings(max_examples=500)
+@given(
+    st.dictionaries(
+        st.one_of(st.sampled_from(list(ROW)), st.text(max_size=13)), st.one_of(anything, words)
+    ),
+    st.sets(st.sampled_from(list(ROW)), max_size=6),
+    st.sampled_from([*SCALES, "BNBUSDT"]),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_an_answer_says(
+    more: dict[str, Any], missing: set[str], symbol: str, chance: Any
+) -> None:
+    values = {**ROW, "symbol": symbol, **more}
+    rows = [(key, value) for key, value in values.items() if key not in missing or key in more]
+    chance.shuffle(rows)
+    same_answer(row(dict(rows)))
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from([*STATUSES, "EXPIRED_IN_MATCH", "ODD"]),
+    st.sampled_from([*TYPES, "ODD"]),
+    st.sampled_from([*TIMES, "ODD"]),
+    st.sampled_from([*LIQUIDATIONS, "mine"]),
+    st.integers(0, 1),
+)
+def test_ordinary_answers_are_taken(
+    status: str, kind: str, time_in_force: str, name: str, updated: int
+) -> None:
+    values = {"status": status, "type": kind, "timeInForce": time_in_force, "clientOrderId": name}
+    times = {"updateTime": 1566818724722 * updated, "time": 1566818724700}
+    assert same_answer(row(ROW | values | times))
+
+
+@settings(max_examples=1000)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 600), st.binary(max_size=3), st.integers(0, 3)),
+        min_size=1,
+        max_size=4,
+    )
+)
+@example([(0, b" ", 0)])
+@example([(700, b"}", 0)])
+def test_whatever_was_garbled_in_an_answer(cuts: list[tuple[int, bytes, int]]) -> None:
+    body = row(ROW)
+    for at, put, length in cuts:
+        body = body[:at] + put + body[at + length :]
+    same_answer(body)

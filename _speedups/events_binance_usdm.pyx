@@ -1,8 +1,9 @@
-"""Binance USD-M private events, from the bytes of a frame: ORDER_TRADE_UPDATE, of which there are most.
+"""What Binance USD-M says most about orders, from the bytes: ORDER_TRADE_UPDATE of the private stream (alone or wrapped,
+``{"stream":…,"data":…}``), and an order as answers show it.
 
-Taken here: events without blanks, escapes and nesting beyond ``o``, ASCII, integers as numbers, keys in any order,
-alone or wrapped (``{"stream":…,"data":…}``). Everything else is left to ``connector.venues.binance_usdm.user``; both
-say the same of every frame that is taken here.
+Taken here: what has no blanks, escapes and no nesting beyond ``o``, ASCII, integers as numbers, keys in any order.
+Everything else is left to ``connector.venues.binance_usdm``, ``user`` and ``answers``; both say the same of everything
+that is taken here.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
@@ -24,6 +25,7 @@ cdef enum:
     ER = LETTERS + 4
     KEYS = LETTERS + 5
     UNKNOWN = -1
+    ROWS = 16                     # keys of an answer
     MONEY_EXPONENT = 8
 
 cdef struct Token:
@@ -33,22 +35,64 @@ cdef struct Token:
 cdef struct Fields:
     Token at[KEYS]
 
-cdef object _event, _source, _trade, _state, _both, _reason
-cdef dict _executions, _statuses, _sides, _types, _times, _position_sides
+# An answer's keys stand in the places of the event's that mean the same.
+cdef struct Name:
+    const char* text
+    Py_ssize_t size
+    int place
+
+cdef Name[ROWS] _rows
+cdef int _row = 0
+
+cdef int row(const char* text, Py_ssize_t size, int place):
+    global _row
+    _rows[_row].text, _rows[_row].size, _rows[_row].place = text, size, place
+    _row += 1
+    return 0
+
+row(b"orderId", 7, c'i')
+row(b"symbol", 6, c's')
+row(b"status", 6, c'X')
+row(b"clientOrderId", 13, c'c')
+row(b"price", 5, c'p')
+row(b"avgPrice", 8, AP)
+row(b"origQty", 7, c'q')
+row(b"executedQty", 11, c'z')
+row(b"timeInForce", 11, c'f')
+row(b"type", 4, c'o')
+row(b"reduceOnly", 10, c'R')
+row(b"side", 4, c'S')
+row(b"positionSide", 12, PS)
+row(b"stopPrice", 9, SP)
+row(b"updateTime", 10, c'T')
+row(b"time", 4, c't')
+
+cdef object _event, _source, _trade, _state, _both, _reason, _none
+cdef dict _executions, _statuses, _sides, _types, _times, _position_sides, _reasons
 cdef tuple _liquidations
 cdef int64_t _last_ms
 
 
-def use_model(
-    *, event, source, trade, state, both, reason, executions, statuses, sides, types, times, position_sides, liquidations,
-    last_ms,
-):
-    """Give the package's classes, enums, tables and rules; ``user`` does so when it is imported."""
-    global _event, _source, _trade, _state, _both, _reason
-    global _executions, _statuses, _sides, _types, _times, _position_sides, _liquidations, _last_ms
-    _event, _source, _trade, _state, _both, _reason = event, source, trade, state, both, reason
-    _executions, _statuses, _sides, _types, _times = executions, statuses, sides, types, times
-    _position_sides, _liquidations, _last_ms = position_sides, liquidations, last_ms
+def use_model(*, event, both, none, statuses, sides, types, times, position_sides, reasons, liquidations, last_ms):
+    """Give the package's classes, enums and tables; ``answers`` does so when it is imported."""
+    global _event, _both, _none, _statuses, _sides, _types, _times, _position_sides, _reasons, _liquidations, _last_ms
+    _event, _both, _none = event, both, none
+    _statuses, _sides, _types, _times, _position_sides, _reasons = statuses, sides, types, times, position_sides, reasons
+    _liquidations, _last_ms = liquidations, last_ms
+
+
+def use_stream(*, source, trade, state, executions, reason):
+    """The same for the private stream; ``user`` does so."""
+    global _source, _trade, _state, _executions, _reason
+    _source, _trade, _state, _executions, _reason = source, trade, state, executions, reason
+
+
+cdef inline int place_in_answer(const char* key, Py_ssize_t size) noexcept nogil:
+    cdef int i
+    for i in range(ROWS):
+        if _rows[i].size == size and memcmp(_rows[i].text, key, size) == 0:
+            return _rows[i].place
+    return UNKNOWN
 
 
 cdef inline int place(const char* key, Py_ssize_t size) noexcept nogil:
@@ -92,7 +136,7 @@ cdef inline bint take_scalar(Cursor* c, Token* out) noexcept nogil:
 
 
 # An object's scalars; what is nested in `nested` under the key "o".
-cdef bint take_object(Cursor* c, Fields* fields, Fields* nested) noexcept nogil:
+cdef bint take_object(Cursor* c, Fields* fields, Fields* nested, bint answer) noexcept nogil:
     cdef const char* key = NULL
     cdef Py_ssize_t size = 0
     cdef bint wide = False, seen = False
@@ -103,9 +147,9 @@ cdef bint take_object(Cursor* c, Fields* fields, Fields* nested) noexcept nogil:
     while True:
         if unlikely(not take_text(c, &key, &size, &wide) or wide or not take(c, b":", 1)):
             return False
-        at = place(key, size)
+        at = place_in_answer(key, size) if answer else place(key, size)
         if at == c'o' and nested != NULL:
-            if unlikely(seen or not take_object(c, nested, NULL)):
+            if unlikely(seen or not take_object(c, nested, NULL, False)):
                 return False
             seen = True
         elif unlikely(nested != NULL and size > 2):
@@ -188,7 +232,7 @@ def traded(bytes frame not None, scales):
     wrapped = take(&c, b'{"stream":', 10)
     if wrapped and not (take_text(&c, &text, &size, &wide) and not wide and take(&c, b',"data":', 8)):
         return None
-    if not take_object(&c, &head, &o) or (wrapped and not take(&c, b"}", 1)) or c.p != c.end:
+    if not take_object(&c, &head, &o, False) or (wrapped and not take(&c, b"}", 1)) or c.p != c.end:
         return None
     at = &head.at[<int>c'e']
     if at.size != 18 or memcmp(at.p, b"ORDER_TRADE_UPDATE", 18) != 0:
@@ -238,3 +282,44 @@ cdef inline object maker_of(const Token* token):
     if is_true(token):
         return True
     return False if is_false(token) else None
+
+
+def answered(bytes body not None, scales, source, execution):
+    """The OrderEvent of an order as an answer shows it; None: something else, or one for the other reader."""
+    cdef Fields o
+    cdef Cursor c
+    cdef int price_exponent = -1, qty_exponent = -1
+    cdef int64_t order_id = 0
+    c.p = PyBytes_AS_STRING(body)
+    c.end = c.p + PyBytes_GET_SIZE(body)
+    memset(&o, 0, sizeof(o))
+    if not take_object(&c, &o, NULL, True) or c.p != c.end or o.at[<int>c's'].p == NULL:
+        return None
+    if not number(&o.at[<int>c'i'], 0, &order_id) or order_id <= 0:
+        return None
+    symbol = word(&o.at[<int>c's'])
+    instrument = scales(symbol)
+    if instrument is not None:
+        price_exponent, qty_exponent = instrument.price_exponent, instrument.qty_exponent
+    status, client_id = word(&o.at[<int>c'X']), word(&o.at[<int>c'c'])
+    return _event(
+        source=source,
+        execution=execution,
+        status=_statuses.get(status),
+        symbol=symbol,
+        client_order_id=client_id,
+        order_id=order_id,
+        side=_sides.get(word(&o.at[<int>c'S'])),
+        order_type=_types.get(word(&o.at[<int>c'o'])),
+        time_in_force=_times.get(word(&o.at[<int>c'f'])),
+        position_side=_position_sides.get(word(&o.at[PS]), _both),
+        reduce_only=is_true(&o.at[<int>c'R']),
+        price_e=positive(&o.at[<int>c'p'], price_exponent),
+        qty_e=scaled(&o.at[<int>c'q'], qty_exponent),
+        filled_qty_e=scaled(&o.at[<int>c'z'], qty_exponent),
+        average=price_text(&o.at[AP]),
+        stop_price_e=positive(&o.at[SP], price_exponent),
+        reason=_reasons.get(status, _none),
+        liquidation=client_id.startswith(_liquidations),
+        venue_ns=stamp(&o.at[<int>c'T']) or stamp(&o.at[<int>c't']),
+    )
