@@ -94,6 +94,8 @@ class MarketService:
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers, self._group_numbers = itertools.count(1), itertools.count()
         self._board = BudgetBoard(segment, venue_index)
+        trading = self.venue.trading
+        self._of_accounts = {pool.name for pool in trading.pools} if trading else set()
         self._sampled: set[str] = set()
         self._ready = False
         self.loaded = asyncio.Event()
@@ -188,7 +190,9 @@ class MarketService:
         for connection in self._connections:
             loop.call_soon(connection.tick, now_ns)
         loop.call_soon(self._ask_snapshot)
-        self._board.publish(self._rest.pools, now_ns, wall_ns())
+        # What counts by account is the accounts' to publish.
+        mine = [one for one in self._rest.pools if one[0].name not in self._of_accounts]
+        self._board.publish(mine, now_ns, wall_ns())
         self.touched()
         idle = not self._to_look_at
         self._to_look_at = min(FEEDS_A_TICK, len(self._turn))

@@ -42,6 +42,7 @@ from connector.trading.recovery import Checkpoint, Replay, encoded, over
 from connector.trading.restore import Restorer, keep, kept_refs, known_refs
 from connector.trading.risk import Limits
 from connector.trading.roles import Listed
+from connector.trading_state import accounts_told
 from connector.venues.contract import load
 
 log = logging.getLogger("connector.trading")
@@ -136,6 +137,7 @@ class TradingService:
             segment=segment,
             timezone=timezone,
         )
+        self.sessions.told = self._told
         self._bell = bell
 
     def _account(
@@ -341,6 +343,17 @@ class TradingService:
             }
             for one in self.halts.standing()
         ]
+
+    async def _told(self) -> Mapping[str, Any]:
+        """How everything stands, for people."""
+        found = []
+        for told in accounts_told(
+            self.accounts, self.desk, lambda venue: self._markets[venue].venue.name
+        ):
+            if told is not None:
+                found.append(told)
+            await asyncio.sleep(0)
+        return {"accounts": found}
 
     # Sessions
 

@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from connector._speedups import decimal
+from connector.cli._frame_orders import orders_frame
 from connector.errors import ConfigError
+from connector.ipc.counters import Budget
 from connector.model.counters import Counter, Hop
 from connector.model.histogram import Percentiles, summarize
 from connector.model.states import VALID, State
@@ -124,6 +126,13 @@ class Sample(Struct, frozen=True, kw_only=True):
     readers: Sequence[Reader]
     halts: Sequence[str] = ()
     """Why nothing new may be sent, one a halt."""
+    trading: Mapping[str, Any] | None = None
+    """The daemon's answer to the request ``trading``; None: it has no accounts."""
+    budgets: Sequence[Budget] = ()
+
+
+ORDER_HOPS = (Hop.COMMAND_TO_TAKE, Hop.TAKE_TO_SENT, Hop.SENT_TO_ANSWER, Hop.RECV_TO_REPORT)
+"""Shown where there are accounts."""
 
 
 def frame(
@@ -138,6 +147,7 @@ def frame(
         _head(sample, before),
         *(Text(f"HALTED {halt}", "bold red") for halt in sample.halts),
         _books(sample, before, rows, quantities=width >= 100),
+        orders_frame(sample.trading, sample.budgets),
         _latencies(sample, since),
         _readers(sample),
         _faults(sample),
@@ -203,6 +213,19 @@ def numbers(sample: Sample, before: Sample | None, since: Sample | None = None) 
             }
             for hop, percentiles in _hops(sample, since)
         },
+        "trading": sample.trading,
+        "budgets": [
+            {
+                "pool": one.pool,
+                "venue": one.venue,
+                "account": one.account,
+                "used": one.used,
+                "limit": one.limit,
+                "window_ns": one.window_ns,
+                "resets_ms": round((one.resets_ns - sample.now_ns) / 1e6, 1),
+            }
+            for one in sample.budgets
+        ],
         "counters": {counter.name.lower(): value for counter, value in sample.counters.items()},
         "readers": [
             {
@@ -289,6 +312,8 @@ def _latencies(sample: Sample, since: Sample | None) -> Table:
     for name in ("p50", "p99", "p99.9", "worst"):
         table.add_column(name, justify="right", no_wrap=True)
     for hop, found in _hops(sample, since):
+        if sample.trading is None and hop in ORDER_HOPS:
+            continue
         shown = (found.p50, found.p99, found.p999, found.max_ns) if found.count else ()
         table.add_row(hop.sentence, *(nanoseconds(value) for value in shown))
     return table

@@ -42,6 +42,7 @@ class Watch:
         session = self._session
         self._catch_up()
         readers = session.request("sessions")["sessions"]
+        trading = session.request("trading")["trading"]
         memory = memoryview(session.memory)
         head = unpack(memory, "SegmentHeader", 0)
         ring = unpack(memory, "RingControl", head["control_offset"])
@@ -65,6 +66,8 @@ class Watch:
                 for row in readers
             ],
             halts=self._halts(),
+            trading=trading,
+            budgets=session.counters.budgets(),
         )
 
     def _halts(self) -> list[str]:

@@ -1,4 +1,5 @@
-"""Watch a running daemon: books, rates, latencies, readers, and what went wrong.
+"""Watch a running daemon: books, rates, accounts, orders, positions, rate budgets, latencies,
+readers, and what went wrong.
 
 Follows a restart of the daemon. --once prints one frame, --json one object, --svg writes a picture
 of a frame, each after looking for --interval seconds to have rates.
@@ -18,6 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from connector.cli import _frame
+from connector.cli._frame_orders import rows as order_rows
 from connector.cli._sample import Watch
 from connector.errors import AttachError, EpochChanged, Stalled
 from connector.model.paths import runtime_directory
@@ -79,7 +81,9 @@ def _follow(
             else:
                 before, shown = shown or before, sample
                 window.append(sample)
-            rows = max(console.height - CHROME_ROWS, 4)
+            rows = max(
+                console.height - CHROME_ROWS - order_rows(sample.trading, len(sample.budgets)), 4
+            )
             old = before if before.epoch == sample.epoch and before is not sample else None
             since = window[0] if window and window[0] is not sample else None
             view = _frame.frame(sample, old, rows, console.width, since)

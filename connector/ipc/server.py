@@ -383,12 +383,15 @@ class AttachServer:
             return {"ok": True, "sessions": await self._told()}, ()
         if request.request == "state":
             return {"ok": True, "state": dict(self._state()) if self._state else {}}, ()
+        if request.request == "trading":
+            told = self._trading.told if self._trading is not None else None
+            return {"ok": True, "trading": await told() if told is not None else None}, ()
         if request.request == "book":
             if not 0 <= request.instrument < self._segment.instruments:
                 raise Refused(f"no instrument {request.instrument}")
             return {"ok": True}, (await self._copy(request.instrument),)
         self._count(Counter.CONTROL_ERRORS)
-        raise Refused(f"no request {request.request!r}: ping, sessions, state, book")
+        raise Refused(f"no request {request.request!r}: ping, sessions, state, trading, book")
 
     async def _told(self) -> list[dict[str, Any]]:
         """The sessions for an answer, some a turn."""

@@ -1,7 +1,7 @@
 """Trading sessions, the daemon's side: one a strategy name, its doors, and how it ends."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -109,6 +109,8 @@ class Trading:
         self.report_bytes, self.timezone = report_bytes, timezone
         self._accounts, self._last_command = accounts, last_command
         self._opened, self._closed = opened, closed
+        self.told: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+        """How trading stands, for people: the answer to the request ``trading``."""
         self._sessions: dict[str, TradingSession] = {}
         self._taken: dict[str, int] = {}
 

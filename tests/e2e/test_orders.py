@@ -185,7 +185,7 @@ def test_no_secret_is_written_anywhere(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         far = stage.trader.far()
         session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first")
-        session.place("BTCUSDT", "buy", "0.01", far, reduce_only=True)  # only the venue can tell
+        session.place("BTCUSDT", "buy", "0.01", far, reduce_only=True, valid_for_ms=20_000)
         stage.until(lambda told: any(e.kind == RecordType.TEXT for e in told.entries))
         stage.sim.fault("cut", stream="*")
         stage.until(lambda told: told.answers)

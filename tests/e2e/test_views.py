@@ -2,6 +2,7 @@
 venue's own word and against its journal, after orders of every kind at random."""
 
 import random
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -9,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 import connector
@@ -16,15 +18,18 @@ from connector.errors import EpochChanged
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import OrderStatus, ReportFlag, Update
+from connector.model.states import State
 from connector.trading import journal_files
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
-from tests.reference.stack import Daemon, Sim, eventually
+from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 KEY, SECRET = "OURKEY", "views-secret"
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 QUANTITY = {"BTCUSDT": "0.01", "ETHUSDT": "0.2", "SOLUSDT": "3"}
 NAMES = ("maker", "hedger")
+PATIENT_MS = 20_000
+"""A command may wait so long on a loaded machine."""
 REPORT, POSITION = layout("OrderReportBody"), layout("PositionUpdateBody")
 BALANCE = layout("BalanceUpdateBody")
 
@@ -126,6 +131,20 @@ def drain(*sessions: Any) -> None:
     for session in sessions:
         while session.poll() is not None:
             pass
+
+
+def begun(session: Any) -> None:
+    """It knows how everything stands, and every market is there."""
+
+    def there() -> bool:
+        drain(session)
+        tops = [session.top(symbol) for symbol in SYMBOLS]
+        live = all(
+            State(top.bbo().state) is State.LIVE and top.trade().mark_recv_ns for top in tops
+        )
+        return live and session.caught_up
+
+    eventually(there, 20)
 
 
 def replayed(entries: list[journal_files.Entry], owner: Any) -> tuple[Any, Any, Any, Any]:
@@ -235,7 +254,8 @@ def test_the_views_say_what_the_venue_and_the_journal_say(stage: Stage, seed: in
     pick = random.Random(seed)
     with closing(stage.attach("maker")) as maker, closing(stage.attach("hedger")) as hedger:
         both = maker, hedger
-        eventually(lambda: drain(*both) or all(session.caught_up for session in both), 20)
+        for session in both:
+            begun(session)
         for turn in range(4):
             for _ in range(12):
                 flow.act(pick.choice(both))
@@ -271,7 +291,7 @@ def test_the_views_say_what_the_venue_and_the_journal_say(stage: Stage, seed: in
 
 def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
     with closing(stage.attach("maker")) as session:
-        drain(session)
+        begun(session)
 
         def used() -> dict[tuple[str, int], int]:
             return {(one.pool, one.window_ns): one.used for one in session.budget("main")}
@@ -286,10 +306,53 @@ def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
             assert one.left == one.limit - one.used
             assert one.resets_ns > session.heartbeat_age_ns
         for _ in range(3):
-            session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), account="main")
+            session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), account="main",
+                          valid_for_ms=PATIENT_MS)  # fmt: skip
         eventually(lambda: drain(session) or not session.waiting, 20)
         minute = max(own, key=lambda one: one.window_ns)
         place = minute.pool, minute.window_ns
         assert eventually(lambda: used()[place] >= before[place] + 3, 10)
         with pytest.raises(KeyError):
             session.budget("other")
+
+
+def test_top_shows_what_the_venue_says(stage: Stage) -> None:
+    with closing(stage.attach("maker")) as session:
+        begun(session)
+        session.place("ETHUSDT", "sell", "0.5", order_type="market", valid_for_ms=PATIENT_MS)
+        far = stage.trader.far()
+        session.place(
+            "BTCUSDT", "buy", "0.01", far, client_order_id="maker-1", valid_for_ms=PATIENT_MS
+        )
+
+        def told() -> bool:
+            drain(session)
+            there = stage.orders().keys() == orders(session).keys() == {"maker-1"}
+            return there and account_positions(session) == stage.positions() != {}
+
+        eventually(told, 20)
+        done = subprocess.run(
+            [*COMMAND, "top", "--json", "--interval", "0.05", "--runtime-dir",
+             str(stage.daemon.runtime_dir)],
+            capture_output=True, check=True,
+        )  # fmt: skip
+        found = orjson.loads(done.stdout)
+        (account,) = found["trading"]["accounts"]
+        (order,) = account["orders"]
+        (position,) = account["positions"]
+        assert account["ready"]
+        assert account["open"] == {"maker": 1}
+        assert (order["symbol"], order["client_order_id"]) == ("BTCUSDT", "maker-1")
+        assert (Decimal(order["price"]), order["strategy"]) == (Decimal(far), "maker")
+        assert Decimal(position["qty"]) == stage.positions()["ETHUSDT"] == Decimal("-0.5")
+        assert {name: Decimal(qty) for name, qty in position["own"].items()} == {
+            "maker": Decimal("-0.5")
+        }
+        assert {one["asset"]: Decimal(one["wallet"]) for one in account["balances"]}[
+            "USDT"
+        ] == stage.balances()["USDT"]
+        latency = found["latency_ns"]
+        assert latency["command_to_take"]["count"] == latency["take_to_sent"]["count"] == 2
+        assert latency["sent_to_answer"]["count"] >= 2
+        assert latency["recv_to_report"]["count"] >= 2
+        assert {one["pool"] for one in found["budgets"] if one["account"] == 0} == {"orders"}

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from connector.cli import _frame
 from connector.cli._frame import Book, Buckets, Reader, Sample
+from connector.ipc.counters import Budget
 from connector.model.counters import Counter, Hop
 from connector.model.histogram import BUCKETS, bucket
 from connector.model.states import State
@@ -144,3 +145,72 @@ def test_json_has_everything_and_is_json() -> None:
 )  # fmt: skip
 def test_durations_have_a_unit(value_ns: int, text: str) -> None:
     assert _frame.nanoseconds(value_ns) == text
+
+
+def account(**changes: Any) -> dict[str, Any]:
+    """As the daemon answers the request ``trading``."""
+    order = {"order_key": 7, "strategy": "maker", "symbol": "BTCUSDT", "side": "BUY",
+             "type": "LIMIT", "price": "67000.10", "qty": "0.030", "filled_qty": "0.010",
+             "status": "PARTIALLY_FILLED", "client_order_id": "c7"}  # fmt: skip
+    position = {"symbol": "ETHUSDT", "position_side": "BOTH", "qty": "-1.500",
+                "own": {"maker": "-2.000", "hedger": "0.500"}, "entry": "3300.5",
+                "unrealised": "-1.25"}  # fmt: skip
+    given = {"name": "main", "exchange": "BinanceU", "index": 0, "ready": True, "stream": True,
+             "reconciled": True, "open": {"maker": 1, "": 2}, "orders": [order],
+             "positions": [position],
+             "balances": [{"asset": "USDT", "wallet": "950.25", "available": None},
+                          {"asset": "BNB", "wallet": "0.00", "available": None}]}  # fmt: skip
+    return given | changes
+
+
+def pool(used: int, account: int | None = 0) -> Budget:
+    return Budget(used, 300, 10 * SECOND, 101 * SECOND, 0, account, "orders")
+
+
+def test_accounts_orders_positions_and_budgets_are_shown() -> None:
+    hops = {Hop.RECV_TO_PUBLISH: histogram(1000), Hop.RECV_TO_REPORT: histogram(20_000)}
+    told = {"accounts": [account()]}
+    now = sample(trading=told, budgets=[pool(290), pool(3, None)], hops=hops)
+    text = shown(now)
+    for words in (
+        "ready   foreign 2, maker 1   950.25 USDT ",
+        "orders        main       290     300   10 s",
+        "orders        address      3     300   10 s",
+        "c7      maker      main      BTCUSDT      BUY    0.030    0.010   67000.10   PARTIALLY",
+        "ETHUSDT    main      BOTH   -1.500   3300.5        -1.25   hedger 0.500, maker -2.000",
+        "private frame callback to reports readable",
+    ):
+        assert words in text, text
+    numbers = orjson.loads(orjson.dumps(_frame.numbers(now, None)))
+    assert numbers["trading"]["accounts"][0]["orders"][0]["price"] == "67000.10"
+    assert numbers["budgets"][0] == {
+        "pool": "orders", "venue": 0, "account": 0, "used": 290, "limit": 300,
+        "window_ns": 10 * SECOND, "resets_ms": 1000.0,
+    }  # fmt: skip
+
+
+def test_a_daemon_without_accounts_shows_nothing_of_orders() -> None:
+    text = shown(sample(hops={Hop.RECV_TO_REPORT: histogram(20_000)}))
+    assert "account" not in text
+    assert "private frame" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, "ready"),
+        ({"ready": False}, "not ready"),
+        ({"ready": False, "stream": False}, "no stream"),
+        ({"ready": False, "reconciled": False}, "reconciling"),
+    ],
+)
+def test_the_state_of_an_account_is_one_word_or_two(changes: dict[str, Any], state: str) -> None:
+    text = shown(sample(trading={"accounts": [account(**changes)]}))
+    assert f"BinanceU   {state} " in text
+
+
+def test_what_does_not_fit_is_counted() -> None:
+    many = account(orders=account()["orders"] * 20, open={"maker": 1000})
+    text = shown(sample(trading={"accounts": [many]}))
+    assert text.count("PARTIALLY_FILLED") == 8
+    assert "and 992 more" in text

@@ -54,7 +54,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": BELOW_APP | {"connections", "instruments", "pieces", "budget_board"},
     "shutdown": BELOW_APP | {"trading", "desk"},
     "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
-    "trading_service": BELOW_APP | {"trading", "desk", "accounts", "paper", "service", "shutdown"},
+    "trading_state": BELOW_APP | {"trading", "desk"},
+    "trading_service": BELOW_APP
+    | {"trading_state", "trading", "desk", "accounts", "paper", "service", "shutdown"},
     "app": BELOW_APP | {"connections", "service", "daemon", "trading", "trading_service"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
