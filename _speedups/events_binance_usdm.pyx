@@ -25,7 +25,7 @@ cdef enum:
     ER = LETTERS + 4
     KEYS = LETTERS + 5
     UNKNOWN = -1
-    ROWS = 16                     # keys of an answer
+    ROWS = 17                     # keys of an answer
     MONEY_EXPONENT = 8
 
 cdef struct Token:
@@ -66,6 +66,7 @@ row(b"positionSide", 12, PS)
 row(b"stopPrice", 9, SP)
 row(b"updateTime", 10, c'T')
 row(b"time", 4, c't')
+row(b"code", 4, c'e')
 
 cdef object _event, _source, _trade, _state, _both, _reason, _none
 cdef dict _executions, _statuses, _sides, _types, _times, _position_sides, _reasons
@@ -285,7 +286,7 @@ cdef inline object maker_of(const Token* token):
 
 
 def answered(bytes body not None, scales, source, execution):
-    """The OrderEvent of an order as an answer shows it; None: something else, or one for the other reader."""
+    """The OrderEvent of an order as an answer without a code shows it; None: it is for the other reader."""
     cdef Fields o
     cdef Cursor c
     cdef int price_exponent = -1, qty_exponent = -1
@@ -295,7 +296,7 @@ def answered(bytes body not None, scales, source, execution):
     memset(&o, 0, sizeof(o))
     if not take_object(&c, &o, NULL, True) or c.p != c.end or o.at[<int>c's'].p == NULL:
         return None
-    if not number(&o.at[<int>c'i'], 0, &order_id) or order_id <= 0:
+    if not number(&o.at[<int>c'i'], 0, &order_id) or order_id <= 0 or o.at[<int>c'e'].p != NULL:
         return None
     symbol = word(&o.at[<int>c's'])
     instrument = scales(symbol)

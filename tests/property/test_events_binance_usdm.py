@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from connector._speedups.events_binance_usdm import answered, traded
 from connector.model.instrument import Instrument
+from connector.model.intents import Action
 from connector.venues.binance_usdm import answers, user
 from connector.venues.binance_usdm.answers import (
     LIQUIDATIONS,
@@ -18,6 +19,7 @@ from connector.venues.binance_usdm.answers import (
     TIMES,
     TYPES,
 )
+from connector.venues.binance_usdm.errors import judge_order
 from connector.venues.trading_contract import Execution, Source
 
 SCALES = {
@@ -184,7 +186,8 @@ def row(values: dict[str, Any]) -> bytes:
 @settings(max_examples=500)
 @given(
     st.dictionaries(
-        st.one_of(st.sampled_from(list(ROW)), st.text(max_size=13)), st.one_of(anything, words)
+        st.one_of(st.sampled_from([*ROW, "code", "msg"]), st.text(max_size=13)),
+        st.one_of(anything, words),
     ),
     st.sets(st.sampled_from(list(ROW)), max_size=6),
     st.sampled_from([*SCALES, "BNBUSDT"]),
@@ -196,7 +199,9 @@ def test_whatever_an_answer_says(
     values = {**ROW, "symbol": symbol, **more}
     rows = [(key, value) for key, value in values.items() if key not in missing or key in more]
     chance.shuffle(rows)
-    same_answer(row(dict(rows)))
+    taken = same_answer(row(dict(rows)))
+    if taken:
+        assert judge_order(Action.PLACE, 200, {}, row(dict(rows))) is None
 
 
 @settings(max_examples=300)

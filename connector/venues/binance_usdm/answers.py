@@ -84,6 +84,11 @@ def judge(
 ) -> OrderAnswer:
     """What the answer to one order request proves, and what it says of the order. Total."""
     words = body[:MOST_WORDS].decode("utf-8", "replace")
+    if 200 <= status < 300:  # nearly always: an order, and no code
+        event = compiled.answered(body, scales, _source(action), Execution.STATE)
+        if event is not None:
+            done = _done(event, action)
+            return OrderAnswer(OrderOutcome.ACCEPTED, status, body=words, order=done)
     verdict = judge_order(action, status, headers, body)
     if verdict is not None:
         return _answer(verdict, status, words)
@@ -150,10 +155,18 @@ def _event(body: bytes, action: Action, scales: Scales) -> OrderEvent | None:
         if text(_DONE.decode(body).code) != "200":
             raise ValueError("an answer that says nothing")
         return None
-    source = Source.QUERY if action is Action.QUERY else Source.ANSWER
-    event = order_event(body, scales, source)
+    event = order_event(body, scales, _source(action))
     if event.conditional and not event.symbol:
         return None  # cancelling one is answered with its ids and a code alone
+    return _done(event, action)
+
+
+def _source(action: Action) -> Source:
+    return Source.QUERY if action is Action.QUERY else Source.ANSWER
+
+
+def _done(event: OrderEvent, action: Action) -> OrderEvent:
+    """What the answer says has happened."""
     done = EXECUTIONS.get((action, event.status or OrderStatus.UNKNOWN))
     if done is None:
         return event
