@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0x32192899aecaba7bull
+#define CONNECTOR_ABI_HASH 0x3aa2ad6893acad92ull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */

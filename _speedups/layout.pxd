@@ -246,7 +246,7 @@
 #     264  u64[15]   pad2               0
 #     384  u64       sleeping           odd: wants the doorbell
 #     392  u64[15]   pad3               0
-#     512  i64       lease_ns           reserved for leases
+#     512  i64       lease_ns           when the strategy last looked for events, CLOCK_MONOTONIC_COARSE
 #     520  i64[15]   pad4               0
 #     640  u8[3456]  reserve            0
 #

@@ -182,6 +182,7 @@ cdef class MarketReader:
 
     cdef void tell(self) noexcept:
         self.cursor = self.view.position
+        store_relaxed(<uint64_t*>&self.up.lease_ns, <uint64_t>coarse_ns())
         store_relaxed(&self.up.market_sequence, self.view.sequence)
         store_release(&self.up.market_cursor, self.view.position)
 
@@ -195,6 +196,7 @@ cdef class MarketReader:
         cdef int64_t now_ns = coarse_ns()
         if unlikely(now_ns - self.checked_ns >= CHECK_NS):
             self.checked_ns = now_ns
+            store_relaxed(<uint64_t*>&self.up.lease_ns, <uint64_t>now_ns)
             self.check()
         return 0
 

@@ -111,6 +111,8 @@ class StrategySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of its orders when its session ends and it is not back within ``grace_s``."""
     grace_s: Annotated[float, Meta(ge=0, le=1e6)] = 10.0
     """Long enough for a restart of its process; until then its orders stay."""
+    lease_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
+    """Its session ends when it has not looked for events for so long: it hangs; 0: never."""
     on_start: OnStart = OnStart.ADOPT
     """What becomes of orders that a start of the daemon finds."""
     limits: LimitSettings = LimitSettings()
@@ -205,6 +207,8 @@ def judge_strategy(
 ) -> None:
     """Add what types cannot say."""
     judge_limits(strategy.limits, f"{path}.limits", faults)
+    if 0 < strategy.lease_s < 1:
+        faults.append(f"{path}.lease_s: less than a second ends strategies that only think")
     mine = {key: one for key, one in accounts.items() if name in one.strategies}
     if not mine:
         faults.append(f"{path}: no account names it among its strategies")

@@ -284,6 +284,9 @@ class TradingService:
         self.profits.tick(now_ns, self.halts.resets())
         self.desk.tick(now_ns)
         self.dead_man.tick(now_ns)
+        for session in self.sessions.sessions():
+            if lease_s := self._policy(session.strategy).lease_s:
+                session.keep_lease(int(lease_s * SECOND_NS), now_ns)
         for account in self.accounts:
             account.tick(now_ns)
         self.journals.tick()

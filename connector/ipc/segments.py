@@ -45,6 +45,8 @@ class End(IntEnum):
     """Another session of the same strategy took over."""
     BROKEN = 3
     """The strategy's memory says what cannot be."""
+    HUNG = 4
+    """The strategy did not look for events for longer than its lease."""
 
 
 class SessionMemory:
@@ -105,6 +107,11 @@ class SessionMemory:
         """The reader's position in the market ring as it last stored it; not checked."""
         (cursor,) = struct.unpack_from("<Q", self.up, 128)
         return int(cursor)
+
+    def looked_ns(self) -> int:
+        """When the strategy last looked for events (CLOCK_MONOTONIC), some 20 ms late; 0: never.
+        Not checked."""
+        return int(memoryview(self.up).cast("q")[512 // 8])
 
     def end(self, why: End = End.CLOSED) -> None:
         """Tell the strategy, if it still looks, that its session is over."""

@@ -111,9 +111,12 @@ class TradingSession(Session, TradingReader):
             super().ended()
         self.close()
         raise EpochChanged(
-            f"another session of {self.strategy!r} took over: reattach() takes it back"
-            if reason is End.TAKEN_OVER
-            else "the daemon ended this session: its memory says what cannot be"
+            {
+                End.TAKEN_OVER: f"another session of {self.strategy!r} took over: "
+                "reattach() takes it back",
+                End.HUNG: "the daemon ended this session: it did not look for events for longer "
+                "than its lease; reattach()",
+            }.get(reason, "the daemon ended this session: its memory says what cannot be")
         )
 
     def budget(self, account: str | int) -> list[Budget]:

@@ -1,6 +1,8 @@
 """Trading sessions, the daemon's side: one a strategy name, its doors, and how it ends."""
 
+import contextlib
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +10,7 @@ from msgspec import Struct
 
 from connector._speedups.gateway import Gateway
 from connector._speedups.segment import Segment
+from connector.clock import monotonic_ns
 from connector.errors import ConnectorError
 from connector.ipc.segments import REPORT_BYTES, End, TradingMemory
 
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     import asyncio
 
 log = logging.getLogger(__name__)
+
+
+LOOKED_NS = 200_000_000
+"""A strategy says now and then when it last looked: as old as this at most, while it does."""
 
 
 class Refused(ConnectorError):
@@ -56,7 +63,24 @@ class TradingSession:
         self.why = ""
         """Why the daemon ended it; "": it did not."""
         self.end_reason = End.CLOSED
+        self.attached_ns = monotonic_ns()
+        self._asked_ns = 0
         self._ending: Callable[[], object] | None = None
+
+    def keep_lease(self, lease_ns: int, now_ns: int) -> None:
+        """Now and then: one that has not looked for events for a third of its lease is woken, for
+        it may have nothing to do; if it does not look then either, it hangs. Asked first, so that
+        a daemon that was away itself blames nobody."""
+        looked_ns = self.memory.looked_ns() + LOOKED_NS
+        if self._asked_ns and looked_ns >= self._asked_ns:
+            self._asked_ns = 0
+        if not self._asked_ns:
+            if now_ns - max(looked_ns, self.attached_ns) > lease_ns // 3:
+                self._asked_ns = now_ns
+                with contextlib.suppress(OSError):  # full: it was rung long ago
+                    os.eventfd_write(self.memory.eventfd, 1)
+        elif now_ns - self._asked_ns > lease_ns - lease_ns // 3:
+            self.end(f"it did not look for events for {lease_ns / 1e9:g} s", End.HUNG)
 
     def ends_by(self, ending: Callable[[], object] | None) -> None:
         """How ``end`` ends it."""
@@ -117,6 +141,10 @@ class Trading:
     def session(self, strategy: str) -> TradingSession | None:
         """The trading session of a strategy, if it has one."""
         return self._sessions.get(strategy)
+
+    def sessions(self) -> list[TradingSession]:
+        """Those that are open."""
+        return [*self._sessions.values()]
 
     def accounts(self, strategy: str) -> Sequence[AccountInfo]:
         """What a strategy may use; Refused: nothing."""

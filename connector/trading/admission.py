@@ -8,7 +8,7 @@ from enum import IntEnum
 import msgspec
 
 from connector.clock import monotonic_ns
-from connector.model.intents import Action
+from connector.model.intents import OWN_COMMAND, Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field
 from connector.trading import filters
@@ -103,7 +103,7 @@ class Admission:
         self._ledger.encoded_ns = monotonic_ns()
         if grows:
             account.afford(command.action, message)
-            if command.action is Action.PLACE:
+            if command.action is Action.PLACE and not command.number & OWN_COMMAND:
                 account.guard(listed.instrument, now_ns)
             # Last: whoever halts while this is decided is heard.
             if halted := self.halts.why(account.name, session.strategy):

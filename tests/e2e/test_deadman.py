@@ -1,5 +1,6 @@
 """What becomes of orders and positions when the strategy that made them is gone."""
 
+import signal
 from contextlib import closing
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from connector.model.counters import Counter
 from connector.model.intents import Action
-from connector.model.reports import Update
+from connector.model.records import RecordType
+from connector.model.reports import Result, Update
 from tests.reference.stack import eventually
 from tests.reference.trading_stage import Stage, staged
 
@@ -173,3 +175,88 @@ def test_a_killed_daemon_finds_orders_of_a_strategy_that_comes_back(tmp_path: Pa
         with closing(stage.attach("maker", patience=5)):
             eventually(lambda: stage.open_orders() == ["maker"], 20)
             assert stage.missed() == ["taker"]
+
+
+PATIENT = """
+import sys, connector
+
+session = connector.attach(sys.argv[1], sys.argv[2], trading=True, patience=20)
+print("attached", flush=True)
+try:
+    while True:
+        session.wait(60)
+except connector.EpochChanged as error:
+    print("ended" if "lease" in str(error) else repr(error), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_strategy_that_hangs_loses_its_lease(tmp_path: Path) -> None:
+    """One that sleeps because nothing happens does not: another one, gone with a long grace, shows
+    that the lease would be over."""
+    rules = {"maker": {"grace_s": 0.5, "lease_s": 1.5}, "taker": {"grace_s": 5}}
+    both = {"strategies": ["maker", "taker"]}
+    with staged(tmp_path, strategies=rules, account=both) as stage:
+        with closing(stage.attach("maker")) as session:
+            far = stage.trader.far()
+            session.place("BTCUSDT", "buy", "0.01", far, client_order_id="one", valid_for_ms=10_000)
+            stage.until(lambda told: told.orders)
+        maker = stage.strategy("maker", PATIENT)
+        stage.sim.fault("stall", stream="*", ms=0)
+        stage.attach("taker").close()
+        eventually(lambda: stage.missed() == ["taker"], 20)
+        assert stage.open_orders() == ["one"]
+        assert maker.process.poll() is None
+        maker.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: stage.open_orders() == [], 20)
+        assert "did not look for events for 1.5 s" in stage.daemon.text()
+        maker.process.send_signal(signal.SIGCONT)
+        maker.hear("ended")
+
+
+def moment(stage: Stage, when: str) -> None:
+    """Kill the daemon at this moment of an order."""
+    maker = stage.strategy()
+    far = stage.trader.far()
+    if when == "before it is taken":
+        stage.daemon.process.send_signal(signal.SIGSTOP)
+    elif when != "after":
+        stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute="unheard" in when)
+    maker.place("buy", "0.01", far, time_in_force="gtc", client_order_id="one")
+    if when == "after":
+        stage.until(lambda told: told.orders)
+    elif when != "before it is taken":
+        stage.until(lambda told: any(e.kind == RecordType.SENT for e in told.entries))
+    if "unheard" in when:
+        eventually(lambda: stage.open_orders() == ["one"])
+    stage.kill()
+    maker.kill()
+
+
+ENDED = {
+    "before it is taken": [],
+    "during, lost on its way": [("one", Update.REJECTED)],
+    "during, its answer unheard": [("one", Update.SUBMITTED), ("one", Update.CANCELLED)],
+    "after": [("one", Update.SUBMITTED), ("one", Update.CANCELLED)],
+}
+
+
+@pytest.mark.parametrize("on_start", ["adopt", "cancel"])
+@pytest.mark.parametrize("when", list(ENDED))
+def test_a_daemon_killed_around_a_send_loses_doubles_and_orphans_nothing(
+    tmp_path: Path, when: str, on_start: str
+) -> None:
+    """The strategy does not come back: its order, if there is one, ends under its policy."""
+    rules = {"maker": {"grace_s": 1.0 if on_start == "adopt" else 600.0, "on_start": on_start}}
+    with staged(tmp_path, strategies=rules) as stage:
+        moment(stage, when)
+        stage.start()
+        told = stage.until(lambda told: told.updates == ENDED[when], seconds=40)
+        assert stage.open_orders() == []
+        rows = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
+        at_venue = any(update is Update.SUBMITTED for _, update in ENDED[when])
+        assert [row["clientOrderId"] for row in rows] == ["one"] * at_venue
+        placed = [one for one in told.answers if not one[0] >> 63]
+        final = [one for one in placed if one[1] is not Result.UNKNOWN]
+        assert len(final) == bool(ENDED[when])
+        assert len({one.order_key for one in told.orders}) == bool(ENDED[when])

@@ -227,6 +227,7 @@ def test_faults_of_meaning_are_named_with_their_place(change: dict[str, Any], fa
         ({}, {"maker": {"limits": {"loss": "0"}}}, "strategies.maker.limits.loss: 0 would stop"),
         ({}, {"maker": {"limits": {"loss": "-5"}}}, "strategies.maker.limits.loss: '-5' is no"),
         ({}, {"maker": {"limits": []}}, "strategies.maker.limits: expected a table"),
+        ({}, {"maker": {"lease_s": 0.5}}, "strategies.maker.lease_s: less than a second"),
         ({"countdown_s": 30}, {}, "accounts.main.countdown_s: .*only if exclusive"),
         ({"countdown_s": 0.5, "exclusive": True}, {}, "accounts.main.countdown_s: less than a"),
     ],
