@@ -52,13 +52,24 @@ cdef inline object text(const char* field, Py_ssize_t room):
     return field[:room].decode("utf-8", "replace") if room else ""
 
 
-# Only ASCII: whether anything else is UTF-8 is for Python to say.
-cdef inline bint ascii(const char* field, Py_ssize_t room) noexcept nogil:
-    cdef uint64_t word, bits = 0
+# Only ASCII, and zeros only behind its end: whether anything else is a text is for Python to say.
+cdef inline bint plain_text(const char* field, Py_ssize_t room) noexcept nogil:
+    cdef uint64_t word, zero, bits = 0
+    cdef bint ended = False
     cdef Py_ssize_t i
     for i in range(0, room, 8):
         memcpy(&word, field + i, 8)
         bits |= word
+        if ended:
+            if word:
+                return False
+        else:
+            zero = (word - <uint64_t>0x0101010101010101) & ~word & <uint64_t>0x8080808080808080
+            if zero:
+                ended = True
+                zero = (zero & -zero) >> 7          # the lowest bit of the first byte that is zero
+                if word & ~(zero - 1):
+                    return False
     return bits & <uint64_t>0x8080808080808080 == 0
 
 
@@ -83,7 +94,8 @@ cdef class Command:
             or c.position_side > POSITION_SHORT or c.working_type > WORKING_INDEX or c.self_trade > STP_EXPIRE_BOTH
             or c.price_match > MATCH_QUEUE_20 or c.flags & ~<unsigned int>FLAGS
             or (c.price_e <= 0 and c.price_e != CONNECTOR_ABSENT) or (c.qty_e <= 0 and c.qty_e != CONNECTOR_ABSENT)
-            or not ascii(c.ref_id, 120) or not ascii(c.label, 128)   # all texts: they lie side by side
+            or not plain_text(c.ref_id, 40) or not plain_text(c.client_order_id, 40)
+            or not plain_text(c.venue_order_id, 40) or not plain_text(c.label, 64) or not plain_text(c.target, 64)
         ):
             return False
         if c.action != ACTION_PLACE:

@@ -180,7 +180,9 @@ class Admission:
             if command.placed_by:
                 text = f"command {command.placed_by} placed no order"
                 raise Refusal(Code.MALFORMED, Field.ORDER_ID, text)
+            _same(command, None)
             return None
+        _same(command, order)
         if order.account != account.index or order.instrument.symbol != listed.instrument.symbol:
             raise Refusal(
                 Code.MALFORMED, Field.INSTRUMENT, "the order is of another account or instrument"
@@ -190,6 +192,23 @@ class Admission:
                 Code.NOT_PERMITTED, Field.ORDER_ID, "the order belongs to another strategy"
             )
         return order
+
+
+def _same(command: Command, order: Order | None) -> None:
+    """Several names of an order must mean one order, which nobody can say of one that is not
+    known; raises Refusal."""
+    said = (command.client_order_id, command.venue_order_id, command.order_id)
+    if order is not None:
+        ids = (order.order_id, order.conditional_id)
+        other = (
+            (said[0] and said[0] != order.client_order_id)
+            or (said[1] and said[1] != order.venue_order_id)
+            or (said[2] is not None and any(ids) and said[2] not in ids)
+        )
+    else:
+        other = bool(said[0]) + bool(said[1]) + (said[2] is not None) > 1
+    if other:
+        raise Refusal(Code.MALFORMED, Field.ORDER_ID, "the names given are not of one order")
 
 
 def wish(command: Command, listed: Listed, order: Order | None) -> Intent:

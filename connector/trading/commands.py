@@ -44,6 +44,22 @@ _ENUMS: tuple[tuple[str, type[IntEnum], Field], ...] = (
     ("self_trade", SelfTrade, Field.SELF_TRADE),
     ("price_match", PriceMatch, Field.PRICE_MATCH),
 )
+_POSITIVE = (
+    ("price_e", Field.PRICE),
+    ("qty_e", Field.QUANTITY),
+    ("stop_price_e", Field.STOP_PRICE),
+    ("activation_price_e", Field.ACTIVATION_PRICE),
+    ("callback_rate_e", Field.CALLBACK_RATE),
+    ("good_till_ns", Field.GOOD_TILL),
+)
+"""The first two of every command, the others of a new order."""
+_TEXTS = (
+    ("ref_id", Field.REF_ID),
+    ("client_order_id", Field.CLIENT_ORDER_ID),
+    ("venue_order_id", Field.ORDER_ID),
+    ("label", Field.LABEL),
+    ("target", Field.TARGET),
+)
 _PLACE_ONLY = frozenset({"order_type"})
 _KNOWN_FLAGS = int(
     CommandFlag.REDUCE_ONLY
@@ -130,12 +146,15 @@ def examine(slot: bytes) -> None:
         raise Refusal(Code.MALFORMED, Field.PRICE, "an amend needs a price or a quantity")
     if raw.flags & ~_KNOWN_FLAGS:
         raise Refusal(Code.MALFORMED, Field.NONE, f"flags: {raw.flags:#x} has unknown bits")
-    for name, field in (("price_e", Field.PRICE), ("qty_e", Field.QUANTITY)):
+    for name, field in _POSITIVE if action is Action.PLACE else _POSITIVE[:2]:
         value = given(getattr(raw, name))
         if value is not None and value <= 0:
             raise Refusal(Code.MALFORMED, field, f"{name}: {value} is not positive")
-    if "�" in raw.ref_id + raw.client_order_id + raw.label + raw.target:
-        raise Refusal(Code.MALFORMED, Field.REF_ID, "a text is not UTF-8")
+    for name, field in _TEXTS:
+        text = getattr(raw, name)
+        if "�" in text or "\0" in text:
+            why = "is not UTF-8" if "�" in text else "has a NUL inside"
+            raise Refusal(Code.MALFORMED, field, f"{name}: {why}")
 
 
 def _placing(raw: Any, order_type: OrderType) -> None:
