@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MONEY_EXPONENT = 8
 """Notionals, profits and limits are integers of 10^-8 of the quote."""
 BASIS = 10_000
-_REDUCES = CommandFlag.REDUCE_ONLY | CommandFlag.CLOSE_POSITION
+_REDUCES = int(CommandFlag.REDUCE_ONLY | CommandFlag.CLOSE_POSITION)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ def wanted(command: Command, order: Order | None, instrument: Instrument) -> Wan
     if command.action is Action.PLACE or order is None:
         kind, flags = command.order_type, command.flags
         return Wanted(instrument, command.side, kind, command.price_e, command.qty_e or 0,
-                      command.stop_price_e, bool(flags & _REDUCES), kind.conditional)  # fmt: skip
+                      command.stop_price_e, bool(int(flags) & _REDUCES), kind.conditional)  # fmt: skip
     price_e = order.price_e if command.price_e is None else command.price_e
     qty_e = order.qty_e if command.qty_e is None else command.qty_e
     return Wanted(instrument, order.side, order.order_type, price_e, qty_e, order.stop_price_e,
