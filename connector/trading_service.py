@@ -26,6 +26,7 @@ from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
 from connector.market.live import Live
 from connector.model.counters import Counter
 from connector.model.policies import OnDeath
+from connector.model.reports import Text
 from connector.paper.account import PaperAccount
 from connector.paper.market import PaperMarket
 from connector.protocol.backoff import Backoff
@@ -138,6 +139,9 @@ class TradingService:
             timezone=timezone,
         )
         self.sessions.told = self._told
+        self.sessions.noted = lambda session, command, text: ledger.text(
+            session.strategy, Text.COMMAND, text.encode(), command=command
+        )
         self._bell = bell
 
     def _account(

@@ -76,7 +76,7 @@ def _about(subject: why.Subject, told: dict[str, Any], commands: set[tuple[str, 
         if told["type"] == "command":
             commands.add(number)
         return True
-    return told["type"] == "command_answer" and number in commands
+    return told["type"] in ("command_answer", "text") and number in commands
 
 
 class _Journals:

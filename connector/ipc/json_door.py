@@ -3,6 +3,7 @@
 Each becomes the same record in the same ring as ``place()`` and ``cancel()`` write; numbers stay
 decimals all the way. What cannot be one is refused here, by an answer that names the field."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 
 from connector._speedups.commands import Ticket
 from connector._speedups.order_events import CommandAnswer, Report
+from connector.errors import ConnectorError
 from connector.ipc.trader import TradingSession
 from connector.model.intents import MAX_TEXT_BYTES
 from connector.model.rendering import CONTRACTS
@@ -87,14 +89,23 @@ class JsonDoor:
             command = _parse(line)
             self._check_frame(command)
             if command["action"] in _BATCHES:
-                self._batch(command)
+                number = self._batch(command)
             else:
                 _check(command, _FRAME | _ACTIONS[command["action"]], _REQUIRED)
                 ticket = self._write(command["action"], command)
-                self._requests[ticket.number] = (command["ref_id"], _request(command))
+                number = ticket.number
+                self._requests[number] = (command["ref_id"], _request(command))
+            self._note(number, line)
         except Refused as refusal:
             return [self._refusal(_printable(command), refusal)]
         return []
+
+    def _note(self, number: int, line: str | bytes) -> None:
+        """For the journal; who is not there any more is noticed with the next report."""
+        data = line.encode(errors="replace") if isinstance(line, str) else line
+        text = data.decode(errors="replace")
+        with contextlib.suppress(ConnectorError):
+            self._session.note(number, text.strip())
 
     def told(self, report: Report) -> dict[str, Any]:
         """A report in the protocol's shape; an answer with the request as it was received."""
@@ -116,7 +127,8 @@ class JsonDoor:
             why = f"{command['strategy']!r} is not this session's, {self._session.strategy!r}"
             raise Refused(Code.NOT_PERMITTED, "strategy", why)
 
-    def _batch(self, command: dict[str, Any]) -> None:
+    def _batch(self, command: dict[str, Any]) -> int:
+        """The number of its first command."""
         action = _BATCHES[command["action"]]
         _check(command, _FRAME | _WHERE | {"orders": (list,)}, ("ref_id", "orders"))
         elements = []
@@ -137,6 +149,7 @@ class JsonDoor:
         for ticket, element in zip(tickets, command["orders"], strict=True):
             ref_id = element.get("ref_id", command["ref_id"])
             self._requests[ticket.number] = (ref_id, _request(element))
+        return tickets[0].number if tickets else 0
 
     def _write(self, action: str, command: dict[str, Any]) -> Ticket:
         arguments = self._arguments(action, command)

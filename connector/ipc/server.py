@@ -27,6 +27,7 @@ from connector.ipc.control import Peer, credentials, listen, peer_pidfd, send, t
 from connector.ipc.segments import BookSource, End, SessionMemory, TradingMemory, book_memfd
 from connector.ipc.trading import AccountInfo, NotYet, Refused, Trading, TradingSession
 from connector.model.counters import Counter
+from connector.model.intents import MAX_TEXT_BYTES
 from connector.model.paths import control_socket
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,9 @@ class Request(Struct, frozen=True):
     id: Annotated[int, Meta(ge=-(1 << 62), le=1 << 62)] = 0
     """Comes back with the answer."""
     instrument: int = -1
+    command: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] = 0
+    text: Annotated[str, Meta(max_length=MAX_TEXT_BYTES)] = ""
+    """A command as it was written in JSON, for the journal."""
 
 
 class SessionInfo(Struct, frozen=True):
@@ -359,7 +363,7 @@ class AttachServer:
             try:
                 request = self._request.decode(data)
                 number = request.id
-                answer, fds = await self._answer(request)
+                answer, fds = await self._answer(request, session)
             except msgspec.MsgspecError as error:
                 self._count(Counter.CONTROL_ERRORS)
                 answer, fds = {"ok": False, "error": f"not a request: {error}"}, ()
@@ -376,7 +380,9 @@ class AttachServer:
                     os.close(fd)
             await asyncio.sleep(0)  # a peer that floods gets one request a turn
 
-    async def _answer(self, request: Request) -> tuple[dict[str, Any], tuple[int, ...]]:
+    async def _answer(
+        self, request: Request, session: "_Session"
+    ) -> tuple[dict[str, Any], tuple[int, ...]]:
         if request.request == "ping":
             return {"ok": True, "now_ns": monotonic_ns()}, ()
         if request.request == "sessions":
@@ -386,12 +392,17 @@ class AttachServer:
         if request.request == "trading":
             told = self._trading.told if self._trading is not None else None
             return {"ok": True, "trading": await told() if told is not None else None}, ()
+        if request.request == "text":
+            if self._trading is None or session.trading is None:
+                raise Refused("texts belong to commands: attach for trading")
+            self._trading.noted(session.trading, request.command, request.text)
+            return {"ok": True}, ()
         if request.request == "book":
             if not 0 <= request.instrument < self._segment.instruments:
                 raise Refused(f"no instrument {request.instrument}")
             return {"ok": True}, (await self._copy(request.instrument),)
         self._count(Counter.CONTROL_ERRORS)
-        raise Refused(f"no request {request.request!r}: ping, sessions, state, trading, book")
+        raise Refused(f"no request {request.request!r}: ping, sessions, state, trading, text, book")
 
     async def _told(self) -> list[dict[str, Any]]:
         """The sessions for an answer, some a turn."""

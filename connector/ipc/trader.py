@@ -119,6 +119,10 @@ class TradingSession(Session, TradingReader):
             }.get(reason, "the daemon ended this session: its memory says what cannot be")
         )
 
+    def note(self, command: int, text: str) -> None:
+        """Keep how a command was written, up to 4 KiB, beside it in the journal."""
+        self.request("text", command=command, text=text)
+
     def budget(self, account: str | int) -> list[Budget]:
         """The venue's limits for an account's orders and for whatever comes from the daemon's
         address, by name or index; read from shared memory."""

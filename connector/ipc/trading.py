@@ -135,6 +135,8 @@ class Trading:
         self._opened, self._closed = opened, closed
         self.told: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
         """How trading stands, for people: the answer to the request ``trading``."""
+        self.noted: Callable[[TradingSession, int, str], object] = _nothing
+        """Told a command's number and how its strategy wrote it."""
         self._sessions: dict[str, TradingSession] = {}
         self._taken: dict[str, int] = {}
 

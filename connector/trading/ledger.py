@@ -115,15 +115,16 @@ class Ledger:
         what: Text,
         text: bytes,
         *,
-        account: Account,
+        account: Account | None = None,
         pending: Pending | None = None,
+        command: int = 0,
         status: int = 0,
     ) -> None:
         """What went over the wire for a request, or came; nothing secret may be in ``text``."""
         key = pending.order.key if pending and pending.order else 0
         body = _TEXT.pack(
             order_key=key,
-            command=pending.command if pending else 0,
+            command=pending.command if pending else command,
             request=pending.request if pending else 0,
             wall_ns=self._wall(),
             status=status,

@@ -117,6 +117,7 @@ class Story:
         self._steps: list[tuple[int, Step]] = []
         self._offsets_ns: list[int] = []
         self._seen: set[tuple[Any, ...]] = set()
+        self._early: dict[tuple[str, int], Told] = {}
 
     def take(self, told: Told) -> None:
         """The next entry of a journal, whoever it is about."""
@@ -125,13 +126,18 @@ class Story:
             return  # told again, not happened
         strategy, number = told["strategy"], told.get("command", 0)
         mine = subject_of(told) == self.subject
-        if not mine and (told["type"] != "command_answer" or number == 0):
+        if not mine and (told["type"] not in _OF_COMMANDS or number == 0):
+            return
+        if not mine and told["type"] == "text" and (strategy, number) not in self._commands:
+            self._early[strategy, number] = told  # it may come before its command
             return
         if not mine and (strategy, number) not in self._commands:
             return
         if told["type"] == "command":
             self._commands.add((strategy, number))
             self._command(told, offset_ns)
+            if (early := self._early.pop((strategy, number), None)) is not None:
+                self.take(early)
         elif told["type"] == "sent":
             self._add("request journalled", told["publish_ns"], offset_ns, told)
         elif told["type"] == "text":
@@ -220,6 +226,8 @@ _FRAME = frozenset({
     "batch_size",
 })  # fmt: skip
 _FRAME_READ = "market frame received that the strategy read last"
+_OF_COMMANDS = ("command_answer", "text")
+"""May name their command only."""
 _ONCE = frozenset({"event received", "report delivered", "fill detail delivered", _FRAME_READ})
 
 

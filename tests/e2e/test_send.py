@@ -78,6 +78,16 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     assert updates[0] == "submitted"
     assert set(updates) <= {"submitted", "cancelled"}
     assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+    story = subprocess.run(
+        [*COMMAND, "journal", "why", "R01sent", "--json",
+         "--runtime-dir", str(stage.daemon.runtime_dir),
+         "--state-dir", str(stage.daemon.state_dir)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert story.returncode == 0, story.stderr
+    steps = json.loads(story.stdout)["steps"]
+    texts = [step["text"] for step in steps if step["what"] == "text of the command"]
+    assert texts == [json.dumps(place), json.dumps(cancel)]
     wrong = subprocess.run(
         [sys.executable, "-m", "connector", "send", "/nowhere", "--strategy", "maker"],
         capture_output=True, text=True, timeout=60,
