@@ -2,12 +2,9 @@
 
 import time
 
+monotonic_ns = time.monotonic_ns
+"""CLOCK_MONOTONIC in nanoseconds: the clock of ``recv_ns``, ``publish_ns`` and deadlines. The
+function itself, without one of ours around it: an order reads it a dozen times."""
 
-def monotonic_ns() -> int:
-    """CLOCK_MONOTONIC in nanoseconds: the clock of ``recv_ns``, ``publish_ns`` and deadlines."""
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-
-
-def wall_ns() -> int:
-    """Unix time in nanoseconds, for stamps people read."""
-    return time.time_ns()
+wall_ns = time.time_ns
+"""Unix time in nanoseconds, for stamps people read."""

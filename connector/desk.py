@@ -134,10 +134,10 @@ class Desk:
     def _take(self, session: Session, command: Command, slot: bytes, read_ns: int) -> None:
         refs = self.refs.setdefault(session.strategy, Refs())
         if command.ref_id and (known := refs.get(command.ref_id)) is not None:
-            self._repeat(session, command, slot, read_ns, known.content == content(slot))
+            self._repeat(session, command, slot, read_ns, known.digest() == content(slot))
             return
         if command.ref_id:
-            refs.add(command.ref_id, content(slot), command.number, read_ns)
+            refs.add(command.ref_id, b"", command.number, read_ns, slot)
         listed = self._listed(command.instrument)
         try:
             account = self.admission.account(session, command, listed)
@@ -500,7 +500,7 @@ class Desk:
         known = refs.get(effect.ref_id) if refs and effect.ref_id else None
         if known is None or known.command != effect.command:
             return
-        known.answers.append(effect)
+        known.answered(effect)
         for number in known.repeats:
             self._answer(_again(effect, number))
 

@@ -414,8 +414,10 @@ class TradingService:
         return self._strategies.get(strategy, _UNNAMED)
 
     def _listed(self, index: int) -> Listed | None:
-        found = (market.at(index) for market in self._markets.values())
-        return next((one for one in found if one is not None), None)
+        for market in self._markets.values():
+            if (found := market.at(index)) is not None:
+                return found
+        return None
 
     def _live(self, index: int) -> Live | None:
         found = self._listed(index)

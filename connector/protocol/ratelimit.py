@@ -149,6 +149,8 @@ class Budget:
         """The venue's count for its window at ``venue_ns``, with what we sent it cannot cover."""
         window = venue_ns // self.window_ns
         header = self._header if window == self._header_window else 0
+        if not self._since:
+            return header
         covered = self._covered if window == self._header_window else 0
         return header + sum(
             units for number, sent, units in self._since if sent == window and number > covered

@@ -10,7 +10,7 @@ from msgspec import Struct
 from connector.model.intents import Action
 from connector.protocol.ratelimit import Budget
 from connector.venues.contract import Pool
-from connector.venues.trading_contract import Message
+from connector.venues.trading_contract import Encoded, Message
 
 RESERVE = 0.1
 """Share of each pool that new orders leave to cancels and amends."""
@@ -47,6 +47,9 @@ class OrderBudget:
             (pool, Budget(pool.limit, pool.window_ns)) for pool in own
         ]
         self._address = address
+        self._known: dict[str, tuple[tuple[Pool, Budget, int], ...]] = {}
+        self._known_address: Sequence[tuple[Pool, Budget]] = ()
+        """The pools ``_known`` speaks of; others take their place as a whole."""
 
     @property
     def pools(self) -> list[tuple[Pool, Budget]]:
@@ -60,12 +63,13 @@ class OrderBudget:
                 if (mine.name, mine.window_ns) == (pool.name, pool.window_ns):
                     budget.resize(pool.limit)
                     self._own[index] = (pool, budget)
+        self._known.clear()
 
     def shortage(
         self, request: Message, action: Action, now_ns: int, venue_ns: int
     ) -> Shortage | None:
         """Why ``request`` may not go out now; None: it may."""
-        for pool, budget, units in self._parts(request):
+        for pool, budget, units in self._parts_of(request):
             if budget.quiet_until_ns > now_ns:
                 used = budget.used(now_ns, venue_ns)
                 return Shortage(pool.name, used, pool.limit, budget.quiet_until_ns)
@@ -83,7 +87,7 @@ class OrderBudget:
         return Spent(
             tuple(
                 (budget, budget.take(now_ns, venue_ns, units), pool.header)
-                for pool, budget, units in self._parts(request)
+                for pool, budget, units in self._parts_of(request)
             )
         )
 
@@ -99,6 +103,19 @@ class OrderBudget:
         address = () if orders_only else self._address()
         for _, budget in (*self._own, *address):
             budget.stop(until_ns)
+
+    def _parts_of(self, request: Message) -> Iterable[tuple[Pool, Budget, int]]:
+        """What counts against which budget; the same for every request with one charge."""
+        if not isinstance(request, Encoded):
+            return self._parts(request)
+        address = self._address()
+        if address is not self._known_address:
+            self._known_address = address
+            self._known.clear()
+        parts = self._known.get(request.charge.name)
+        if parts is None:
+            parts = self._known[request.charge.name] = tuple(self._parts(request))
+        return parts
 
     def _parts(self, request: Message) -> Iterable[tuple[Pool, Budget, int]]:
         for pool, budget in self._address():

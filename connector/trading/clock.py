@@ -17,16 +17,12 @@ class VenueClock:
 
     def __init__(self, guess_ns: int = 0) -> None:
         self._samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES)
-        self._guess_ns = guess_ns
+        self.offset_ns = guess_ns
+        """Venue time minus monotonic time."""
 
     @property
     def known(self) -> bool:
         return bool(self._samples)
-
-    @property
-    def offset_ns(self) -> int:
-        """Venue time minus monotonic time."""
-        return min(self._samples)[1] if self._samples else self._guess_ns
 
     @property
     def error_ns(self) -> int:
@@ -37,10 +33,10 @@ class VenueClock:
         """An answer that was asked for at ``sent_ns`` says what time it is there."""
         middle_ns = (sent_ns + received_ns) // 2
         self._samples.append((received_ns - sent_ns, venue_ns - middle_ns))
+        self.offset_ns = min(self._samples)[1]
 
     def forget(self) -> None:
         """The venue refused our time: only what comes from now on counts."""
-        self._guess_ns = self.offset_ns
         self._samples.clear()
 
     def venue_ns(self, now_ns: int) -> int:

@@ -30,6 +30,19 @@ class Known(Struct):
     answers: list[Answered] = []
     repeats: list[int] = []
     """Numbers of the commands that repeated it and are owed what it is answered."""
+    slot: bytes = b""
+    """The command itself, until somebody asks for its digest: that can wait until it has left."""
+
+    def answered(self, effect: Answered) -> None:
+        """It was told this."""
+        self.digest()
+        self.answers.append(effect)
+
+    def digest(self) -> bytes:
+        """``content`` of its command."""
+        if self.slot:
+            self.content, self.slot = content(self.slot), b""
+        return self.content
 
 
 class Refs:
@@ -49,9 +62,11 @@ class Refs:
     def get(self, ref_id: str) -> Known | None:
         return self._known.get(ref_id)
 
-    def add(self, ref_id: str, content: bytes, command: int, now_ns: int) -> None:
-        """Remember a first request."""
-        self._known[ref_id] = Known(content, command, now_ns)
+    def add(
+        self, ref_id: str, content: bytes, command: int, now_ns: int, slot: bytes = b""
+    ) -> None:
+        """Remember a first request, by its digest or its slot."""
+        self._known[ref_id] = Known(content, command, now_ns, slot=slot)
         while self._known:
             oldest = next(iter(self._known.values()))
             if len(self._known) <= self._kept and now_ns - oldest.at_ns < KEPT_NS:

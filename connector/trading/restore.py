@@ -210,7 +210,7 @@ def kept_refs(refs: Refs, names: Sequence[str]) -> dict[str, KeptRef]:
     """The newest requests, for a checkpoint."""
     return {
         ref_id: KeptRef(
-            one.content,
+            one.digest(),
             one.command,
             [
                 KeptAnswer(names[said.account], said.action, said.result, said.code,

@@ -227,7 +227,8 @@ class OrderPool:
 
     def _kept(self) -> int:
         """How many idle connections other requests leave alone; the only one left serves all."""
-        return min(self._reserved, max(0, self.open - 1))
+        others = len(self._idle) + len(self._busy) - 1
+        return self._reserved if self._reserved < others else others
 
     def _start(self, connection: Connection, request: int, message: bytes) -> None:
         now_ns = monotonic_ns()

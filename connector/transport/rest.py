@@ -53,7 +53,11 @@ class Rest:
     @property
     def quiet_until_ns(self) -> int:
         """Nothing is sent before this instant."""
-        return max((budget.quiet_until_ns for _, budget in self._pools), default=0)
+        quiet_ns = 0
+        for _, budget in self._pools:  # every order asks: no generator
+            if budget.quiet_until_ns > quiet_ns:
+                quiet_ns = budget.quiet_until_ns
+        return quiet_ns
 
     def admit_ns(self, request: Request, now_ns: int, share: float = 1.0) -> int:
         """The earliest instant at which ``request`` may go out, within ``share`` of its pools."""
