@@ -16,7 +16,7 @@ PLENTY = ("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000", "-
           "--account", "main=KEY:SECRET")  # fmt: skip
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
