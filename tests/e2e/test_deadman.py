@@ -171,8 +171,8 @@ def test_a_killed_daemon_finds_orders_of_a_strategy_that_comes_back(tmp_path: Pa
             strategy.place("buy", "0.01", stage.trader.far(), client_order_id=name)
             stage.until(lambda told: told.orders, name)
         stage.kill()
-        stage.start()
-        with closing(stage.attach("maker", patience=5)):
+        stage.start(ready=False)
+        with closing(stage.attach("maker", patience=40)):
             eventually(lambda: stage.open_orders() == ["maker"], 20)
             assert stage.missed() == ["taker"]
 
@@ -194,7 +194,7 @@ except connector.EpochChanged as error:
 def test_a_strategy_that_hangs_loses_its_lease(tmp_path: Path) -> None:
     """One that sleeps because nothing happens does not: another one, gone with a long grace, shows
     that the lease would be over."""
-    rules = {"maker": {"grace_s": 0.5, "lease_s": 1.5}, "taker": {"grace_s": 5}}
+    rules = {"maker": {"grace_s": 2, "lease_s": 3}, "taker": {"grace_s": 7}}
     both = {"strategies": ["maker", "taker"]}
     with staged(tmp_path, strategies=rules, account=both) as stage:
         with closing(stage.attach("maker")) as session:
@@ -209,7 +209,7 @@ def test_a_strategy_that_hangs_loses_its_lease(tmp_path: Path) -> None:
         assert maker.process.poll() is None
         maker.process.send_signal(signal.SIGSTOP)
         eventually(lambda: stage.open_orders() == [], 20)
-        assert "did not look for events for 1.5 s" in stage.daemon.text()
+        assert "did not look for events for 3 s" in stage.daemon.text()
         maker.process.send_signal(signal.SIGCONT)
         maker.hear("ended")
 
