@@ -12,7 +12,7 @@ import msgspec
 from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field, OrderStatus, Result, Text, Update
+from connector.model.reports import Code, Field, OrderStatus, Result, Text
 from connector.trading.admission import Admission, Step, encode, reduces, wish
 from connector.trading.batching import Held, Holding, groups
 from connector.trading.commands import Command, Refusal, read
@@ -27,7 +27,7 @@ from connector.trading.effects import (
     StreamGap,
     state_of,
 )
-from connector.trading.holdings import Holdings, mark_of
+from connector.trading.holdings import FILLS, Holdings, mark_of
 from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
@@ -457,31 +457,31 @@ class Desk:
     # Effects
 
     def perform(self, effects: Sequence[Effect]) -> None:
-        """Journal what is reported, in order; send and ask what is wanted."""
-        for effect in effects:
-            if isinstance(effect, Report | Answered) and effect.order is not None:
-                self.holdings.order(effect.order)
-            if isinstance(effect, Report):
-                self._report(effect)
-            elif isinstance(effect, Answered):
-                self._answer(effect)
-            elif isinstance(effect, Detail):
-                self.holdings.detail(effect)
-                self._write(effect)
-            elif isinstance(effect, SendCancel):
-                self._cancel(effect.order)
-            elif isinstance(effect, Ask):
-                self.accounts[effect.order.account].ask(effect.order)
-            elif isinstance(effect, AskFills):
-                self.accounts[effect.order.account].ask_fills(effect.order)
-            elif isinstance(effect, StreamGap):
-                self.accounts[effect.account].gap(effect.why)
+        """Journal what is reported, in order; send and ask what is wanted. Strategies hear first;
+        what it changes of the holdings is counted before another command can be taken."""
+        try:
+            for effect in effects:
+                self._perform(effect)
+        finally:
+            self.holdings.follow(effects)
 
-    def _report(self, effect: Report) -> None:
-        if effect.update in (Update.EXECUTED, Update.LIQUIDATED):
-            self.positions.filled(effect)
-            self.holdings.filled(effect)
-        self._write(effect)
+    def _perform(self, effect: Effect) -> None:
+        if isinstance(effect, Report):
+            if effect.update in FILLS:
+                self.positions.filled(effect)
+            self._write(effect)
+        elif isinstance(effect, Answered):
+            self._answer(effect)
+        elif isinstance(effect, Detail):
+            self._write(effect)
+        elif isinstance(effect, SendCancel):
+            self._cancel(effect.order)
+        elif isinstance(effect, Ask):
+            self.accounts[effect.order.account].ask(effect.order)
+        elif isinstance(effect, AskFills):
+            self.accounts[effect.order.account].ask_fills(effect.order)
+        elif isinstance(effect, StreamGap):
+            self.accounts[effect.account].gap(effect.why)
 
     def _write(self, effect: Report | Detail) -> None:
         order = effect.order

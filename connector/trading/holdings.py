@@ -19,7 +19,8 @@ from msgspec import Struct, field
 from connector.model.instrument import MARK_EXPONENT, Instrument
 from connector.model.order import Order
 from connector.model.records import Side
-from connector.trading.effects import Detail, Report
+from connector.model.reports import Update
+from connector.trading.effects import Answered, Detail, Effect, Report
 from connector.trading.positions import Positions
 from connector.trading.recovery import shifted
 from connector.trading.risk import Limits
@@ -31,6 +32,7 @@ DAY_NS = 86_400 * SECOND_NS
 MARKED_A_TICK = 64
 """Holdings valued anew at one look: some 50 us."""
 ACCOUNT, STRATEGY = "account", "strategy"
+FILLS = (Update.EXECUTED, Update.LIQUIDATED)
 
 
 class Kept(Struct, frozen=True, array_like=True):
@@ -188,6 +190,19 @@ class Holdings:
         return self._counted.get(order.key, 0)
 
     # What happens
+
+    def follow(self, effects: Sequence[Effect]) -> None:
+        """What was reported has happened."""
+        for effect in effects:
+            if isinstance(effect, Report):
+                self.order(effect.order)
+                if effect.update in FILLS:
+                    self.filled(effect)
+            elif isinstance(effect, Answered):
+                if effect.order is not None:
+                    self.order(effect.order)
+            elif isinstance(effect, Detail):
+                self.detail(effect)
 
     def order(self, order: Order, wanted_e: int = 0) -> None:
         """Something of an order may have changed: it is counted as it is now; ``wanted_e``: the
