@@ -174,7 +174,7 @@ def reports(rounds: int) -> Group:
             rig.drained()
         if rig.reports.sequence != rounds * ORDERS * (BATCH + 2):
             raise RuntimeError(f"{rig.reports.sequence} reports")
-    for name, spent in (("fill to report in the ring", whole), ("of it decoding", decoding)):
+    for name, spent in (("a fill reported and counted", whole), ("of it decoding", decoding)):
         spent.sort()
         note = f"least {spent[0]:,}, p99 {spent[len(spent) * 99 // 100]:,}"
         group.add(name, spent[len(spent) // 2], "ns", note=note)
