@@ -50,24 +50,28 @@ class Quote:
 
 
 class Maker:
-    """Both sides of one instrument, and what they bought and sold."""
+    """Both sides of one instrument."""
 
     def __init__(self, session: TradingSession, symbol: str, qty: str) -> None:
-        self.instrument = session.instruments[symbol]
+        self.session, self.instrument = session, session.instruments[symbol]
         self.buy, self.sell = (Quote(session, symbol, side, qty) for side in (Side.BUY, Side.SELL))
         self.most_e = MOST * self.instrument.qty_e(qty)
-        self.position_e = 0
+
+    @property
+    def position_e(self) -> int:
+        """What was bought and not sold; negative: sold and not bought."""
+        known = self.session.positions()
+        return sum(one.own_qty_e for one in known if one.instrument is self.instrument)
 
     def hear(self, event: connector.Event) -> None:
         if isinstance(event, Bbo):
-            live = event.state is State.LIVE
-            self.buy.aim(event.bid_price if live and self.position_e < self.most_e else None)
-            self.sell.aim(event.ask_price if live and self.position_e > -self.most_e else None)
+            live, held_e = event.state is State.LIVE, self.position_e
+            self.buy.aim(event.bid_price if live and held_e < self.most_e else None)
+            self.sell.aim(event.ask_price if live and held_e > -self.most_e else None)
         elif isinstance(event, OrderReport | CommandAnswer):
             self.buy.hear(event)
             self.sell.hear(event)
         if isinstance(event, OrderReport) and event.last_qty_e and not event.foreign:
-            self.position_e += event.last_qty_e if event.side is Side.BUY else -event.last_qty_e
             position = self.position_e / 10**self.instrument.qty_exponent
             what = f"{event.side.name} {event.last_qty:g} {self.instrument.symbol}"
             print(f"{what} at {event.last_price:.12g}, position {position:g}", flush=True)
@@ -78,15 +82,10 @@ def make(session: TradingSession, sizes: dict[str, str]) -> None:
     makers = {session.instruments[one]: Maker(session, one, qty) for one, qty in sizes.items()}
     for instrument in makers:
         session.cancel_all(instrument)  # whatever an earlier run left
-    known = False
     while True:
         event = session.wait()
-        if isinstance(event, connector.SnapshotEnd):  # how things stand was told
-            known = True
-            for one in session.positions():
-                if one.instrument in makers:
-                    makers[one.instrument].position_e = one.own_qty_e
-        elif known and event is not None and event.instrument in makers:
+        # Before it has caught up, a session does not know how things stand.
+        if session.caught_up and event is not None and event.instrument in makers:
             makers[event.instrument].hear(event)
 
 
