@@ -20,7 +20,7 @@ from connector.config import (
     settings,
     state_directory,
 )
-from connector.config_trading import AccountSettings, StrategySettings
+from connector.config_trading import AccountSettings, LimitSettings, StrategySettings
 from connector.errors import ConfigError
 from connector.venues.contract import Channel
 
@@ -48,7 +48,7 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     text = (ROOT / "configs" / "binance_usdm.toml").read_text()
     shown = re.sub(r"^# (\w+ = [^#]+?)\s+#", r"\1 #", text, flags=re.M)
     shown = re.sub(r"^cpu = .*$", f"cpu = {min(os.sched_getaffinity(0))}", shown, flags=re.M)
-    shown = re.sub(r"^# (\[(?:accounts|strategies)\.\w+\])$", r"\1", shown, flags=re.M)
+    shown = re.sub(r"^# (\[(?:accounts|strategies)\.\w+(?:\.limits)?\])$", r"\1", shown, flags=re.M)
     assert shown.count("\nring_bytes") == 1
     path = tmp_path / "all.toml"
     path.write_text(shown)
@@ -56,9 +56,22 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     default = Daemon(cpu=min(os.sched_getaffinity(0)))
     assert config.daemon == default, "an example that shows a default shows the default"
     account = config.accounts["main"]
-    least = AccountSettings("binance_usdm", ("maker",), key=account.key, secret=account.secret)
+    limits = LimitSettings(exposure="5000")
+    least = AccountSettings(
+        "binance_usdm", ("maker",), key=account.key, secret=account.secret, limits=account.limits
+    )
     assert account == least, "an example that shows a default shows the default"
-    assert config.strategies == {"maker": StrategySettings()}
+    assert config.strategies == {"maker": StrategySettings(limits=limits)}
+    unlimited = LimitSettings()
+    for name in LimitSettings.__struct_fields__:
+        assert getattr(account.limits, name) != getattr(unlimited, name), f"{name} is shown"
+
+
+def test_the_example_shows_every_key_of_accounts_and_strategies() -> None:
+    text = (ROOT / "configs" / "binance_usdm.toml").read_text()
+    for kind in (AccountSettings, StrategySettings):
+        for name in kind.__struct_fields__:  # a paper account has an example of its own
+            assert name in ("type", "paper") or re.search(rf"\b{name}\b", text), name
 
 
 def test_defaults_need_only_the_instruments() -> None:
