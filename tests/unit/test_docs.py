@@ -12,6 +12,7 @@ import pytest
 
 from connector.cli import commands
 from connector.config import settings
+from connector.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -81,19 +82,29 @@ def anchor(head: str) -> str:
     return re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
 
 
-def blocks() -> list[tuple[str, dict[str, Any]]]:
+def blocks() -> list[tuple[str, str]]:
     """Pieces of configurations that the pages show; the simulator's have their own form."""
     found = []
     for page in sorted(set(PAGES) - {"docs/simulator.md"}):
         text = (ROOT / page).read_text()
         for block in re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M):
-            found.append((page, tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", block, flags=re.M))))
+            found.append((page, block))
     return found
 
 
 @pytest.mark.parametrize(("page", "piece"), blocks())
-def test_every_piece_of_a_configuration_fits_into_one(page: str, piece: dict[str, Any]) -> None:
-    """What is commented out is a choice, and possible, too."""
+def test_every_piece_of_a_configuration_fits_into_one(page: str, piece: str) -> None:
+    settings(around(piece), page)
+    faults = ""
+    try:
+        settings(around(re.sub(r"^# (\w+ = )", r"\1", piece, flags=re.M)), page)
+    except ConfigError as error:  # choices may exclude each other
+        faults = str(error)
+    assert "unknown key" not in faults
+
+
+def around(piece: str) -> dict[str, Any]:
+    """A configuration with this piece of one."""
     whole: dict[str, Any] = {
         "venues": {"binance_usdm": {"feeds": [{"instruments": ["BTCUSDT"]}]}},
         "accounts": {
@@ -101,8 +112,8 @@ def test_every_piece_of_a_configuration_fits_into_one(page: str, piece: dict[str
                      "strategies": ["maker"]}
         },
     }  # fmt: skip
-    merge(whole, piece)
-    settings(whole, page)
+    merge(whole, tomllib.loads(piece))
+    return whole
 
 
 def merge(whole: dict[str, Any], piece: dict[str, Any]) -> None:
