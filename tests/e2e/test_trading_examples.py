@@ -122,7 +122,8 @@ def test_the_market_maker_trades_survives_a_restart_and_leaves_nothing_open(stag
     for fills in runs:
         for symbol in ("BTCUSDT", "ETHUSDT"):
             of_one = [(bought, position) for one, bought, position in fills if one == symbol]
-            assert all(now - bought == before for (_, before), (bought, now) in pairwise(of_one))
+            steps = pairwise(of_one)
+            assert all(now - bought == before for (_, before), (bought, now) in steps), of_one
 
 
 def test_without_sizes_it_says_how(stage: Stage) -> None:
