@@ -64,9 +64,9 @@ class Wanted(Struct):
 def wanted(command: Command, order: Order | None, instrument: Instrument) -> Wanted:
     """``order``: the one an amend means, None when nobody here knows it."""
     if command.action is Action.PLACE or order is None:
-        kind, flags = command.order_type, command.flags
+        kind, reduces = command.order_type, bool(int(command.flags) & _REDUCES)
         return Wanted(instrument, command.side, kind, command.price_e, command.qty_e or 0,
-                      command.stop_price_e, bool(int(flags) & _REDUCES), kind.conditional)  # fmt: skip
+                      command.stop_price_e, reduces, kind.conditional)  # fmt: skip
     price_e = order.price_e if command.price_e is None else command.price_e
     qty_e = order.qty_e if command.qty_e is None else command.qty_e
     return Wanted(instrument, order.side, order.order_type, price_e, qty_e, order.stop_price_e,
