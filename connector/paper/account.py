@@ -6,6 +6,7 @@ Every change is in the state file before the desk is told."""
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -296,13 +297,17 @@ class PaperAccount:
             while self._said:  # it is written: it happened
                 self._said.popleft()()
             self.desk.stream_down(self)
-            for sent in exchange.drop():
-                flying = self._flying.pop(sent.request)
-                self.count(Counter.REQUESTS_LOST)
-                write = self.desk.words(self, sent.request)
-                self.desk.lost(sent.request)
-                write(Text.REQUEST, request_text(flying.message, self.trading.unwritten), 0)
+            for request, flying in [*self._flying.items()]:
+                self._lost(request, flying)
+            self._flying.clear()
             file.close()
+
+    def _lost(self, request: int, flying: "_Flying") -> None:
+        """It may have been done, or not: the state file knows."""
+        self.count(Counter.REQUESTS_LOST)
+        write = self.desk.words(self, request)
+        self.desk.lost(request)
+        write(Text.REQUEST, request_text(flying.message, self.trading.unwritten), 0)
 
     def _begin(self, exchange: Exchange, file: StateFile) -> None:
         """Take the account up, write it whole, and tell the desk how it stands."""
@@ -369,8 +374,16 @@ class PaperAccount:
             file.begin(exchange.engine.whole(self.name))
         if file.dirty and (self._syncing is None or self._syncing.done()):
             self._syncing = asyncio.get_running_loop().create_task(
-                asyncio.to_thread(file.sync), name=f"sync/{self.name}"
+                self._sync(file.handle()), name=f"sync/{self.name}"
             )
+
+    async def _sync(self, fd: int) -> None:
+        try:
+            await asyncio.to_thread(os.fdatasync, fd)
+        except OSError as error:
+            log.error("not on the disk: %s", error, extra={"account": self.name})
+        finally:
+            os.close(fd)
 
     def pending(self) -> list[str]:
         """What READY still waits for."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action
 from connector.paper.translate import amendment, new_conditional, new_order, rules_of
 from connector.sim.matching.events import Event
@@ -135,10 +135,14 @@ class Exchange:
         found = self._floors.get(instrument.symbol)
         return found if found is not None else self._list(self._rules(instrument))
 
-    def relist(self, instrument: Instrument) -> None:
-        """The venue demands something else of orders now."""
-        if instrument.symbol in self._floors:
-            self.engine.set_rules(self._rules(instrument))
+    def relist(self, instrument: Instrument, now_ns: int) -> None:
+        """The venue demands something else of orders now, or takes none and ends those it has."""
+        if instrument.symbol not in self._floors:
+            return
+        self.engine.set_rules(self._rules(instrument))
+        if instrument.status is Status.CLOSED:
+            self.engine.end_orders(instrument.symbol, now_ns + self._offset_ns)
+            self._finish(now_ns)
 
     def wanted(self) -> set[str]:
         """Symbols with a position or an order: their market must be watched."""
@@ -163,11 +167,6 @@ class Exchange:
         if next_ns is not None:
             times.append(next_ns - self._offset_ns)
         return min(times, default=None)
-
-    def drop(self) -> list[Sent]:
-        """Commands that will not get there any more."""
-        sent, self._sent = [*self._sent], deque()
-        return sent
 
     def step(self, now_ns: int) -> bool:
         """One thing that happens up to this time and that the market does not bring; False: there

@@ -256,6 +256,11 @@ class PaperMarket:
             if watched.valid and event.update_id > watched.update_id:
                 self._tell(watched, event, now_ns)
             return
+        index = watched.live.index
+        if event.record_type == RecordType.INSTRUMENT_CHANGE:
+            watched.live = self._find(index) or watched.live
+            for exchange in [*watched.floors]:
+                self._guard(exchange, exchange.relist, watched.live.instrument, now_ns)
         anew, watched.images = book.images != watched.images, book.images
         if not book.valid:
             watched.valid = False
@@ -263,30 +268,26 @@ class PaperMarket:
                 self._guard(exchange, floor.down, now_ns)
         elif anew or not watched.valid:
             watched.valid, watched.update_id = True, book.update_id
+            watched.live = self._find(index) or watched.live  # the venue's side may have begun anew
             for floor in [*watched.floors.values()]:
                 yield from self._load(watched, floor, now_ns)
         if not watched.valid:
             return
-        index = watched.live.index
         if event.sequence < self._tape.since.get(index, 0):
             return  # from before the book as it is known
-        if event.record_type == RecordType.INSTRUMENT_CHANGE:
-            live = self._find(index)
-            for exchange in [*watched.floors]:
-                self._guard(exchange, exchange.relist, (live or watched.live).instrument)
-        elif not anew:
+        if not anew:
             self._tell(watched, event, now_ns)
         if isinstance(event, BookDelta):
             watched.update_id = book.update_id
 
     def _load(self, watched: _Watched, floor: Floor, now_ns: int) -> Iterator[bool]:
         """Give a floor the whole book, and the mark price that is known."""
-        mark = watched.live.kernel.mark
+        mark_e8 = watched.live.mark_e
         steps = floor.load(watched.book.bids_e(), watched.book.asks_e(), now_ns)
         while self._guard(floor.exchange, self._next, steps):
             yield True
-        if mark is not None:
-            self._guard(floor.exchange, floor.mark, mark[0], None, 0, now_ns)
+        if mark_e8 is not None:
+            self._guard(floor.exchange, floor.mark, mark_e8, None, 0, now_ns)
 
     @staticmethod
     def _next(steps: Iterator[None]) -> bool:

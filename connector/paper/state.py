@@ -3,9 +3,9 @@
     line      magic, venue's folder
     record    length u32, crc32 u32, a `Kept` as MessagePack; the first is the whole account
 
-A change is one ``write(2)``: it survives the process however that ends. `sync` brings it to the
-disk, for the machine's end. What was written in part is cut off at the next start. A file that has
-grown is begun anew: a second file is written whole and takes its name.
+A change is one ``write(2)``: it survives the process however that ends. Who has `handle` brings it
+to the disk, for the machine's end. What was written in part is cut off at the next start. A file
+that has grown is begun anew: a second file is written whole and takes its name.
 """
 
 import os
@@ -103,11 +103,11 @@ class StateFile:
         """It should be begun anew."""
         return self._size - self._whole > LONGEST
 
-    def sync(self) -> None:
-        """Bring it to the disk; for a thread that may wait."""
-        if self._dirty and self._fd >= 0:
-            self._dirty = False
-            os.fdatasync(self._fd)
+    def handle(self) -> int:
+        """A descriptor of its own to bring it to the disk with; what is written from now on is
+        dirty again."""
+        self._dirty = False
+        return os.dup(self._fd)
 
     @property
     def dirty(self) -> bool:

@@ -30,7 +30,7 @@ TERMS = Terms(
     most_leverage=125, maintenance_r=500_000, hedge=False,
 )  # fmt: skip
 
-PRICES, QTYS = st.integers(95, 105), st.integers(1, 8)
+PRICES, QTYS = st.integers(98, 103), st.integers(1, 8)
 WAIT = st.integers(0, 6)
 SIDES = st.sampled_from([BUY, SELL])
 PLACE = st.tuples(
@@ -38,11 +38,23 @@ PLACE = st.tuples(
     st.sampled_from(["GTC", "GTC", "GTC", "IOC", "FOK", "GTX"]),
 )  # fmt: skip
 CANCEL = st.tuples(st.just("cancel"), WAIT, st.integers(0, 30))
-LEVELS = st.lists(st.tuples(PRICES, st.integers(0, 8)), max_size=3, unique_by=lambda row: row[0])
-DEPTH = st.tuples(st.just("depth"), WAIT, LEVELS, LEVELS)
+
+
+def levels(prices: st.SearchStrategy[int]) -> st.SearchStrategy[list[tuple[int, int]]]:
+    """Changes of one side; now and then one that crosses."""
+    rows = st.tuples(prices, st.integers(0, 8))
+    return st.lists(rows, max_size=2, unique_by=lambda row: row[0])
+
+
+BIDS = levels(st.sampled_from([98, 99, 99, 100, 100, 101]))
+ASKS = levels(st.sampled_from([100, 101, 101, 102, 102, 103]))
+DEPTH = st.tuples(st.just("depth"), WAIT, BIDS, ASKS)
 TRADE = st.tuples(st.just("trade"), WAIT, PRICES, QTYS, st.booleans())
 LOST = st.tuples(st.just("lost"), WAIT)
-STEPS = st.lists(st.one_of(PLACE, PLACE, CANCEL, DEPTH, DEPTH, TRADE, TRADE, LOST), max_size=60)
+STEPS = st.lists(
+    st.one_of(PLACE, PLACE, CANCEL, DEPTH, DEPTH, TRADE, TRADE, TRADE, LOST),
+    min_size=10, max_size=60,
+)  # fmt: skip
 
 
 class Both:
@@ -56,8 +68,10 @@ class Both:
         self.slow = SlowPaper(LATENCY)
         self.now = self.requests = 0
         self.placed: list[tuple[int, int | None]] = []
-        for _ in self.floor.load((), (), 0):
+        bids, asks = [(98, 6), (99, 5), (100, 4)], [(101, 4), (102, 5), (103, 6)]
+        for _ in self.floor.load(bids, asks, 0):
             pass
+        self.slow.depth(0, (bids, asks))
 
     def step(self, name: str, wait: int, *what: Any) -> None:
         self.now += wait

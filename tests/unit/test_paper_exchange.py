@@ -9,7 +9,7 @@ from connector.model.intents import WorkingType as Working
 from connector.paper.exchange import NoMarket
 from connector.paper.translate import why_not
 from connector.sim.matching.events import ConditionalChanged
-from connector.sim.matching.types import AlgoStatus, Order, Reason, Refused
+from connector.sim.matching.types import AlgoStatus, Cause, Conditional, Order, Reason, Refused
 from connector.sim.matching.types import Status as Stands
 from tests.reference.paper_rig import ABC, BUY, ME, SELL, UNIT, Rig, instrument, intent
 
@@ -142,13 +142,6 @@ def test_a_cancel_comes_too_late_for_what_traded_on_its_way(rig: Rig) -> None:
     refused = rig.answers()[4]
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.ORDER_NOT_FOUND
-
-
-def test_commands_that_never_got_there_are_handed_back(rig: Rig) -> None:
-    rig.send(limit(BUY, 999, 10))
-    assert [sent.request for sent in rig.exchange.drop()] == [1]
-    rig.wait(100)
-    assert not rig.answers()
 
 
 # Without a book
@@ -358,10 +351,24 @@ def test_orders_in_what_is_not_listed_any_more_are_over(rig: Rig) -> None:
 
 
 def test_new_filters_hold_from_when_they_are_told(rig: Rig) -> None:
-    rig.exchange.relist(instrument(status=Status.HALTED))
+    rig.exchange.relist(instrument(status=Status.HALTED), rig.now)
     refused = rig.do(limit(BUY, 999, 10))
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.NOT_TRADING
+
+
+def test_a_venue_that_closes_an_instrument_ends_its_orders(rig: Rig) -> None:
+    rig.trade(1000, 1)
+    rig.do(limit(BUY, 999, 10, client_order_id="rests"))
+    rig.do(stop(stop_price_e=950))
+    rig.exchange.relist(instrument(status=Status.CLOSED), rig.now)
+    rests = rig.do(intent(Action.QUERY, client_order_id="rests"))
+    waits = rig.do(intent(Action.QUERY, client_order_id="stop", conditional=True))
+    assert isinstance(rests, Order)
+    assert (rests.status, rests.cause) == (Stands.EXPIRED, Cause.LISTING)
+    assert isinstance(waits, Conditional)
+    assert waits.status is AlgoStatus.EXPIRED
+    assert rig.exchange.wanted() == set()
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,14 @@ from connector.sim.matching.events import (
 from connector.sim.matching.rules import Rules
 from connector.sim.matching.types import (
     AlgoStatus,
+    Cause,
     Conditional,
     Fill,
     NewConditional,
     Order,
     OrderType,
     PositionSide,
+    Status,
     Tif,
 )
 
@@ -207,6 +209,17 @@ class KeptEngine(Engine):
                 self._ended[1 if order.filled else 0].append(row)
         for fill in kept.fills:
             owner.fills.setdefault(fill.symbol, []).append(fill)
+
+    def end_orders(self, symbol: str, now_ns: int) -> None:
+        """The venue closes the symbol: its orders expire."""
+        self._at(now_ns)
+        for owner in self._accounts.values():
+            for order in owner.open_orders(symbol):
+                self._withdraw(order, Status.EXPIRED, Cause.LISTING)
+            for each in self.open_conditionals(owner.name, symbol):
+                self._unwatch(each)
+                self._conditional(owner, each, AlgoStatus.EXPIRED, Cause.LISTING)
+        self.settle(now_ns)
 
     def _restore_open(self, account: str, order: Order) -> None:
         matcher = self.market[order.symbol]
