@@ -66,10 +66,11 @@ def _accounts(trading: Told) -> Table:
     table = _table("account", "exchange", "state", "open orders", "balance")
     for one in trading["accounts"]:
         state, colour = state_of(one)
-        open_of = [f"{name or 'foreign'} {count}" for name, count in sorted(one["open"].items())]
+        name = f"{one['name']} PAPER" if one.get("type") == "paper" else one["name"]
+        open_of = [f"{of or 'foreign'} {count}" for of, count in sorted(one["open"].items())]
         money = [f"{row['wallet']} {row['asset']}" for row in one["balances"] if _some(row)]
         more = f" and {len(money) - MONEY} more" if len(money) > MONEY else ""
-        table.add_row(one["name"], one["exchange"], Text(state, colour),
+        table.add_row(name, one["exchange"], Text(state, colour),
                       ", ".join(open_of) or "none", ", ".join(money[:MONEY]) + more)  # fmt: skip
     return table
 

@@ -209,6 +209,12 @@ def test_the_state_of_an_account_is_one_word_or_two(changes: dict[str, Any], sta
     assert f"BinanceU   {state} " in text
 
 
+def test_a_paper_account_is_called_one() -> None:
+    named = account()["name"]
+    assert f"{named} PAPER" in shown(sample(trading={"accounts": [account(type="paper")]}))
+    assert "PAPER" not in shown(sample(trading={"accounts": [account()]}))
+
+
 def test_what_does_not_fit_is_counted() -> None:
     many = account(orders=account()["orders"] * 20, open={"maker": 1000})
     text = shown(sample(trading={"accounts": [many]}))
