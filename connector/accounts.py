@@ -298,7 +298,18 @@ class AccountService:
     def _mend_clock(self) -> None:
         if self.clock.known:  # else somebody is at it
             self.clock.forget()
-            self._start(self._look_at_clock(FIRST_LOOKS), "clock")
+            self._start(self._mend(), "clock")
+
+    async def _mend(self) -> None:
+        """Measure anew; what the venue said while its clock was ahead must not pass for newer than
+        what it says now."""
+        before_ns = self.clock.offset_ns
+        await self._look_at_clock(FIRST_LOOKS)
+        if self.clock.offset_ns < before_ns:
+            self.desk.positions.rewind(self.index)
+            for order in self.open_orders():
+                order.changed_ns = 0
+            self._reconciler.want()
 
     # Life
 

@@ -17,6 +17,7 @@ from connector.trading.admission import Admission, Step, encode, reduces, wish
 from connector.trading.batching import Held, Holding, groups
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
+    NO_PLACE,
     Answered,
     Ask,
     AskFills,
@@ -120,7 +121,7 @@ class Desk:
         try:
             command = self._command = read(slot)
         except Refusal as refusal:
-            self._ledger.unread(session, slot, read_ns, refusal)
+            self._ledger.unread(session, slot, read_ns, refusal, self._listed, self.accounts)
             return
         self._batch.next(session, command)
         self._take(session, command, slot, read_ns)
@@ -158,7 +159,7 @@ class Desk:
         self._journal(session, command, slot, read_ns, listed, order, Code.ACCEPTED)
         pending = self._pending(account, order, command.action, session.strategy, read_ns)
         pending.command, pending.ref_id = command.number, command.ref_id
-        pending.batch = command.batch
+        pending.batch, pending.instrument = command.batch, command.instrument
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
         pending.reduces = reduces(command, order)
         if command.batch_size > 1 and account.trading.batches is not None:
@@ -202,6 +203,7 @@ class Desk:
                 result=Result.ACCEPTED,
                 code=Code.ACCEPTED.value,
                 batch=command.batch,
+                instrument=command.instrument,
             )
         )
         for order in mine:
@@ -412,20 +414,8 @@ class Desk:
         self, account: Account, events: Sequence[PositionEvent], venue_ns: int
     ) -> None:
         """These were all positions when the venue was asked: what is not among them is closed."""
-        there = {(event.symbol, event.position_side) for event in events}
-        for event in events:
+        for event in self.positions.listed(account.index, events, venue_ns):
             self.account_event(account, event)
-        for known in self.positions.account(account.index):
-            if known.qty_e and (known.symbol, known.position_side) not in there:
-                closed = PositionEvent(
-                    symbol=known.symbol,
-                    position_side=known.position_side,
-                    qty_e=0,
-                    isolated=known.isolated,
-                    leverage=known.leverage,
-                    venue_ns=venue_ns,
-                )
-                self.account_event(account, closed)
 
     def tell_state(self, strategy: str) -> None:
         """How everything stands, for a strategy that has just attached: its open orders and what is
@@ -493,6 +483,8 @@ class Desk:
         account, order, listed = self.accounts[effect.account], effect.order, None
         if order is not None:
             listed = self._find(account.venue, order.instrument.symbol)
+        elif effect.instrument != NO_PLACE:
+            listed = self._listed(effect.instrument)
         self._ledger.answer(effect, listed, account)
         if (effect.strategy, effect.command) == self._taking:
             self._step = Step.OURS
@@ -531,7 +523,7 @@ class Desk:
         if step >= Step.OURS:
             return
         if command is None:
-            self._ledger.unread(session, slot, read_ns, refusal)
+            self._ledger.unread(session, slot, read_ns, refusal, self._listed, self.accounts)
             return
         if step < Step.JOURNALLED:
             listed = self._listed(command.instrument)
@@ -560,6 +552,7 @@ class Desk:
                 value_e=refusal.value_e,
                 limit_e=refusal.limit_e,
                 batch=command.batch,
+                instrument=command.instrument,
             )
         )
 

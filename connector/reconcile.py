@@ -13,6 +13,7 @@ from connector.errors import Throttled, VenueError
 from connector.model.counters import Counter
 from connector.model.order import Order
 from connector.protocol.backoff import Backoff
+from connector.trading.positions import asked_at
 from connector.trading.roles import Account
 from connector.venues.contract import Pool, Request
 from connector.venues.trading_contract import BalanceEvent, OrderEvent, PositionEvent
@@ -98,7 +99,9 @@ class Reconciler:
         owner.limited(lookups.limit_pools(await owner.signed(lookups.limits())))
         listed = await self.orders()
         await self.positions()
-        self._balances(lookups.balance_events(await owner.signed(lookups.balances())))
+        asked_ns = monotonic_ns()
+        balances = lookups.balance_events(await owner.signed(lookups.balances()))
+        self._balances(balances, asked_ns)
         config = lookups.config_event(await owner.signed(lookups.config()))
         owner.desk.account_event(owner, config)
         owner.found(epoch, len(listed))
@@ -145,7 +148,7 @@ class Reconciler:
         self._compare(
             "balance",
             self._known_balances,
-            lambda: self._balances(balances),
+            lambda: self._balances(balances, asked_ns),
         )
         owner.count(Counter.RECONCILED)
 
@@ -182,9 +185,10 @@ class Reconciler:
         found = self._owner.desk.positions.balances(self._owner.index)
         return {one.asset: one.wallet_e for one in found}
 
-    def _balances(self, events: Sequence[BalanceEvent]) -> None:
+    def _balances(self, events: Sequence[BalanceEvent], asked_ns: int) -> None:
+        venue_ns = self._owner.venue_ns(asked_ns)
         for event in events:
-            self._owner.desk.account_event(self._owner, event)
+            self._owner.desk.account_event(self._owner, asked_at(event, venue_ns))
 
     # Parts
 

@@ -7,6 +7,9 @@ from connector.model.order import Order
 from connector.model.reports import Field, ReportFlag, Result, Update
 from connector.venues.trading_contract import OrderEvent
 
+NO_PLACE = -1
+"""No place in the directory."""
+
 
 class Report(Struct, frozen=True, kw_only=True):
     """An OrderReport: the order with its totals as they were at this very event."""
@@ -68,6 +71,8 @@ class Answered(Struct, frozen=True, kw_only=True):
     settled: bool = False
     batch: int = 0
     sent_ns: int = 0
+    instrument: int = NO_PLACE
+    """The command's, in the directory; what the order says goes before."""
 
 
 class Ask(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What the order path writes into the journals: commands, what left, and every report."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,11 +63,23 @@ class Ledger:
         key = order.key if order else 0
         self._command(session, slot, read_ns, listed, account, key, name, code)
 
-    def unread(self, session: Session, slot: bytes, read_ns: int, refusal: Refusal) -> None:
-        """A command that cannot be understood, and its answer."""
-        self._command(session, slot, read_ns, None, None, 0, "", refusal.code)
+    def unread(
+        self,
+        session: Session,
+        slot: bytes,
+        read_ns: int,
+        refusal: Refusal,
+        listed: Callable[[int], Listed | None],
+        accounts: Sequence[Account],
+    ) -> None:
+        """A command that cannot be understood, and its answer; instrument and account as far as
+        it names any."""
         raw: Any = _SLOT.unpack(slot)
-        self._append(session.strategy, *reports.refused(raw, refusal, self._wall()))
+        place = listed(raw.instrument)
+        account = accounts[raw.account] if 0 <= raw.account < len(accounts) else None
+        self._command(session, slot, read_ns, place, account, 0, "", refusal.code)
+        found = reports.refused(raw, refusal, self._wall())
+        self._append(session.strategy, *found, place, account)
 
     def sent(
         self, pending: Pending, listed: Listed | None, account: Account, deadline_ns: int

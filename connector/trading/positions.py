@@ -1,5 +1,10 @@
 """What each strategy holds by its own fills, beside what the venue says of the whole account."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
 from connector.model.intents import PositionSide
 from connector.model.records import Side
 from connector.trading.effects import Report
@@ -7,6 +12,17 @@ from connector.venues.trading_contract import BalanceEvent, PositionEvent
 
 Place = tuple[int, str, PositionSide]
 """Account, symbol, position side."""
+
+
+Listing = TypeVar("Listing", BalanceEvent, PositionEvent)
+
+
+def asked_at(event: Listing, venue_ns: int) -> Listing:
+    """What was asked for tells of no later moment, whatever stamp it carries: the venue's clock may
+    have been ahead when it was written."""
+    if event.venue_ns <= venue_ns:
+        return event
+    return msgspec.structs.replace(event, venue_ns=venue_ns)
 
 
 class Positions:
@@ -45,6 +61,35 @@ class Positions:
                 return False
         self._balances[account, event.asset] = event
         return True
+
+    def listed(
+        self, account: int, events: Iterable[PositionEvent], venue_ns: int
+    ) -> list[PositionEvent]:
+        """What is to be told when these were all positions at ``venue_ns``: they, and the end of
+        those that are not among them."""
+        found = [asked_at(event, venue_ns) for event in events]
+        there = {(event.symbol, event.position_side) for event in found}
+        return found + [
+            PositionEvent(
+                symbol=known.symbol,
+                position_side=known.position_side,
+                qty_e=0,
+                isolated=known.isolated,
+                leverage=known.leverage,
+                venue_ns=venue_ns,
+            )
+            for known in self.account(account)
+            if known.qty_e and (known.symbol, known.position_side) not in there
+        ]
+
+    def rewind(self, account: int) -> None:
+        """Whatever the venue says next of an account is newer than what it said."""
+        for place, said in self._said.items():
+            if place[0] == account:
+                self._said[place] = msgspec.structs.replace(said, venue_ns=0)
+        for asset, balance in self._balances.items():
+            if asset[0] == account:
+                self._balances[asset] = msgspec.structs.replace(balance, venue_ns=0)
 
     def balances(self, account: int) -> list[BalanceEvent]:
         """The last word on each asset of an account."""

@@ -16,6 +16,7 @@ from connector.model.intents import Action
 from connector.model.order import Fill, Order
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
 from connector.trading.effects import (
+    NO_PLACE,
     Answered,
     Ask,
     AskFills,
@@ -41,8 +42,6 @@ LOST_ASKS = 6
 """A live order that the venue denies this often has ended: it forgets unfilled ones after days."""
 FILL_ASKS = 8
 """Fills that are not told after so many questions are inferred from the venue's count."""
-ENDLESS = 1 << 63
-"""More than any quantity."""
 ALIVE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TRIGGERED})
 # As numbers: to join two members of a Flag takes microseconds.
 _LATE, _RECOVERED, _MAKER, _TAKER = map(
@@ -75,6 +74,7 @@ class Pending(Struct, kw_only=True, eq=False):
     unknown: bool = False
     told: bool = False
     """Answered as unknown; a second answer is owed."""
+    instrument: int = NO_PLACE
 
 
 class Tracker:
@@ -451,7 +451,8 @@ class Tracker:
         if event.source is not Source.LITE:
             return event.status is OrderStatus.FILLED
         sizes = [one.qty_e or 0 for one in self._of_order.get(order.key, ())]  # of amends under way
-        return order.known_qty_e >= max(order.qty_e, event.qty_e or ENDLESS, *sizes)
+        said = event.qty_e or 0
+        return said > 0 and order.known_qty_e >= max(order.qty_e, said, *sizes)
 
     def _status(self, order: Order, event: OrderEvent) -> None:
         said = event.status
@@ -563,6 +564,7 @@ class Tracker:
                 settled=pending.told and result is not Result.UNKNOWN,
                 batch=pending.batch,
                 sent_ns=pending.sent_ns,
+                instrument=pending.instrument,
             )
         )
 

@@ -157,7 +157,7 @@ class OrderStage:
                     ) == 0,
                     lambda order=order: (order, self.notes.fills(order)), 30,
                 )  # fmt: skip
-                self.notes.equals_venue(order, client)
+                self.notes.equals_venue(order, client, every_fee=False)
                 self.consistent(order)
 
     def consistent(self, order: str) -> None:

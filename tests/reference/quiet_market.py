@@ -6,8 +6,8 @@ trade, so that every price, quantity and trigger of a test is its own doing."""
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,24 @@ class Client(Trader):
 class Market:
     """The venue and who makes its market. Prices are whole units away from ``mid``."""
 
-    def __init__(self, sim: Sim, accounts: dict[str, tuple[str, str]]) -> None:
-        self.sim = sim
+    def __init__(self, start: Callable[[int], Sim], accounts: dict[str, tuple[str, str]]) -> None:
+        self._start, self._accounts = start, accounts
+        self.clients: dict[str, Client] = {}
+        self._open(0)
+
+    def begin_anew(self) -> None:
+        """Kill the venue, and start it again where it was; it remembers nothing."""
+        self.sim.process.kill()
+        self.sim.process.wait()
+        self.close()
+        self._open(int(self.sim.where["rest"].rpartition(":")[2]))
+
+    def _open(self, port: int) -> None:
+        self.sim = sim = self._start(port)
         self.venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
-        self.clients = {
-            name: Client(self.venue, *key_secret) for name, key_secret in accounts.items()
-        }
+        self.clients.update(
+            {name: Client(self.venue, *both) for name, both in self._accounts.items()}
+        )
         self.other, self.mate = self.clients["other"], self.clients["mate"]
         book = self.venue.get("/fapi/v1/depth", symbol=SYMBOL, limit=5).json()
         self.mid = int(float(book["bids"][0][0]))
@@ -142,11 +154,15 @@ def quiet_market(folder: Path, *arguments: str, **accounts: tuple[str, str]) -> 
             text += 'balances = { USDT = "1000000000" }\n'
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "accounts.toml").write_text(text)
-    with Sim("--symbols", SYMBOL, "--rate", "0.05", "--no-bursts", "--weight-limit", "1000000",
-             "--order-limits", "100000,100000", "--connects", "10000",
-             "--accounts", str(folder / "accounts.toml"), *arguments) as sim:  # fmt: skip
-        market = Market(sim, everybody)
-        try:
-            yield market
-        finally:
-            market.close()
+    with ExitStack() as stack:
+
+        def start(port: int) -> Sim:
+            return stack.enter_context(
+                Sim("--symbols", SYMBOL, "--rate", "0.05", "--no-bursts", "--weight-limit",
+                    "1000000", "--order-limits", "100000,100000", "--connects", "10000",
+                    "--accounts", str(folder / "accounts.toml"), "--port", str(port), *arguments)
+            )  # fmt: skip
+
+        market = Market(start, everybody)
+        stack.callback(market.close)
+        yield market

@@ -120,10 +120,15 @@ class Journals:
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, RecordType, bytes]] = []
+        self.places: list[int] = []
+        """The instrument of each."""
         self.late = False
 
-    def append(self, strategy: str, kind: RecordType, body: bytes, **_: Any) -> int:
+    def append(
+        self, strategy: str, kind: RecordType, body: bytes, *, instrument: int = 0, **_: Any
+    ) -> int:
         self.entries.append((strategy, kind, body))
+        self.places.append(instrument)
         return len(self.entries)
 
     def sequence(self, strategy: str) -> int:
@@ -368,6 +373,8 @@ def test_refused_with_field_and_limit(
     if limit is not None:
         assert answer.limit_e == limit
     assert len(rig.main.posted) == sent
+    named = fields.get("instrument", 3)
+    assert rig.journals.places[-1] == (named if named in rig.places else 0)
     assert len(rig.other.posted) == 0
 
 

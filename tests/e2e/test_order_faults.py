@@ -1,0 +1,327 @@
+"""A venue that loses, delays, repeats and lies, over both transports: after each fault every fill
+was told once, no order is lost, doubled or falsely ended, and the strategy's picture is the
+venue's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.model.reports import OrderStatus, Result, Update
+from tests.reference.notebook import TRANSPORTS
+from tests.reference.order_stage import HTTP, OrderStage, order_stage
+from tests.reference.quiet_market import SYMBOL
+from tests.reference.stack import eventually
+
+ANSWER_S = 1.0
+"""An answer that is not there by then is lost."""
+NEW = (Update.SUBMITTED, OrderStatus.NEW)
+CANCELLED = (Update.CANCELLED, OrderStatus.CANCELLED)
+UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
+
+
+def error(code: int, words: str = "words") -> str:
+    return f'{{"code":{code},"msg":"{words}"}}'
+
+
+PROVES_NOTHING: dict[str, tuple[str, dict[str, Any]]] = {
+    "lost": ("lost", {}),
+    "cut before the answer": ("reset_http", {}),
+    "empty": ("empty", {"status": 200}),
+    "500 and no JSON": ("status", {"status": 500, "body": "<html>"}),
+    "503 unknown": ("status", {"status": 503, "body": UNKNOWN_ERROR}),
+    "-1000": ("status", {"status": 503, "body": error(-1000, UNKNOWN_ERROR)}),
+    "-1006": ("status", {"status": 400, "body": error(-1006)}),
+    "-1007": ("status", {"status": 408, "body": error(-1007)}),
+    "no such code": ("status", {"status": 400, "body": error(-9999)}),
+    "200 that names nothing": ("status", {"status": 200, "body": "{}"}),
+}
+"""Answers after which the order may be there or not."""
+EXECUTED_ONLY = {
+    "torn": ("truncate", {}),
+    "late": ("slow", {"ms": int(ANSWER_S * 1500)}),
+    "late at the engine": ("queue", {"ms": int(ANSWER_S * 1500)}),
+}
+CERTAIN = {
+    "503 unavailable": (503, "Service Unavailable."),
+    "503 internal": (503, error(-1001, "Internal error; unable to process your request.")),
+    "503 throttled": (503, error(-1008, "Request throttled by system-level protection")),
+    "-1021": (400, error(-1021)),
+    "-1016": (503, error(-1016)),
+}
+"""Certainly not done."""
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OrderStage]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with order_stage(folder, request.param, request_s=ANSWER_S) as running:
+        yield running
+
+
+@pytest.fixture
+def stage(shared: OrderStage) -> Iterator[OrderStage]:
+    shared.ready()
+    yield shared
+    shared.market.sim.clear()
+    shared.market.sim.fault("skew", ms=0)
+    shared.market.clear()
+    shared.ready()
+
+
+def name(stage: OrderStage) -> str:
+    stage.begun += 1
+    return f"f{stage.begun}"
+
+
+def rests(stage: OrderStage, away: float = -20) -> str:
+    """An order that is there."""
+    order = name(stage)
+    stage.place(order, {"price": away})
+    stage.notes.tells(order, [NEW])
+    return order
+
+
+def lives(stage: OrderStage) -> None:
+    """A few orders to their ends, as long as something is wrong or no more: one rests and is
+    cancelled, one is filled in parts, one takes."""
+    notes, market = stage.notes, stage.market
+    stage.ready()
+    rested, parts, taker = name(stage), name(stage), name(stage)
+    market.rest("SELL", 10, 0.02)
+    tickets = [
+        stage.place(rested, {"price": -20}),
+        stage.place(parts, {"price": 0}),
+        stage.place(taker, {"price": 10}, time_in_force="ioc"),
+    ]
+    for ticket in tickets:
+        stage.accepted(ticket)
+    market.hit("SELL", 0, 0.005)
+    market.hit("SELL", 0, 0.015)
+    stage.accepted(stage.cancel(rested))
+    for order, status in (
+        (rested, OrderStatus.CANCELLED),
+        (parts, OrderStatus.FILLED),
+        (taker, OrderStatus.FILLED),
+    ):
+        notes.until(
+            lambda order=order, status=status: notes.story(order)
+            and notes.story(order)[-1][1] is status,
+            lambda order=order: (order, notes.story(order)), 20,
+        )  # fmt: skip
+    stage.equals_venue()
+
+
+@pytest.mark.parametrize("what", {**PROVES_NOTHING, **EXECUTED_ONLY})
+def test_an_order_whose_answer_proves_nothing_is_found(stage: OrderStage, what: str) -> None:
+    kind, keys = {**PROVES_NOTHING, **EXECUTED_ONLY}[what]
+    order = name(stage)
+    stage.fault(kind, **keys)
+    ticket = stage.place(order, {"price": -20})
+    stage.accepted(ticket)
+    assert stage.notes.results(ticket) in ([Result.UNKNOWN, Result.ACCEPTED], [Result.ACCEPTED])
+    stage.notes.tells(order, [NEW])
+    assert len(venue_orders(stage, order)) == 1
+    stage.accepted(stage.cancel(order))
+    stage.notes.tells(order, [NEW, CANCELLED])
+    stage.equals_venue()
+
+
+def test_orders_that_never_were_are_proved_absent(stage: OrderStage) -> None:
+    """All at once, since a proof takes the venue's window."""
+    asked = {}
+    for what, (kind, keys) in PROVES_NOTHING.items():
+        order = name(stage)
+        stage.ready()
+        stage.fault(kind, execute=False, **keys)
+        asked[what] = order, stage.place(order, {"price": -20})
+        stage.notes.until(
+            lambda: stage.notes.answers.get(asked[what][1].number),  # noqa: B023
+            lambda: what,  # noqa: B023
+        )
+    queued = name(stage)
+    stage.fault("queue", ms=6000)  # longer than the venue may still execute it
+    asked["too late at the engine"] = queued, stage.place(queued, {"price": -20})
+    kept = rests(stage)
+    stage.fault("lost", "amend", execute=False)
+    amended = amend(stage, kept)
+    for what, (order, ticket) in asked.items():
+        stage.notes.until(
+            lambda ticket=ticket: len(stage.notes.results(ticket)) == 2,
+            lambda what=what, ticket=ticket: (what, stage.notes.results(ticket)), 30,
+        )  # fmt: skip
+        assert stage.notes.results(ticket) == [Result.UNKNOWN, Result.REFUSED], what
+        assert stage.notes.story(order) == [(Update.REJECTED, OrderStatus.REJECTED)], what
+        assert venue_orders(stage, order) == [], what
+    stage.refused(amended)
+    assert stage.notes.results(amended) == [Result.UNKNOWN, Result.REFUSED]
+    assert stage.notes.story(kept) == [NEW]
+    assert venue_orders(stage, kept)[0]["price"] == stage.market.price(-20)
+    stage.equals_venue()
+
+
+@pytest.mark.parametrize("what", CERTAIN)
+def test_what_was_certainly_not_done_is_refused_at_once(stage: OrderStage, what: str) -> None:
+    status, body = CERTAIN[what]
+    if stage.transport != HTTP and not body.startswith("{"):
+        pytest.skip("the order API has no answer without a code")
+    order = name(stage)
+    stage.fault("status", status=status, body=body, execute=False)
+    ticket = stage.place(order, {"price": -20})
+    stage.refused(ticket)
+    assert stage.notes.results(ticket) == [Result.REFUSED]
+    assert venue_orders(stage, order) == [], "new orders are never sent again"
+    lives(stage)
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.parametrize("what", ["lost", "cut before the answer", "-1007"])
+def test_a_cancel_is_pursued(stage: OrderStage, what: str, executed: bool) -> None:
+    kind, keys = PROVES_NOTHING[what]
+    order = rests(stage)
+    stage.fault(kind, "cancel", execute=executed, **keys)
+    stage.accepted(stage.cancel(order))
+    stage.notes.tells(order, [NEW, CANCELLED])
+    stage.equals_venue()
+
+
+@pytest.mark.parametrize("what", ["lost", "-1006"])
+def test_an_amend_whose_answer_proves_nothing_is_found(stage: OrderStage, what: str) -> None:
+    kind, keys = PROVES_NOTHING[what]
+    order = rests(stage)
+    stage.fault(kind, "amend", **keys)
+    stage.accepted(amend(stage, order))
+    stage.notes.tells(order, [NEW, (Update.AMENDED, OrderStatus.NEW)])
+    (row,) = venue_orders(stage, order)
+    assert row["price"] == stage.market.price(-25)
+    (mine,) = stage.notes.session.orders()
+    assert f"{mine.price:.2f}" == row["price"]
+    stage.equals_venue()
+
+
+def amend(stage: OrderStage, order: str) -> Any:
+    price = stage.market.price(-25)
+    return stage.notes.session.amend(order, instrument=SYMBOL, price=price, valid_for_ms=5000)
+
+
+EVENTS: dict[str, tuple[dict[str, Any], ...]] = {
+    "fills told twice": ({"kind": "duplicate", "stream": "*@ORDER_TRADE_UPDATE", "count": 0},
+                         {"kind": "duplicate", "stream": "*@TRADE_LITE", "count": 0}),
+    "positions told twice": ({"kind": "duplicate", "stream": "*@ACCOUNT_UPDATE", "count": 0},),
+    "fast fills late": ({"kind": "delay", "stream": "*@TRADE_LITE", "ms": 300, "count": 0},),
+    "fast fills lost": ({"kind": "drop", "stream": "*@TRADE_LITE", "count": 0},),
+    "order events late": (
+        {"kind": "delay", "stream": "*@ORDER_TRADE_UPDATE", "ms": 300, "count": 0},),
+    "out of order": ({"kind": "swap", "stream": "*@ORDER_TRADE_UPDATE", "count": 3},),
+    "answers after their events": ({"kind": "slow", "path": "*rder*", "ms": 150, "count": 0},),
+    "an event cut short": ({"kind": "corrupt", "stream": "*@ORDER_TRADE_UPDATE"},),
+    "an event of garbage": (
+        {"kind": "corrupt", "stream": "*@ORDER_TRADE_UPDATE", "how": "garbage", "after": 2},),
+    "a number that is none": (
+        {"kind": "corrupt", "stream": "*@ORDER_TRADE_UPDATE", "how": "number", "after": 1},),
+    "split frames": ({"kind": "split", "stream": "*@*_UPDATE", "count": 0},),
+    "pings until it is cut": (
+        {"kind": "split", "stream": "*@*_UPDATE", "count": 0, "pings": True},),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EVENTS)
+def test_lives_while_the_private_stream_misbehaves(stage: OrderStage, what: str) -> None:
+    for fault in EVENTS[what]:
+        stage.market.sim.fault(**fault)
+    lives(stage)
+    stage.market.sim.clear()
+    lives(stage)
+
+
+@pytest.mark.parametrize("how", ["abrupt", "fin", "clean"])
+def test_connections_cut_with_orders_open(stage: OrderStage, how: str) -> None:
+    """What happens while nothing is connected is found out, once."""
+    filled, ended, kept = rests(stage, 0), rests(stage), rests(stage)
+    stage.market.sim.fault("stall", stream="*@ORDER_TRADE_UPDATE")
+    stage.market.sim.fault("stall", stream="*@TRADE_LITE")
+    stage.market.sim.fault("stall", stream="*@ACCOUNT_UPDATE")
+    stage.market.hit("SELL", 0, 0.02)
+    stage.main.ok("DELETE", "/fapi/v1/order", symbol=SYMBOL, origClientOrderId=ended)
+    stage.market.sim.clear()
+    stage.market.sim.fault("cut", how=how)
+    stage.notes.tells(ended, [NEW, CANCELLED])
+    stage.notes.tells(filled, [NEW, (Update.EXECUTED, OrderStatus.FILLED)])
+    stage.equals_venue()
+    assert stage.notes.story(kept) == [NEW]
+    lives(stage)
+
+
+@pytest.mark.parametrize("how", ["half_open", "mute", "stall"])
+def test_a_private_stream_that_is_silent_is_replaced(stage: OrderStage, how: str) -> None:
+    """Only an accepted order that it does not tell of proves it."""
+    order = name(stage)
+    if how == "mute":
+        stage.market.sim.fault("mute", route="private")
+        stage.market.sim.fault("cut", stream="*@ORDER_TRADE_UPDATE")
+        eventually(lambda: stage.market.sim.status()["faults"].get("mute"))
+        stage.ready()
+    elif how == "stall":
+        stage.market.sim.fault("stall", stream="*@*_UPDATE")
+        stage.market.sim.fault("stall", stream="*@TRADE_LITE")
+    else:
+        stage.market.sim.fault("half_open", stream="*@ORDER_TRADE_UPDATE")
+    stage.accepted(stage.place(order, {"price": -20}))
+    eventually(lambda: not stage.account()["reconciled"], 10)
+    stage.market.sim.clear()
+    lives(stage)
+    assert stage.notes.story(order) == [NEW]
+
+
+def test_a_clock_that_is_off_and_right_again(stage: OrderStage) -> None:
+    for ms in (-1500, 0):
+        stage.market.sim.fault("skew", ms=ms)
+        for client in stage.market.clients.values():
+            client.ahead_ms = ms
+
+        def accepted() -> bool:
+            answer = stage.notes.answer(stage.place(name(stage), {"price": -20}))
+            assert answer.result is Result.ACCEPTED or answer.venue_code in (0, -1021), answer
+            return answer.result is Result.ACCEPTED
+
+        eventually(accepted, 20)
+        lives(stage)
+
+
+def venue_orders(stage: OrderStage, order: str) -> list[dict[str, Any]]:
+    rows = stage.main.ok("GET", "/fapi/v1/allOrders", symbol=SYMBOL)
+    return [row for row in rows if row["clientOrderId"] == order]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_connections_and_keys_that_end_all_the_time(transport: str, tmp_path: Path) -> None:
+    """Every connection is replaced each second or two, the stream's key expires every three: over
+    all of it nothing is lost or doubled."""
+    with order_stage(tmp_path, transport, "--listen-key-life", "3",
+                     connection_life_s=1.5) as stage:  # fmt: skip
+        before = stage.market.sim.status()["accepted"]
+        for _ in range(1000):
+            lives(stage)
+            replaced = stage.market.sim.status()["accepted"] - before > 12
+            if replaced and stage.daemon.text().count("its key expired") >= 2:
+                break
+
+
+def test_a_venue_that_begins_anew_without_our_orders(tmp_path: Path) -> None:
+    """Orders that are gone there end here, once the venue has denied them often enough."""
+    with order_stage(tmp_path, HTTP, request_s=ANSWER_S) as stage:
+        lives(stage)
+        gone = rests(stage)
+        stage.market.begin_anew()
+        stage.notes.until(
+            lambda: len(stage.notes.story(gone)) == 2, lambda: stage.notes.story(gone), 60
+        )
+        assert stage.notes.story(gone) == [NEW, (Update.CANCELLED, OrderStatus.EXPIRED)]
+        assert stage.notes.reports[gone][-1].recovered
+        stage.ready()
+        order = rests(stage)
+        stage.accepted(stage.cancel(order))
+        stage.notes.tells(order, [NEW, CANCELLED])
