@@ -127,6 +127,7 @@ def recovers(stage: OrderStage, name: str, seconds: float) -> None:
     tries = iter(range(1000))
 
     def again() -> Any:
+        stage.quoted()
         answer = stage.notes.answer(stage.place(f"{name}{next(tries)}", {"price": -30}))
         assert answer.result is Result.ACCEPTED or answer.http_status == 0, answer
         return answer.result is Result.ACCEPTED

@@ -7,6 +7,7 @@ from typing import Any
 
 import connector
 from connector.model.reports import Result, Update
+from connector.model.states import State
 from tests.reference.notebook import Notebook, Story
 from tests.reference.quiet_market import SYMBOL, Client, Market, quiet_market
 from tests.reference.stack import Daemon, eventually
@@ -27,7 +28,13 @@ class OrderStage:
         self.daemon = Daemon(
             folder,
             market.sim,
-            feeds=[{"instruments": [SYMBOL], "channels": ["bbo", "mark_price"]}],
+            feeds=[
+                {
+                    "instruments": [SYMBOL],
+                    "channels": ["bbo", "mark_price"],
+                    "quiet_ms": 600_000,
+                }
+            ],
             venue={
                 "request_s": 5.0,
                 "ws_api_url": f"{market.sim.where['ws']}/ws-fapi/v1",
@@ -57,10 +64,9 @@ class OrderStage:
         return self.market.clients["main"]
 
     def attach(self) -> Any:
-        session = connector.attach(
-            "maker", self.daemon.ready(30).quoted(SYMBOL).runtime_dir, trading=True
-        )
+        session = connector.attach("maker", self.daemon.ready(30).runtime_dir, trading=True)
         self.notes = Notebook(session)
+        self.ready()
         return session
 
     def place(
@@ -94,8 +100,16 @@ class OrderStage:
         return found
 
     def ready(self) -> None:
-        """Wait until orders may go out."""
-        eventually(lambda: self.account()["ready"], 30)
+        """Wait until orders may go out: nothing may without live best prices, and those of a market
+        that stands still are told only once they move."""
+        eventually(lambda: self.account()["ready"] and self.quoted(), 30)
+
+    def quoted(self) -> bool:
+        """Whether the best prices are live; if not, they will be soon."""
+        if self.notes.session.top(SYMBOL).bbo().state is State.LIVE:
+            return True
+        self.market.nudge()
+        return False
 
     def fault(self, kind: str, action: str = "place", **keys: Any) -> None:
         """A fault on the answer to that kind of order request, however it travels."""

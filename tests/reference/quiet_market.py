@@ -113,6 +113,13 @@ class Market:
         self.rest("SELL", away, 0.001)
         self.hit("BUY", away, 0.001)
 
+    def nudge(self) -> None:
+        """Let the best bid's quantity change, and change back."""
+        book = self.venue.get("/fapi/v1/depth", symbol=SYMBOL, limit=5).json()
+        order = self.other.limit_at("BUY", float(book["bids"][0][0]), 0.02)
+        named = {"symbol": SYMBOL, "orderId": order["orderId"]}
+        self.other.ok("DELETE", ORDER, **named)
+
     def clear(self) -> None:
         """Nobody's orders are left."""
         for client in self.clients.values():
