@@ -106,7 +106,7 @@ def test_a_batch_is_placed_amended_and_cancelled(
 def test_the_venue_refuses_one_of_them(venue: Simulator, tmp_path: Path) -> None:
     async def act(stage: Rig, trader: Trader) -> None:
         maker, far = stage.strategy(), trader.far()
-        high = f"{float(far) * 1.3:.1f}"  # would trade at once, which post-only must not
+        high = f"{float(far) / 0.97 * 1.01:.1f}"  # would trade at once, which post-only must not
         numbers = batch(
             stage,
             maker,
