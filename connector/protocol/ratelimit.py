@@ -72,6 +72,9 @@ class Budget:
         self._header = 0
         self._header_window = -1
         self._since: deque[tuple[int, int, int]] = deque()
+        """What the last count does not cover: number, window of the venue's, units."""
+        self._units: dict[int, int] = {}
+        """Sums of it, by window."""
         self._sent = 0
         self._covered = 0
         self._quiet_until_ns = 0
@@ -113,7 +116,11 @@ class Budget:
         The caller has asked ``admit_ns``; a request that goes out regardless is counted, too."""
         self._own.record(now_ns, n)
         self._sent += 1
-        self._since.append((self._sent, venue_ns // self.window_ns, n))
+        window = venue_ns // self.window_ns
+        self._since.append((self._sent, window, n))
+        self._units[window] = self._units.get(window, 0) + n
+        while self._since[0][1] < window - 1:  # a venue that gives no counts covers nothing
+            self._forget()
         return self._sent
 
     def correct(self, request: int, venue_ns: int, used: int) -> None:
@@ -131,7 +138,15 @@ class Budget:
         while self._since and (
             self._since[0][0] <= self._covered or self._since[0][1] < self._header_window
         ):
-            self._since.popleft()
+            self._forget()
+
+    def _forget(self) -> None:
+        _, window, units = self._since.popleft()
+        left = self._units.get(window, 0) - units
+        if left:
+            self._units[window] = left
+        else:
+            self._units.pop(window, None)
 
     def stop(self, until_ns: int) -> None:
         """Send nothing before this instant (429, 418); never shortens an earlier stop."""
@@ -149,9 +164,4 @@ class Budget:
         """The venue's count for its window at ``venue_ns``, with what we sent it cannot cover."""
         window = venue_ns // self.window_ns
         header = self._header if window == self._header_window else 0
-        if not self._since:
-            return header
-        covered = self._covered if window == self._header_window else 0
-        return header + sum(
-            units for number, sent, units in self._since if sent == window and number > covered
-        )
+        return header + self._units.get(window, 0)

@@ -139,3 +139,58 @@ def test_the_venue_never_sees_more_than_its_limit(rows):
         if answered:
             budget.correct(number, now, seen[turn] + others[turn])
             assert budget.left(now, now) <= max(0, limit - seen[turn] - others[turn])
+
+
+class SlowBudget:
+    """The venue's side of a budget, counted anew at every question."""
+
+    def __init__(self, window_ns):
+        self.window_ns = window_ns
+        self.sent, self.header, self.header_window, self.covered = [], 0, -1, 0
+
+    def correct(self, request, venue_ns, used):
+        window = venue_ns // self.window_ns
+        if used < 0 or window < self.header_window:
+            return
+        if window > self.header_window:
+            self.header_window, self.header, self.covered = window, used, request
+        elif used >= self.header:
+            self.header, self.covered = used, max(self.covered, request)
+
+    def used(self, venue_ns):
+        window = venue_ns // self.window_ns
+        header = self.header if window == self.header_window else 0
+        return header + sum(
+            units
+            for number, sent_ns, units in self.sent
+            if sent_ns // self.window_ns == window and number > self.covered
+        )
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 120), st.integers(0, 5), st.integers(0, 9), st.integers(-1, 60)),
+        max_size=60,
+    )
+)
+def test_a_budget_counts_as_one_that_counts_everything_anew(rows):
+    """Also when the venue seldom gives its count, and answers come late."""
+    budget, slow = Budget(10**9, 100), SlowBudget(100)
+    now = 0
+    for pause, units, back, used in rows:
+        now += pause
+        number = budget.take(10**12, now, units)  # its own window is long over
+        slow.sent.append((number, now, units))
+        if back < number:
+            budget.correct(number - back, now, used)
+            slow.correct(number - back, now, used)
+        assert budget.used(10**15, now) == slow.used(now)
+
+
+def test_a_budget_keeps_nothing_of_windows_that_are_over():
+    """However long the venue gives no counts."""
+    budget = Budget(10**9, 100)
+    for now in range(0, 10**5, 10):
+        budget.take(now, now, 1)
+    assert len(budget._since) <= 20
+    assert len(budget._units) <= 2
