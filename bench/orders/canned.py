@@ -134,6 +134,13 @@ ORDER = (
     b'"goodTillDate":0,"updateTime":%d}'
 )
 """The answer to an order: id, symbol, client id, price, quantity, time."""
+API = (
+    b'{"id":%d,"status":200,"result":%s,"rateLimits":[{"rateLimitType":"REQUEST_WEIGHT",'
+    b'"interval":"MINUTE","intervalNum":1,"limit":10000000,"count":1},{"rateLimitType":"ORDERS",'
+    b'"interval":"SECOND","intervalNum":10,"limit":10000000,"count":1},{"rateLimitType":"ORDERS",'
+    b'"interval":"MINUTE","intervalNum":1,"limit":10000000,"count":1}]}'
+)
+"""The same over the order API, with the venue's counts: request, answer."""
 UPDATE = (
     b'{"e":"ORDER_TRADE_UPDATE","T":%(ms)d,"E":%(ms)d,"o":{"s":"%(symbol)s","c":"%(name)s","S":"BUY",'
     b'"o":"LIMIT","f":"IOC","q":"%(qty)s","p":"%(price)s","ap":"%(average)s","sp":"0","x":"%(what)s",'

@@ -261,7 +261,7 @@ class Venue:
         if method == "order.place":
             order = self._order(text, came_ns)
             result = self._accepted(order)
-            answer = b'{"id":%d,"status":200,"result":%s,"rateLimits":[]}' % (message["id"], result)
+            answer = canned.API % (message["id"], result)
             self._send(peer, server_frame(answer))
             self._follow(order)
             return
