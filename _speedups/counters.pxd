@@ -80,6 +80,9 @@ cdef enum Count:
     COUNT_HALTS = 73
     COUNT_REQUESTS_ENCODED = 74
     COUNT_REQUESTS_RARE = 75
+    COUNT_COUNTDOWN_ERRORS = 76
+    COUNT_RECONCILE_FIXED = 77
+    COUNT_RECONCILE_SKIPPED = 78
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:
