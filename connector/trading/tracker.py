@@ -38,7 +38,7 @@ from connector.venues.trading_contract import (
 
 PROOF_NS = 2 * SECOND_NS
 """A venue's word that something did not happen counts this long after it can no longer happen."""
-LOST_ASKS = 6
+DENIALS = 6
 """A live order that the venue denies this often has ended: it forgets unfilled ones after days."""
 FILL_ASKS = 8
 """Fills that are not told after so many questions are inferred from the venue's count."""
@@ -201,14 +201,14 @@ class Tracker:
 
     def absent(self, order: Order, asked_ns: int, now_ns: int) -> Sequence[Effect]:
         """The venue says that it does not know this order; it was asked at ``asked_ns``."""
-        watch = self.watched.get(order)
+        live_ns = self._live_since.get(order.account)
+        if live_ns is None or asked_ns < max(self._deadline(order), live_ns) + PROOF_NS:
+            return ()
         if order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
-            live_ns = self._live_since.get(order.account)
-            if live_ns is not None and asked_ns >= max(self._deadline(order), live_ns) + PROOF_NS:
-                order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
-                self._report(order, Update.REJECTED, flags=_RECOVERED)
-                self._ended(order)
-        elif order.status in ALIVE and watch is not None and watch.asks >= LOST_ASKS:
+            order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
+            self._report(order, Update.REJECTED, flags=_RECOVERED)
+            self._ended(order)
+        elif order.status in ALIVE and self.watched.denied(order) >= DENIALS:
             order.status, order.reason = OrderStatus.EXPIRED, EndReason.VENUE
             self._report(order, Update.CANCELLED, flags=_RECOVERED)
             self._ended(order)
@@ -351,6 +351,8 @@ class Tracker:
         if event.source in (Source.STREAM, Source.LITE):
             order.echoed = True
             self.watched.drop(order, Due.ECHO)
+        if event.status is not None:
+            self.watched.affirmed(order)
         if OrderStatus.REJECTED is event.status:
             if order.move(OrderStatus.REJECTED):
                 order.reason = event.reason

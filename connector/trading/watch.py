@@ -28,6 +28,8 @@ class Watch(Struct):
     order: Order
     ask_ns: int = 0
     asks: int = 0
+    denials: int = 0
+    """How often the venue denied it since it last spoke of it."""
     fills_ns: int = 0
     fill_asks: int = 0
     cancel_ns: int = 0
@@ -54,6 +56,21 @@ class WatchList:
 
     def ask_soon(self, order: Order, now_ns: int) -> None:
         self.ask(order, now_ns + ASK_NS[0])
+
+    def denied(self, order: Order) -> int:
+        """The venue does not know it: how often it said so in a row. An order that nothing is
+        planned for is not doubted: 0."""
+        watch = self._watched.get(order.key)
+        if watch is None:
+            return 0
+        watch.denials += 1
+        return watch.denials
+
+    def affirmed(self, order: Order) -> None:
+        """The venue speaks of it."""
+        watch = self._watched.get(order.key)
+        if watch is not None:
+            watch.denials = 0
 
     def fills(self, order: Order, at_ns: int) -> None:
         watch = self._of(order)

@@ -12,7 +12,7 @@ from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, OrderStatus, ReportFlag, Result, Update
 from connector.trading.effects import Answered, Ask, AskFills, Effect, Report, SendCancel
-from connector.trading.tracker import Pending, Tracker
+from connector.trading.tracker import ALIVE, DENIALS, Pending, Tracker
 from connector.venues.trading_contract import OrderAnswer, OrderOutcome
 from tests.reference.order_venue import INSTRUMENT, MS, WINDOW_NS, TrueVenue
 
@@ -42,6 +42,10 @@ class Desk:
         self.cause: dict[int, Action] = {}
         self.amended: set[int] = set()
         """Keys of orders that somebody wanted to amend."""
+        self.silent_until_ns = 0
+        """No question is answered before."""
+        self.denials: Counter[int] = Counter()
+        """By key: how often in a row the venue denied an order that lives."""
         self.tracker.stream_up(ACCOUNT, self.now_ns)
 
     # What goes out
@@ -171,9 +175,18 @@ class Desk:
                 self.send(effect.order, Action.CANCEL, command=False)
 
     def ask(self, order: Order) -> None:
-        if self.rng.random() < 0.2:
+        if self.now_ns < self.silent_until_ns or self.rng.random() < 0.2:
             return  # the query failed
         event = self.venue.query(order.client_order_id)
+        if (
+            order.status in ALIVE
+            and self.denials[order.key] < DENIALS - 1
+            and self.rng.random() < 0.2
+        ):
+            self.denials[order.key] += 1
+            event = None  # asked where the venue has not written it down yet
+        elif event is not None:
+            self.denials[order.key] = 0
         if event is None:
             self.take(self.tracker.absent(order, self.now_ns, self.now_ns))
         else:
@@ -201,6 +214,8 @@ class Desk:
             self.carry(rng.randint(1, 4))
         elif what < 0.68:
             self.lose_stream()
+        elif what < 0.69:
+            self.silent_until_ns = self.now_ns + rng.randrange(60 * SECOND_NS)
         elif what < 0.85:
             self.answer()
         else:
@@ -329,3 +344,55 @@ def test_a_proof_needs_the_window_to_have_passed_and_the_stream_alive() -> None:
     assert report.update is Update.REJECTED
     assert isinstance(settled, Answered)
     assert (settled.result, settled.settled) == (Result.REFUSED, True)
+
+
+def open_order(desk: Desk) -> Order:
+    """One that rests at the venue, as the stream said."""
+    order = Order(
+        key=1, account=ACCOUNT, strategy="s", instrument=INSTRUMENT, client_order_id="c", qty_e=5
+    )
+    desk.tracker.register(order)
+    desk.venue.place(order)
+    (event,) = [one for one in desk.venue.stream if one.status is OrderStatus.NEW]
+    desk.tracker.event(ACCOUNT, event, desk.now_ns)
+    return order
+
+
+def test_questions_that_nobody_answers_do_not_make_a_denial_the_end() -> None:
+    desk = Desk(3)
+    order = open_order(desk)
+    desk.tracker.stream_down(ACCOUNT, desk.now_ns)
+    desk.tracker.stream_up(ACCOUNT, desk.now_ns)
+    asked = 0
+    while asked < 2 * DENIALS:
+        desk.now_ns += SECOND_NS
+        asked += len(desk.tracker.tick(desk.now_ns))
+    for _ in range(DENIALS - 1):
+        assert not desk.tracker.absent(order, desk.now_ns, desk.now_ns)
+    (end,) = desk.tracker.absent(order, desk.now_ns, desk.now_ns)
+    assert isinstance(end, Report)
+    assert (end.update, end.status) == (Update.CANCELLED, OrderStatus.EXPIRED)
+
+
+def test_denials_count_with_the_stream_up_and_in_a_row() -> None:
+    desk = Desk(3)
+    order = open_order(desk)
+    desk.tracker.stream_down(ACCOUNT, desk.now_ns)
+    late_ns = desk.now_ns + 60 * SECOND_NS
+    for _ in range(2 * DENIALS):
+        assert not desk.tracker.absent(order, late_ns, late_ns)
+    desk.tracker.stream_up(ACCOUNT, late_ns)
+    for _ in range(2 * DENIALS):
+        assert not desk.tracker.absent(order, late_ns + SECOND_NS, late_ns + SECOND_NS)
+    late_ns += 10 * SECOND_NS
+    for _ in range(DENIALS - 1):
+        assert not desk.tracker.absent(order, late_ns, late_ns)
+    said = desk.venue.query("c")
+    assert said is not None
+    desk.tracker.event(ACCOUNT, said, late_ns, late_ns)
+    desk.tracker.stream_down(ACCOUNT, late_ns)
+    desk.tracker.stream_up(ACCOUNT, late_ns)
+    late_ns += 10 * SECOND_NS
+    for _ in range(DENIALS - 1):
+        assert not desk.tracker.absent(order, late_ns, late_ns)
+    assert order.status is OrderStatus.NEW
