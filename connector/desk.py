@@ -287,6 +287,9 @@ class Desk:
             now_ns = self._clock()
             self.perform(self.tracker.unsent(pending.request, refusal.code, now_ns, str(refusal)))
             return
+        except Exception as error:  # those behind it leave all the same
+            self._settle([pending], error, False)
+            return
         self._send(account, one.listed, pending, one.message)
 
     def _cancel(self, order: Order) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from connector.model.counters import Counter
 from connector.model.intents import Action, OrderType
 from connector.model.packing import layout
 from connector.model.records import RecordType
@@ -183,6 +184,21 @@ def test_a_batch_that_costs_too_much_goes_one_by_one_as_far_as_it_may(rig: Rig) 
     assert [one.status for one in statuses if one] == [OrderStatus.PENDING] * 2 + [
         OrderStatus.REJECTED
     ] * 2
+
+
+def test_a_fault_of_ours_in_one_of_them_does_not_hold_up_the_others(rig: Rig) -> None:
+    def afford(action: Action, message: Request) -> None:
+        if message.name == "placeBatch":
+            raise Refusal(Code.RATE_BUDGET)
+        if "newClientOrderId=n1" in message.query:
+            raise ArithmeticError("a budget that cannot be read")
+
+    rig.main.afford = afford  # type: ignore[method-assign, assignment]
+    _, second, _ = send(rig, Action.PLACE, [{"client_order_id": f"n{n}"} for n in range(3)])
+    assert left(rig) == [("placeOrder", 1)] * 2
+    assert answers(rig) == {second: (Result.REFUSED, Code.INTERNAL.value)}
+    assert rig.counted == {Counter.COMMAND_ERRORS: 1}
+    assert rig.desk.holdings.account(0).open_orders == 2
 
 
 def test_a_batch_that_is_not_whole_leaves_when_nothing_more_comes(rig: Rig) -> None:
