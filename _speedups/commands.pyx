@@ -33,6 +33,7 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+    bint PyUnicode_IS_ASCII(object text)
 
 cdef extern from "math.h" nogil:
     long long llrint(double x)
@@ -79,7 +80,7 @@ cdef int64_t to_e(object value, int exponent, str what) except? -1:
             # A decimal of up to 15 digits that reads as this double is the shortest one that does.
             if <double>rounded / <double>POW10[exponent] == number:
                 return rounded
-    elif PyUnicode_Check(value):
+    elif PyUnicode_Check(value) and PyUnicode_IS_ASCII(value):
         cursor.p = PyUnicode_AsUTF8AndSize(value, &size)
         cursor.end = cursor.p + size
         if 0 <= exponent <= 18 and take_decimal(&cursor, exponent, &found) == NUMBER_OK and cursor.p == cursor.end:
@@ -92,14 +93,23 @@ cdef int64_t to_e(object value, int exponent, str what) except? -1:
 cdef object slow_to_e(object value, int exponent, str what):
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise TypeError(f"{what} must be a str, a Decimal, an int or a float, not {type(value).__name__}")
+    # Decimal also takes blanks around, "1_0" and digits of other scripts.
+    if isinstance(value, str) and not (value.isascii() and value.replace("_", " ").split() == [value]):
+        raise ValueError(f"{what}: {value!r} is not a number")
     try:
         exact = Decimal(repr(float(value)) if isinstance(value, float) else value)
         if not exact.is_finite():
             raise ValueError(f"{what}: {value} is not a number")
-        shifted = exact.scaleb(exponent)
-        whole = int(shifted)
     except (InvalidOperation, OverflowError):
         raise ValueError(f"{what}: {value!r} is not a number") from None
+    if not exact:
+        return 0
+    # Before anything is written out: it may have a billion digits.
+    if exact.adjusted() + exponent > 18:
+        raise ValueError(f"{what}: {value} is too large")
+    if exact.adjusted() + exponent < 0:
+        raise ValueError(f"{what}: {value} has more than {exponent} decimals")
+    whole = int(exact.scaleb(exponent))
     if exact.as_tuple().exponent < -exponent and Decimal(whole).scaleb(-exponent) != exact:
         raise ValueError(f"{what}: {value} has more than {exponent} decimals")
     if not -(1 << 63) < whole < 1 << 63:
@@ -397,6 +407,8 @@ cdef class CommandWriter(MarketReader):
         if order_id is not None:
             if PyUnicode_Check(order_id):
                 put_text(c.venue_order_id, sizeof(c.venue_order_id), order_id, "order_id")
+            elif type(order_id) is int and not -(1 << 63) < order_id < 1 << 63:
+                raise ValueError("order_id: no venue has ids of more than 63 bits")
             else:
                 c.order_id = order_id
         if not (c.order_key or c.placed_by or client_order_id or order_id is not None):

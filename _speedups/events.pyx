@@ -58,9 +58,12 @@ def exact(int64_t value_e, int exponent):
 
 
 def plain(value):
-    """For orjson: a Decimal as a JSON number with all its digits and no exponent."""
+    """For orjson: a Decimal as a JSON number with all its digits and no exponent.
+
+    Only what no record can hold, an absurd number of a refused command, keeps its exponent: written out it would fill
+    the memory."""
     if isinstance(value, Decimal):
-        text = f"{value:f}"
+        text = f"{value:f}" if -64 < value.adjusted() < 64 else str(value)
         return orjson.Fragment(text.rstrip("0").rstrip(".") if "." in text else text)
     raise TypeError(f"{type(value).__name__} is not JSON")
 
