@@ -5,6 +5,7 @@ decimals all the way. What cannot be one is refused here, by an answer that name
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -64,6 +65,11 @@ _ACTIONS: dict[str, dict[str, tuple[type, ...]]] = {
 _BATCHES = {"place_batch": "place_order", "cancel_batch": "cancel_order"}
 _REQUIRED = ("ref_id", "exchange", "symbol", "contract_type", "account_id")
 _ELEMENT_DEFAULTS = ("exchange", "symbol", "contract_type", "account_id", "valid_for_ms")
+_DEEPEST = 16
+"""Levels of an echoed command; the protocol's own have three, JSON writers take some 250."""
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?")
+_WIDEST = 2**63
+"""Integers from here on are echoed as decimals, which have no end."""
 
 
 class Refused(Exception):
@@ -97,7 +103,7 @@ class JsonDoor:
                 self._requests[number] = (command["ref_id"], _request(command))
             self._note(number, line)
         except Refused as refusal:
-            return [self._refusal(_printable(command), refusal)]
+            return [_printable(self._refusal(command, refusal))]
         return []
 
     def _note(self, number: int, line: str | bytes) -> None:
@@ -145,7 +151,7 @@ class JsonDoor:
             else:
                 tickets = self._session.cancel_batch(elements)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _refused(error) from None
+            raise _refused(action, error) from None
         for ticket, element in zip(tickets, command["orders"], strict=True):
             ref_id = element.get("ref_id", command["ref_id"])
             self._requests[ticket.number] = (ref_id, _request(element))
@@ -164,7 +170,7 @@ class JsonDoor:
         try:
             ticket: Ticket = how(**arguments)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _refused(error) from None
+            raise _refused(action, error) from None
         return ticket
 
     def _arguments(self, action: str, command: dict[str, Any]) -> dict[str, Any]:
@@ -172,8 +178,10 @@ class JsonDoor:
         try:
             instrument = self._session.instruments[command["exchange"], command["symbol"]]
         except KeyError:
+            served = {exchange.lower() for exchange, _ in self._session.instruments}
+            field = "symbol" if command["exchange"].lower() in served else "exchange"
             why = f"{command['exchange']} {command['symbol']} is not served"
-            raise Refused(Code.UNKNOWN_INSTRUMENT, "symbol", why) from None
+            raise Refused(Code.UNKNOWN_INSTRUMENT, field, why) from None
         contract = CONTRACTS[instrument.contract]
         if command["contract_type"] != contract:
             why = f"{command['symbol']} is {contract!r}, not {command['contract_type']!r}"
@@ -203,9 +211,9 @@ class JsonDoor:
 
     def _refusal(self, command: Mapping[str, Any], refusal: Refused) -> dict[str, Any]:
         """The answer to what never became a command."""
-        action = command.get("action", "")
+        action = _text(command, "action")
         context = self._session.context
-        inner = {"account_id": command.get("account_id", ""), "result": False}
+        inner: dict[str, Any] = {"account_id": _text(command, "account_id"), "result": False}
         if action == "place_order":
             inner["order_id"] = 0
         inner |= {
@@ -216,11 +224,11 @@ class JsonDoor:
             inner["field"] = refusal.field
         about = ("exchange", "symbol", "contract_type")
         return {
-            "ref_id": command.get("ref_id", ""),
+            "ref_id": _text(command, "ref_id"),
             "action": action,
             "strategy": self._session.strategy,
             "metadata": {
-                **{key: command[key] for key in about if key in command},
+                **{key: _text(command, key) for key in about if key in command},
                 "event": action,
                 "metadata": inner,
                 "timestamp": context.local(context.wall_ns()),
@@ -235,7 +243,7 @@ def _parse(line: str | bytes) -> dict[str, Any]:
         raise Refused(Code.MALFORMED, "", f"{len(data)} bytes, at most {MAX_TEXT_BYTES} are taken")
     try:
         found = json.loads(
-            data, parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_once
+            data, parse_float=_decimal, parse_constant=_NoNumber, object_pairs_hook=_once
         )
     except (ValueError, RecursionError) as error:
         raise Refused(Code.MALFORMED, "", f"no JSON: {error}") from None
@@ -244,14 +252,27 @@ def _parse(line: str | bytes) -> dict[str, Any]:
     return found
 
 
-def _constant(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+class _NoNumber:
+    """What stands where a number does and is none: no type that a key takes, so it is refused by
+    its key."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _decimal(text: str) -> "Decimal | _NoNumber":
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return _NoNumber(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Refused(Code.MALFORMED, key, "is there twice")
+        found[key] = value
     return found
 
 
@@ -275,8 +296,10 @@ def _check(
 
 def _validity(value: int | str | Decimal) -> float:
     try:
+        if isinstance(value, str) and not _PLAIN.fullmatch(value):
+            raise ValueError(value)
         return float(Decimal(value))
-    except ArithmeticError:
+    except (ArithmeticError, ValueError):
         raise Refused(Code.MALFORMED, "valid_for_ms", f"{value!r} is no number") from None
 
 
@@ -285,19 +308,36 @@ def _request(command: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in command.items() if key not in _FRAME}
 
 
-def _printable(value: Any) -> Any:
-    """What JSON can say of it: half a surrogate pair is no text."""
+def _text(command: Mapping[str, Any], key: str) -> str:
+    """What the answer's shape has as a text; as it was received it stands in the request."""
+    value = command.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _printable(value: Any, levels: int = _DEEPEST) -> Any:
+    """What every writer of JSON can say of it: half a surrogate pair is no text, an integer has 64
+    bits, and nothing nests without end."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
-    if isinstance(value, dict):
-        return {_printable(key): _printable(one) for key, one in value.items()}
-    return [_printable(one) for one in value] if isinstance(value, list) else value
+    if isinstance(value, _NoNumber):
+        return value.text
+    if isinstance(value, int) and not -_WIDEST <= value < _WIDEST:
+        return Decimal(value)
+    if isinstance(value, (dict, list)):
+        if not levels:
+            return "..."
+        if isinstance(value, list):
+            return [_printable(one, levels - 1) for one in value]
+        return {_printable(key): _printable(one, levels - 1) for key, one in value.items()}
+    return value
 
 
-def _refused(error: Exception) -> Refused:
+def _refused(action: str, error: Exception) -> Refused:
     """What the session's methods say of an argument, by the protocol's name of it."""
     name, _, why = str(error).partition(":")
     if not why or " " in name:
         name, _, why = str(error).partition(" ")
-    field = {"side": "direction", "account": "account_id", "order": "order_id"}.get(name, name)
-    return Refused(Code.MALFORMED, field, why.strip())
+    names = {"side": "direction", "account": "account_id", "order": "order_id"}
+    if action == "amend_order":
+        names |= {"price": "new_price", "quantity": "new_quantity"}
+    return Refused(Code.MALFORMED, names.get(name, name), why.strip())

@@ -59,6 +59,15 @@ ACTIONS = {
 _SENTENCES = {code.value: code.sentence for code in Code}
 _OF_PRICE = frozenset({Field.PRICE, Field.STOP_PRICE, Field.ACTIVATION_PRICE})
 _OF_MONEY = frozenset({Field.NOTIONAL, Field.EXPOSURE, Field.LOSS})
+_KEYS = {
+    Field.INSTRUMENT: "symbol",
+    Field.ACCOUNT: "account_id",
+    Field.GOOD_TILL: "good_till_ms",
+    Field.VALID_UNTIL: "valid_for_ms",
+    Field.BATCH: "orders",
+}
+"""Fields that a command in JSON has by another name."""
+_AMEND_KEYS = _KEYS | {Field.PRICE: "new_price", Field.QUANTITY: "new_quantity"}
 
 
 class Instrument(Protocol):
@@ -424,7 +433,8 @@ def _limit(raw: Any, instrument: Instrument | None) -> dict[str, Any]:
     if not raw.field:
         return {}
     field = Field(raw.field)
-    found: dict[str, Any] = {"field": field.name.lower()}
+    keys = _AMEND_KEYS if raw.action == intents.Action.AMEND else _KEYS
+    found: dict[str, Any] = {"field": keys.get(field) or field.name.lower()}
     if raw.value_e or raw.limit_e:
         exponent = 0
         if field in _OF_PRICE and instrument is not None:

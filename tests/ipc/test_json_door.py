@@ -113,8 +113,8 @@ REFUSED: list[tuple[Any, int, str]] = [
     ("[]", 900001, ""),
     ("{", 900001, ""),
     ("null", 900001, ""),
-    ('{"action":"place_order","action":"place_order"}', 900001, ""),
-    (json.dumps(PLACE)[:-1] + ',"valid_for_ms":NaN}', 900001, ""),
+    ('{"action":"place_order","action":"place_order"}', 900001, "action"),
+    (json.dumps(PLACE)[:-1] + ',"valid_for_ms":NaN}', 900001, "valid_for_ms"),
     (b"\xff", 900001, ""),
     ("[" * 3000, 900001, ""),
     (PLACE | {"label": "x" * 5000}, 900001, ""),
@@ -140,7 +140,7 @@ REFUSED: list[tuple[Any, int, str]] = [
     (PLACE | {"ref_id": "\ud800"}, 900001, "ref_id"),
     (PLACE | {"label": "l" * 65}, 900001, "label"),
     (PLACE | {"symbol": "NOSUCH"}, 900002, "symbol"),
-    (PLACE | {"exchange": "Moon"}, 900002, "symbol"),
+    (PLACE | {"exchange": "Moon"}, 900002, "exchange"),
     (PLACE | {"contract_type": "spot"}, 900002, "contract_type"),
     (PLACE | {"account_id": "theirs"}, 900003, "account_id"),
     (PLACE | {"valid_for_ms": 0}, 900001, "valid_for_ms"),
@@ -151,6 +151,51 @@ REFUSED: list[tuple[Any, int, str]] = [
     (PLACE | {"action": "cancel_order"}, 900001, "price"),
     ({"action": "place_batch", "strategy": "RevTrend", "ref_id": "b"}, 900001, "orders"),
 ]
+
+
+# Values no key of any action takes, as they stand in a line: what cannot be written out again, or
+# has a billion digits when it is, must not end the session.
+NOWHERE = (
+    "null", "{}", "[[1]]", "[" * 300 + "]" * 300, '{"a":' * 300 + "1" + "}" * 300,
+    "-" + "9" * 400, "NaN", "-Infinity", "-1e400", "-1e999999999", "-1e-999999999",
+    "1e99999999999999999999", '"1e999999999"', '"sNaN"', '"1_0"', '" 1 "', '"\\u0661"',
+    '"\\ud800"', '"' + "x" * 3000 + '"',
+)  # fmt: skip
+FREE = ("ref_id", "label", "target", "client_order_id", "order_id")
+"""Keys that take texts of any kind; they have a table of their own."""
+
+
+def wrong_values() -> Iterator[tuple[str, str, str]]:
+    """Action, key and line of every key of every action with every such value."""
+    amend = CANCEL | {"action": "amend_order", "new_price": 1, "new_quantity": 1}
+    batch = CANCEL | {"action": "cancel_batch", "orders": [{"client_order_id": "a"}]}
+    batch.pop("client_order_id")
+    for base in (PLACE | {"valid_for_ms": 9, "stop_price": 1}, CANCEL, amend, batch):
+        for key in base:
+            for value in NOWHERE if key not in FREE else NOWHERE[:12]:
+                rest = {name: one for name, one in base.items() if name != key}
+                line = f'{json.dumps(rest)[:-1]}, "{key}": {value}}}'
+                yield base["action"], key, line
+
+
+def test_no_value_of_any_key_ends_the_session(session: connector.TradingSession) -> None:
+    door = JsonDoor(session)
+    before = session.commands_written
+    for action, key, line in wrong_values():
+        (answer,) = door.send(line)
+        told = as_json(answer)
+        inner = told["metadata"]["metadata"]
+        assert (inner["result"], inner.get("field")) == (False, key), (line[:200], inner)
+        for text in (
+            told["ref_id"],
+            told["action"],
+            told["metadata"]["event"],
+            inner["account_id"],
+        ):
+            assert isinstance(text, str), line[:200]
+        if key not in ("action", "ref_id"):
+            assert (told["action"], told["ref_id"]) == (action, "R1")
+    assert session.commands_written == before
 
 
 def test_what_is_no_command_is_answered_with_the_field_and_goes_nowhere(
