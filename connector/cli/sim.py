@@ -77,6 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="orders in 10 s and in a minute (default 300,1200)")  # fmt: skip
     parser.add_argument("--strict-private", action="store_true",
                         help="private URLs deliver only the events they name")  # fmt: skip
+    parser.add_argument("--born-names", action="store_true",
+                        help="triggered conditional orders get other client ids")  # fmt: skip
     parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
 
 
@@ -113,7 +115,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     market = _market(venue, args, clock)
     scenario = _scenario(args.scenario)
     accounts, made = _accounts(args)
-    engine = _engine(venue, market, clock)
+    engine = _engine(venue, market, clock, args.born_names)
     setup = OrderSetup(
         accounts=accounts,
         listen_key_ms=int(args.listen_key_life * 1000),
@@ -159,12 +161,14 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     return 0
 
 
-def _engine(venue: "VenueSim", market: Any, clock: "VenueClock") -> "Engine":
+def _engine(
+    venue: "VenueSim", market: Any, clock: "VenueClock", born_names: bool = False
+) -> "Engine":
     """A matching engine over the market's own book."""
     from connector.sim.matching.engine import Engine
 
     # Ids of another start are not met again.
-    engine = Engine(first_order_id=clock())
+    engine = Engine(first_order_id=clock(), born_names=born_names)
     try:
         market.attach(engine, venue.rules)
     except ValueError as error:

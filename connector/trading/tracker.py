@@ -15,6 +15,7 @@ from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Fill, Order
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading.births import Births
 from connector.trading.effects import (
     NO_PLACE,
     Answered,
@@ -84,6 +85,7 @@ class Tracker:
         self._new_key = new_key
         self.orders = OrderIndex()
         self.watched = WatchList()
+        self._births = Births(PROOF_NS)
         self._pending: dict[int, Pending] = {}
         self._of_order: dict[int, list[Pending]] = {}
         self._live_since: dict[int, int] = {}
@@ -172,16 +174,32 @@ class Tracker:
         order = self.orders.find(account, event)
         if order is not None:
             self._apply(order, event, now_ns, asked_ns)
+            if asked_ns and event.conditional and event.born_order_id is None:
+                again_ns = self._births.denied(order, asked_ns)
+                if again_ns:
+                    self.watched.ask(order, again_ns)
         return self._taken()
 
     def stranger(
         self, account: int, event: OrderEvent, instrument: Instrument, now_ns: int
     ) -> Sequence[Effect]:
-        """The same for an order that was not placed through us: it becomes a foreign one."""
+        """The same for an order that was not placed through us: it becomes a foreign one, unless
+        it may be what an own conditional order became."""
+        if event.source is Source.LITE and self.orders.find(account, event) is None:
+            return ()  # the full event follows and says what this one cannot
+        own = self.orders.open_of(account)
+        parents = self._births.hold(account, event, instrument, own, now_ns)
+        for parent in parents:
+            self.watched.ask(parent, now_ns)
+        if not parents:
+            self._foreign(account, event, instrument, now_ns)
+        return self._taken()
+
+    def _foreign(
+        self, account: int, event: OrderEvent, instrument: Instrument, now_ns: int
+    ) -> None:
         order = self.orders.find(account, event)
         if order is None:
-            if event.source is Source.LITE:
-                return ()  # the full event follows and says what this one cannot
             order = Order(
                 key=self._new_key(),
                 account=account,
@@ -197,7 +215,6 @@ class Tracker:
             )
             self.orders.add(order)
         self._apply(order, event, now_ns, 0)
-        return self._taken()
 
     def absent(self, order: Order, asked_ns: int, now_ns: int) -> Sequence[Effect]:
         """The venue says that it does not know this order; it was asked at ``asked_ns``."""
@@ -234,6 +251,9 @@ class Tracker:
 
     def tick(self, now_ns: int) -> Sequence[Effect]:
         """What is due: questions, cancels that are pursued, orders the stream does not tell of."""
+        for one in self._births.foreign() if self._births else ():
+            for event in one.events:
+                self._foreign(one.account, event, one.instrument, now_ns)
         for watch, due in self.watched.due(now_ns):
             order = watch.order
             if due is Due.ECHO:
@@ -378,6 +398,9 @@ class Tracker:
         self._settle(order, event, asked_ns)
         if order.status in ALIVE:
             self._alive(order, event, now_ns)
+        if event.born_order_id is not None:
+            for before in self._births.claimed(order, event.born_order_id):
+                self._apply(order, before, now_ns, 0)
 
     def _placed(self, order: Order, event: OrderEvent | None) -> bool:
         """Anything but a refusal proves that the venue took the order."""

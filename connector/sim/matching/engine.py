@@ -67,11 +67,14 @@ class Engine(Desk):
         keep_unfilled_ns: int = 3 * DAY_NS,
         keep_ns: int = 90 * DAY_NS,
         keep_most: int = 100_000,
+        born_names: bool = False,
     ) -> None:
         """``max_conditionals`` of an account over all symbols; ``good_till_min_ns`` is how far
         ahead GTD must be; ended orders are kept so long, those without a fill and the others, but
-        no more of each kind than ``keep_most``."""
+        no more of each kind than ``keep_most``; ``born_names``: what a triggered conditional order
+        becomes has a client id of its own."""
         super().__init__(first_order_id)
+        self._born_names = born_names
         self._max_conditionals = max_conditionals
         self._good_till_min_ns = good_till_min_ns
         self._keep_ns, self._keep_most = (keep_unfilled_ns, keep_ns), keep_most
@@ -372,7 +375,7 @@ class Engine(Desk):
             order_id=0,
             account=each.account,
             symbol=request.symbol,
-            client_id=each.client_id,
+            client_id="" if self._born_names else each.client_id,
             side=request.side,
             position_side=request.position_side,
             type=OrderType.LIMIT if limit else OrderType.MARKET,
