@@ -281,7 +281,7 @@ class AccountService:
         elif answer.outcome is OrderOutcome.CLOCK:
             self._mend_clock()
         if answer.reconcile:
-            self._reconciler.want()
+            self._reconciler.doubt()
 
     def _throttled(self, answer: OrderAnswer) -> None:
         """Going on turns a limit into a ban of the whole address, so everything stops."""

@@ -2,6 +2,7 @@
 whenever somebody doubts, and now and then while own orders are open."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Hashable, Sequence
@@ -27,7 +28,9 @@ FILLS_BACK_NS = 600 * SECOND_NS
 """How far before an order's registration its fills are looked for: clocks differ, fills do not
 come before orders."""
 SHARE = 0.5
-"""Of the address's weight that looking without a reason may use up."""
+"""Of the address's weight that looking without need may use up."""
+PATIENCE_S = 1.0
+"""Until weight for a doubt is looked for again."""
 SETTLE_S = 0.5
 """Between a list and its comparison: the stream may be on its way with the same news."""
 FAULTS = (VenueError, ValueError, RecursionError)
@@ -62,10 +65,16 @@ class Reconciler:
 
     def __init__(self, owner: Owner, every_s: float) -> None:
         self._owner, self._every_s = owner, every_s
-        self._wanted = asyncio.Event()
+        self._wanted, self._needed = asyncio.Event(), asyncio.Event()
 
     def want(self) -> None:
         """As soon as possible."""
+        self._needed.set()
+        self._wanted.set()
+
+    def doubt(self) -> None:
+        """Soon: an answer does not fit what is known. Many may not, one a cancel that comes too
+        late; a look at everything is dear, and half of the weight is for others."""
         self._wanted.set()
 
     async def run(self) -> None:
@@ -74,12 +83,19 @@ class Reconciler:
             if not await self._asked_for():
                 await self._look()
                 continue
+            if not self._needed.is_set() and not self._affordable():
+                self._owner.count(Counter.RECONCILE_SKIPPED)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE_S):
+                        await self._needed.wait()
+                continue
             self._wanted.clear()
+            self._needed.clear()
             try:
                 await self._everything()
             except FAULTS as error:
                 log.warning("cannot reconcile: %s", error, extra={"account": self._owner.name})
-                self._wanted.set()
+                self.want()
                 await after(error, backoff)
             else:
                 backoff.reset()
@@ -106,6 +122,12 @@ class Reconciler:
         owner.desk.account_event(owner, config)
         owner.found(epoch, len(listed))
 
+    def _affordable(self) -> bool:
+        """Whether a look at everything leaves enough weight to others."""
+        lookups = self._owner.trading.lookups
+        requests = [*lookups.open_orders(), lookups.positions(), lookups.balances()]
+        return self._owner.affordable(sum(request.weight for request in requests), SHARE)
+
     # Now and then
 
     async def _look(self) -> None:
@@ -114,8 +136,7 @@ class Reconciler:
         lookups = owner.trading.lookups
         if not owner.ready or not any(order.strategy for order in owner.open_orders()):
             return
-        requests = [*lookups.open_orders(), lookups.positions(), lookups.balances()]
-        if not owner.affordable(sum(request.weight for request in requests), SHARE):
+        if not self._affordable():
             owner.count(Counter.RECONCILE_SKIPPED)
             return
         epoch, asked_ns = owner.epoch(), monotonic_ns()

@@ -9,6 +9,7 @@ import pytest
 from connector.clock import monotonic_ns, wall_ns
 from connector.ipc.counters import Counters
 from connector.model.counters import Counter
+from connector.model.intents import Action
 from connector.model.reports import OrderStatus, Update
 from tests.reference.signed_client import ORDER, Trader
 from tests.reference.sim_process import Simulator, simulator
@@ -98,5 +99,29 @@ def test_looks_wait_for_weight(venue: Simulator, tmp_path: Path) -> None:
             before = counted(stage, Counter.RECONCILED)
             await stage.until(lambda: counted(stage, Counter.RECONCILE_SKIPPED) >= 2)
             assert counted(stage, Counter.RECONCILED) <= before + 1
+
+    asyncio.run(main())
+
+
+def test_a_doubt_waits_for_weight_and_a_gap_does_not(venue: Simulator, tmp_path: Path) -> None:
+    """A cancel that comes too late is answered -2011: a doubt, and a strategy can send many."""
+
+    async def main() -> None:
+        trader = Trader(venue, "KEY", "SECRET")
+        async with rig(venue, tmp_path, "KEY", "SECRET", reconcile_s=0) as stage:
+            await rests(stage, trader)
+            (market,) = stage.app._services.values()
+            for pool, budget in market.rest.pools:
+                budget.take(monotonic_ns(), wall_ns(), int(pool.limit * 0.6))
+            before = counted(stage, Counter.RECONCILED)
+            maker = stage.strategy()
+            late = maker.send(
+                Action.CANCEL, instrument=stage.index("BTCUSDT"), client_order_id="nobodys"
+            )
+            await stage.until(lambda: maker.answers(late))
+            await stage.until(lambda: counted(stage, Counter.RECONCILE_SKIPPED) >= 1)
+            assert counted(stage, Counter.RECONCILED) == before
+            venue.fault(kind="cut")
+            await stage.until(lambda: counted(stage, Counter.RECONCILED) > before)
 
     asyncio.run(main())
