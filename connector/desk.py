@@ -13,8 +13,8 @@ from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field, OrderStatus, Result, Text
-from connector.trading.admission import Admission, Step, encode, reduces, wish
-from connector.trading.batching import Held, Holding, groups
+from connector.trading.admission import Admission, Step, reduces, wish
+from connector.trading.batching import Held
 from connector.trading.commands import Command, Refusal, read
 from connector.trading.effects import (
     NO_PLACE,
@@ -31,17 +31,15 @@ from connector.trading.effects import (
 from connector.trading.holdings import FILLS, Holdings, mark_of
 from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
+from connector.trading.outbox import Outbox
 from connector.trading.positions import Positions
 from connector.trading.refs import Refs, content
 from connector.trading.risk import Limits, Risk
 from connector.trading.roles import Account, Listed, Session, Stops
-from connector.trading.tracker import Pending, Tracker
+from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import (
     AccountEvent,
     BalanceEvent,
-    CannotEncode,
-    Intent,
-    Message,
     OrderAnswer,
     OrderEvent,
     PositionEvent,
@@ -82,7 +80,6 @@ class Desk:
         )
         self.admission = Admission(accounts, self.tracker, ledger, ids, halts, Risk(self.holdings))
         self.positions = Positions()
-        self._count = count
         self._step = Step.READ
         self._command: Command | None = None
         self._taking = "", 0
@@ -91,20 +88,16 @@ class Desk:
         self._ledger = ledger
         self._listed, self._find = listed, find
         self._clock, self._observe = clock, observe
-        self._requests = 0
         self.refs: dict[str, Refs] = {}
-        self._batch = Holding(self._leave)
+        self.outbox = Outbox(
+            accounts, self.tracker, self.holdings, ledger, find, clock, self.perform, count
+        )
 
     def hearers(self, order: Order) -> list[str]:
         """Whose journals tell of an order."""
         if order.strategy:
             return [order.strategy]
         return sorted(self.accounts[order.account].foreign_to) or [NOBODY]
-
-    def new_request(self) -> int:
-        """A number for a request."""
-        self._requests += 1
-        return self._requests
 
     # From a strategy
 
@@ -123,14 +116,14 @@ class Desk:
         except Refusal as refusal:
             self._ledger.unread(session, slot, read_ns, refusal, self._listed, self.accounts)
             return
-        self._batch.next(session, command)
+        self.outbox.held.next(session, command)
         self._take(session, command, slot, read_ns)
         if command.batch == command.batch_size:
-            self._batch.end()
+            self.outbox.held.end()
 
     def taken(self) -> None:
         """There are no more commands for now: a batch that is not whole leaves as it is."""
-        self._batch.end()
+        self.outbox.held.end()
 
     def _take(self, session: Session, command: Command, slot: bytes, read_ns: int) -> None:
         refs = self.refs.setdefault(session.strategy, Refs())
@@ -157,19 +150,20 @@ class Desk:
             # Others of its batch are measured before it leaves.
             self.holdings.order(order, command.qty_e or 0)
         self._journal(session, command, slot, read_ns, listed, order, Code.ACCEPTED)
-        pending = self._pending(account, order, command.action, session.strategy, read_ns)
+        pending = self.outbox.pending(account, order, command.action, session.strategy, read_ns)
         pending.command, pending.ref_id = command.number, command.ref_id
         pending.batch, pending.instrument = command.batch, command.instrument
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
         pending.reduces = reduces(command, order)
+        pending.valid_until_ns = command.valid_until_ns
         if command.batch_size > 1 and account.trading.batches is not None:
             assert listed is not None
             wanted = wish(command, listed, order)
-            self._batch.add(session, command, Held(account, listed, pending, wanted, message))
+            self.outbox.held.add(session, command, Held(account, listed, pending, wanted, message))
             self._step = Step.OURS
         else:
             self._step = Step.OURS
-            self._send(account, listed, pending, message)
+            self.outbox.send(account, listed, pending, message)
             self._observe(Hop.TAKE_TO_SENT.value, self._clock() - read_ns)
 
     def _cancel_all(
@@ -192,122 +186,23 @@ class Desk:
         ]
         for order in mine:
             order.cancel_wanted = True
-        self._answer(
-            Answered(
-                strategy=session.strategy,
-                order=None,
-                account=account.index,
-                command=command.number,
-                action=command.action,
-                ref_id=command.ref_id,
-                result=Result.ACCEPTED,
-                code=Code.ACCEPTED.value,
-                batch=command.batch,
-                instrument=command.instrument,
-            )
-        )
-        for order in mine:
-            self._cancel(order)
-
-    # To the venue
-
-    def _pending(
-        self, account: Account, order: Order | None, action: Action, strategy: str, now_ns: int
-    ) -> Pending:
-        return Pending(
-            request=self.new_request(),
-            order=order,
+        said = Answered(
+            strategy=session.strategy,
+            order=None,
             account=account.index,
-            strategy=strategy,
-            action=action,
-            sent_ns=now_ns,
-            deadline_ns=now_ns + account.trading.window_ns,
+            command=command.number,
+            action=command.action,
+            ref_id=command.ref_id,
+            result=Result.ACCEPTED,
+            code=Code.ACCEPTED.value,
+            batch=command.batch,
+            instrument=command.instrument,
         )
-
-    def _send(
-        self, account: Account, listed: Listed | None, pending: Pending, message: Message
-    ) -> None:
-        sent = False
         try:
-            self._about_to_leave(account, listed, pending)
-            sent = True
-            account.post(pending.request, pending.action, message)
-        except Exception as error:
-            self._settle([pending], error, sent)
-
-    def _about_to_leave(self, account: Account, listed: Listed | None, pending: Pending) -> None:
-        """Registered and journalled before the first byte."""
-        self.tracker.requested(pending)
-        if pending.order is not None:
-            self.holdings.order(pending.order)
-        pending.sent_ns = self._clock()
-        self._ledger.sent(pending, listed, account, account.venue_ns(pending.deadline_ns))
-
-    def _leave(self, held: Sequence[Held]) -> None:
-        """Send what was held of a batch, as much of it together as the venue takes."""
-        batches = held[0].account.trading.batches
-        assert batches is not None
-        for group in groups(held, batches):
-            if len(group) == 1 or not self._send_together(group):
-                for one in group:
-                    self._send_held(one)
-
-    def _send_together(self, group: Sequence[Held]) -> bool:
-        """One request for all of them; False: it cannot be made, or costs more than is left."""
-        account, action = group[0].account, group[0].pending.action
-        now_ns = self._clock()
-        try:
-            message = account.encode_batch([one.wish for one in group], now_ns)
-            if not group[0].pending.reduces:
-                account.afford(action, message)
-        except (CannotEncode, Refusal):
-            return False
-        except Exception as error:
-            self._fault(error, group[0].pending.strategy)
-            return False
-        sent, all_of_them = False, [one.pending for one in group]
-        try:
-            for one in group:
-                one.pending.deadline_ns = now_ns + account.trading.window_ns
-                self._about_to_leave(account, one.listed, one.pending)
-            sent = True
-            account.post_batch([one.request for one in all_of_them], action, message)
-        except Exception as error:
-            self._settle(all_of_them, error, sent)
-        return True
-
-    def _send_held(self, one: Held) -> None:
-        """Alone; those in front of it may have used up what it could have had."""
-        account, pending = one.account, one.pending
-        try:
-            if not pending.reduces:
-                account.afford(pending.action, one.message)
-        except Refusal as refusal:
-            self.tracker.requested(pending)
-            now_ns = self._clock()
-            self.perform(self.tracker.unsent(pending.request, refusal.code, now_ns, str(refusal)))
-            return
-        except Exception as error:  # those behind it leave all the same
-            self._settle([pending], error, False)
-            return
-        self._send(account, one.listed, pending, one.message)
-
-    def _cancel(self, order: Order) -> None:
-        """Pursue a cancel; the strategy was answered long ago."""
-        account = self.accounts[order.account]
-        now_ns = self._clock()
-        intent = Intent(action=Action.CANCEL, instrument=order.instrument)
-        try:
-            message = encode(account, intent, order, now_ns)
-        except Refusal as refusal:
-            log.error("a cancel cannot be encoded", extra={"why": str(refusal)})
-            return
-        except Exception as error:
-            self._fault(error, order.strategy)
-            self.tracker.watched.cancel_again(order, now_ns)
-            return
-        pending = self._pending(account, order, Action.CANCEL, order.strategy, now_ns)
-        self._send(account, self._find(account.venue, order.instrument.symbol), pending, message)
+            self._answer(said)
+        finally:
+            for order in mine:
+                self.outbox.cancel(order)
 
     # From the venue
 
@@ -343,12 +238,12 @@ class Desk:
         """Not one byte of it left."""
         self.perform(self.tracker.unsent(request, code, self._clock(), why))
 
-    def stopped(self, account: Account, request: int) -> str:
-        """Why a request that waited must not leave any more; "": it may."""
+    def stopped(self, account: Account, request: int) -> Refusal | None:
+        """Why a request that waited must not leave any more; None: it may."""
         pending = self.tracker.request(request)
         if pending is None or pending.reduces or not pending.command:
-            return ""
-        return self.admission.halts.why(account.name, pending.strategy)
+            return None
+        return self.admission.overtaken(account, pending, self._clock())
 
     def words(self, account: Account, request: int) -> Callable[[Text, bytes, int], None]:
         """Where to write what went over the wire for a request, to be asked for before its answer
@@ -454,7 +349,10 @@ class Desk:
         what it changes of the holdings is counted before another command can be taken."""
         try:
             for effect in effects:
-                self._perform(effect)
+                try:
+                    self._perform(effect)
+                except Exception as error:  # of ours; the others are owed all the same
+                    self.outbox.fault(error, *_whose(effect))
         finally:
             self.holdings.follow(effects)
 
@@ -468,7 +366,7 @@ class Desk:
         elif isinstance(effect, Detail):
             self._write(effect)
         elif isinstance(effect, SendCancel):
-            self._cancel(effect.order)
+            self.outbox.cancel(effect.order)
         elif isinstance(effect, Ask):
             self.accounts[effect.order.account].ask(effect.order)
         elif isinstance(effect, AskFills):
@@ -501,26 +399,9 @@ class Desk:
 
     # Faults of ours
 
-    def _fault(self, error: Exception, strategy: str, command: int = 0) -> None:
-        self._count(Counter.COMMAND_ERRORS, 1)
-        more = {"strategy": strategy, "command": command}
-        log.error("a command could not be handled", extra=more, exc_info=error)
-
-    def _settle(self, requests: Sequence[Pending], error: Exception, sent: bool) -> None:
-        """Requests that failed on their way out: unknown if a byte may have left."""
-        for one in requests:
-            self._fault(error, one.strategy, one.command)
-            known = self.tracker.request(one.request) is not None
-            if sent and known:
-                self.perform(self.tracker.lost(one.request, self._clock()))
-            elif not sent:
-                if not known:
-                    self.tracker.requested(one)
-                self.unsent(one.request, Code.INTERNAL.sentence, Code.INTERNAL)
-
     def _failed(self, session: Session, slot: bytes, read_ns: int, error: Exception) -> None:
         """A command that failed before it was a request: answered, unless it was."""
-        self._fault(error, *self._taking)
+        self.outbox.fault(error, *self._taking)
         command, order, step = self._command, self._order, self._step
         refusal = Refusal(Code.INTERNAL)
         if step >= Step.OURS:
@@ -590,6 +471,13 @@ class Desk:
             account = self.accounts[command.account]
         self._ledger.command(session, command, slot, read_ns, listed, account, order, code)
         self._step = Step.JOURNALLED
+
+
+def _whose(effect: Effect) -> tuple[str, int]:
+    """The strategy and the command that an effect concerns."""
+    if isinstance(effect, Answered):
+        return effect.strategy, effect.command
+    return ("", 0) if isinstance(effect, StreamGap) else (effect.order.strategy, 0)
 
 
 def _again(answer: Answered, command: int) -> Answered:

@@ -153,10 +153,11 @@ class Flights:
             return ""
         # One reason is enough for all of a batch: it cannot leave in part any more.
         each = (account.desk.stopped(account, one) for one in flying.batch or (request,))
-        why = next((one for one in each if one), "")
-        if why:
-            flying.code = Code.HALTED
-        return why
+        why = next((one for one in each if one is not None), None)
+        if why is None:
+            return ""
+        flying.code = why.code
+        return str(why)
 
     def _write(self, write: Callable[[Text, bytes, int], None], flying: Flying) -> None:
         """What was sent."""

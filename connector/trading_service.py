@@ -218,7 +218,7 @@ class TradingService:
             account.name,
             account.scales,
             account.trading.window_ns,
-            desk.new_request,
+            desk.outbox.new_request,
         )
         for replay in self._replays.values():
             desk.perform(restorer.restore(replay, now_ns, account.venue_ns(now_ns)))

@@ -17,7 +17,7 @@ from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.trading.risk import Risk
 from connector.trading.roles import Account, Listed, Session, Stops
-from connector.trading.tracker import Tracker
+from connector.trading.tracker import Pending, Tracker
 from connector.venues.trading_contract import CannotEncode, Intent, Message
 
 _REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
@@ -110,6 +110,22 @@ class Admission:
                 raise Refusal(Code.HALTED, text=halted)
             self._risk.took(session.strategy, account, now_ns)
         return order, message
+
+    def overtaken(self, account: Account, pending: Pending, now_ns: int) -> Refusal | None:
+        """What has come up since a request that waits was admitted; None: it may still leave."""
+        if now_ns > pending.valid_until_ns:
+            late_ms = (now_ns - pending.valid_until_ns) / 1e6
+            return Refusal(
+                Code.STALE_COMMAND,
+                Field.VALID_UNTIL,
+                f"could have left {late_ms:.1f} ms after it ended",
+                now_ns,
+                pending.valid_until_ns,
+            )
+        if self.draining:
+            return Refusal(Code.DRAINING)
+        halted = self.halts.why(account.name, pending.strategy)
+        return Refusal(Code.HALTED, text=halted) if halted else None
 
     def _may_grow(self, account: Account, command: Command, now_ns: int) -> None:
         if now_ns > command.valid_until_ns:

@@ -70,6 +70,8 @@ class Pending(Struct, kw_only=True, eq=False):
     price_e: int | None = None
     """AMEND: what was wanted; None: left as it is."""
     qty_e: int | None = None
+    valid_until_ns: int = 0
+    """Its command's: it does not leave later, unless nothing stops it."""
     reduces: bool = False
     """Nothing stops it: a cancel, or an amend that makes less of the order."""
     unknown: bool = False
@@ -219,7 +221,12 @@ class Tracker:
     def absent(self, order: Order, asked_ns: int, now_ns: int) -> Sequence[Effect]:
         """The venue says that it does not know this order; it was asked at ``asked_ns``."""
         live_ns = self._live_since.get(order.account)
-        if live_ns is None or asked_ns < max(self._deadline(order), live_ns) + PROOF_NS:
+        if live_ns is None:
+            return ()
+        proof_ns = max(self._deadline(order), live_ns) + PROOF_NS
+        if asked_ns < proof_ns:
+            if not order.submitted:
+                self.watched.ask(order, proof_ns)
             return ()
         if order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
             order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
@@ -282,7 +289,7 @@ class Tracker:
         if said is not None:
             self.orders.learn(order, said)
         if pending.action is Action.PLACE:
-            self._placed(order, said)
+            self._placed(order, said, now_ns)
             if echo_ns and not order.echoed and not order.status.terminal:
                 self.watched.echo(order, echo_ns)
         if said is not None:
@@ -380,7 +387,7 @@ class Tracker:
                 self._ended(order)
             return
         known = order.submitted
-        if not self._placed(order, event) and order.status is OrderStatus.REJECTED:
+        if not self._placed(order, event, now_ns) and order.status is OrderStatus.REJECTED:
             return
         if self._terms(order, event) and known:
             self._report(order, Update.AMENDED, event)
@@ -402,7 +409,7 @@ class Tracker:
             for before in self._births.claimed(order, event.born_order_id):
                 self._apply(order, before, now_ns, 0)
 
-    def _placed(self, order: Order, event: OrderEvent | None) -> bool:
+    def _placed(self, order: Order, event: OrderEvent | None, now_ns: int) -> bool:
         """Anything but a refusal proves that the venue took the order."""
         if order.submitted:
             return True
@@ -411,6 +418,9 @@ class Tracker:
             return False
         if was_ended:
             self.orders.revived(order)
+            self.watched.ask_soon(order, now_ns)
+            if order.cancel_wanted:  # that was given up when it seemed to have ended
+                self.watched.cancel(order, now_ns)
         order.submitted = True
         if event is not None:
             self._terms(order, event)
