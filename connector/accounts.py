@@ -423,6 +423,9 @@ class AccountService:
 
     def _event(self, event: UserEvent) -> None:
         if isinstance(event, OrderEvent):
+            if event.words:
+                about = {"account": self.name, "client_order_id": event.client_order_id}
+                log.warning("the venue says of an order: %s", event.words, extra=about)
             self.desk.order_event(self, event)
         elif isinstance(event, StreamExpired):
             self.gap("its key expired")

@@ -208,6 +208,8 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     fee_asset: str = ""
     realised_e: int | None = None
     reason: EndReason = EndReason.NONE
+    words: str = ""
+    """The venue's own words for the reason, where it has some."""
     liquidation: bool = False
     """The venue's own order: liquidation, auto-deleveraging, settlement."""
     venue_ns: int = 0

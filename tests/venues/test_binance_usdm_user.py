@@ -225,6 +225,7 @@ def test_each_status_of_a_conditional_order(
     assert event.filled_qty_e is None
     rejected = EndReason.TRIGGER_REJECTED if word == "REJECTED" else EndReason.NONE
     assert event.reason is rejected
+    assert event.words == "Margin is insufficient."
 
 
 def test_a_conditional_order_with_only_what_is_always_there() -> None:
@@ -309,6 +310,14 @@ def test_a_margin_call() -> None:
         wallet_e=316_812_045,
         venue_ns=1587727187525 * MS,
     )
+
+
+def test_a_margin_call_of_an_isolated_position_tells_its_own_wallet() -> None:
+    row = {"s": "BTCUSDT", "ps": "LONG", "pa": "1.327", "mt": "ISOLATED", "iw": "12.5",
+           "mp": "187.17127", "up": "-1.166074", "mm": "1.614445"}  # fmt: skip
+    call = one({"e": "MARGIN_CALL", "E": 1587727187525, "p": [row]})
+    assert isinstance(call, MarginCallEvent)
+    assert (call.isolated, call.wallet_e) == (True, 1_250_000_000)
 
 
 @pytest.mark.parametrize("stamp", [1576653824250, "1576653824250"])

@@ -256,6 +256,7 @@ def _algo(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
             qty_e=positive(o.q, instrument.qty_exponent if instrument else None),
             stop_price_e=positive(o.tp, price_exponent),
             reason=EndReason.TRIGGER_REJECTED if word == "REJECTED" else EndReason.NONE,
+            words=text(o.rm),
             # The reference's samples label the two times the other way round: E is the later one.
             venue_ns=max(stamp(event.E), stamp(event.T)),
             transaction_ns=min(stamp(event.E), stamp(event.T)) or stamp(event.E),
@@ -323,6 +324,7 @@ def _margin(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
         qty_e = scaled(position.pa, instrument.qty_exponent if instrument else None)
         if qty_e is None:
             continue
+        isolated = text(position.mt).upper() == "ISOLATED"
         found.append(
             MarginCallEvent(
                 symbol=text(position.s),
@@ -331,8 +333,9 @@ def _margin(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
                 mark_e=scaled(position.mp, MARK_EXPONENT) or 0,
                 unrealised_e=scaled(position.up, MONEY_EXPONENT) or 0,
                 maintenance_e=scaled(position.mm, MONEY_EXPONENT) or 0,
-                isolated=text(position.mt).upper() == "ISOLATED",
-                wallet_e=scaled(event.cw, MONEY_EXPONENT),
+                isolated=isolated,
+                # Each has a wallet of its own; the cross one is only told when it is in danger.
+                wallet_e=scaled(position.iw if isolated else event.cw, MONEY_EXPONENT),
                 venue_ns=stamp(event.E),
             )
         )
