@@ -133,6 +133,15 @@ cdef int code_of(object value, str what) except -1:
     return number
 
 
+cdef bint yes(object value, str what) except -1:
+    """A flag; a text such as "no" would be true."""
+    if value is True:
+        return True
+    if value is False:
+        return False
+    raise TypeError(f"{what} must be True or False, not {value!r}")
+
+
 cdef int put_text(char* field, Py_ssize_t room, object text, str what) except -1:
     """A text into a field that is zero; its length."""
     cdef Py_ssize_t size
@@ -312,7 +321,7 @@ cdef class CommandWriter(MarketReader):
             if found is None:
                 raise ValueError(f"account: none of {instrument.exchange} may be used")
             if found < 0:
-                raise ValueError(f"account: {instrument.exchange} has several: name one")
+                raise ValueError(f"account: {instrument.exchange} has several: name one of {', '.join(self.by_name)}")
             return found
         if PyUnicode_Check(account):
             found = self.by_name.get(account)
@@ -349,19 +358,19 @@ cdef class CommandWriter(MarketReader):
         c.order_type = TYPE_LIMIT if order_type is None else code_of(order_type, "order_type")
         if time_in_force is not None:
             c.time_in_force = code_of(time_in_force, "time_in_force")
-            if post_only and c.time_in_force != TIF_GTX:
+            if yes(post_only, "post_only") and c.time_in_force != TIF_GTX:
                 raise ValueError("time_in_force: post_only means GTX")
-        elif post_only:
+        elif yes(post_only, "post_only"):
             c.time_in_force = TIF_GTX
         elif good_till_ms is not None:
             c.time_in_force = TIF_GTD
         elif c.order_type == TYPE_LIMIT or c.order_type == TYPE_STOP or c.order_type == TYPE_TAKE_PROFIT:
             c.time_in_force = TIF_GTC
-        if reduce_only:
+        if yes(reduce_only, "reduce_only"):
             c.flags |= COMMAND_REDUCE_ONLY
-        if close_position:
+        if yes(close_position, "close_position"):
             c.flags |= COMMAND_CLOSE_POSITION
-        if price_protect:
+        if yes(price_protect, "price_protect"):
             c.flags |= COMMAND_PRICE_PROTECT
         if position_side is not None:
             c.position_side = code_of(position_side, "position_side")
@@ -392,6 +401,8 @@ cdef class CommandWriter(MarketReader):
         """Say which order is meant."""
         cdef Command* c = ticket.command()
         if order is not None:
+            if order_key or client_order_id is not None or order_id is not None:
+                raise ValueError("order: named twice: give it, or one of its ids")
             if PyUnicode_Check(order):
                 client_order_id = order
             else:
@@ -467,10 +478,12 @@ cdef class CommandWriter(MarketReader):
     def about(self, int action, order, instrument, account, ref_id, valid_for_ms):
         """A ticket about an order: its instrument and account, unless they are given."""
         if order is not None and not PyUnicode_Check(order):
+            if type(order) is not Ticket and not hasattr(order, "order_key"):
+                raise TypeError(f"order must be a Ticket, a report or a client_order_id, not {type(order).__name__}")
             instrument = order.instrument if instrument is None else instrument
             account = order.account if account is None else account
         if instrument is None:
-            raise ValueError("instrument: of which one?")
+            raise ValueError("instrument: missing; an id alone does not say which")
         if type(instrument) is not Instrument:
             instrument = self.find_instrument(instrument)
         return self.begin(instrument, action, account, ref_id, valid_for_ms)
@@ -510,7 +523,13 @@ cdef class CommandWriter(MarketReader):
         self.held = []
         try:
             for one in orders:
-                ask(**one)
+                if not isinstance(one, dict):
+                    raise TypeError(f"orders[{len(self.held)}] must be a dict of arguments, not {type(one).__name__}")
+                try:
+                    ask(**one)
+                except (TypeError, ValueError) as error:
+                    kind = TypeError if isinstance(error, TypeError) else ValueError
+                    raise kind(f"orders[{len(self.held)}]: {error}") from None
             tickets = self.held
         finally:
             self.held = None
@@ -569,6 +588,8 @@ cdef class CommandWriter(MarketReader):
 
 cdef int64_t validity(object valid_for_ms) except? -1:
     cdef double milliseconds
+    if not isinstance(valid_for_ms, (int, float)):
+        raise TypeError(f"valid_for_ms must be an int or a float, not {type(valid_for_ms).__name__}")
     milliseconds = valid_for_ms
     if 0 < milliseconds <= DAY_MS:
         return <int64_t>(milliseconds * 1e6)

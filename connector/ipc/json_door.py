@@ -334,10 +334,14 @@ def _printable(value: Any, levels: int = _DEEPEST) -> Any:
 
 def _refused(action: str, error: Exception) -> Refused:
     """What the session's methods say of an argument, by the protocol's name of it."""
-    name, _, why = str(error).partition(":")
+    said, place = str(error), ""
+    if said.startswith("orders["):
+        place, _, said = said.partition(": ")
+        place = f" ({place})"
+    name, _, why = said.partition(":")
     if not why or " " in name:
-        name, _, why = str(error).partition(" ")
+        name, _, why = said.partition(" ")
     names = {"side": "direction", "account": "account_id", "order": "order_id"}
     if action == "amend_order":
         names |= {"price": "new_price", "quantity": "new_quantity"}
-    return Refused(Code.MALFORMED, names.get(name, name), why.strip())
+    return Refused(Code.MALFORMED, names.get(name, name), why.strip() + place)

@@ -126,13 +126,20 @@ class TradingSession(Session, TradingReader):
     def budget(self, account: str | int) -> list[Budget]:
         """The venue's limits for an account's orders and for whatever comes from the daemon's
         address, by name or index; read from shared memory."""
+        if isinstance(account, str) and account not in self.accounts:
+            raise ValueError(f"account: {account!r} is none of {', '.join(self.accounts)}")
         index = self.accounts[account] if isinstance(account, str) else account
         found = self.counters.budgets()
         venues = {one.venue for one in found if one.account == index}
         return [one for one in found if one.venue in venues and one.account in (index, None)]
 
     def find_instrument(self, what: Any) -> Instrument:
-        return self._find(what)
+        try:
+            return self._find(what)
+        except KeyError as error:
+            (found,) = error.args
+            why = f"{what!r} is not in session.instruments" if found == what else found
+            raise ValueError(f"instrument: {why}") from None
 
 
 @overload

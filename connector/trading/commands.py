@@ -149,7 +149,7 @@ def examine(slot: bytes) -> None:
     for name, field in _POSITIVE if action is Action.PLACE else _POSITIVE[:2]:
         value = given(getattr(raw, name))
         if value is not None and value <= 0:
-            raise Refusal(Code.MALFORMED, field, f"{name}: {value} is not positive")
+            raise Refusal(Code.MALFORMED, field, f"{field.name.lower()}: it must be above 0")
     for name, field in _TEXTS:
         text = getattr(raw, name)
         if "�" in text or "\0" in text:
