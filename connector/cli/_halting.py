@@ -1,6 +1,7 @@
 """What `connector halt` and `connector resume` share."""
 
 import argparse
+import difflib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,16 +61,24 @@ def show(standing: list[Halt]) -> None:
         print("nothing is halted")
 
 
-def warn_of_unknown(state: dict[str, Any], wanted: list[tuple[Scope, str]]) -> None:
-    """A name that is misspelt halts nothing."""
+def unknown(state: dict[str, Any] | None, wanted: list[tuple[Scope, str]], but: str) -> bool:
+    """Says which names the daemon does not know: one that is misspelt halts nothing."""
+    if state is None:
+        return False
     known = {
         Scope.ACCOUNT: list(state["accounts"]),
         Scope.STRATEGY: sorted(
             {s for one in state["accounts"].values() for s in one["strategies"]}
         ),
     }
+    found = False
     for scope, name in wanted:
-        if scope in known and name not in known[scope]:
-            there = ", ".join(known[scope]) or "none"
-            what = scope.name.lower()
-            print(f"connector: the daemon has no {what} {name!r}: {there}", file=sys.stderr)
+        if scope not in known or name in known[scope]:
+            continue
+        found = True
+        there = ", ".join(known[scope]) or "none"
+        near = difflib.get_close_matches(name, known[scope], 1, 0.5)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        what = f"{scope.name.lower()} {name!r}"
+        print(f"connector: the daemon has no {what}: {but}it has {there}{hint}", file=sys.stderr)
+    return found

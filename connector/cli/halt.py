@@ -2,6 +2,7 @@
 
 It works while the daemon hangs or is down, and holds over its restarts until `connector resume`.
 Open orders stay as they are. With --kill the daemon's process is ended, too.
+Exit code 1: the daemon does not know a name; it stands in the file all the same, for the next one.
 """
 
 import argparse
@@ -12,14 +13,14 @@ import socket
 import sys
 from pathlib import Path
 
-from connector.cli._halting import add_scopes, file_of, scopes, show, told, warn_of_unknown
+from connector.cli._halting import add_scopes, file_of, scopes, show, told, unknown
 from connector.clock import wall_ns
 from connector.errors import AttachError, ConnectorError
 from connector.ipc.client import check_peer
 from connector.ipc.control import credentials, peer_pidfd
 from connector.model.paths import control_socket, runtime_directory, trust_fault
 from connector.trading import halts
-from connector.trading.halts import Halt
+from connector.trading.halts import Halt, Scope
 
 GONE_S = 10.0
 
@@ -38,14 +39,12 @@ def run(args: argparse.Namespace) -> int:
             halt = Halt(scope, name, args.reason, wall_ns(), os.getpid(), os.getuid())
             halts.set_halt(fd, halt)
         show(halts.read(fd))
-    if args.kill:
-        return _kill(runtime)
-    state = told(runtime)
-    if state is None:
+    named = wanted[0][0] is not Scope.EVERYTHING
+    state = told(runtime) if named or not args.kill else None
+    if state is None and not args.kill:
         print("no daemon answers; the file holds for whichever runs", file=sys.stderr)
-    else:
-        warn_of_unknown(state, wanted)
-    return 0
+    code = _kill(runtime) if args.kill else 0
+    return 1 if unknown(state, wanted, "that halts nothing; ") else code
 
 
 def _kill(runtime: Path) -> int:

@@ -2,12 +2,13 @@
 
 Halts of other scopes stay and are shown; --all takes every one away and mends a damaged file.
 --loss lets the day's profit and loss begin anew, for a loss limit that was reached.
+Exit code 1: the daemon does not know a name, and nothing was taken back.
 """
 
 import argparse
 import sys
 
-from connector.cli._halting import add_scopes, file_of, scopes, show, told, warn_of_unknown
+from connector.cli._halting import add_scopes, file_of, scopes, show, told, unknown
 from connector.clock import wall_ns
 from connector.model.paths import runtime_directory
 from connector.trading import halts
@@ -40,7 +41,5 @@ def run(args: argparse.Namespace) -> int:
     for one in gone:
         print(f"resumed: {one}")
     show(left)
-    state = told(runtime)
-    if state is not None:
-        warn_of_unknown(state, wanted)
-    return 0
+    missed = unknown(told(runtime), wanted, "")
+    return 1 if missed and (args.loss or not gone) else 0

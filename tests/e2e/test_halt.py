@@ -121,10 +121,14 @@ def test_a_killed_daemon_starts_halted(stage: Operator) -> None:
 
 
 def test_wrong_words_are_named(stage: Operator) -> None:
-    done = stage.run("halt", "--account", "mian")
-    assert "no account 'mian': main" in done.stderr
+    done = stage.run("halt", "--account", "mian", code=1)
+    assert "no account 'mian': that halts nothing; it has main (did you mean" in done.stderr
     done = stage.run("resume")
-    assert "halted: ACCOUNT mian" in done.stdout
+    assert "halted: ACCOUNT mian" in done.stdout  # it stands, for whichever daemon knows it
+    assert "resumed" in stage.run("resume", "--account", "mian").stdout
+    for wrong in (["resume", "--account", "mian"], ["resume", "--loss", "--strategy", "makr"]):
+        assert "the daemon has no" in stage.run(*wrong, code=1).stderr
+    stage.run("halt", "--strategy", "nobody", code=1)
     assert stage.run("resume", "--all", "--account", "main", code=2).stderr
     assert "resumed" in stage.run("resume", "--all").stdout
     with (stage.daemon.runtime_dir / "halt").open("r+b") as file:
