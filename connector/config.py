@@ -4,6 +4,7 @@ Unknown keys are refused with their path and the nearest known key, wrong values
 Secrets are never in the file: it holds references (``credential:``, ``file:``, ``env:``) that are
 read when needed and cannot print what they read."""
 
+import copy
 import difflib
 import grp
 import ipaddress
@@ -163,12 +164,54 @@ def settings(table: Mapping[str, Any], source: str) -> Config:
     ConfigError."""
     faults: list[str] = []
     config = _take(Config, table, "", faults)
-    if isinstance(config, Config):
-        _judge(config, faults)
+    if (rest := config if isinstance(config, Config) else _sound(table, faults)) is not None:
+        more: list[str] = []
+        _judge(rest, more)
+        known = {_place(fault) for fault in faults}
+        faults += [fault for fault in more if _place(fault) not in known]
     if faults:
         raise ConfigError("\n".join(f"{source}: {fault}" for fault in faults))
     assert isinstance(config, Config)
     return config
+
+
+def _place(fault: str) -> str:
+    return fault.partition(": ")[0]
+
+
+def _sound(table: Mapping[str, Any], faults: Sequence[str]) -> Config | None:
+    """What can still be judged of a table with such faults: without the keys they name, and without
+    the venues, accounts and strategies that are nothing without those keys. None: nothing."""
+    rest: dict[str, Any] = copy.deepcopy(dict(table))
+    for fault in faults:
+        _drop(rest, re.sub(r"\[\d+\]", "", _place(fault)).split("."))
+    still: list[str] = []
+    _take(Config, rest, "", still)
+    gone = [_place(fault).split(".")[:2] for fault in still]
+    for path in gone:
+        _drop(rest, path)
+    # What is left must not be blamed for what it names and was taken away.
+    lost = {path[0] for path in gone} | ({"accounts"} if "type" in map(_last, faults) else set())
+    if "venues" in lost:
+        return None
+    if "accounts" in lost:
+        rest.pop("strategies", None)
+    config = _take(Config, rest, "", [])
+    return config if isinstance(config, Config) else None
+
+
+def _last(fault: str) -> str:
+    return _place(fault).rpartition(".")[2]
+
+
+def _drop(table: dict[str, Any], path: Sequence[str]) -> None:
+    """Take away what stands at ``path``; of a list, all of it."""
+    for index, key in enumerate(path):
+        below = table.get(key)
+        if index + 1 == len(path) or not isinstance(below, dict):
+            table.pop(key, None)
+            return
+        table = below
 
 
 def _override(table: dict[str, Any], override: str) -> None:
@@ -298,7 +341,9 @@ def _leaf(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        faults.append(f"{path}: {str(error).replace('`', '')}")
+        unquoted = "str" in _kind(bare) and isinstance(value, int | float)
+        hint = "; write it in quotes" if unquoted else ""
+        faults.append(f"{path}: {str(error).replace('`', '')}{hint}")
         return None
 
 
@@ -351,10 +396,18 @@ def _judge(config: Config, faults: list[str]) -> None:
     serving = {
         load(key).folder: configured(key, settings) for key, settings in config.venues.items()
     }
+    symbols = {load(key).folder: _symbols(one) for key, one in config.venues.items()}
     for key, account in config.accounts.items():
-        judge_account(account, serving, _join("accounts", key), faults)
+        judge_account(account, serving, symbols, _join("accounts", key), faults)
     for key, strategy in config.strategies.items():
-        judge_strategy(key, strategy, config.accounts, _join("strategies", key), faults)
+        path = _join("strategies", key)
+        judge_strategy(key, strategy, config.accounts, symbols, path, faults)
+
+
+def _symbols(settings: VenueSettings) -> frozenset[str] | None:
+    """The instruments a venue's feeds name; None: whatever it lists."""
+    found = frozenset(one.strip().upper() for feeds in settings.feeds for one in feeds.instruments)
+    return None if "*" in found else found
 
 
 def _judge_hosts(venue: Venue, settings: VenueSettings, path: str, faults: list[str]) -> None:

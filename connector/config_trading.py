@@ -1,5 +1,6 @@
 """The settings of accounts and strategies; `connector.config` reads them with everything else."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from enum import Enum
@@ -126,14 +127,24 @@ class StrategyProtocol(Struct, frozen=True, forbid_unknown_fields=True):
     """Of their local times, e.g. ``Asia/Shanghai``."""
 
 
-def judge_limits(limits: LimitSettings, path: str, faults: list[str]) -> None:
-    """Add what types cannot say."""
+Symbols = Mapping[str, frozenset[str] | None]
+"""What the feeds of each venue's folder name; None: whatever it lists."""
+
+
+def judge_limits(
+    limits: LimitSettings, named: frozenset[str] | None, path: str, faults: list[str]
+) -> None:
+    """Add what types cannot say; ``named``: the symbols that can be traded, None: any."""
     texts = {name: getattr(limits, name) for name in ("order_notional", "exposure", "loss")}
     given = {name: text for name, text in texts.items() if text is not None}
     for symbol, text in limits.order_quantity.items():
         given[f"order_quantity.{symbol}"] = text
         if symbol != symbol.strip().upper() or not symbol:
             faults.append(f"{path}.order_quantity: {symbol!r} is not a symbol as venues write it")
+        elif named is not None and symbol not in named:
+            near = difflib.get_close_matches(symbol, named, 1, 0.5)
+            hint = f"; the nearest is {near[0]!r}" if near else ""
+            faults.append(f"{path}.order_quantity.{symbol}: no feeds name it{hint}")
     for name, text in given.items():
         try:
             if not money_e(text) and name == "loss":
@@ -145,11 +156,16 @@ def judge_limits(limits: LimitSettings, path: str, faults: list[str]) -> None:
 
 
 def judge_account(
-    account: AccountSettings, serving: Mapping[str, Venue], path: str, faults: list[str]
+    account: AccountSettings,
+    serving: Mapping[str, Venue],
+    symbols: Symbols,
+    path: str,
+    faults: list[str],
 ) -> None:
     """Add what types cannot say; ``serving``: the configured venues by folder."""
     paper = account.type is AccountType.PAPER
-    judge_limits(account.limits, f"{path}.limits", faults)
+    named = _named(account.venue, symbols)
+    judge_limits(account.limits, named, f"{path}.limits", faults)
     for name in ("key", "secret"):
         reference = getattr(account, name)
         if paper and reference:
@@ -198,18 +214,30 @@ def judge_account(
         faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")
 
 
+def _named(venue: str, symbols: Symbols) -> frozenset[str] | None:
+    """The symbols an account there may trade; None: any, or it is no venue."""
+    try:
+        return symbols.get(load(venue).folder)
+    except ConfigError:
+        return None
+
+
 def judge_strategy(
     name: str,
     strategy: StrategySettings,
     accounts: Mapping[str, AccountSettings],
+    symbols: Symbols,
     path: str,
     faults: list[str],
 ) -> None:
     """Add what types cannot say."""
-    judge_limits(strategy.limits, f"{path}.limits", faults)
     if 0 < strategy.lease_s < 1:
         faults.append(f"{path}.lease_s: less than a second ends strategies that only think")
     mine = {key: one for key, one in accounts.items() if name in one.strategies}
+    each = [_named(one.venue, symbols) for one in mine.values()]
+    known = [one for one in each if one is not None]
+    named = frozenset[str]().union(*known) if known and len(known) == len(each) else None
+    judge_limits(strategy.limits, named, f"{path}.limits", faults)
     if not mine:
         faults.append(f"{path}: no account names it among its strategies")
     if strategy.on_death is not OnDeath.FLATTEN:

@@ -227,13 +227,15 @@ def test_faults_of_meaning_are_named_with_their_place(change: dict[str, Any], fa
         ({"limits": {"exposure": "a lot"}}, {}, "accounts.main.limits.exposure: 'a lot' is no"),
         ({"limits": {"exposure": "-1"}}, {}, "accounts.main.limits.exposure: '-1' is no decimal"),
         ({"limits": {"exposure": ""}}, {}, "accounts.main.limits.exposure: '' is no decimal"),
-        ({"limits": {"exposure": 5}}, {}, "accounts.main.limits.exposure: Expected str"),
+        ({"limits": {"exposure": 5}}, {}, "limits.exposure: Expected str.*in quotes"),
         ({"limits": {"order_notional": "0.123456789"}}, {}, "limits.order_notional: .*8 places"),
         ({"limits": {"order_notional": "9" * 30}}, {}, "limits.order_notional: .*no decimal"),
         ({"limits": {"order_quantity": "1"}}, {}, "limits.order_quantity: expected a table"),
         ({"limits": {"order_quantity": {"BTCUSDT": 1}}}, {}, "order_quantity.BTCUSDT: Expected"),
         ({"limits": {"order_quantity": {"BTCUSDT": "x"}}}, {}, "order_quantity.BTCUSDT: 'x' is no"),
         ({"limits": {"order_quantity": {"btcusdt": "1"}}}, {}, "'btcusdt' is not a symbol"),
+        ({"limits": {"order_quantity": {"BTCUSD": "1"}}}, {}, "quantity.BTCUSD: .*'BTCUSDT'"),
+        ({}, {"maker": {"limits": {"order_quantity": {"X": "1"}}}}, "maker.*quantity.X: no feeds"),
         ({"limits": {"open_orders": -1}}, {}, "accounts.main.limits.open_orders: "),
         ({"limits": {"orders_per_second": 0}}, {}, "accounts.main.limits.orders_per_second: "),
         ({"limits": {"collar_bps": 10_001}}, {}, "accounts.main.limits.collar_bps: "),
@@ -251,6 +253,24 @@ def test_faults_of_strategies_are_named_with_their_place(
     main = {"venue": "binance_usdm", "key": "env:K", "secret": "env:S", "strategies": ["maker"]}
     table = {**GOOD, "accounts": {"main": {**main, **account}}, "strategies": strategies}
     assert any(re.search(fault, line) for line in faults(table))
+
+
+def test_faults_of_meaning_are_named_beside_those_of_form() -> None:
+    main = {"venue": "binance_usdm", "key": "env:K", "secret": "env:S", "strategies": ["maker"]}
+    table = {
+        **GOOD,
+        "accounts": {"main": {**main, "secret": "pasted", "conections": 3, "connections": "x"}},
+        "strategies": {"maker": {"grace_s": -1, "limits": {"loss": "0"}}, "nobody": {}},
+    }
+    assert {line.partition(": ")[0] for line in faults(table)} == {
+        "accounts.main.secret", "accounts.main.conections", "accounts.main.connections",
+        "strategies.maker.grace_s", "strategies.maker.limits.loss", "strategies.nobody",
+    }  # fmt: skip
+    # What cannot be judged without the faulty part is not blamed for it.
+    del table["accounts"]["main"]["venue"]
+    assert not any(line.startswith("strategies.nobody") for line in faults(table))
+    table = {**GOOD, "venues": {"binance_usdm": {"feeds": []}}, "accounts": {"main": main}}
+    assert all(line.startswith("venues.") for line in faults(table))
 
 
 def test_a_missing_file_and_broken_toml_name_the_file(tmp_path: Path) -> None:
