@@ -18,7 +18,12 @@ from connector.config import (
     runtime_directory,
     state_directory,
 )
-from connector.config_trading import AccountSettings, AccountType
+from connector.config_trading import (
+    AccountSettings,
+    AccountType,
+    LimitSettings,
+    StrategySettings,
+)
 from connector.errors import ConfigError, ConnectorError
 from connector.model.secret import SecretRef
 from connector.venues.contract import load
@@ -93,12 +98,39 @@ def _accounts(config: Config) -> int:
                 print(f"    {what} cannot be read here: {error}")
                 code = 1
         print(f"    countdown: {_countdown(account)}")
-    for name, strategy in config.strategies.items():
+        print(f"    limits: {_limits(account.limits) or _unlimited(account, config)}")
+    trading = {name for account in config.accounts.values() for name in account.strategies}
+    for name in sorted(trading):
+        strategy = config.strategies.get(name, StrategySettings())
+        by = "" if name in config.strategies else " (the defaults: it has no section)"
         print(
             f"  strategy {name}  gone for {strategy.grace_s:g} s: {strategy.on_death.value};"
-            f" found at a start: {strategy.on_start.value}"
+            f" found at a start: {strategy.on_start.value}{by}"
         )
+        if limits := _limits(strategy.limits):
+            print(f"    limits: {limits}")
     return code
+
+
+def _limits(limits: LimitSettings) -> str:
+    """What is limited; "" where nothing is."""
+    found = {key: getattr(limits, key) for key in limits.__struct_fields__}
+    quantities = found.pop("order_quantity")
+    words = [f"{key} {value}" for key, value in found.items() if value is not None]
+    words += [f"order_quantity {symbol} {most}" for symbol, most in quantities.items()]
+    return ", ".join(words)
+
+
+def _unlimited(account: AccountSettings, config: Config) -> str:
+    """What is said of a live account that has no limits of its own."""
+    free = [
+        name
+        for name in account.strategies
+        if not (name in config.strategies and _limits(config.strategies[name].limits))
+    ]
+    if not free:
+        return "none of its own; those of its strategies hold"
+    return f"NONE: {', '.join(free)} may send orders of any size, number and loss"
 
 
 def _countdown(account: AccountSettings) -> str:

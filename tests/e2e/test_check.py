@@ -57,12 +57,30 @@ def test_check_says_who_trades_with_what_and_which_keys_cannot_be_read(tmp_path:
     assert found.returncode == 1
     assert "account main (binance_usdm)" in found.stdout
     assert "used by maker, taker" in found.stdout
+    assert "limits: NONE: maker, taker may send orders of any size" in found.stdout
+    assert "strategy taker  gone for 10 s: cancel" in found.stdout
     assert found.stdout.count(f"cannot be read here: file:{secret}: mode 0644") == 2
     secret.chmod(0o600)
     found = check(str(config))
     assert (found.returncode, found.stderr) == (0, "")
     assert "cannot" not in found.stdout
     assert "canary" not in found.stdout
+
+
+def test_check_says_what_is_limited_and_for_whom(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        '[[venues.binance_usdm.feeds]]\ninstruments = ["ETHUSDT"]\n'
+        '[accounts.main]\nvenue = "binance_usdm"\nstrategies = ["maker", "taker"]\n'
+        'key = "env:HOME"\nsecret = "env:HOME"\n'
+        '[strategies.maker.limits]\nloss = "5"\norder_quantity = { ETHUSDT = "2" }\n'
+    )
+    found = check(str(config))
+    assert "limits: NONE: taker may send" in found.stdout
+    assert "limits: loss 5, order_quantity ETHUSDT 2" in found.stdout
+    found = check(str(config), "--set", "accounts.main.limits.exposure='10'")
+    assert "limits: exposure 10" in found.stdout
+    assert "NONE" not in found.stdout
 
 
 def test_check_calls_a_paper_account_one() -> None:
