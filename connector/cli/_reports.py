@@ -17,14 +17,12 @@ from connector.model.records import RecordType
 from connector.model.rendering import Renderer, zone_of
 from connector.trading import journal_files
 from connector.trading.journal_files import Entry
+from connector.trading.journal_view import NO_INSTRUMENT
 
 PAUSE_S = 0.05
 REMEMBERED = 65_536
 """Commands whose answers are still shown with their request."""
 _COMMAND, _ENTRY = layout("CommandBody"), layout("InstrumentEntry")
-_NO_INSTRUMENT = frozenset(
-    {RecordType.BALANCE_UPDATE, RecordType.SNAPSHOT_BEGIN, RecordType.SNAPSHOT_END}
-)
 
 
 class _Record(Struct, frozen=True):
@@ -64,7 +62,7 @@ class Follower:
         if entry.kind == RecordType.COMMAND_ANSWER:
             slot = self._commands.get(int.from_bytes(entry.body[8:16], "little"))
         instrument = None
-        if entry.kind not in _NO_INSTRUMENT:
+        if entry.kind not in NO_INSTRUMENT:
             instrument = self._instruments.get(entry.instrument)
         return _Record(entry.kind, entry.account, entry.venue_ns, instrument, entry.body, slot)
 

@@ -23,8 +23,7 @@ from connector.trading import journal_files, why
 from connector.trading.journal_view import View
 
 _AGO = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_QUIET = ("strategy", "wall_ns", "type", "position", "sequence", "instrument", "account",
-          "account_id")  # fmt: skip
+_QUIET = ("strategy", "wall_ns", "type", "position", "sequence", "instrument", "account")
 _HIDDEN = ("venue_ns", "recv_ns", "publish_ns", "read_ns", "deadline_ns", "session", "created_ns",
            "valid_until_ns", "cause_sequence", "cause_recv_ns", "cause_report", "sent_ns",
            "checked_ns", "encoded_ns", "left_ns")  # fmt: skip
@@ -56,16 +55,20 @@ def run(args: argparse.Namespace) -> int:
         print(_why.data(order, steps) if args.json else _why.text(order, steps))
         return 0
     wanted = journals.subject(args.order) if args.order is not None else None
+    seen: set[str] = set()
     commands: set[tuple[str, int]] = set()
     for told in journals.entries():
-        if args.account is not None and args.account not in (
-            str(told.get("account", "")),
-            told.get("account_id"),
-        ):
-            continue
+        if args.account is not None:
+            names = str(told.get("account", "")), str(told.get("account_id", ""))
+            seen.update(filter(None, names))
+            if args.account not in names:
+                continue
         if wanted is not None and not _about(wanted, told, commands):
             continue
         print(orjson.dumps(told).decode() if args.json else _line(told))
+    if args.account is not None and args.account not in seen:
+        there = ", ".join(sorted(seen)) or "none"
+        raise ConfigError(f"--account {args.account}: what was looked at names {there}")
     return 0
 
 
@@ -133,9 +136,9 @@ def _line(told: dict[str, Any]) -> str:
     words = [
         f"{name}={value}"
         for name, value in told.items()
-        if name not in _QUIET and name not in _HIDDEN and value not in _UNSAID
+        if name not in _QUIET and name not in _HIDDEN and (value is False or value not in _UNSAID)
     ]
-    place = f"{told['strategy']} {number:<6} {told['type']:<15} {told['instrument']}"
+    place = f"{told['strategy']} {number:<6} {told['type']:<15} {told.get('instrument', '-')}"
     return f"{when} {place} {' '.join(words)}"
 
 

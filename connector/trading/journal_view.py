@@ -47,6 +47,11 @@ _REASONS: dict[str, type[IntEnum]] = {
     "OrderReportBody": reports.EndReason,
     "BalanceUpdateBody": reports.BalanceReason,
 }
+_SNAPSHOT = frozenset({RecordType.SNAPSHOT_BEGIN, RecordType.SNAPSHOT_END})
+NO_INSTRUMENT = _SNAPSHOT | {RecordType.BALANCE_UPDATE}
+"""Their place for an instrument means nothing."""
+_OFF_ON = {"multi_assets", "hedge"}
+"""0 unknown, 1 off, 2 on."""
 _KINDS = {kind.value: kind for kind in RecordType}
 _PRICES = {"price_e", "stop_price_e", "activation_price_e", "last_price_e"}
 _QUANTITIES = {"qty_e", "filled_qty_e", "last_qty_e", "own_qty_e"}
@@ -106,18 +111,24 @@ class View:
         size = layout(name).size
         text = entry.body[size : size + fields.pop("text_bytes", 0)]
         told["wall_ns"] = fields.pop("wall_ns")
-        told["account"] = number = fields.pop("account", entry.account)
-        if number < len(self._accounts) and self._accounts[number]:
-            told["account_id"] = self._accounts[number]
-        told["instrument"] = known.symbol if known is not None else entry.instrument
+        number = fields.pop("account", entry.account)
+        if kind not in _SNAPSHOT:
+            told["account"] = number
+            if number < len(self._accounts) and self._accounts[number]:
+                told["account_id"] = self._accounts[number]
         fields.pop("instrument", None)
+        whole = kind is RecordType.ACCOUNT_CONFIG and not fields["leverage"]  # of the account
+        if not whole and kind not in NO_INSTRUMENT:
+            told["instrument"] = known.symbol if known is not None else entry.instrument
+        if kind is RecordType.TEXT:  # of HTTP, unlike an order's
+            fields["http_status"] = fields.pop("status") or ABSENT
         for key in ("venue_ns", "recv_ns", "publish_ns", "order_key"):
             if value := getattr(entry, key):
                 told[key] = value
         if not fields.get("order_key"):
             fields.pop("order_key", None)
         for key, value in fields.items():
-            if value == ABSENT or value == "":
+            if value == ABSENT or value == "" or (value == 0 and key in _OFF_ON):
                 continue
             told.update([_named(name, key, value, fields, known)])
         for exponent in ("average_exponent", "entry_exponent"):
@@ -132,6 +143,8 @@ def _named(
 ) -> tuple[str, Any]:
     if key == "reason":
         return key, _name(_REASONS[body], value)
+    if key in _OFF_ON:
+        return key, bool(value == 2)
     if key in _ENUMS:
         return key, _name(_ENUMS[key], value)
     if not key.endswith("_e") or key in _RAW:

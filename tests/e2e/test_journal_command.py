@@ -105,6 +105,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         reason=reports.BalanceReason.FUNDING,
     )  # fmt: skip
     journals.append("-", RecordType.BALANCE_UPDATE, body, account=3)
+    body = layout("AccountConfigBody").pack(wall_ns=WALL_NS + 6 * SECOND, multi_assets=1, hedge=2)
+    journals.append("-", RecordType.ACCOUNT_CONFIG, body, account=3)
+    body = layout("TextBody").pack(
+        wall_ns=WALL_NS + 7 * SECOND, what=reports.Text.COMMAND, text_bytes=2
+    )
+    journals.append("-", RecordType.TEXT, body + b"{}", account=3)
     yield made
     journals.close()
     shutil.rmtree(runtime)
@@ -113,9 +119,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def test_everything_in_the_order_of_time(place: Place) -> None:
     told = place.json()
     kinds = ["command", "sent", "command_answer", "order_report"]
-    assert [one["type"] for one in told] == [*kinds, "balance_update", *kinds]
-    assert [one["strategy"] for one in told] == [*["alpha"] * 4, "-", *["alpha"] * 4]
-    assert [one.get("sequence") for one in told] == [None, None, 1, 2, 1, None, None, 3, 4]
+    assert [one["type"] for one in told] == [
+        *kinds, "balance_update", "account_config", "text", *kinds,
+    ]  # fmt: skip
+    assert [one["strategy"] for one in told] == [*["alpha"] * 4, *"---", *["alpha"] * 4]
+    assert [one.get("sequence") for one in told] == [
+        None, None, 1, 2, 1, 2, None, None, None, 3, 4,
+    ]  # fmt: skip
 
 
 def test_numbers_are_exact_and_named(place: Place) -> None:
@@ -140,7 +150,11 @@ def test_numbers_are_exact_and_named(place: Place) -> None:
     assert (report["status"], report["update"]) == ("PARTIALLY_FILLED", "EXECUTED")
     assert report["wall_ns"] == WALL_NS
     assert "order_id" not in report
-    (balance,) = place.json("--strategy", "-")
+    balance, config, text = place.json("--strategy", "-")
+    assert "instrument" not in config  # of the whole account
+    assert (config["multi_assets"], config["hedge"]) == (False, True)
+    assert (text["text"], "status" in text) == ("{}", False)
+    assert "instrument" not in balance
     assert (balance["wallet"], balance["asset"], balance["reason"]) == ("100", "USDT", "FUNDING")
 
 
@@ -152,17 +166,20 @@ def test_one_order_by_any_of_its_names(place: Place, name: str) -> None:
 
 
 def test_by_time_and_account(place: Place) -> None:
-    assert len(place.json("--since", "2023-11-14T22:13:25")) == 5
-    assert len(place.json("--since", "2023-11-14T22:13:25", "--until", "2023-11-14T22:13:29")) == 1
+    assert len(place.json("--since", "2023-11-14T22:13:25")) == 7
+    assert len(place.json("--since", "2023-11-14T22:13:25", "--until", "2023-11-14T22:13:26")) == 1
     assert len(place.json("--until", "2023-11-15T00:13:21+02:00")) == 4
     assert place.json("--since", "1h") == []
-    assert [one["type"] for one in place.json("--account", "3")] == ["balance_update"]
+    assert [one["type"] for one in place.json("--account", "3")] == [
+        "balance_update", "account_config", "text",
+    ]  # fmt: skip
 
 
 def test_for_people(place: Place) -> None:
     line = place.journal("--strategy", "alpha").splitlines()[3]
     assert line.startswith("2023-11-14 22:13:20.123456 alpha #2     order_report    BTCUSDT ")
     assert "status=PARTIALLY_FILLED" in line
+    assert "multi_assets=False hedge=True" in place.journal("--strategy", "-")
     assert "price=123.45" in line
     assert "ABSENT" not in line
     assert "reason" not in line
@@ -170,4 +187,7 @@ def test_for_people(place: Place) -> None:
 
 def test_what_cannot_be_is_said(place: Place) -> None:
     assert "has journals of -, alpha" in place.journal("--strategy", "gone", code=2)
+    assert "--account gone: what was looked at names 1, 3" in place.journal(
+        "--account", "gone", code=2
+    )
     assert "--from noon: neither" in place.journal("--since", "noon", code=2)
