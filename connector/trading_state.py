@@ -60,6 +60,7 @@ def _order(order: Order) -> dict[str, Any]:
         "side": order.side.name,
         "type": order.order_type.name,
         "price": _number(order.price_e, one.price_exponent, one.price_digits),
+        "stop_price": _number(order.stop_price_e, one.price_exponent, one.price_digits),
         "qty": _number(order.qty_e, one.qty_exponent, one.qty_digits),
         "filled_qty": _number(order.filled_qty_e, one.qty_exponent, one.qty_digits),
         "status": order.status.name,

@@ -107,12 +107,19 @@ def _orders(orders: Sequence[tuple[Told, Told]], count: int) -> Table:
             Text(one["side"], "green" if one["side"] == "BUY" else "red"),
             one["qty"],
             one["filled_qty"],
-            one["price"] or "market",
+            _price(one),
             one["status"],
         )
     if count > ORDERS:
         table.add_row(Text(f"and {count - ORDERS} more", "dim"))
     return table
+
+
+def _price(order: Told) -> str:
+    """What it waits for comes first, while it waits."""
+    limit = order["price"] or "market"
+    waits = order["stop_price"] and order["status"] in ("PENDING", "UNKNOWN", "NEW")
+    return f"{order['stop_price']} > {limit}" if waits else limit
 
 
 def _positions(positions: Sequence[tuple[Told, Told]]) -> Table:

@@ -150,8 +150,8 @@ def test_durations_have_a_unit(value_ns: int, text: str) -> None:
 def account(**changes: Any) -> dict[str, Any]:
     """As the daemon answers the request ``trading``."""
     order = {"order_key": 7, "strategy": "maker", "symbol": "BTCUSDT", "side": "BUY",
-             "type": "LIMIT", "price": "67000.10", "qty": "0.030", "filled_qty": "0.010",
-             "status": "PARTIALLY_FILLED", "client_order_id": "c7"}  # fmt: skip
+             "type": "LIMIT", "price": "67000.10", "stop_price": None, "qty": "0.030",
+             "filled_qty": "0.010", "status": "PARTIALLY_FILLED", "client_order_id": "c7"}  # fmt: skip
     position = {"symbol": "ETHUSDT", "position_side": "BOTH", "qty": "-1.500",
                 "own": {"maker": "-2.000", "hedger": "0.500"}, "entry": "3300.5",
                 "unrealised": "-1.25"}  # fmt: skip
@@ -169,14 +169,21 @@ def pool(used: int, account: int | None = 0) -> Budget:
 
 def test_accounts_orders_positions_and_budgets_are_shown() -> None:
     hops = {Hop.RECV_TO_PUBLISH: histogram(1000), Hop.RECV_TO_REPORT: histogram(20_000)}
-    told = {"accounts": [account()]}
+    orders = account()["orders"]
+    orders += [
+        {**orders[0], "status": "NEW", "stop_price": "66000.00", "price": None},
+        {**orders[0], "status": "TRIGGERED", "stop_price": "65000.00", "price": None},
+    ]
+    told = {"accounts": [account(orders=orders)]}
     now = sample(trading=told, budgets=[pool(290), pool(3, None)], hops=hops)
     text = shown(now)
     for words in (
         "ready   foreign 2, maker 1   950.25 USDT ",
         "orders        main       290     300   10 s",
         "orders        address      3     300   10 s",
-        "c7      maker      main      BTCUSDT      BUY    0.030    0.010   67000.10   PARTIALLY",
+        "c7      maker      main      BTCUSDT      BUY    0.030    0.010            67000.10   PA",
+        "   66000.00 > market   NEW",
+        "             market   TRIGGERED",
         "ETHUSDT    main      BOTH   -1.500   3300.5        -1.25   hedger 0.500, maker -2.000",
         "private frame callback to reports readable",
     ):
