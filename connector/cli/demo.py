@@ -344,7 +344,10 @@ class Demo:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is no time to run")
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to run, in seconds")
     return seconds

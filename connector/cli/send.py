@@ -1,8 +1,9 @@
 """Send commands of a strategy as JSON lines and print what becomes of them, a line each.
 
 Reads FILE, or standard input (the default, also as -). While it runs it is the strategy's trading
-session; it ends when the input has ended and every command has its answer. Numbers are exact; what
-is malformed is answered with the field and sent nowhere.
+session; it ends when the input has ended and every command has its answer. What is open then is
+cancelled 10 s later, unless the strategy's on_death says otherwise or it attaches again (--follow
+stays). Numbers are exact; what is malformed is answered with the field and sent nowhere.
 """
 
 import argparse
@@ -53,7 +54,21 @@ def run(args: argparse.Namespace) -> int:
     resume: int | None = args.resume
     session = connector.attach(name, runtime_dir, trading=True, takeover=takeover, resume=resume)
     with session:
-        return _Sender(session, source).run(args.timeout, args.follow)
+        try:
+            return _Sender(session, source).run(args.timeout, args.follow)
+        finally:
+            _say_what_stays(session)
+
+
+def _say_what_stays(session: connector.TradingSession) -> None:
+    """This session's end is its strategy's, and open orders do not outlive that by themselves."""
+    name = session.strategy
+    if count := sum(not order.foreign for order in session.orders()):
+        print(
+            f"connector send: {count} open orders of {name!r}: cancelled 10 s from now unless it"
+            f" attaches again or [strategies.{name}] says otherwise (on_death, grace_s)",
+            file=sys.stderr,
+        )
 
 
 class _Sender:
