@@ -151,7 +151,8 @@ def account(**changes: Any) -> dict[str, Any]:
     """As the daemon answers the request ``trading``."""
     order = {"order_key": 7, "strategy": "maker", "symbol": "BTCUSDT", "side": "BUY",
              "type": "LIMIT", "price": "67000.10", "stop_price": None, "qty": "0.030",
-             "filled_qty": "0.010", "status": "PARTIALLY_FILLED", "client_order_id": "c7"}  # fmt: skip
+             "filled_qty": "0.010", "status": "PARTIALLY_FILLED",
+             "client_order_id": "c7"}  # fmt: skip
     position = {"symbol": "ETHUSDT", "position_side": "BOTH", "qty": "-1.500",
                 "own": {"maker": "-2.000", "hedger": "0.500"}, "entry": "3300.5",
                 "unrealised": "-1.25"}  # fmt: skip
