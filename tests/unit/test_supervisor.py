@@ -1,6 +1,7 @@
 """A supervised connection against a real WebSocket server that misbehaves on command."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -173,6 +174,29 @@ def test_a_probe_leaves_a_connection_that_answers_alone() -> None:
         assert diary.connections[1].listener.messages == [b"hello"]
 
     supervised(test)
+
+
+def test_a_connection_that_does_not_answer_a_probe_ends_without_a_word_of_asyncios() -> None:
+    said: list[dict[str, Any]] = []
+
+    async def test(supervisor: Supervisor, diary: Diary, served: list[Any]) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, what: said.append(what))
+        await diary.until("opened", 1)
+        served[-1].underlying_transport.pause_reading()
+        connection = diary.connections[1]
+        assert not await connection.answers(0.05)
+        assert not await connection.answers(0.05)
+        supervisor.drop(1, "half-open")
+        await diary.until("lost", 1)
+        await diary.until("opened", 2)
+        assert await diary.connections[2].answers(5)
+        diary.connections.clear()
+        del connection
+        await asyncio.sleep(0)
+        gc.collect()
+
+    supervised(test)
+    assert not said
 
 
 def test_the_venue_is_told_goodbye_when_the_supervisor_ends() -> None:
