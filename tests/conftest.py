@@ -1,4 +1,4 @@
-"""Fixtures every test may use: where the recordings are."""
+"""What concerns every test: which files begin, and where the recordings are."""
 
 import os
 import signal
@@ -12,6 +12,37 @@ ROOT = Path(__file__).resolve().parents[1]
 # process that the tests end by Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LONGEST = (
+    "e2e/test_deadman.py",
+    "e2e/test_order_faults.py",
+    "e2e/test_countdown.py",
+    "e2e/test_rate_limits.py",
+    "e2e/test_shutdown.py",
+    "property/test_order_schedules.py",
+    "e2e/test_daemon.py",
+    "e2e/test_sim_replay.py",
+    "e2e/test_paper.py",
+    "property/test_orders_binance_usdm.py",
+    "e2e/test_why.py",
+    "e2e/test_lines.py",
+    "e2e/test_refresh.py",
+    "e2e/test_views.py",
+    "e2e/test_order_types.py",
+    "property/test_paper_on_recordings.py",
+)
+"""Files that take longest, of those with few tests above all. They begin: a worker takes a file
+whole, and one that began last would leave the other core idle for minutes."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):  # it would put the files with most tests first
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session")

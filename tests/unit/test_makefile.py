@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = [
     "demo",
@@ -68,3 +70,8 @@ def test_what_is_missing_is_named_with_its_package(
     assert answer.returncode == 1
     assert said in answer.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_files_that_begin_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
