@@ -13,6 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# The tests start hundreds of processes; where bytecode may not lie beside the sources, each of them
+# would compile every module anew. Workers and daemons inherit this.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "build" / "pycache"))
+
 LONGEST = (
     "e2e/test_deadman.py",
     "e2e/test_order_faults.py",
