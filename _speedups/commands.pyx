@@ -514,7 +514,7 @@ cdef class CommandWriter(MarketReader):
         return self.batch(self.cancel, [one if isinstance(one, dict) else {"order": one, **common} for one in orders])
 
     def batch(self, ask, orders):
-        """Fill tickets by ``ask``, then write them all."""
+        """Fill tickets by ``ask``, then write them all; an error says in ``element`` which one it is about."""
         cdef Ticket ticket
         cdef list tickets
         cdef Py_ssize_t index = 0
@@ -531,6 +531,9 @@ cdef class CommandWriter(MarketReader):
                     kind = TypeError if isinstance(error, TypeError) else ValueError
                     raise kind(f"orders[{len(self.held)}]: {error}") from None
             tickets = self.held
+        except (ValueError, TypeError, OverflowError) as error:
+            error.element = len(self.held)
+            raise
         finally:
             self.held = None
         if not tickets:

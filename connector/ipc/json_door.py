@@ -75,6 +75,9 @@ _WIDEST = 2**63
 class Refused(Exception):
     """A command that is none: the code, the field, and why."""
 
+    element = -1
+    """Which of a batch it is about."""
+
     def __init__(self, code: Code, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}" if field else why)
         self.code, self.field = code, field
@@ -103,7 +106,9 @@ class JsonDoor:
                 self._requests[number] = (command["ref_id"], _request(command))
             self._note(number, line)
         except Refused as refusal:
-            return [_printable(self._refusal(command, refusal))]
+            if refusal.element < 0:
+                return [_printable(self._refusal(command, refusal))]
+            return [_printable(one) for one in self._refusals(command, refusal)]
         return []
 
     def _note(self, number: int, line: str | bytes) -> None:
@@ -137,25 +142,39 @@ class JsonDoor:
         """The number of its first command."""
         action = _BATCHES[command["action"]]
         _check(command, _FRAME | _WHERE | {"orders": (list,)}, ("ref_id", "orders"))
+        if not command["orders"]:
+            raise Refused(Code.MALFORMED, "orders", "empty")
         elements = []
-        for index, element in enumerate(command["orders"], 1):
-            if not isinstance(element, dict):
-                raise Refused(Code.MALFORMED, "orders", f"element {index} is no object")
-            defaults = {key: command[key] for key in _ELEMENT_DEFAULTS if key in command}
-            whole = defaults | {"ref_id": f"{command['ref_id']}.{index}"} | element
-            _check(whole, _FRAME | _ACTIONS[action], _REQUIRED)
-            elements.append(self._arguments(action, whole))
+        for index, element in enumerate(command["orders"]):
+            try:
+                elements.append(self._element(command, action, index, element))
+            except Refused as refusal:
+                refusal.element = index
+                raise
         try:
             if action == "place_order":
                 tickets = self._session.place_batch(elements)
             else:
                 tickets = self._session.cancel_batch(elements)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _refused(action, error) from None
+            refused = _refused(action, error)
+            refused.element = getattr(error, "element", -1)
+            raise refused from None
         for ticket, element in zip(tickets, command["orders"], strict=True):
             ref_id = element.get("ref_id", command["ref_id"])
             self._requests[ticket.number] = (ref_id, _request(element))
-        return tickets[0].number if tickets else 0
+        return tickets[0].number
+
+    def _element(
+        self, command: dict[str, Any], action: str, index: int, element: Any
+    ) -> dict[str, Any]:
+        """One of a batch as arguments of the session; what it leaves out is the batch's."""
+        if not isinstance(element, dict):
+            raise Refused(Code.MALFORMED, "orders", f"element {index} is no object")
+        defaults = {key: command[key] for key in _ELEMENT_DEFAULTS if key in command}
+        whole = defaults | {"ref_id": f"{command['ref_id']}.{index + 1}"} | element
+        _check(whole, _FRAME | _ACTIONS[action], _REQUIRED)
+        return self._arguments(action, whole)
 
     def _write(self, action: str, command: dict[str, Any]) -> Ticket:
         arguments = self._arguments(action, command)
@@ -208,6 +227,24 @@ class JsonDoor:
             found.pop("label", None)
             found.pop("target", None)
         return found | {"instrument": instrument, "account": command["account_id"]}
+
+    def _refusals(self, command: dict[str, Any], refusal: Refused) -> list[dict[str, Any]]:
+        """The answers to a batch, one for each element: the one that is none takes the others with
+        it."""
+        found = []
+        others = Refused(refusal.code, "orders", f"element {refusal.element}: {refusal}")
+        for index, element in enumerate(command["orders"]):
+            given = element if isinstance(element, dict) else {}
+            told = self._refusal(
+                {key: command[key] for key in (*_REQUIRED, "strategy") if key in command}
+                | given
+                | {"action": _BATCHES[command["action"]]},
+                refusal if index == refusal.element else others,
+            )
+            told["metadata"]["metadata"]["index"] = index
+            told["request"] = _request(given)
+            found.append(told)
+        return found
 
     def _refusal(self, command: Mapping[str, Any], refusal: Refused) -> dict[str, Any]:
         """The answer to what never became a command."""

@@ -150,6 +150,11 @@ REFUSED: list[tuple[Any, int, str]] = [
     ({key: v for key, v in CANCEL.items() if key != "client_order_id"}, 900001, "client_order_id"),
     (PLACE | {"action": "cancel_order"}, 900001, "price"),
     ({"action": "place_batch", "strategy": "RevTrend", "ref_id": "b"}, 900001, "orders"),
+    (
+        {"action": "place_batch", "strategy": "RevTrend", "ref_id": "b", "orders": []},
+        900001,
+        "orders",
+    ),
 ]
 
 
@@ -194,7 +199,8 @@ def test_no_value_of_any_key_ends_the_session(session: connector.TradingSession)
         ):
             assert isinstance(text, str), line[:200]
         if key not in ("action", "ref_id"):
-            assert (told["action"], told["ref_id"]) == (action, "R1")
+            assert told["action"] in (action, action.replace("batch", "order"))
+            assert told["ref_id"] == "R1"
     assert session.commands_written == before
 
 
@@ -259,6 +265,41 @@ def test_every_action_and_batches(daemon: Daemon, session: connector.TradingSess
     assert (slots[0].price_e, slots[0].order_id) == (3_000_000, 7)
     assert slots[1].venue_order_id == "c0ffee"
     assert slots[2].valid_until_ns - slots[2].created_ns == 250_000_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"price": "cheap"}, "price"),
+        ({"colour": 1}, "colour"),
+        ({"account_id": "theirs"}, "account_id"),
+        (7, "orders"),
+    ],
+)
+def test_an_element_that_is_none_takes_its_batch_with_it(
+    session: connector.TradingSession, wrong: Any, field: str
+) -> None:
+    good = {"direction": "Buy", "order_type": "limit", "quantity": 1, "price": 1}
+    bad = good | wrong if isinstance(wrong, dict) else wrong
+    batch = {key: PLACE[key] for key in ("strategy", "exchange", "symbol", "contract_type")}
+    batch |= {"account_id": "jq_cta_02", "action": "place_batch", "ref_id": "b1"}
+    batch |= {"orders": [good, bad, good | {"ref_id": "own"}]}
+    before = session.commands_written
+    answers = [as_json(one) for one in JsonDoor(session).send(json.dumps(batch))]
+    assert session.commands_written == before
+    inner = [one["metadata"]["metadata"] for one in answers]
+    assert [one["index"] for one in inner] == [0, 1, 2]
+    assert [one["field"] for one in inner] == ["orders", field, "orders"]
+    assert [one["ref_id"] for one in answers] == ["b1", "b1", "own"]
+    assert [one["request"] for one in answers][::2] == [good, good | {"ref_id": "own"}]
+    assert {(one["action"], one["metadata"]["event"]) for one in answers} == {
+        ("place_order", "place_order")
+    }
+    code = 900003 if field == "account_id" else 900001
+    assert {(one["result"], one["order_id"], one["error_code"]) for one in inner} == {
+        (False, 0, code)
+    }
+    assert all("element 1" in inner[at]["error_code_msg"] for at in (0, 2))
 
 
 def test_a_sample_file_is_what_the_source_shows() -> None:
