@@ -244,9 +244,9 @@ class AccountService:
         number, self._next_ask = self._next_ask, self._next_ask - 1
         self._send(number, Priority.QUERY, message, Flying(Action.QUERY, order, now_ns))
 
-    def ask_fills(self, order: Order) -> None:
+    def ask_fills(self, order: Order, spare: bool = False) -> None:
         if self._running:
-            self._start(self._reconciler.fills(order), "fills")
+            self._start(self._reconciler.fills(order, spare), "fills")
 
     def ask_positions(
         self, then: Callable[[Account, Sequence[PositionEvent] | None], None]

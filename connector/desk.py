@@ -370,7 +370,7 @@ class Desk:
         elif isinstance(effect, Ask):
             self.accounts[effect.order.account].ask(effect.order)
         elif isinstance(effect, AskFills):
-            self.accounts[effect.order.account].ask_fills(effect.order)
+            self.accounts[effect.order.account].ask_fills(effect.order, effect.spare)
         elif isinstance(effect, StreamGap):
             self.accounts[effect.account].gap(effect.why)
 

@@ -241,12 +241,14 @@ class Reconciler:
         owner.desk.positions_listed(owner, found, owner.venue_ns(asked_ns))
         return found
 
-    async def fills(self, order: Order) -> None:
-        """The fills of an order's instrument; the desk is told."""
+    async def fills(self, order: Order, spare: bool = False) -> None:
+        """The fills of an order's instrument; the desk is told. ``spare``: only if affordable."""
         owner, now_ns = self._owner, monotonic_ns()
         age_ns = now_ns - order.created_ns + FILLS_BACK_NS
         lookups = owner.trading.lookups
         request = lookups.fills(order.instrument, owner.venue_ns(now_ns) - age_ns, FILLS)
+        if spare and not owner.affordable(request.weight, SHARE):
+            return  # the tracker asks again
         try:
             events = lookups.fill_events(await owner.signed(request), owner.scales)
         except FAULTS as error:

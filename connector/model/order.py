@@ -45,6 +45,8 @@ class Fill(Struct):
     qty_e: int
     price_e: int
     fee_known: bool = False
+    fee_e: int | None = None
+    """In 10^-8; of an earlier run it is not kept."""
 
 
 class Order(Struct, kw_only=True, eq=False):

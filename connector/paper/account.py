@@ -229,7 +229,7 @@ class PaperAccount:
         else:
             self.desk.order_event(self, _stands(found, Source.QUERY), asked_ns)
 
-    def ask_fills(self, order: Order) -> None:
+    def ask_fills(self, order: Order, spare: bool = False) -> None:
         if self._exchange is not None:
             asyncio.get_running_loop().call_soon(self._asked_fills, order, monotonic_ns())
 

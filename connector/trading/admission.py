@@ -15,9 +15,10 @@ from connector.trading import filters
 from connector.trading.commands import Command, Refusal, intent
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
+from connector.trading.pending import Pending
 from connector.trading.risk import Risk
 from connector.trading.roles import Account, Listed, Session, Stops
-from connector.trading.tracker import Pending, Tracker
+from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import CannotEncode, Intent, Message
 
 _REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})

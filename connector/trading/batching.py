@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from connector.model.intents import Action
 from connector.trading.commands import Command
+from connector.trading.pending import Pending
 from connector.trading.roles import Account, Listed, Session
-from connector.trading.tracker import Pending
 from connector.venues.trading_contract import Batches, Intent, Message
 
 

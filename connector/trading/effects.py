@@ -85,6 +85,8 @@ class AskFills(Struct, frozen=True):
     """Query the fills of this order's instrument; give each to ``Tracker.event``."""
 
     order: Order
+    spare: bool = False
+    """It can wait: only while the venue's limits leave plenty."""
 
 
 class SendCancel(Struct, frozen=True):
@@ -135,7 +137,7 @@ def report_of(
         trade_id=fill.trade_id if fill else None,
         venue_trade_id=fill.venue_trade_id if fill else "",
         fee_e=fill.fee_e if fill else None,
-        fee_asset=fill.fee_asset if fill else "",
+        fee_asset=fill.fee_asset if fill and fill.fee_e is not None else "",
         realised_e=fill.realised_e if fill else None,
         venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
     )

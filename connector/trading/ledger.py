@@ -12,8 +12,8 @@ from connector.model.reports import Code, ReportFlag, Text
 from connector.trading import reports
 from connector.trading.commands import Command, Refusal
 from connector.trading.effects import Answered, Detail, Report
+from connector.trading.pending import Pending
 from connector.trading.roles import Account, Journals, Listed, Session
-from connector.trading.tracker import Pending
 from connector.venues.trading_contract import (
     AccountConfigEvent,
     AccountEvent,

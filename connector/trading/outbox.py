@@ -13,8 +13,9 @@ from connector.trading.commands import Refusal
 from connector.trading.effects import Effect
 from connector.trading.holdings import Holdings
 from connector.trading.ledger import Ledger
+from connector.trading.pending import Pending
 from connector.trading.roles import Account, Listed
-from connector.trading.tracker import Pending, Tracker
+from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import CannotEncode, Intent, Message
 
 log = logging.getLogger("connector.desk")

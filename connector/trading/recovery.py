@@ -14,8 +14,8 @@ from connector.model.order import Fill, Order
 from connector.model.packing import given, layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading.pending import Pending
 from connector.trading.refs import content
-from connector.trading.tracker import Pending
 
 _COMMAND_BODY = layout("CommandBody")
 _COMMAND = layout("Command")

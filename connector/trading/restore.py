@@ -8,6 +8,7 @@ from connector.model.intents import Action, PositionSide
 from connector.model.order import Order
 from connector.model.reports import Code, OrderStatus, Result
 from connector.trading.effects import Answered, Effect
+from connector.trading.pending import Pending
 from connector.trading.positions import Positions
 from connector.trading.recovery import (
     ENDED_KEPT,
@@ -26,7 +27,7 @@ from connector.trading.recovery import (
 )
 from connector.trading.refs import Refs
 from connector.trading.roles import Account
-from connector.trading.tracker import Pending, Tracker
+from connector.trading.tracker import Tracker
 
 log = logging.getLogger("connector.trading")
 

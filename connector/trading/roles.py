@@ -92,7 +92,9 @@ class Account(Protocol):
         """Send one message for several requests; each of them ends as with `post`."""
 
     def ask(self, order: Order) -> None: ...
-    def ask_fills(self, order: Order) -> None: ...
+    def ask_fills(self, order: Order, spare: bool = False) -> None:
+        """``spare``: unless the venue's limits are needed for something else."""
+
     def ask_positions(
         self, then: Callable[["Account", Sequence[PositionEvent] | None], None]
     ) -> None:

@@ -9,15 +9,12 @@ longer execute the request, with the private stream alive.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import Struct
-
 from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Fill, Order
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
 from connector.trading.births import Births
 from connector.trading.effects import (
-    NO_PLACE,
     Answered,
     Ask,
     AskFills,
@@ -27,7 +24,9 @@ from connector.trading.effects import (
     StreamGap,
     report_of,
 )
+from connector.trading.fees import Fees
 from connector.trading.index import OrderIndex
+from connector.trading.pending import Pending
 from connector.trading.watch import SECOND_NS, Due, WatchList
 from connector.venues.trading_contract import (
     Execution,
@@ -52,34 +51,6 @@ _PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOut
 """Refusals that say nothing of the next attempt."""
 
 
-class Pending(Struct, kw_only=True, eq=False):
-    """A request under way, or one whose outcome is unknown."""
-
-    request: int
-    order: Order | None
-    account: int
-    strategy: str
-    action: Action
-    command: int = 0
-    """0: the connector's own; nobody is answered."""
-    ref_id: str = ""
-    batch: int = 0
-    sent_ns: int = 0
-    deadline_ns: int = 0
-    """The venue may execute it until then."""
-    price_e: int | None = None
-    """AMEND: what was wanted; None: left as it is."""
-    qty_e: int | None = None
-    valid_until_ns: int = 0
-    """Its command's: it does not leave later, unless nothing stops it."""
-    reduces: bool = False
-    """Nothing stops it: a cancel, or an amend that makes less of the order."""
-    unknown: bool = False
-    told: bool = False
-    """Answered as unknown; a second answer is owed."""
-    instrument: int = NO_PLACE
-
-
 class Tracker:
     """The orders of all accounts. ``new_key`` gives keys that were never used."""
 
@@ -88,6 +59,7 @@ class Tracker:
         self.orders = OrderIndex()
         self.watched = WatchList()
         self._births = Births(PROOF_NS)
+        self._fees = Fees()
         self._pending: dict[int, Pending] = {}
         self._of_order: dict[int, list[Pending]] = {}
         self._live_since: dict[int, int] = {}
@@ -276,6 +248,8 @@ class Tracker:
                 self.watched.drop(order, Due.FILLS)
             else:
                 self._out.append(AskFills(order))
+        for order in self._fees.due(now_ns) if self._fees else ():
+            self._out.append(AskFills(order, spare=True))
         return self._taken()
 
     # Inside: requests
@@ -396,7 +370,7 @@ class Tracker:
             if event.average:
                 order.average, order.average_of_e = event.average, event.filled_qty_e
         if event.execution is Execution.TRADE:
-            self._fill(order, event)
+            self._fill(order, event, now_ns)
         self._status(order, event)
         if order.missing_qty_e > 0:
             self.watched.fills(order, now_ns + SECOND_NS)
@@ -443,18 +417,25 @@ class Tracker:
             order.stop_price_e, changed = event.stop_price_e, True
         return changed
 
-    def _fill(self, order: Order, event: OrderEvent) -> None:
+    def _fill(self, order: Order, event: OrderEvent, now_ns: int) -> None:
         """Every fill once: two sources, two connections and a restart may tell the same one."""
         name: int | str | None = event.venue_trade_id or event.trade_id
         if name is None or event.last_price_e is None or event.last_qty_e <= 0:
             return
         known = order.fills.get(name)
+        if event.fee_listed_e is not None:
+            event = self._fees.signed(order, event, known)
+        fee_e = event.fee_e
         if known is not None:
-            if event.fee_e is not None and not known.fee_known:
-                known.fee_known = True
+            if fee_e is not None and not known.fee_known:
+                known.fee_known, known.fee_e = True, fee_e
+                self._fees.told(order)
                 self._detail(order, event)
             return
-        order.fills[name] = Fill(event.last_qty_e, event.last_price_e, event.fee_e is not None)
+        assert event.last_price_e is not None
+        order.fills[name] = Fill(event.last_qty_e, event.last_price_e, fee_e is not None, fee_e)
+        if fee_e is None:
+            self._fees.owe(order, now_ns)
         if order.inferred_qty_e >= event.last_qty_e:  # reported already, without its name
             order.inferred_qty_e -= event.last_qty_e
             order.notional_e += event.last_qty_e * (event.last_price_e - order.inferred_price_e)

@@ -215,6 +215,8 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     venue_ns: int = 0
     """Event time, Unix; orders events of all sources."""
     transaction_ns: int = 0
+    fee_listed_e: int | None = None
+    """A fill from a list whose fees may have either sign: the fee as it is there, in 10^-8."""
 
 
 class BalanceEvent(Struct, frozen=True, kw_only=True):

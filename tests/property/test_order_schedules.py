@@ -12,9 +12,10 @@ from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, OrderStatus, ReportFlag, Result, Update
 from connector.trading.effects import Answered, Ask, AskFills, Effect, Report, SendCancel
-from connector.trading.tracker import ALIVE, DENIALS, Pending, Tracker
+from connector.trading.pending import Pending
+from connector.trading.tracker import ALIVE, DENIALS, Tracker
 from connector.venues.trading_contract import OrderAnswer, OrderOutcome
-from tests.reference.order_venue import INSTRUMENT, MS, WINDOW_NS, TrueVenue
+from tests.reference.order_venue import FEE_E, INSTRUMENT, MS, WINDOW_NS, TrueVenue
 
 SCHEDULES = 12_000
 BLOCKS = 12
@@ -277,6 +278,9 @@ def judge(desk: Desk, seed: int) -> None:
         assert not late or order.key in desk.first_end, where
         if true.status.terminal:
             assert mine[-1].status is true.status, f"{where}: the end was not reported"
+    fees = [fill.fee_e for order in desk.orders for fill in order.fills.values()]
+    assert set(fees) <= {FEE_E, None}, f"{where}: a fee was read wrongly"
+    assert None not in fees or FEE_E not in fees, f"{where}: a fee was not asked for"
     answers: dict[int, list[Answered]] = {}
     for one in desk.effects:
         if isinstance(one, Answered):

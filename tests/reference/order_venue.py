@@ -30,6 +30,7 @@ INSTRUMENT = Instrument(
 )
 WINDOW_NS = 5_000_000_000
 MS = 1_000_000
+FEE_E = 7
 
 
 @dataclass
@@ -53,6 +54,8 @@ class TrueVenue:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.now_ns = 1_000_000_000_000
+        self.fee_sign = rng.choice((1, -1))
+        """How its lists of fills write what its events write as a positive number."""
         self.orders: dict[str, TrueOrder] = {}
         self.stream: list[OrderEvent] = []
         """Told and not yet carried."""
@@ -112,7 +115,7 @@ class TrueVenue:
                     last_qty_e=qty_e,
                     last_price_e=price_e,
                     trade_id=trade_id,
-                    fee_e=7,
+                    fee_listed_e=self.fee_sign * FEE_E,
                     fee_asset="USDT",
                 )
 
@@ -161,7 +164,7 @@ class TrueVenue:
             last_qty_e=last[1],
             last_price_e=last[2],
             trade_id=last[0],
-            fee_e=7 if trade else None,
+            fee_e=FEE_E if trade else None,
             fee_asset="USDT" if trade else "",
             reason=EndReason.COMMAND if execution is Execution.CANCELLED else EndReason.NONE,
             venue_ns=self.now_ns,

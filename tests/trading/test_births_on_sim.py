@@ -14,8 +14,8 @@ from tests.reference.sim_process import simulator
 from tests.reference.trading_rig import Rig, rig
 
 OPTIONS = ("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
-           "--connects", "10000", "--account", "main=KEY:SECRET", "--account", "other=OTHERKEY:SECRET",
-           "--born-names")  # fmt: skip
+           "--connects", "10000", "--account", "main=KEY:SECRET",
+           "--account", "other=OTHERKEY:SECRET", "--born-names")  # fmt: skip
 ALGO = "*@ALGO_UPDATE"
 
 

@@ -106,6 +106,7 @@ def test_a_fill_brings_its_trade_its_fee_the_balance_and_the_position(desk: Desk
     assert (asked.trade_id, asked.order_id) == (fill.trade_id, fill.order_id)
     assert (asked.last_qty_e, asked.last_price_e) == (fill.last_qty_e, fill.last_price_e)
     assert (asked.side, asked.maker, asked.fee_e) == (Side.BUY, False, None)
+    assert (asked.fee_listed_e, asked.fee_asset) == (fill.fee_e, fill.fee_asset)
     (held,) = LOOKUPS.position_events(desk.ask(LOOKUPS.positions()), desk.instruments.get)
     assert (held.symbol, held.qty_e, held.isolated) == ("BTCUSDT", qty(desk, 100), False)
     assert float(held.entry) == 30000.1

@@ -92,7 +92,7 @@ def _fills(instrument: Instrument, since_ns: int, most: int) -> Request:
 
 
 def _fill_events(body: bytes, scales: Scales) -> list[OrderEvent]:
-    """R21. The sign of the fee is not certain there (section 7): left out, the stream tells it."""
+    """R21. The sign of the fee is not certain there (section 7)."""
     found = []
     for row in _FILLS.decode(body):
         symbol = text(row.symbol)
@@ -111,6 +111,8 @@ def _fill_events(body: bytes, scales: Scales) -> list[OrderEvent]:
                 last_price_e=positive(row.price, instrument.price_exponent),
                 trade_id=whole(row.id),
                 maker={"true": True, "false": False}.get(text(row.maker).lower()),
+                fee_listed_e=scaled(row.commission, MONEY_EXPONENT),
+                fee_asset=text(row.commission_asset),
                 realised_e=scaled(row.realized_pnl, MONEY_EXPONENT),
                 venue_ns=stamp(row.time),
                 transaction_ns=stamp(row.time),

@@ -1,0 +1,73 @@
+"""Fees that the stream still owes: when to ask for them, and how a list of fills is read.
+
+A fill that was told without its fee gets it with its full event; where that was lost, only a list
+of own fills has it. Whether such a list writes what was paid as a positive number the reference
+leaves open, so a fill whose fee is known from an event has to show it first."""
+
+import msgspec
+from msgspec import Struct
+
+from connector.model.order import Fill, Order
+from connector.venues.trading_contract import OrderEvent
+
+SECOND_NS = 1_000_000_000
+WAITS_NS = (5 * SECOND_NS, 10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
+"""After the fill, and between questions; the last one again and again."""
+MOST = 60
+"""Questions about one order."""
+
+
+class Owed(Struct):
+    order: Order
+    at_ns: int
+    """When to ask, CLOCK_MONOTONIC."""
+    asks: int = 0
+
+
+class Fees:
+    """The orders with fills whose fee is not known."""
+
+    def __init__(self) -> None:
+        self._owed: dict[int, Owed] = {}
+        self._signs: dict[int, int] = {}
+        """By account: 1 when its lists have the sign of events, -1 when the opposite."""
+
+    def __len__(self) -> int:
+        return len(self._owed)
+
+    def owe(self, order: Order, now_ns: int) -> None:
+        """A fill was told without its fee."""
+        if order.key not in self._owed:
+            self._owed[order.key] = Owed(order, now_ns + WAITS_NS[0])
+
+    def told(self, order: Order) -> None:
+        """The fee of one of its fills is known now."""
+        if order.key in self._owed and all(fill.fee_known for fill in order.fills.values()):
+            del self._owed[order.key]
+
+    def signed(self, order: Order, event: OrderEvent, known: Fill | None) -> OrderEvent:
+        """A fill from a list, with its fee if that can be read for certain; ``known``: the same
+        fill as it was told before."""
+        listed_e = event.fee_listed_e
+        assert listed_e is not None
+        if known is not None and known.fee_e and abs(known.fee_e) == abs(listed_e):
+            self._signs[order.account] = 1 if known.fee_e == listed_e else -1
+        sign = self._signs.get(order.account, 0) if listed_e else 1
+        return msgspec.structs.replace(event, fee_e=sign * listed_e) if sign else event
+
+    def due(self, now_ns: int) -> list[Order]:
+        """Whose fills are to be asked for: of those of one instrument the oldest, since one
+        answer has them all."""
+        asked: dict[tuple[int, str], Order] = {}
+        for key, owed in list(self._owed.items()):
+            if owed.at_ns > now_ns:
+                continue
+            owed.asks += 1
+            owed.at_ns = now_ns + WAITS_NS[min(owed.asks, len(WAITS_NS) - 1)]
+            if owed.asks > MOST:
+                del self._owed[key]
+                continue
+            place = owed.order.account, owed.order.instrument.symbol
+            if place not in asked or owed.order.created_ns < asked[place].created_ns:
+                asked[place] = owed.order
+        return list(asked.values())
