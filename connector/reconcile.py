@@ -242,11 +242,14 @@ class Reconciler:
         return found
 
     async def fills(self, order: Order, spare: bool = False) -> None:
-        """The fills of an order's instrument; the desk is told. ``spare``: only if affordable."""
+        """The fills of an order; the desk is told. ``spare``: only if affordable. Those of orders
+        nobody knows any more were told by an earlier run: they must not come back as somebody
+        else's."""
         owner, now_ns = self._owner, monotonic_ns()
         age_ns = now_ns - order.created_ns + FILLS_BACK_NS
         lookups = owner.trading.lookups
-        request = lookups.fills(order.instrument, owner.venue_ns(now_ns) - age_ns, FILLS)
+        since_ns = owner.venue_ns(now_ns) - age_ns
+        request = lookups.fills(order.instrument, order.order_id, since_ns, FILLS)
         if spare and not owner.affordable(request.weight, SHARE):
             return  # the tracker asks again
         try:
@@ -255,7 +258,8 @@ class Reconciler:
             log.warning("no fills: %s", error, extra={"account": owner.name})
             return  # the tracker asks again
         for event in events:
-            owner.desk.order_event(owner, event, now_ns)
+            if owner.desk.tracker.orders.find(owner.index, event) is not None:
+                owner.desk.order_event(owner, event, now_ns)
 
 
 async def after(error: Exception, backoff: Backoff) -> None:

@@ -268,6 +268,10 @@ class MarketService:
         """Any instrument that the venue lists or listed, served or not, always in one scale."""
         return self._directory.known(symbol)
 
+    def remember(self, instrument: Instrument) -> None:
+        """One the venue does not list any more, but orders of earlier runs are in it."""
+        self._directory.know(instrument)
+
     def state(self) -> dict[str, Any]:
         """How things are, for ``connector top`` and whoever asks on the control socket."""
         live, books = self.books()

@@ -219,6 +219,7 @@ class TradingService:
             account.scales,
             account.trading.window_ns,
             desk.outbox.new_request,
+            self._markets[account.venue].remember,
         )
         for replay in self._replays.values():
             desk.perform(restorer.restore(replay, now_ns, account.venue_ns(now_ns)))

@@ -66,7 +66,11 @@ class Admission:
         if (
             listed is None
             or listed.venue != account.venue
-            or (command.action is Action.PLACE and not listed.served)
+            or (
+                command.action is Action.PLACE
+                and not listed.served
+                and not command.number & OWN_COMMAND  # it closes what somebody left there
+            )
         ):
             raise Refusal(
                 Code.UNKNOWN_INSTRUMENT,

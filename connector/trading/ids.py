@@ -1,9 +1,12 @@
 """Names nobody ever used before: order keys and client order ids."""
 
+import errno
+import os
 from pathlib import Path
 
 SEQUENCE_BITS = 40
 """Orders a daemon can make in one boot; 2^23 boots fit beside them in 63 bits."""
+BOOTS = 1 << 23
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U to be misread
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 
@@ -15,8 +18,8 @@ class Ids:
     meet. A client id is prefix, instance, boot and a sequence in base 32: at most 20 characters."""
 
     def __init__(self, boot: int, prefix: str = "c", instance: str = "0") -> None:
-        if not 0 < boot < 1 << 23:
-            raise ValueError(f"boot {boot} is not within 1 to {(1 << 23) - 1}")
+        if not 0 < boot < BOOTS:
+            raise ValueError(f"boot {boot} is not within 1 to {BOOTS - 1}")
         self._next_key = (boot << SEQUENCE_BITS) + 1
         self._next_id = 1
         self._head = f"{prefix}{instance}{_base32(boot, 5)}"
@@ -43,20 +46,22 @@ class Ids:
 def next_boot(path: Path) -> int:
     """One more than the number in the file at ``path``, written there and on the disk before it is
     used: a number that was lost in a crash could name two orders alike."""
-    import os
-
     try:
         last = int(path.read_text())
     except FileNotFoundError:
         last = 0
     except ValueError:
+        last = -1
+    if not 0 <= last < BOOTS - 1:
         raise ValueError(
-            f"{path}: not a number; restore it, or client order ids may repeat"
-        ) from None
+            f"{path}: not a number below {BOOTS - 1}; restore it, or client order ids may repeat"
+        )
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, f"{last + 1}\n".encode())
+        text = f"{last + 1}\n".encode()
+        if os.write(descriptor, text) != len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fresh))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

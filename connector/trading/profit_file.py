@@ -4,6 +4,7 @@ process, and a copy in the state directory, which outlives the machine's memory.
 It is written when a fill changed something, at most twenty times a second: what was filled after
 the last time is taken in at mark by the next start, which knows the positions exactly."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -41,7 +42,7 @@ class ProfitFile:
         self._runtime_dir, self._state_dir = runtime_dir, state_dir
         self._due_ns = 0
         self._copy = b""
-        self._complained = False
+        self._complained: set[Path] = set()
 
     def load(self) -> None:
         """What an earlier run left."""
@@ -59,7 +60,8 @@ class ProfitFile:
                     self._holdings.begin(owner, wall_ns)
         if self._holdings.changed:
             self._copy = self._encoded()
-            self._save(self._runtime_dir, self._copy)
+            if not self._save(self._runtime_dir, self._copy):
+                self._holdings.changed = True  # again at the next tick
             self._due_ns = self._due_ns or now_ns + STATE_NS
 
     def due(self, now_ns: int) -> bool:
@@ -71,34 +73,39 @@ class ProfitFile:
 
     def copy(self) -> None:
         """To the disk, which may take a while: any thread may do it, one at a time."""
-        self._save(self._state_dir, self._copy)
+        self._save(self._state_dir, self._copy, durable=True)
 
     def close(self) -> None:
         """The last word of this run."""
         data = self._encoded()
         self._save(self._runtime_dir, data)
-        self._save(self._state_dir, data)
+        self._save(self._state_dir, data, durable=True)
 
     def _encoded(self) -> bytes:
         return _encode(_File(self._wall(), self._holdings.kept()))
 
-    def _save(self, folder: Path, data: bytes) -> None:
+    def _save(self, folder: Path, data: bytes, durable: bool = False) -> bool:
         try:
-            save(folder, data)
+            save(folder, data, durable)
         except OSError as error:
-            if not self._complained:
+            if folder not in self._complained:
                 log.error("the day's profits cannot be written: %s", error)
-            self._complained = True
-        else:
-            self._complained = False
+            self._complained.add(folder)
+            return False
+        self._complained.discard(folder)
+        return True
 
 
-def save(folder: Path, data: bytes) -> None:
-    """Replace the file as one; raises OSError."""
+def save(folder: Path, data: bytes, durable: bool = False) -> None:
+    """Replace the file as one, ``durable``: on the disk before its name is; raises OSError, and the
+    old one stays."""
     new = folder / f"{NAME}.new"
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        os.write(fd, data)
+        if os.write(fd, data) != len(data):  # a full disk takes a part before it refuses
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(new))
+        if durable:
+            os.fsync(fd)
     finally:
         os.close(fd)
     new.replace(folder / NAME)

@@ -249,6 +249,10 @@ class Replay:
                 order.status = OrderStatus.UNKNOWN
             return
         self.commands.pop(answer.command, None)
+        repeated = ref is not None and ref.command != answer.command
+        all_of_them = answer.action == Action.CANCEL_ALL and answer.result == Result.ACCEPTED
+        if all_of_them and place is not None and not repeated:
+            self._cancel_all(account, place.symbol)
         if order is None:
             return
         order.order_id = order.order_id or given(answer.order_id)
@@ -257,12 +261,20 @@ class Replay:
         if refused and not order.submitted:
             order.status = OrderStatus.REJECTED
 
+    def _cancel_all(self, account: str, symbol: str) -> None:
+        """Promised: the process may have ended before each of them left."""
+        for order in self.orders.values():
+            if order.account == account and order.place.symbol == symbol and not over(order):
+                order.cancel_wanted = order.cancel_wanted or bool(order.strategy)
+
     def _report(self, body: bytes, account: str, place: Place | None) -> None:
         said: Any = _REPORT.unpack(body)
-        if said.flags & ReportFlag.SNAPSHOT or place is None:
+        if said.flags & ReportFlag.SNAPSHOT:
             return
         order = self.orders.get(said.order_key)
         if order is None:
+            if place is None:
+                return
             order = self.orders[said.order_key] = KeptOrder(
                 key=said.order_key,
                 account=account,

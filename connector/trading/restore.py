@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from connector.model.instrument import Instrument
+from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action, PositionSide
 from connector.model.order import Order
 from connector.model.reports import Code, OrderStatus, Result
@@ -21,6 +21,7 @@ from connector.trading.recovery import (
     Replay,
     kept,
     kept_command,
+    over,
     rescaled,
     restored,
     shifted,
@@ -39,7 +40,8 @@ class Restorer:
     """Puts what a journal says of one account back, with the reports that leads to.
 
     ``scales`` gives the venue's instruments; ``window_ns``: after its sending the venue executes a
-    request for at most so long; ``new_request`` numbers requests."""
+    request for at most so long; ``new_request`` numbers requests; ``remember`` keeps an instrument
+    that is listed no more, so that ``scales`` and the directory have it."""
 
     def __init__(
         self,
@@ -50,19 +52,25 @@ class Restorer:
         scales: Callable[[str], Instrument | None],
         window_ns: int,
         new_request: Callable[[], int],
+        remember: Callable[[Instrument], object],
     ) -> None:
         self._tracker, self._positions = tracker, positions
         self._account, self._name, self._scales = account, name, scales
         self._window_ns, self._new_request = window_ns, new_request
+        self._remember = remember
 
     def restore(self, replay: Replay, now_ns: int, venue_ns: int) -> Sequence[Effect]:
         """One strategy's part; ``venue_ns`` is the venue's clock at ``now_ns``."""
         for one in replay.orders.values():
             if one.account == self._name and self._tracker.orders.get(one.key) is None:
+                if not over(one):
+                    self._known(one.place)
                 self._order(one, now_ns)
         for (account, place, side), qty_e in replay.positions.items():
-            instrument = self._scales(place.symbol)
-            if account == self._name and instrument is not None:
+            if account != self._name or not qty_e:
+                continue
+            instrument = self._known(place)
+            if instrument is not None:
                 moved_e = shifted(qty_e, instrument.qty_exponent - place.qty_exponent)
                 where = (self._account, place.symbol, PositionSide(side))
                 self._positions.restore(replay.strategy, where, moved_e)
@@ -71,6 +79,15 @@ class Restorer:
             if command.account == self._name:
                 effects += self._command(replay.strategy, command, now_ns, venue_ns)
         return effects
+
+    def _known(self, place: Place) -> Instrument | None:
+        """The venue's instrument, or what the journal knows of one that is delisted."""
+        if self._scales(place.symbol) is None:
+            try:
+                self._remember(_delisted(place))
+            except ValueError as error:
+                log.error("an instrument cannot be taken over: %s", error)
+        return self._scales(place.symbol)
 
     def _order(self, one: KeptOrder, now_ns: int) -> None:
         place = one.place
@@ -82,16 +99,7 @@ class Restorer:
                 log.error("an order cannot be taken over: %s", error, extra={"key": one.key})
                 return
         else:  # delisted: it can only be looked up any more
-            instrument = Instrument(
-                symbol=place.symbol,
-                exchange="",
-                price_exponent=place.price_exponent,
-                qty_exponent=place.qty_exponent,
-                price_digits=place.price_exponent,
-                qty_digits=place.qty_exponent,
-                tick_e=1,
-                step_e=1,
-            )
+            instrument = _delisted(place)
         order = Order(key=one.key, account=self._account, strategy=one.strategy,
                       instrument=instrument, created_ns=now_ns)  # fmt: skip
         self._tracker.orders.restore(restored(one, self._account, order))
@@ -147,6 +155,21 @@ class Restorer:
         )
         self._tracker.requested(pending)
         return self._tracker.lost(pending.request, now_ns)
+
+
+def _delisted(place: Place) -> Instrument:
+    """What is left of an instrument: nobody trades there any more."""
+    return Instrument(
+        symbol=place.symbol,
+        exchange="",
+        status=Status.CLOSED,
+        price_exponent=place.price_exponent,
+        qty_exponent=place.qty_exponent,
+        price_digits=place.price_exponent,
+        qty_digits=place.qty_exponent,
+        tick_e=1,
+        step_e=1,
+    )
 
 
 def keep(

@@ -315,8 +315,9 @@ class Lookups(Struct, frozen=True, kw_only=True):
     """Normal and conditional ones."""
     order_events: Callable[[bytes, Scales], Sequence[OrderEvent]]
     """A list of orders, of either kind."""
-    fills: Callable[[Instrument, int, int], Request]
-    """Own fills of an instrument from a time on (Unix ns), at most so many."""
+    fills: Callable[[Instrument, int | None, int, int], Request]
+    """Own fills of an instrument: those of the order with this id, or, where it is not known, those
+    from a time on (Unix ns); at most so many."""
     fill_events: Callable[[bytes, Scales], Sequence[OrderEvent]]
     """As TRADE events of source QUERY, oldest first."""
     positions: Callable[[], Request]

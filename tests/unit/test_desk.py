@@ -182,7 +182,7 @@ class Rig:
         values = dict.fromkeys(empty) | {"instrument": 3, "valid_until_ns": NOW_NS + SECOND_NS}
         if action is Action.PLACE:
             values |= ORDER
-        return COMMAND.pack(stamp=self.commands, action=action, **(values | fields))
+        return COMMAND.pack(**({"stamp": self.commands, "action": action} | values | fields))
 
     def send(self, action: Action = Action.PLACE, strategy: str = "maker", **fields: Any) -> Any:
         """Give a command; the answer that it got at once, or None."""

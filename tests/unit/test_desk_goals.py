@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from connector.model.counters import Counter
-from connector.model.intents import Action
+from connector.model.intents import OWN_COMMAND, Action, CommandFlag, OrderType, TimeInForce
 from connector.model.order import Order
 from connector.model.records import RecordType
 from connector.model.reports import Code, Field, OrderStatus, Result, Update
@@ -21,7 +21,15 @@ from connector.venues.trading_contract import (
     OrderOutcome,
     Source,
 )
-from tests.unit.test_desk import SECOND_NS, TRADING, Rig, answers_of, drain, halt
+from tests.unit.test_desk import (
+    INSTRUMENT,
+    SECOND_NS,
+    TRADING,
+    Rig,
+    answers_of,
+    drain,
+    halt,
+)
 
 
 @pytest.fixture
@@ -176,3 +184,23 @@ def test_what_cannot_be_proved_yet_is_asked_when_it_can(rig: Rig) -> None:
         if len(asked) > before:
             rig.desk.absent(order, asked[-1])
     assert rig.now_ns >= proof_ns
+
+
+def test_a_position_is_closed_where_nobody_looks_any_more(rig: Rig) -> None:
+    """Its instrument was taken out of the configuration: no market data, but still a position."""
+    closing = {"instrument": 6, "order_type": OrderType.MARKET, "price_e": None,
+               "time_in_force": TimeInForce.NONE, "flags": CommandFlag.REDUCE_ONLY}  # fmt: skip
+    assert Code(rig.send(**closing).code) is Code.UNKNOWN_INSTRUMENT
+    rig.places[6].mark_e = rig.places[6].touch = None
+    assert rig.send(**closing, stamp=OWN_COMMAND | 77) is None
+    assert [action for _, action, _ in rig.main.posted] == [Action.PLACE]
+
+
+def test_fills_are_asked_for_by_their_order() -> None:
+    """A time reaches seven days only, and a busy account has more fills than one answer holds."""
+    assert TRADING is not None
+    by_order = TRADING.lookups.fills(INSTRUMENT, 7, 1, 1000)
+    assert "orderId=7" in by_order.query
+    assert "startTime" not in by_order.query
+    by_time = TRADING.lookups.fills(INSTRUMENT, None, 5_000_000, 1000)
+    assert "startTime=5" in by_time.query

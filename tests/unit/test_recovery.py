@@ -1,18 +1,24 @@
 """Orders that are read back from a journal go on where the last run was, whatever it was doing."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.model.instrument import Instrument
+from connector._speedups.desk import command_body
+from connector.model.instrument import Instrument, Status
+from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
-from connector.model.reports import OrderStatus, Update
+from connector.model.reports import OrderStatus, Result, Update
 from connector.trading import reports
-from connector.trading.effects import AskFills, Detail, Effect, Report
+from connector.trading.effects import Answered, AskFills, Detail, Effect, Report
+from connector.trading.ids import next_boot
+from connector.trading.positions import Positions
 from connector.trading.recovery import Checkpoint, Replay, encoded, restored
+from connector.trading.restore import Restorer
 from connector.trading.tracker import FILL_ASKS, Tracker
 from connector.venues.trading_contract import Execution, OrderEvent, Source
 
@@ -22,6 +28,7 @@ INSTRUMENT = Instrument(
     price_digits=2, qty_digits=3, tick_e=10, step_e=1,
 )  # fmt: skip
 ENTRY = layout("InstrumentEntry")
+COMMAND = layout("Command")
 
 
 class Run:
@@ -99,3 +106,79 @@ def test_a_fill_that_was_inferred_and_is_named_in_parts_counts_once(restart: int
     assert (order.known_qty_e, order.inferred_qty_e, order.filled_qty_e) == (9, 0, 9)
     assert {name: fill.qty_e for name, fill in order.fills.items()} == {11: 2, 12: 3, 13: 4}
     assert list(Run(run.journal).positions.values()) == [9]
+
+
+def cancel_all(run: Run, command: int, ref_id: str = "") -> None:
+    """Taken and accepted; the process is killed before any cancel leaves."""
+    slot = COMMAND.pack(
+        stamp=command, action=Action.CANCEL_ALL, ref_id=ref_id,
+        **dict.fromkeys(("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e",
+                         "callback_rate_e", "good_till_ns")),
+    )  # fmt: skip
+    run.journal.append((RecordType.COMMAND, command_body(slot, 0, 1, 0, 0, 0, "", 0, 0)))
+    said = Answered(
+        strategy="maker", order=None, account=0, command=command, action=Action.CANCEL_ALL,
+        ref_id=ref_id, result=Result.ACCEPTED, code=0,
+    )  # fmt: skip
+    run.journal.append(reports.answer(said, 0))
+
+
+def rests(run: Run, key: int) -> None:
+    """Another order."""
+    order = Order(key=key, account=0, strategy="maker", instrument=INSTRUMENT)
+    order.client_order_id, order.qty_e, order.price_e = f"one-{key}", 20, 5_000_000
+    run.tracker.register(order)
+    event = OrderEvent(
+        source=Source.STREAM, execution=Execution.NEW, status=OrderStatus.NEW, symbol="BTCUSDT",
+        client_order_id=f"one-{key}", order_id=key, qty_e=20, price_e=5_000_000, filled_qty_e=0,
+    )  # fmt: skip
+    run.write(run.tracker.event(0, event, SECOND_NS))
+
+
+def test_a_promised_cancel_of_everything_is_pursued_by_the_next_run() -> None:
+    """What came after it is not meant, nor by a repeat of the same request."""
+    run = begun()
+    cancel_all(run, 7, "r1")
+    rests(run, 2)
+    cancel_all(run, 8, "r1")
+    wanted = {order.key: order.cancel_wanted for order in Run(run.journal).tracker.orders}
+    assert wanted == {1: True, 2: False}
+
+
+def test_a_report_counts_whether_or_not_its_instrument_has_a_place() -> None:
+    run = begun()
+    run.trades([(11, 20)])
+    replay = Replay("maker")
+    for kind, body in run.journal[:-1]:
+        replay.take(kind, 0, 0, body)
+    replay.take(*run.journal[-1][:1], 0, 99, run.journal[-1][1])
+    assert [fill[0] for fill in replay.orders[1].fills] == [11]
+    assert list(replay.positions.values()) == [20]
+
+
+def test_orders_and_positions_in_a_delisted_instrument_keep_its_name_and_scale() -> None:
+    run = begun()
+    run.trades([(11, 5)])
+    replay = Replay("maker")
+    for kind, body in run.journal:
+        replay.take(kind, 0, 0, body)
+    known: dict[str, Instrument] = {}
+    tracker, positions = Tracker(iter(range(9)).__next__), Positions()
+    restorer = Restorer(
+        tracker, positions, 0, "main", known.get, SECOND_NS, iter(range(9)).__next__,
+        lambda instrument: known.update({instrument.symbol: instrument}),
+    )  # fmt: skip
+    restorer.restore(replay, 0, 0)
+    (order,) = tracker.orders
+    assert order.instrument is known["BTCUSDT"]
+    assert (order.instrument.price_exponent, order.instrument.qty_exponent) == (2, 3)
+    assert order.instrument.status is Status.CLOSED
+    assert [qty_e for _, qty_e in positions.owned("maker")] == [5]
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "8388607", "99999999999"])
+def test_a_boot_number_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "boot").write_text(text)
+    with pytest.raises(ValueError, match="restore it"):
+        next_boot(tmp_path / "boot")
+    assert (tmp_path / "boot").read_text() == text

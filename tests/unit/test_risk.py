@@ -1,6 +1,7 @@
 """Limits by table, exposure against every way the orders could fill, profit against plain sums."""
 
 import itertools
+import resource
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -478,6 +479,27 @@ def test_another_day_begins_anew(files: Files) -> None:
     after = restarted(files, 1000, NOW_NS + DAY_NS)
     after.said(1000)
     assert after.profits() == (0, 0)
+
+
+def test_a_full_disk_leaves_the_last_word_and_is_tried_again(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig()
+    rig.fill(1000, 10_100_00)
+    profits = files.of(rig)
+    profits.tick(1, [])
+    kept = (files.run / NAME).read_bytes()
+    rig.fill(-1000, 10_000_00)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) // 2, limit[1]))
+    try:
+        profits.tick(2, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert "cannot be written" in caplog.text
+    assert (files.run / NAME).read_bytes() == kept
+    profits.tick(3, [])
+    assert restarted(files, 0).profits() == rig.profits() == (-100 * MONEY, -100 * MONEY)
 
 
 @pytest.mark.parametrize("what", [b"", b"{", b"[]", b'{"wall_ns":1,"owners":[[1]]}', b"\xff"])

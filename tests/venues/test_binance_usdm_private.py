@@ -99,7 +99,7 @@ def test_a_fill_brings_its_trade_its_fee_the_balance_and_the_position(desk: Desk
     assert balance.wallet_e == 100_000 * UNIT - fill.fee_e
 
     rows = LOOKUPS.fill_events(
-        desk.ask(LOOKUPS.fills(desk.btc, desk.now_ns - MS, 1000)), desk.instruments.get
+        desk.ask(LOOKUPS.fills(desk.btc, None, desk.now_ns - MS, 1000)), desk.instruments.get
     )
     (asked,) = rows
     assert (asked.source, asked.execution) == (Source.QUERY, Execution.TRADE)

@@ -84,7 +84,12 @@ def _open_orders() -> tuple[Request, ...]:
     return ENDPOINTS["openOrders"].request(), ENDPOINTS["openAlgos"].request()
 
 
-def _fills(instrument: Instrument, since_ns: int, most: int) -> Request:
+def _fills(instrument: Instrument, order_id: int | None, since_ns: int, most: int) -> Request:
+    """By the order where that goes: a time reaches 7 days, and the oldest fills come first."""
+    if order_id is not None:
+        return ENDPOINTS["userTrades"].request(
+            symbol=instrument.symbol, orderId=order_id, limit=min(most, 1000)
+        )
     since_ms = max(0, since_ns // MS)
     return ENDPOINTS["userTrades"].request(
         symbol=instrument.symbol, startTime=since_ms, limit=min(most, 1000)
