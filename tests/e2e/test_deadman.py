@@ -1,6 +1,7 @@
 """What becomes of orders and positions when the strategy that made them is gone."""
 
 import signal
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,16 +14,16 @@ from connector.model.reports import Result, Update
 from tests.reference.stack import eventually
 from tests.reference.trading_stage import Stage, staged
 
-GRACE_S = 1.0
+GRACE_S = 0.3
 
 
-def rest(stage: Stage, *names: str) -> None:
-    """A strategy that is killed with these orders open."""
+def rest(stage: Stage, *names: str, beside: Sequence[str] = ()) -> None:
+    """A strategy that is killed with these orders open, ``beside`` those of others."""
     maker = stage.strategy()
     for name in names:
         maker.place("buy", "0.01", stage.trader.far(), time_in_force="gtc", client_order_id=name)
     stage.until(lambda told: len(told.orders) == len(names))
-    assert stage.open_orders() == sorted(names)
+    assert stage.open_orders() == sorted([*names, *beside])
     maker.kill()
 
 
@@ -60,23 +61,23 @@ def test_left_orders_stay_for_the_strategy_that_comes_back(tmp_path: Path) -> No
         assert told.own == []
 
 
-@pytest.mark.parametrize("way", ["killed", "taken over"])
-def test_a_strategy_back_within_its_grace_keeps_its_orders(tmp_path: Path, way: str) -> None:
-    """Another one, gone at the same time and with a longer grace, shows that the time is over."""
-    rules = {"maker": {"grace_s": 3}, "taker": {"grace_s": 4}}
-    both = {"strategies": ["maker", "taker"]}
-    with staged(tmp_path, strategies=rules, account=both) as stage:
-        if way == "killed":
-            rest(stage, "one")
-        else:
-            maker = stage.strategy()
-            maker.place("buy", "0.01", stage.trader.far(), client_order_id="one")
-            stage.until(lambda told: told.orders)
-        with closing(stage.attach("maker", takeover=way != "killed")):
+def test_a_strategy_back_within_its_grace_keeps_its_orders(tmp_path: Path) -> None:
+    """One was killed, one is taken over; another one, gone at the same time and with a longer
+    grace, shows that the time is over."""
+    rules = {"maker": {"grace_s": 2.5}, "second": {"grace_s": 2.5}, "taker": {"grace_s": 3}}
+    with staged(tmp_path, strategies=rules, account={"strategies": [*rules]}) as stage:
+        second = stage.strategy("second")
+        second.place("buy", "0.01", stage.trader.far(), client_order_id="two")
+        stage.until(lambda told: told.orders, "second")
+        rest(stage, "one", beside=["two"])
+        with (
+            closing(stage.attach("maker")),
+            closing(stage.attach("second", takeover=True)),
+        ):
             stage.attach("taker").close()
             eventually(lambda: stage.counter(Counter.STRATEGIES_DEAD) == 1, 20)
             assert stage.missed() == ["taker"]
-            assert stage.open_orders() == ["one"]
+            assert stage.open_orders() == ["one", "two"]
         eventually(lambda: stage.open_orders() == [], 20)
 
 
@@ -112,7 +113,7 @@ def test_a_position_that_could_not_be_closed_is_asked_for_again_and_never_resent
 ) -> None:
     """The answer to the closing order is lost although it was executed: the next attempt starts
     from what is held then, which is nothing."""
-    rules = {"maker": {"grace_s": 2 * GRACE_S, "on_death": "flatten"}}
+    rules = {"maker": {"grace_s": GRACE_S, "on_death": "flatten"}}
     with staged(tmp_path, strategies=rules, account={"exclusive": True}) as stage:
         maker = stage.strategy()
         maker.place("sell", "0.03", None, order_type="market")
@@ -127,7 +128,7 @@ def test_a_position_that_could_not_be_closed_is_asked_for_again_and_never_resent
 
 
 def test_a_closing_order_that_was_not_executed_is_made_anew(tmp_path: Path) -> None:
-    rules = {"maker": {"grace_s": 2 * GRACE_S, "on_death": "flatten"}}
+    rules = {"maker": {"grace_s": GRACE_S, "on_death": "flatten"}}
     with staged(tmp_path, strategies=rules, account={"exclusive": True}) as stage:
         maker = stage.strategy()
         maker.place("sell", "0.03", None, order_type="market")
@@ -141,40 +142,33 @@ def test_a_closing_order_that_was_not_executed_is_made_anew(tmp_path: Path) -> N
         assert len([one for one in told.own if one.action == Action.PLACE]) == 2
 
 
-@pytest.mark.parametrize("on_start", ["adopt", "cancel"])
-def test_a_killed_daemon_finds_orders_of_a_strategy_that_does_not_come_back(
-    tmp_path: Path, on_start: str
+def test_a_killed_daemon_finds_orders_of_strategies_that_come_back_or_do_not(
+    tmp_path: Path,
 ) -> None:
-    """Adopted, they fall under the policy when the grace is over; else they end at the start."""
-    grace_s = 2.0 if on_start == "adopt" else 600.0
-    rules = {"maker": {"grace_s": grace_s, "on_start": on_start}}
-    with staged(tmp_path, strategies=rules) as stage:
-        maker = stage.strategy()
-        maker.place("buy", "0.01", stage.trader.far(), client_order_id="one")
-        stage.until(lambda told: told.orders)
-        stage.kill()
-        maker.kill()
-        assert stage.open_orders() == ["one"]
-        stage.start()
-        told = stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
-        label = "on_death: cancel" if on_start == "adopt" else "on_start: cancel"
-        assert [one.label for one in told.own] == [label]
-        assert stage.open_orders() == []
-
-
-def test_a_killed_daemon_finds_orders_of_a_strategy_that_comes_back(tmp_path: Path) -> None:
-    rules = {"maker": {"grace_s": 5}, "taker": {"grace_s": 6}}
-    both = {"strategies": ["maker", "taker"]}
-    with staged(tmp_path, strategies=rules, account=both) as stage:
-        for name in both["strategies"]:
+    """Who is back in time keeps its order; adopted, an order falls under the policy when the grace
+    is over; else it ends at the start."""
+    rules = {
+        "maker": {"grace_s": 4},
+        "adopted": {"grace_s": 4.5},
+        "cancelled": {"grace_s": 600, "on_start": "cancel"},
+    }
+    with staged(tmp_path, strategies=rules, account={"strategies": [*rules]}) as stage:
+        for name in rules:
             strategy = stage.strategy(name)
             strategy.place("buy", "0.01", stage.trader.far(), client_order_id=name)
             stage.until(lambda told: told.orders, name)
         stage.kill()
+        for strategy in stage.running:
+            strategy.kill()
+        assert stage.open_orders() == sorted(rules)
         stage.start(ready=False)
         with closing(stage.attach("maker", patience=40)):
-            eventually(lambda: stage.open_orders() == ["maker"], 20)
-            assert stage.missed() == ["taker"]
+            for name, why in (("cancelled", "on_start"), ("adopted", "on_death")):
+                ended = name, Update.CANCELLED
+                told = stage.until(lambda told: ended in told.updates, name)  # noqa: B023
+                assert [one.label for one in told.own] == [f"{why}: cancel"]
+            assert stage.open_orders() == ["maker"]
+            assert stage.missed() == ["adopted"]
 
 
 PATIENT = """
@@ -194,7 +188,7 @@ except connector.EpochChanged as error:
 def test_a_strategy_that_hangs_loses_its_lease(tmp_path: Path) -> None:
     """One that sleeps because nothing happens does not: another one, gone with a long grace, shows
     that the lease would be over."""
-    rules = {"maker": {"grace_s": 2, "lease_s": 3}, "taker": {"grace_s": 7}}
+    rules = {"maker": {"grace_s": 2, "lease_s": 1.5}, "taker": {"grace_s": 4}}
     both = {"strategies": ["maker", "taker"]}
     with staged(tmp_path, strategies=rules, account=both) as stage:
         with closing(stage.attach("maker")) as session:
@@ -209,54 +203,62 @@ def test_a_strategy_that_hangs_loses_its_lease(tmp_path: Path) -> None:
         assert maker.process.poll() is None
         maker.process.send_signal(signal.SIGSTOP)
         eventually(lambda: stage.open_orders() == [], 20)
-        assert "did not look for events for 3 s" in stage.daemon.text()
+        assert "did not look for events for 1.5 s" in stage.daemon.text()
         maker.process.send_signal(signal.SIGCONT)
         maker.hear("ended")
 
 
-def moment(stage: Stage, when: str) -> None:
-    """Kill the daemon at this moment of an order."""
-    maker = stage.strategy()
+def moment(stage: Stage, when: str, names: Sequence[str]) -> None:
+    """Kill the daemon at this moment of an order of each of these strategies."""
     far = stage.trader.far()
+    strategies = [stage.strategy(name) for name in names]
     if when == "before it is taken":
         stage.daemon.process.send_signal(signal.SIGSTOP)
-    elif when != "after":
-        stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute="unheard" in when)
-    maker.place("buy", "0.01", far, time_in_force="gtc", client_order_id="one")
-    if when == "after":
-        stage.until(lambda told: told.orders)
-    elif when != "before it is taken":
-        stage.until(lambda told: any(e.kind == RecordType.SENT for e in told.entries))
-    if "unheard" in when:
-        eventually(lambda: stage.open_orders() == ["one"])
+    for name, strategy in zip(names, strategies, strict=True):
+        if when.startswith("during"):
+            lost = "unheard" in when
+            stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute=lost)
+        strategy.place("buy", "0.01", far, time_in_force="gtc", client_order_id=name)
+        if when == "after":
+            stage.until(lambda told: told.orders, name)
+        elif when != "before it is taken":
+            stage.until(lambda told: any(e.kind == RecordType.SENT for e in told.entries), name)
+            if "unheard" in when:
+                eventually(lambda: name in stage.open_orders())  # noqa: B023
     stage.kill()
-    maker.kill()
+    for strategy in strategies:
+        strategy.kill()
 
 
 ENDED = {
     "before it is taken": [],
-    "during, lost on its way": [("one", Update.REJECTED)],
-    "during, its answer unheard": [("one", Update.SUBMITTED), ("one", Update.CANCELLED)],
-    "after": [("one", Update.SUBMITTED), ("one", Update.CANCELLED)],
+    "during, lost on its way": [Update.REJECTED],
+    "during, its answer unheard": [Update.SUBMITTED, Update.CANCELLED],
+    "after": [Update.SUBMITTED, Update.CANCELLED],
 }
 
 
-@pytest.mark.parametrize("on_start", ["adopt", "cancel"])
 @pytest.mark.parametrize("when", list(ENDED))
 def test_a_daemon_killed_around_a_send_loses_doubles_and_orphans_nothing(
-    tmp_path: Path, when: str, on_start: str
+    tmp_path: Path, when: str
 ) -> None:
-    """The strategy does not come back: its order, if there is one, ends under its policy."""
-    rules = {"maker": {"grace_s": 1.0 if on_start == "adopt" else 600.0, "on_start": on_start}}
-    with staged(tmp_path, strategies=rules) as stage:
-        moment(stage, when)
+    """The strategies do not come back: their orders, if there are any, end under the policy of one
+    and at the start for the other."""
+    rules = {
+        "adopted": {"grace_s": 1.0},
+        "cancelled": {"grace_s": 600.0, "on_start": "cancel"},
+    }
+    with staged(tmp_path, strategies=rules, account={"strategies": [*rules]}) as stage:
+        moment(stage, when, list(rules))
         stage.start()
-        told = stage.until(lambda told: told.updates == ENDED[when], seconds=40)
+        for name in rules:
+            ended = [(name, update) for update in ENDED[when]]
+            told = stage.until(lambda told: told.updates == ended, name, seconds=40)  # noqa: B023
+            placed = [one for one in told.answers if not one[0] >> 63]
+            final = [one for one in placed if one[1] is not Result.UNKNOWN]
+            assert len(final) == bool(ENDED[when])
+            assert len({one.order_key for one in told.orders}) == bool(ENDED[when])
         assert stage.open_orders() == []
         rows = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
-        at_venue = any(update is Update.SUBMITTED for _, update in ENDED[when])
-        assert [row["clientOrderId"] for row in rows] == ["one"] * at_venue
-        placed = [one for one in told.answers if not one[0] >> 63]
-        final = [one for one in placed if one[1] is not Result.UNKNOWN]
-        assert len(final) == bool(ENDED[when])
-        assert len({one.order_key for one in told.orders}) == bool(ENDED[when])
+        at_venue = Update.SUBMITTED in ENDED[when]
+        assert sorted(row["clientOrderId"] for row in rows) == sorted(rules) * at_venue

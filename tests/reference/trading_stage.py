@@ -113,7 +113,7 @@ class Stage:
         self.folder, self.sim = folder, sim
         self.account, self.strategies, self.settings = account, strategies, daemon
         self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
-        self._running: list[Strategy] = []
+        self.running: list[Strategy] = []
         self.daemon: Daemon
         self.start()
 
@@ -141,7 +141,7 @@ class Stage:
 
     def strategy(self, name: str = "maker", code: str = STRATEGY) -> Strategy:
         found = Strategy(self, name, code)
-        self._running.append(found)
+        self.running.append(found)
         return found
 
     def told(self, name: str = "maker") -> Told:
@@ -194,7 +194,7 @@ class Stage:
         return connector.attach(name, self.daemon.runtime_dir, trading=True, **options)
 
     def close(self) -> None:
-        for strategy in self._running:
+        for strategy in self.running:
             strategy.close()
         with self.daemon:
             self.daemon.process.send_signal(signal.SIGCONT)
