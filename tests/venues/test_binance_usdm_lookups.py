@@ -27,11 +27,11 @@ GOLDEN = [
     (OPEN_ORDERS, "GET /fapi/v1/openOrders", 40),
     (OPEN_ALGOS, "GET /fapi/v1/openAlgoOrders", 40),
     # 36: from a time on without an end, at most 1000
-    (LOOKUPS.fills(INSTRUMENT, NOW_MS * MS, 1000),
+    (LOOKUPS.fills(INSTRUMENT, None, NOW_MS * MS, 1000),
      f"GET /fapi/v1/userTrades?symbol=BTCUSDT&startTime={NOW_MS}&limit=1000", 5),
-    (LOOKUPS.fills(INSTRUMENT, NOW_MS * MS + MS - 1, 5000),
+    (LOOKUPS.fills(INSTRUMENT, None, NOW_MS * MS + MS - 1, 5000),
      f"GET /fapi/v1/userTrades?symbol=BTCUSDT&startTime={NOW_MS}&limit=1000", 5),
-    (LOOKUPS.fills(INSTRUMENT, NOW_MS * MS, 7),
+    (LOOKUPS.fills(INSTRUMENT, None, NOW_MS * MS, 7),
      f"GET /fapi/v1/userTrades?symbol=BTCUSDT&startTime={NOW_MS}&limit=7", 5),
     # A13 and the v3 of 35, which supersede 29 and 35
     (LOOKUPS.positions(), "GET /fapi/v3/positionRisk", 5),
