@@ -38,7 +38,7 @@ def outlast(stage: Stage, seconds: float) -> None:
 def test_a_daemon_that_hangs_has_its_orders_cancelled_by_the_venue(tmp_path: Path) -> None:
     with staged(tmp_path, account=ALONE, sim=TWO) as stage:
         rest(stage, "one")
-        outlast(stage, 7)
+        outlast(stage, 5)
         assert stage.open_orders() == ["one"], "renewed while the loop turns"
         stage.daemon.process.send_signal(signal.SIGSTOP)
         eventually(lambda: stage.open_orders() == [], 20)
@@ -50,18 +50,10 @@ def test_a_daemon_that_hangs_has_its_orders_cancelled_by_the_venue(tmp_path: Pat
         assert stage.missed() == []
 
 
-def test_a_killed_daemon_has_its_orders_cancelled_by_the_venue(tmp_path: Path) -> None:
+def test_a_killed_daemon_has_its_orders_cancelled_and_adopted_ones_are_guarded_again(
+    tmp_path: Path,
+) -> None:
     rules = {"maker": {"on_death": "leave"}}
-    with staged(tmp_path, account=ALONE, strategies=rules) as stage:
-        rest(stage, "one")
-        stage.kill()
-        eventually(lambda: stage.open_orders() == [], 20)
-        stage.start()
-        stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
-
-
-def test_orders_that_are_adopted_are_guarded_again(tmp_path: Path) -> None:
-    rules = {"maker": {"grace_s": 600.0}}
     account = {**ALONE, "countdown_s": 60.0}
     with staged(tmp_path, account=account, strategies=rules) as stage:
         rest(stage, "one")
@@ -71,6 +63,8 @@ def test_orders_that_are_adopted_are_guarded_again(tmp_path: Path) -> None:
         eventually(lambda: stage.account_state()["countdown"] == {"BTCUSDT": True})
         stage.kill()
         eventually(lambda: stage.open_orders() == [], 20)
+        stage.start()
+        stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
 
 
 def test_an_ordered_end_stops_it_for_what_is_left(tmp_path: Path) -> None:
@@ -78,7 +72,7 @@ def test_an_ordered_end_stops_it_for_what_is_left(tmp_path: Path) -> None:
     with staged(tmp_path, account=ALONE, strategies=rules, sim=TWO) as stage:
         rest(stage, "one")
         assert stage.daemon.stop(seconds=30) == 0
-        outlast(stage, 5)
+        outlast(stage, 4)
         assert stage.open_orders() == ["one"]
 
 

@@ -230,11 +230,13 @@ EVENTS: dict[str, tuple[dict[str, Any], ...]] = {
 
 @pytest.mark.parametrize("what", EVENTS)
 def test_lives_while_the_private_stream_misbehaves(stage: OrderStage, what: str) -> None:
+    """And nothing is left of it: the lives of the next one are on the same daemon."""
     for fault in EVENTS[what]:
         stage.market.sim.fault(**fault)
     lives(stage)
-    stage.market.sim.clear()
-    lives(stage)
+    if what == list(EVENTS)[-1]:
+        stage.market.sim.clear()
+        lives(stage)
 
 
 @pytest.mark.parametrize("how", ["abrupt", "fin", "clean"])

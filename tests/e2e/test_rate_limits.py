@@ -87,7 +87,7 @@ def test_a_ban_silences_everything_until_it_ends(transport: str, tmp_path: Path)
 
 def test_the_weight_of_the_address_is_shared_with_others(transport: str, tmp_path: Path) -> None:
     def minute_ends_soon(market: Market) -> None:
-        ahead_ms = 48_000 - int(time.time() * 1000) % 60_000
+        ahead_ms = 50_000 - int(time.time() * 1000) % 60_000
         market.sim.fault("skew", ms=ahead_ms % 60_000)
         for client in market.clients.values():
             client.ahead_ms = ahead_ms % 60_000

@@ -24,8 +24,9 @@ def rest(stage: Stage, *names: str) -> None:
     assert stage.open_orders() == sorted(names)
 
 
-@pytest.mark.parametrize("transport", ["http", "ws_api"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("transport", "number"), [("http", signal.SIGTERM), ("ws_api", signal.SIGINT)]
+)
 def test_open_orders_are_cancelled_and_the_status_is_0(
     tmp_path: Path, transport: str, number: int
 ) -> None:

@@ -227,7 +227,12 @@ class Desk:
             self.step()
         while self.answers:
             self.answer()
+        quiet_s = 0
         for _ in range(400):
+            busy = self.venue.stream or self.late or self.tracker.watched
+            quiet_s = 0 if busy else quiet_s + 1
+            if quiet_s > 60:  # four times the longest wait between two questions
+                return
             self.carry(len(self.venue.stream))
             while self.answers:
                 self.answer()
