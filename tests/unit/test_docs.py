@@ -106,7 +106,7 @@ def test_every_piece_of_a_configuration_fits_into_one(page: str, piece: str) -> 
 def around(piece: str) -> dict[str, Any]:
     """A configuration with this piece of one."""
     whole: dict[str, Any] = {
-        "venues": {"binance_usdm": {"feeds": [{"instruments": ["BTCUSDT"]}]}},
+        "venues": {"binance_usdm": {"feeds": [{"instruments": ["BTCUSDT", "ETHUSDT"]}]}},
         "accounts": {
             "main": {"venue": "binance_usdm", "key": "env:K", "secret": "env:S",
                      "strategies": ["maker"]}
