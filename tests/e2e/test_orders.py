@@ -3,8 +3,10 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from connector.trading import journal_files
 from connector.venues.trading_contract import Transport
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
-from tests.reference.stack import Daemon, Sim, eventually
+from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
 KEY, SECRET = "OURKEY", "canary-9d1f4c7a2b"
@@ -49,6 +51,7 @@ class Stage:
 
     def __init__(self, folder: Path, sim: Sim, transport: str) -> None:
         self.folder, self.sim, self.transport = folder, sim, transport
+        self.command: list[str] | None = None
         self.daemon = self._start()
         self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
 
@@ -61,6 +64,7 @@ class Stage:
                 venue={"request_s": 2.0, "ws_api_url": f"{self.sim.where['ws']}/ws-fapi/v1"},
                 accounts={"main": {**ACCOUNT, "transport": self.transport}},
                 environ=ENVIRON,
+                command=self.command,
             )
             .ready(30)
             .quoted()
@@ -183,9 +187,40 @@ def test_a_daemon_killed_while_an_order_is_under_way_finds_out(
     assert len(orders) == int(executed)
 
 
+@contextmanager
+def tapped(stage: Stage, name: str, *options: str) -> Iterator[Path]:
+    """What ``connector tap`` prints, in a file of that name."""
+    file = stage.folder / name
+    command = [*COMMAND, "tap", "--json", "--runtime-dir", str(stage.daemon.runtime_dir),
+               "--state-dir", str(stage.daemon.state_dir), *options]  # fmt: skip
+    with file.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as tap:
+        try:
+            yield file
+        finally:
+            tap.send_signal(signal.SIGINT)
+
+
 def test_no_secret_is_written_anywhere(stage: Stage) -> None:
-    with closing(stage.attach()) as session:
+    """Neither by a daemon that logs everything, nor by who follows what it tells."""
+    stage.command = [sys.executable, "-m", "tests.reference.debug_daemon"]
+    stage.restart()
+    built = Path(connector.__file__).resolve().parents[1]
+    maps = Path(f"/proc/{stage.daemon.process.pid}/maps").read_text()
+    ours = {line.split()[-1] for line in maps.splitlines() if "/_speedups/" in line}
+    assert ours, "no extension of ours"
+    assert all(Path(one).is_relative_to(built) for one in ours), ours
+    with (
+        tapped(stage, "market") as market,
+        tapped(stage, "told", "--strategy", "maker") as reports,
+        closing(stage.attach()) as session,
+    ):
         far = stage.trader.far()
+
+        def followed() -> bool:
+            session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc")
+            return b"{" in market.read_bytes() and b"{" in reports.read_bytes()
+
+        eventually(followed, 30, step_s=0.5)
         session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first")
         session.place("BTCUSDT", "buy", "0.01", far, reduce_only=True, valid_for_ms=20_000)
         stage.until(lambda told: any(e.kind == RecordType.TEXT for e in told.entries))
@@ -198,7 +233,8 @@ def test_no_secret_is_written_anywhere(stage: Stage) -> None:
                     assert not leaks(path.read_bytes()), path.readlink()
     stage.daemon.stop()
     files = [path for path in stage.folder.rglob("*") if path.is_file()]
-    assert {"log", "boot"} <= {path.name for path in files}
+    assert {"log", "boot", "market", "told"} <= {path.name for path in files}
+    assert b"everything is logged" in (stage.folder / "log").read_bytes()
     for path in files:
         assert not leaks(path.read_bytes()), path
 
