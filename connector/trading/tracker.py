@@ -10,8 +10,9 @@ longer execute the request, with the private stream alive.
 from collections.abc import Callable, Iterable, Sequence
 
 from connector.model.instrument import Instrument
-from connector.model.intents import Action
+from connector.model.intents import Action, OrderType, TimeInForce
 from connector.model.order import Fill, Order
+from connector.model.records import Side
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
 from connector.trading.births import Births
 from connector.trading.effects import (
@@ -159,8 +160,11 @@ class Tracker:
     ) -> Sequence[Effect]:
         """The same for an order that was not placed through us: it becomes a foreign one, unless
         it may be what an own conditional order became."""
-        if event.source is Source.LITE and self.orders.find(account, event) is None:
-            return ()  # the full event follows and says what this one cannot
+        if self.orders.find(account, event) is None:
+            if event.source is Source.LITE:
+                return ()  # the full event follows and says what this one cannot
+            if event.status is None and not event.client_order_id:
+                return ()  # a listed fill: perhaps of an own order whose id nobody told yet
         own = self.orders.open_of(account)
         parents = self._births.hold(account, event, instrument, own, now_ns)
         for parent in parents:
@@ -180,9 +184,9 @@ class Tracker:
                 strategy="",
                 instrument=instrument,
                 client_order_id=event.client_order_id,
-                side=event.side or Order.side,
-                order_type=event.order_type or Order.order_type,
-                time_in_force=event.time_in_force or Order.time_in_force,
+                side=event.side or Side.BUY,
+                order_type=event.order_type or OrderType.LIMIT,
+                time_in_force=event.time_in_force or TimeInForce.NONE,
                 position_side=event.position_side,
                 reduce_only=event.reduce_only,
                 created_ns=now_ns,
