@@ -103,6 +103,8 @@ class Restorer:
         order = Order(key=one.key, account=self._account, strategy=one.strategy,
                       instrument=instrument, created_ns=now_ns)  # fmt: skip
         self._tracker.orders.restore(restored(one, self._account, order))
+        if order.missing_qty_e > 0:
+            self._tracker.watched.fills(order, now_ns)
         if order.status.terminal:
             return
         self._tracker.watched.ask_soon(order, now_ns)
