@@ -96,8 +96,8 @@ class Positions:
         return [event for place, event in self._balances.items() if place[0] == account]
 
     def restore(self, strategy: str, place: Place, qty_e: int) -> None:
-        """What a strategy's fills add up to from earlier runs."""
-        self._own[strategy, place] = qty_e
+        """What a strategy's fills add up to from earlier runs, once for each scale they had."""
+        self._own[strategy, place] = self.own(strategy, place) + qty_e
 
     def owned(self, strategy: str) -> list[tuple[Place, int]]:
         """Every own position of a strategy."""

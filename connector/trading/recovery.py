@@ -271,7 +271,7 @@ class Replay:
         said: Any = _REPORT.unpack(body)
         if said.flags & ReportFlag.SNAPSHOT:
             return
-        order = self.orders.get(said.order_key)
+        order = self._known(said.order_key, place)
         if order is None:
             if place is None:
                 return
@@ -299,6 +299,14 @@ class Replay:
         if said.update in (Update.EXECUTED, Update.LIQUIDATED) and said.last_qty_e > 0:
             self._fill(order, said)
 
+    def _known(self, key: int, place: Place) -> KeptOrder | None:
+        """An order, in the scale of the run that tells of it."""
+        order = self.orders.get(key)
+        if order is None or order.place == place:
+            return order
+        found = self.orders[key] = rescaled(order, place.price_exponent, place.qty_exponent)
+        return found
+
     def _fill(self, order: KeptOrder, said: Any) -> None:
         name = said.venue_trade_id or given(said.trade_id)
         price_e = given(said.last_price_e) or 0
@@ -315,7 +323,7 @@ class Replay:
 
     def _detail(self, body: bytes, account: str, place: Place | None) -> None:
         more: Any = _DETAIL.unpack(body)
-        order = self.orders.get(more.order_key)
+        order = self._known(more.order_key, place) if place is not None else None
         if order is None:
             return
         name = more.venue_trade_id or given(more.trade_id)
