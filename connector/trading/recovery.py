@@ -299,10 +299,10 @@ class Replay:
         if said.update in (Update.EXECUTED, Update.LIQUIDATED) and said.last_qty_e > 0:
             self._fill(order, said)
 
-    def _known(self, key: int, place: Place) -> KeptOrder | None:
-        """An order, in the scale of the run that tells of it."""
+    def _known(self, key: int, place: Place | None) -> KeptOrder | None:
+        """An order, in the scale of the run that tells of it; None: that does not list it."""
         order = self.orders.get(key)
-        if order is None or order.place == place:
+        if order is None or place is None or order.place == place:
             return order
         found = self.orders[key] = rescaled(order, place.price_exponent, place.qty_exponent)
         return found
@@ -323,7 +323,7 @@ class Replay:
 
     def _detail(self, body: bytes, account: str, place: Place | None) -> None:
         more: Any = _DETAIL.unpack(body)
-        order = self._known(more.order_key, place) if place is not None else None
+        order = self._known(more.order_key, place)
         if order is None:
             return
         name = more.venue_trade_id or given(more.trade_id)
