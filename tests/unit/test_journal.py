@@ -85,10 +85,13 @@ def padded(data: bytes) -> bytes:
 
 
 def fill(journals: Journals, first: int, last: int) -> list[tuple[object, ...]]:
-    """Append commands and reports; what must be read of them."""
-    sequence = journals.open("alpha").sequence
+    """Append commands and reports, never more than memory holds beside what the disk has not taken;
+    what must be read of them."""
+    journal = journals.open("alpha")
+    sequence = journal.sequence
     wanted: list[tuple[object, ...]] = []
     for number in range(first, last):
+        until(lambda: journal.position - journal.durable < SMALL - 4096)
         kind = COMMAND if number % 3 == 0 else REPORT
         sequence += kind is REPORT
         assert journals.append("alpha", kind, body(number), order_key=number) == sequence
