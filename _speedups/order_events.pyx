@@ -20,9 +20,13 @@ from .layout_orders cimport (
     CommandAnswerBody, FillDetailBody, OrderReportBody, REPORT_CONDITIONAL, REPORT_FOREIGN, REPORT_LATE, REPORT_MAKER,
     REPORT_RECOVERED, REPORT_SNAPSHOT, REPORT_TAKER,
 )
+from .renumbering cimport CONNECTOR_NO_ACCOUNT
 
 cdef extern from "string.h" nogil:
     size_t strnlen(const char* text, size_t most)
+
+cdef enum:
+    NO_SCALE = -1000              # the instrument is not known, nor its scale
 
 cdef dict _enums = {}
 cdef list _numbers = list(range(256))
@@ -46,12 +50,12 @@ cdef str text(const char* field, size_t room):
 
 
 cdef object scaled(int64_t value_e, int exponent):
-    return None if value_e == CONNECTOR_ABSENT else value_e / 10.0**exponent
+    return None if value_e == CONNECTOR_ABSENT or exponent == NO_SCALE else value_e / 10.0**exponent
 
 
 cdef object exactly(int64_t value_e, int exponent):
     """The same as a Decimal."""
-    return None if value_e == CONNECTOR_ABSENT else Decimal(value_e).scaleb(-exponent)
+    return None if value_e == CONNECTOR_ABSENT or exponent == NO_SCALE else Decimal(value_e).scaleb(-exponent)
 
 
 cdef object whole(int64_t value):
@@ -68,15 +72,15 @@ cdef class Report(Event):
         return 0
 
     cdef int price_exponent(self) noexcept:
-        return self.instrument.entry.price_exponent if self.instrument is not None else 0
+        return self.instrument.entry.price_exponent if self.instrument is not None else NO_SCALE
 
     cdef int qty_exponent(self) noexcept:
-        return self.instrument.entry.qty_exponent if self.instrument is not None else 0
+        return self.instrument.entry.qty_exponent if self.instrument is not None else NO_SCALE
 
     @property
     def account(self):
-        """Index of the account, as in ``session.accounts``."""
-        return self.header.line
+        """Index of the account, as in ``session.accounts``; None: an old one that is configured no more."""
+        return self.header.line if self.header.line != CONNECTOR_NO_ACCOUNT else None
 
     @property
     def account_id(self):

@@ -1,5 +1,6 @@
 from .bell import Bell
 from .journal import Journal
+from .renumbering import Renumbering
 from .segment import Mapping
 
 CONTROL_OFFSET: int
@@ -18,6 +19,8 @@ class Reports:
         position: int,
         resume: int,
         bell: Bell | None = None,
+        earlier: Renumbering | None = None,
+        begun: int = 0,
     ) -> None: ...
     @property
     def journal(self) -> Journal: ...
@@ -25,6 +28,8 @@ class Reports:
     def position(self) -> int: ...
     @property
     def held(self) -> int: ...
+    @property
+    def unplaced(self) -> int: ...
     @property
     def state(self) -> int: ...
     @property

@@ -1,7 +1,8 @@
 """Hands a strategy its reports: a read position in its journal, and the report ring of its session.
 
 That the strategy lags and that it comes back after a while is the same: what it has not taken is still in the journal,
-in memory or on disk.
+in memory or on disk. Entries of earlier runs are handed over with the numbers that accounts and places in the directory
+have in this one.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -12,9 +13,10 @@ from .atomics cimport load_acquire, store_relaxed, store_release, unlikely
 from .bell cimport Bell
 from .journal cimport Journal, journal_check, tape_at
 from .layout cimport (
-    CONNECTOR_INTENT_BLOCK, CONNECTOR_MAGIC_DOWN, CONNECTOR_MAGIC_UP, RECORD_COMMAND_ANSWER, RecordHeader, RingControl,
-    SessionDown, SessionUp,
+    CONNECTOR_INTENT_BLOCK, CONNECTOR_MAGIC_DOWN, CONNECTOR_MAGIC_UP, RECORD_CHECKPOINT, RECORD_COMMAND_ANSWER,
+    RECORD_INSTRUMENT_CHANGE, RecordHeader, RingControl, SessionDown, SessionUp,
 )
+from .renumbering cimport Renumbering
 from .ring cimport RING_MIN_BYTES, Ring, ring_at, ring_claim
 from .segment cimport Mapping
 
@@ -63,13 +65,14 @@ cdef class Reports:
     """Writes the report ring behind ``down``: the reports after number ``resume`` of ``journal``.
 
     ``up``, ``down``: the session's mappings; ``position``: of an entry of the journal, with no report after ``resume``
-    before it. ``bell`` is touched when there was something. ``state`` is TAKEN (everything was handed over), HELD (the
+    before it. ``bell`` is touched when there was something. ``earlier`` translates what stands before position
+    ``begun``, the first of this run; ``position`` is then that of a checkpoint. ``state`` is TAKEN (everything was handed over), HELD (the
     ring is full), DISK (the next entry is not in memory: ``feed`` it) or ENDED: the strategy's report cursor cannot be,
     ``why`` says it, and nothing is handed over any more."""
 
     def __init__(
         self, Journal journal not None, Mapping up not None, Mapping down not None, uint64_t position, uint64_t resume,
-        Bell bell=None,
+        Bell bell=None, Renumbering earlier=None, uint64_t begun=0,
     ):
         cdef size_t capacity = down.size - 2 * PAGE
         if up.size < sizeof(SessionUp) or (<SessionUp*>up.base).magic != CONNECTOR_MAGIC_UP:
@@ -86,6 +89,7 @@ cdef class Reports:
         self.ring.capacity = capacity
         self.ring.sequence = self.ring.control.sequence = resume + 1
         self.position, self.handed = position, resume
+        self.earlier, self.begun = earlier, begun if earlier is not None else 0
         self.why = ""
 
     @property
@@ -124,6 +128,25 @@ cdef class Reports:
         self.position += entry.length
         return True
 
+    cdef bint hand_earlier(self, const RecordHeader* entry) except -1:
+        """The same for an entry of an earlier run."""
+        cdef RecordHeader* record
+        cdef bint whole
+        if entry.type == RECORD_CHECKPOINT or entry.type == RECORD_INSTRUMENT_CHANGE:
+            self.earlier.learn(entry)
+        if entry.type < RECORD_COMMAND_ANSWER or entry.sequence <= self.handed:
+            self.position += entry.length
+            return True
+        if entry.length > sizeof(self.translated):
+            raise ValueError(f"a report of {entry.length:,} bytes at position {self.position} of the journal")
+        record = <RecordHeader*>self.translated
+        memcpy(record, entry, entry.length)
+        whole = self.earlier.translate(record)
+        if not self.hand(record):
+            return False
+        self.unplaced += not whole
+        return True
+
     cdef int now(self, int state, uint64_t before) noexcept:
         self.held += state == RING_FULL and self.state != RING_FULL
         self.state = state
@@ -139,6 +162,9 @@ cdef class Reports:
             return BROKEN
         if self.position < self.journal.window():
             return self.now(FROM_DISK, before)
+        while self.position < self.begun:
+            if not self.hand_earlier(tape_at(&self.journal.tape, self.position)):
+                return self.now(RING_FULL, before)
         while self.position < self.journal.tape.position:
             if not self.hand(tape_at(&self.journal.tape, self.position)):
                 state = RING_FULL
@@ -152,6 +178,7 @@ cdef class Reports:
         cdef uint64_t before = self.ring.position, offset = 0
         cdef uint64_t size = PyBytes_GET_SIZE(data)
         cdef const char* base = PyBytes_AS_STRING(data)
+        cdef const RecordHeader* entry
         cdef int64_t length
         if not self.look():
             return BROKEN
@@ -160,7 +187,8 @@ cdef class Reports:
             if length <= 0:
                 self.now(FROM_DISK, before)
                 raise ValueError(f"no whole entry at position {self.position} of the journal")
-            if not self.hand(<const RecordHeader*>(base + offset)):
+            entry = <const RecordHeader*>(base + offset)
+            if not (self.hand_earlier(entry) if self.position < self.begun else self.hand(entry)):
                 return self.now(RING_FULL, before)
             offset += length
         return self.now(FROM_DISK, before)
@@ -169,4 +197,6 @@ cdef class Reports:
         """Go on at a later position: what lies between is lost, and its numbers will be missed."""
         if position < self.position:
             raise ValueError(f"{position} lies before {self.position}")
+        if self.earlier is not None:
+            self.earlier.forget()     # what numbers mean from there on is said at a checkpoint
         self.position = position

@@ -12,8 +12,8 @@ from .atomics cimport likely, monotonic_ns, pause, store_release, unlikely
 from .commands cimport CommandWriter, Ticket
 from .events cimport Event
 from .layout cimport (
-    CONNECTOR_ABSENT, RECORD_BALANCE_UPDATE, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT, RECORD_POSITION_UPDATE, RECORD_SNAPSHOT_BEGIN,
-    RECORD_SNAPSHOT_END, RecordHeader, RingControl, SIDE_BUY, SessionDown,
+    CONNECTOR_ABSENT, RECORD_BALANCE_UPDATE, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT,
+    RECORD_POSITION_UPDATE, RECORD_SNAPSHOT_BEGIN, RECORD_SNAPSHOT_END, RecordHeader, RingControl, SIDE_BUY, SessionDown,
 )
 from .layout_orders cimport (
     ORDER_FILLED, ORDER_REJECTED, REPORT_FOREIGN, REPORT_SNAPSHOT, RESULT_REFUSED, RESULT_UNKNOWN, UPDATE_EXECUTED,
@@ -21,6 +21,7 @@ from .layout_orders cimport (
 )
 from .order_events cimport CommandAnswer, OrderReport, Report
 from .reader cimport MarketReader
+from .renumbering cimport CONNECTOR_NO_INSTRUMENT
 from .ring cimport RING_MIN_BYTES, RingView, ring_empty, ring_length, ring_peek, ring_take
 from .segment cimport Mapping
 from .waiting cimport SPIN_NS, only_thread
@@ -87,7 +88,10 @@ cdef class TradingReader(CommandWriter):
         if length > sizeof(RecordHeader):
             report.fill(<const char*>(record + 1), <Py_ssize_t>(length - sizeof(RecordHeader)))
         report.context = self.context
-        if report.header.type != RECORD_BALANCE_UPDATE and report.header.type < RECORD_SNAPSHOT_BEGIN:
+        if (
+            report.header.type != RECORD_BALANCE_UPDATE and report.header.type < RECORD_SNAPSHOT_BEGIN
+            and report.header.instrument != CONNECTOR_NO_INSTRUMENT
+        ):
             report.instrument = self.listing(report.header.instrument)
         # Nothing that raises comes after this: a report is handed out, or is still in the ring.
         if unlikely(report.header.sequence != self.report_sequence + 1):

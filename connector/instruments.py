@@ -6,8 +6,10 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns, wall_ns
@@ -16,12 +18,16 @@ from connector.errors import Throttled, VenueError
 from connector.market.refresh import fit
 from connector.market.selection import Wish
 from connector.model.counters import Counter
-from connector.model.instrument import Instrument
+from connector.model.instrument import ContractType, Instrument, Status
+from connector.model.packing import layout
 from connector.pieces import result_of
 from connector.protocol.backoff import Backoff
 from connector.transport.rest import Rest
 from connector.venues.contract import Listing, Venue
 
+_ENTRY = layout("InstrumentEntry")
+NO_VENUE = 0xFFFF
+"""Number of a venue that is not configured."""
 log = logging.getLogger("connector.instruments")
 
 SECOND_NS = 1_000_000_000
@@ -158,6 +164,14 @@ class Instruments:
         return listing
 
 
+def instrument_of(entry: bytes) -> Instrument:
+    """What a directory entry, a drawn ``InstrumentEntry``, says."""
+    was: Any = _ENTRY.unpack(entry)
+    named = was._asdict()
+    named |= {"contract": ContractType(was.contract), "status": Status(was.status)}
+    return Instrument(**{name: named[name] for name in Instrument.__struct_fields__})
+
+
 class Unserved(Struct, frozen=True):
     """An instrument that has a place in the directory for the orders in it, and no market data."""
 
@@ -215,6 +229,12 @@ class Directory:
             return None
         found = self.unserved[index] = Unserved(index, self._venue_index, instrument)
         return found
+
+    def gone(self, instrument: Instrument) -> Unserved | None:
+        """One that the venue lists no longer, for old reports of it; it gets a place if there is
+        one."""
+        self._known.setdefault(instrument.symbol, replace(instrument, status=Status.CLOSED))
+        return self.place(instrument.symbol)
 
     def put(self, instrument: Instrument) -> int:
         """The index of the instrument, listed or brought up to date as needed.

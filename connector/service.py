@@ -264,6 +264,11 @@ class MarketService:
         """The same by its symbol; one that nobody reads gets a place for the orders in it."""
         return self._live.get(symbol) or self._directory.place(symbol)
 
+    def gone(self, instrument: Instrument) -> Unserved | None:
+        """Give one that an earlier run knew a place; None: it cannot have one, or what the venue
+        lists is not known yet."""
+        return self._directory.gone(instrument) if self.loaded.is_set() else None
+
     def instrument(self, symbol: str) -> Instrument | None:
         """Any instrument that the venue lists or listed, served or not, always in one scale."""
         return self._directory.known(symbol)

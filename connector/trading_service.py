@@ -22,6 +22,7 @@ from connector.config_trading import (
 )
 from connector.desk import Desk
 from connector.errors import ConfigError
+from connector.instruments import NO_VENUE, Directory, instrument_of
 from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
 from connector.market.live import Live
 from connector.model.counters import Counter
@@ -88,6 +89,8 @@ class TradingService:
             self._account(index, name, settings, markets, bell)
             for index, (name, settings) in enumerate(accounts.items())
         ]
+        self._gone: dict[str, Directory] = {}
+        """What earlier runs knew of venues that are not configured any more, by exchange name."""
         self._replays: dict[str, Replay] = {}
         self._restored: set[str] = set()
         self.journals = Journals(
@@ -95,6 +98,8 @@ class TradingService:
             state_dir,
             checkpoint=self._checkpoint,
             describe=segment.entry,
+            place=self._place,
+            accounts={one.name: (one.index, one.venue) for one in self.accounts},
             count=self._count,
             skipped=self._skipped,
         )
@@ -426,6 +431,18 @@ class TradingService:
 
     def _find(self, venue: int, symbol: str) -> Listed | None:
         return self._markets[venue].find(symbol)
+
+    def _place(self, entry: bytes) -> int | None:
+        """The place of an instrument that an earlier run knew; one that the venue lists no longer
+        gets one, too."""
+        was = instrument_of(entry)
+        for market in self._markets.values():
+            if market.venue.name == was.exchange:
+                found = market.find(was.symbol) or market.gone(was)
+                return found.index if found is not None else None
+        gone = self._gone.setdefault(was.exchange, Directory(self._segment, NO_VENUE))
+        place = gone.place(was.symbol) or gone.gone(was)
+        return place.index if place is not None else None
 
     def _count(self, counter: Counter, amount: int) -> None:
         self._segment.count(counter.value, amount)

@@ -17,7 +17,7 @@ from connector.model.records import RecordType
 from connector.model.rendering import Renderer, zone_of
 from connector.trading import journal_files
 from connector.trading.journal_files import Entry
-from connector.trading.journal_view import NO_INSTRUMENT
+from connector.trading.journal_view import NO_INSTRUMENT, account_names
 
 PAUSE_S = 0.05
 REMEMBERED = 65_536
@@ -46,7 +46,12 @@ class Follower:
 
     def told(self, entry: Entry) -> dict[str, Any] | None:
         """A report as its strategy gets it; None: the entry is none."""
-        if entry.kind == RecordType.INSTRUMENT_CHANGE:
+        if entry.kind == RecordType.CHECKPOINT:  # from here on numbers are those of another run
+            self._instruments.clear()
+            self._renderer.use_accounts(
+                {index: (name, "") for index, name in enumerate(account_names(entry.body))}
+            )
+        elif entry.kind == RecordType.INSTRUMENT_CHANGE:
             self._instruments[entry.instrument] = _ENTRY.unpack(entry.body)
         elif entry.kind == RecordType.COMMAND:
             slot = _COMMAND.unpack(entry.body).command

@@ -18,6 +18,13 @@ ALIGN = 64
 """Records begin at multiples of this many bytes."""
 
 
+NO_INSTRUMENT = 0xFFFF_FFFF
+"""In the header of a report: about no instrument, or one without a place in this run's directory
+(``CONNECTOR_NO_INSTRUMENT`` of ``_speedups/renumbering.pxd``)."""
+NO_ACCOUNT = 0xFFFF
+"""Likewise: an account that this run does not have (``CONNECTOR_NO_ACCOUNT``)."""
+
+
 class RecordType(Number):
     """What a record's body holds."""
 

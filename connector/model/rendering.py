@@ -91,7 +91,7 @@ class Record(Protocol):
     @property
     def record_type(self) -> int: ...
     @property
-    def account(self) -> int: ...
+    def account(self) -> int | None: ...
     @property
     def venue_ns(self) -> int: ...
     @property
@@ -127,9 +127,13 @@ class Renderer:
         self._accounts, self._zone = dict(accounts), zone
         self.wall_ns = wall
 
-    def account(self, index: int) -> str:
+    def use_accounts(self, accounts: Mapping[int, tuple[str, str]]) -> None:
+        """From here on numbers of accounts mean these."""
+        self._accounts = dict(accounts)
+
+    def account(self, index: int | None) -> str:
         """The name of an account; "": it is none of the strategy's."""
-        return self._accounts.get(index, ("", ""))[0]
+        return self._accounts.get(-1 if index is None else index, ("", ""))[0]
 
     def local(self, wall_ns: int) -> str:
         """``YYYYMMDDHHMMSSmmm``."""
@@ -196,7 +200,7 @@ class Renderer:
     def answer(
         self,
         body: bytes,
-        account: int,
+        account: int | None,
         instrument: Instrument | None,
         request: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
@@ -238,7 +242,8 @@ class Renderer:
 
     def _order(self, raw: Any, record: Record) -> dict[str, Any]:
         instrument = record.instrument
-        prices, quantities = instrument.price_exponent, instrument.qty_exponent
+        prices = instrument.price_exponent if instrument is not None else None
+        quantities = instrument.qty_exponent if instrument is not None else None
         update, flags = Update(raw.update), ReportFlag(raw.flags)
         metadata: dict[str, Any] = {
             "result": update is not Update.REJECTED,
@@ -262,18 +267,21 @@ class Renderer:
         metadata |= _marks(flags)
         if raw.reason not in (EndReason.NONE, EndReason.COMMAND):
             metadata["reason"] = EndReason(raw.reason).name.lower()
+        info = {
+            "original_amount": _exact(raw.qty_e, quantities) or 0,
+            "filled": _exact(raw.filled_qty_e, quantities) or 0,
+            "new_filled": _exact(raw.last_qty_e, quantities) or 0,
+            "avg_executed_price": _exact(raw.average_e, raw.average_exponent) or 0,
+            "submit_price": _exact(raw.price_e, prices) or 0,
+            "status": OrderStatus(raw.status).name.lower(),
+        }
+        if instrument is None:  # an old report: in what scale its numbers are is not known
+            info = {key: info[key] for key in ("avg_executed_price", "status")}
         return {
             **self._about(instrument),
             "metadata": metadata,
             "timestamp": self.local(raw.wall_ns),
-            "order_info": {
-                "original_amount": _exact(raw.qty_e, quantities) or 0,
-                "filled": _exact(raw.filled_qty_e, quantities) or 0,
-                "new_filled": _exact(raw.last_qty_e, quantities) or 0,
-                "avg_executed_price": _exact(raw.average_e, raw.average_exponent) or 0,
-                "submit_price": _exact(raw.price_e, prices) or 0,
-                "status": OrderStatus(raw.status).name.lower(),
-            },
+            "order_info": info,
         }
 
     def _other(self, kind: RecordType, raw: Any, record: Record) -> dict[str, Any]:
@@ -286,7 +294,8 @@ class Renderer:
         if record.venue_ns:
             metadata["timestamp"] = record.venue_ns // 1_000_000
         metadata["update_type"] = name
-        exchange = self._accounts.get(record.account, ("", ""))[1]
+        account = -1 if record.account is None else record.account
+        exchange = self._accounts.get(account, ("", ""))[1]
         if instrument is not None:
             about = self._about(instrument)
         else:
@@ -331,7 +340,7 @@ def _balance(raw: Any, _: Instrument | None) -> dict[str, Any]:
 
 
 def _position(raw: Any, instrument: Instrument | None) -> dict[str, Any]:
-    quantities = instrument.qty_exponent if instrument is not None else 0
+    quantities = instrument.qty_exponent if instrument is not None else None
     return {
         "position_side": intents.PositionSide(raw.position_side).name,
         "quantity": _exact(raw.qty_e, quantities),
@@ -355,7 +364,7 @@ def _config(raw: Any, _: Instrument | None) -> dict[str, Any]:
 
 
 def _margin_call(raw: Any, instrument: Any) -> dict[str, Any]:
-    quantities = instrument.qty_exponent if instrument is not None else 0
+    quantities = instrument.qty_exponent if instrument is not None else None
     return {
         "position_side": intents.PositionSide(raw.position_side).name,
         "quantity": _exact(raw.qty_e, quantities),
@@ -395,9 +404,9 @@ _INFO_NAMES = {
 }
 
 
-def _exact(value_e: int, exponent: int) -> Decimal | None:
+def _exact(value_e: int, exponent: int | None) -> Decimal | None:
     value = given(value_e)
-    return None if value is None else Decimal(value).scaleb(-exponent)
+    return None if value is None or exponent is None else Decimal(value).scaleb(-exponent)
 
 
 def _either(number: int, text: str) -> int | str | None:

@@ -6,17 +6,20 @@ follow, cancels and reports never."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from connector._speedups.bell import Bell
 from connector._speedups.journal import Drain, Journal
+from connector._speedups.renumbering import Renumbering
 from connector._speedups.reports import DISK, ENDED, HELD, Reports
-from connector._speedups.segment import Mapping
+from connector._speedups.segment import Mapping as SharedMapping
 from connector.model.counters import Counter
 from connector.model.records import RecordType
 from connector.trading import journal_files
 from connector.trading.journal_files import Entry, LogReader
+from connector.trading.journal_view import account_names
 
 log = logging.getLogger("connector.journal")
 
@@ -41,6 +44,9 @@ class Journals:
     ``describe(index)``: the ``InstrumentEntry`` of an instrument, as bytes, empty when there is no
     such one; written before the first entry that names it in each log file and each run, since
     numbers change with the run.
+    ``place``: the place in this run's directory of the instrument that such an entry of an earlier
+    run describes, None: it cannot have one; ``accounts``: this run's, name -> (number, number of
+    the venue). With them reports of earlier runs are handed over with this run's numbers.
     ``count`` is called with what is to be added to a counter, ``skipped`` with the strategy whose
     session can never be handed some of its reports. ``capacity``: bytes of memory a
     strategy, a power of two of at least 256 KiB."""
@@ -52,6 +58,8 @@ class Journals:
         *,
         checkpoint: Callable[[str], bytes] = lambda strategy: b"",
         describe: Callable[[int], bytes] | None = None,
+        place: Callable[[bytes], int | None] | None = None,
+        accounts: Mapping[str, tuple[int, int]] = MappingProxyType({}),
         count: Callable[[Counter, int], None] = lambda counter, amount: None,
         skipped: Callable[[str], object] = lambda strategy: None,
         capacity: int = CAPACITY,
@@ -60,6 +68,7 @@ class Journals:
     ) -> None:
         self._runtime, self._state = runtime, state
         self._checkpoint, self._describe, self._count = checkpoint, describe, count
+        self._place, self._accounts = place, accounts
         self._skipped = skipped
         self._capacity, self._file_bytes = capacity, file_bytes
         self._retain_bytes = retain_bytes
@@ -100,7 +109,7 @@ class Journals:
             raise
         self._drain.add(found.journal)
         self._drain.start()
-        opened = self._open[strategy] = _Open(found.journal)
+        opened = self._open[strategy] = _Open(found.journal, found.position)
         if found.faults:
             self._count(Counter.JOURNAL_MENDED, len(found.faults))
         return opened
@@ -148,8 +157,8 @@ class Journals:
     def attach(
         self,
         strategy: str,
-        up: Mapping,
-        down: Mapping,
+        up: SharedMapping,
+        down: SharedMapping,
         *,
         resume: int | None = None,
         bell: Bell | None = None,
@@ -174,12 +183,23 @@ class Journals:
         position = journal.locate(resume)
         if position < 0:
             position = journal_files.position_after(self._state, strategy, resume)
-        opened.reports = reports = Reports(journal, up, down, position, resume, bell)
+        earlier = self._earlier() if position < opened.begun else None
+        if earlier is not None:  # begin where the journal says what its numbers mean
+            position = journal_files.checkpoint_before(self._state, strategy, position)
+        opened.reports = reports = Reports(
+            journal, up, down, position, resume, bell, earlier, opened.begun
+        )
         opened.log, opened.ended = LogReader(self._state, strategy), ended
-        opened.held = 0
+        opened.held = opened.unplaced = 0
         self._waiting.add(strategy)
         self.pump()
         return reports
+
+    def _earlier(self) -> Renumbering | None:
+        """How to read entries of earlier runs."""
+        if self._place is None or self._describe is None:
+            return None
+        return Renumbering(self._accounts, account_names, self._place, self._describe)
 
     def detach(self, strategy: str) -> None:
         """A strategy's session is gone; its reports are kept."""
@@ -237,6 +257,9 @@ class Journals:
         if opened.reports is not None and (held := opened.reports.held - opened.held):
             self._count(Counter.REPORTS_HELD, held)
             opened.held += held
+        if opened.reports is not None and (more := opened.reports.unplaced - opened.unplaced):
+            self._count(Counter.REPORTS_UNPLACED, more)
+            opened.unplaced += more
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
@@ -336,8 +359,10 @@ def _named(command: bytes) -> int:
 class _Open:
     """A journal that is written, and the session that hears of it, if there is one."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, begun: int) -> None:
         self.journal = journal
+        self.begun = begun
+        """Position where this run begins."""
         self.append = journal.append
         self.rolled = 0
         """Position of the last checkpoint, which the thread may not have come to yet."""
@@ -346,4 +371,4 @@ class _Open:
         self.reports: Reports | None = None
         self.log: LogReader | None = None
         self.ended: Callable[[str], object] = lambda why: None
-        self.held = 0
+        self.held = self.unplaced = 0

@@ -393,6 +393,16 @@ def position_after(state: Path, strategy: str, sequence: int) -> int:
         return file.position + seek(data, sequence, HEAD) - HEAD
 
 
+def checkpoint_before(state: Path, strategy: str, position: int) -> int:
+    """Where the log file begins that has ``position``, or an earlier one that begins with a
+    checkpoint; without any, ``position``."""
+    files = [file for file in _whole(state, strategy) if file.position <= position]
+    for file in reversed(files):
+        if _begins_with_checkpoint(file):
+            return file.position
+    return files[0].position if files else position
+
+
 class LogReader:
     """Reads a strategy's log files in pieces, in order."""
 

@@ -10,6 +10,7 @@ from connector._speedups import decimal
 from connector.model import intents, reports
 from connector.model.instrument import ABSENT
 from connector.model.packing import layout
+from connector.model.records import NO_INSTRUMENT as NO_PLACE
 from connector.model.records import RecordType, Side
 from connector.trading.journal_files import Entry
 
@@ -118,7 +119,7 @@ class View:
                 told["account_id"] = self._accounts[number]
         fields.pop("instrument", None)
         whole = kind is RecordType.ACCOUNT_CONFIG and not fields["leverage"]  # of the account
-        if not whole and kind not in NO_INSTRUMENT:
+        if not whole and kind not in NO_INSTRUMENT and entry.instrument != NO_PLACE:
             told["instrument"] = known.symbol if known is not None else entry.instrument
         if kind is RecordType.TEXT:  # of HTTP, unlike an order's
             fields["http_status"] = fields.pop("status") or ABSENT

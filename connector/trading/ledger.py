@@ -7,7 +7,7 @@ from typing import Any
 from connector._speedups.desk import command_body, sent_body
 from connector.model.order import Order
 from connector.model.packing import layout
-from connector.model.records import RecordType
+from connector.model.records import NO_INSTRUMENT, RecordType
 from connector.model.reports import Code, ReportFlag, Text
 from connector.trading import reports
 from connector.trading.commands import Command, Refusal
@@ -243,7 +243,7 @@ class Ledger:
             strategy,
             kind,
             body,
-            instrument=listed.index if listed else 0,
+            instrument=listed.index if listed else NO_INSTRUMENT,
             venue=account.venue if account else 0,
             account=account.index if account else 0,
             venue_ns=venue_ns,

@@ -14,7 +14,7 @@ from connector.model.counters import Counter
 from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action, OrderType, TimeInForce
 from connector.model.packing import layout
-from connector.model.records import RecordType, Side
+from connector.model.records import NO_INSTRUMENT, RecordType, Side
 from connector.model.reports import Code, Field, OrderStatus, Result, Update
 from connector.trading.commands import Refusal
 from connector.trading.halts import Halt, Halts, Scope, path_of, set_halt, writing
@@ -374,7 +374,7 @@ def test_refused_with_field_and_limit(
         assert answer.limit_e == limit
     assert len(rig.main.posted) == sent
     named = fields.get("instrument", 3)
-    assert rig.journals.places[-1] == (named if named in rig.places else 0)
+    assert rig.journals.places[-1] == (named if named in rig.places else NO_INSTRUMENT)
     assert len(rig.other.posted) == 0
 
 

@@ -56,7 +56,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
     "trading_state": BELOW_APP | {"trading", "desk"},
     "trading_service": BELOW_APP
-    | {"trading_state", "trading", "desk", "accounts", "paper", "service", "shutdown"},
+    | {
+        "instruments",
+        "trading_state",
+        "trading",
+        "desk",
+        "accounts",
+        "paper",
+        "service",
+        "shutdown",
+    },
     "app": BELOW_APP | {"connections", "service", "daemon", "trading", "trading_service"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
