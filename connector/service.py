@@ -91,6 +91,7 @@ class MarketService:
             self.venue, self._rest, cache, settings.refresh_s, self.count
         )
         self._directory = Directory(segment, venue_index)
+        self.gone = self._directory.gone
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers, self._group_numbers = itertools.count(1), itertools.count()
         self._board = BudgetBoard(segment, venue_index)
@@ -263,11 +264,6 @@ class MarketService:
     def find(self, symbol: str) -> Live | Unserved | None:
         """The same by its symbol; one that nobody reads gets a place for the orders in it."""
         return self._live.get(symbol) or self._directory.place(symbol)
-
-    def gone(self, instrument: Instrument) -> Unserved | None:
-        """Give one that an earlier run knew a place; None: it cannot have one, or what the venue
-        lists is not known yet."""
-        return self._directory.gone(instrument) if self.loaded.is_set() else None
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Any instrument that the venue lists or listed, served or not, always in one scale."""

@@ -438,7 +438,9 @@ class TradingService:
         was = instrument_of(entry)
         for market in self._markets.values():
             if market.venue.name == was.exchange:
-                found = market.find(was.symbol) or market.gone(was)
+                found = market.find(was.symbol)
+                if found is None and market.loaded.is_set():
+                    found = market.gone(was)
                 return found.index if found is not None else None
         gone = self._gone.setdefault(was.exchange, Directory(self._segment, NO_VENUE))
         place = gone.place(was.symbol) or gone.gone(was)
