@@ -1,5 +1,4 @@
-"""Watch a running daemon: books, rates, accounts, orders, positions, rate budgets, latencies,
-readers, and what went wrong.
+"""Watch a running daemon: books, accounts, orders, positions, budgets, latencies, readers, faults
 
 Follows a restart of the daemon. --once prints one frame, --json one object, --svg writes a picture
 of a frame, each after looking for --interval seconds to have rates.
