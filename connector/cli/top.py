@@ -1,4 +1,4 @@
-"""Watch a running daemon: books, accounts, orders, positions, budgets, latencies, readers, faults
+"""Watch a running daemon: books, accounts, orders, budgets, latencies, readers and faults
 
 Follows a restart of the daemon. --once prints one frame, --json one object, --svg writes a picture
 of a frame, each after looking for --interval seconds to have rates.
