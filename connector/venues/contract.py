@@ -8,15 +8,20 @@ folder and takes its ``VENUE``; there is no registry to edit.
 import importlib
 import pkgutil
 from collections.abc import Callable, Generator, Mapping, Sequence
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlencode
 
-import msgspec
 from msgspec import Struct
 
 from connector.errors import ConfigError
 from connector.model.instrument import Instrument
+from connector.venues.endpoint import Cost as Cost
+from connector.venues.endpoint import Endpoint as Endpoint
+from connector.venues.endpoint import Permission as Permission
+from connector.venues.endpoint import Request as Request
+from connector.venues.endpoint import Retry as Retry
+from connector.venues.endpoint import Security as Security
+from connector.venues.endpoint import Status as Status
 
 if TYPE_CHECKING:
     from connector.venues.trading_contract import Trading
@@ -32,21 +37,6 @@ class Channel(Enum):
     MARK_PRICE = "mark_price"
 
 
-class Security(IntEnum):
-    NONE = 0
-    KEY = 1
-    SIGNED = 2
-
-
-class Retry(Enum):
-    """What may follow when no answer came."""
-
-    SAFE = "safe"
-    """Reading, or doing again what is done already: ask again."""
-    QUERY = "query"
-    """It may have happened: find out before anything else."""
-
-
 class Outcome(Enum):
     """What an HTTP answer means for whoever asked."""
 
@@ -57,35 +47,8 @@ class Outcome(Enum):
     BANNED = "banned"
     NOT_EXECUTED = "not executed"
     """Certain failure on the venue's side; trying again later is safe."""
-
-
-class Cost(Struct, frozen=True):
-    """Units a request takes of the pool of that name and window, beside its weight."""
-
-    pool: str
-    window_ns: int
-    units: int
-
-
-class Request(Struct, frozen=True):
-    """One HTTP request, ready to be sent; ``weight`` counts against ``pool``."""
-
-    method: str
-    path: str
-    query: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    weight: int = 1
-    pool: str = ""
-    name: str = ""
-    """The endpoint's name, for counters and logs."""
-    security: Security = Security.NONE
-    orders: tuple[Cost, ...] = ()
-    """What it takes of the account's order pools."""
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
+    ALREADY = "already"
+    """Refused because everything is as wanted; only of `Venue.judge_change`."""
 
 
 class Answer(Struct, frozen=True):
@@ -99,38 +62,6 @@ class Answer(Struct, frozen=True):
     """Send nothing for this long; set for THROTTLED and BANNED, the venue's word or a guess."""
     until_ns: int = 0
     """The same as an instant of the venue's wall clock; 0: the venue named none."""
-
-
-class Endpoint(Struct, frozen=True, kw_only=True):
-    """One row of a venue's REST table; the client, the simulator, the budget and the docs page
-    derive from it."""
-
-    name: str
-    method: str
-    path: str
-    security: Security = Security.NONE
-    weight: Callable[[Mapping[str, Any]], int]
-    params: type[Struct]
-    result: Any
-    pool: str
-    retry: Retry = Retry.SAFE
-    orders: tuple[Cost, ...] = ()
-    """What one request takes of the account's order pools."""
-
-    def request(self, **params: Any) -> Request:
-        """The request for these parameters; raises ValueError naming one that is wrong."""
-        checked = msgspec.to_builtins(msgspec.convert(params, self.params))
-        given = {name: value for name, value in checked.items() if value is not None}
-        return Request(
-            self.method,
-            self.path,
-            query=urlencode(given, quote_via=quote, safe=""),
-            weight=self.weight(given),
-            pool=self.pool,
-            name=self.name,
-            security=self.security,
-            orders=self.orders,
-        )
 
 
 class Pool(Struct, frozen=True):
@@ -350,6 +281,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     not an event."""
     judge: Callable[[int, Mapping[str, str], bytes], Answer]
     """Classify an HTTP answer from status, headers (any case) and body."""
+    judge_change: Callable[[int, Mapping[str, str], bytes], Answer] | None = None
+    """The same for a call that may have changed something: what is not known to prove anything is
+    UNKNOWN. None: ``judge``, where a refusal without a code of the venue proves nothing."""
     used: Callable[[Mapping[str, str]], Mapping[str, int]]
     """The venue's own counts by header name (lower case, as in ``Pool.header``); what it did not
     give is absent."""

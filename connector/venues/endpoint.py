@@ -1,0 +1,167 @@
+"""One row of a venue's REST table: how it is asked, what it costs, and who may ask.
+
+The typed client, ``connector call``, ``session.call()``, the rate budget, the simulator's routes
+and the page of the venue derive from these rows.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum, IntEnum
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import Struct
+
+from connector.venues.parameters import BadParameter, Rule, checked
+
+
+class Security(IntEnum):
+    NONE = 0
+    KEY = 1
+    SIGNED = 2
+
+
+class Retry(Enum):
+    """What may follow when no answer came."""
+
+    SAFE = "safe"
+    """Reading, or doing again what is done already: ask again."""
+    QUERY = "query"
+    """It may have happened: find out before anything else."""
+
+
+class Status(Enum):
+    """What became of an endpoint since it was published."""
+
+    CURRENT = "current"
+    REPLACED = "replaced"
+    """Answered still; ``successor`` should be used."""
+    REMOVED = "removed"
+    """The venue does not answer it any more: never sent."""
+
+
+class Permission(Enum):
+    """What an account's ``allow`` must name before a call is sent."""
+
+    NONE = ""
+    ORDER = "order"
+    """Orders past the connector's own checks."""
+    TRANSFER = "transfer"
+    """Money between accounts of one owner."""
+    WITHDRAW = "withdraw"
+    """Money out of the venue, and what prepares that."""
+
+
+class Cost(Struct, frozen=True):
+    """Units a request takes of the pool of that name and window, beside its weight."""
+
+    pool: str
+    window_ns: int
+    units: int
+
+
+class Request(Struct, frozen=True):
+    """One HTTP request, ready to be sent; ``weight`` counts against ``pool``."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    weight: int = 1
+    pool: str = ""
+    name: str = ""
+    """The endpoint's name, for counters and logs."""
+    security: Security = Security.NONE
+    orders: tuple[Cost, ...] = ()
+    """What it takes of the account's order pools."""
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One row of a venue's REST table."""
+
+    name: str
+    method: str
+    path: str
+    summary: str = ""
+    """What it is for, in a few words."""
+    security: Security = Security.NONE
+    weight: Callable[[Mapping[str, Any]], int]
+    params: type[Struct]
+    rules: tuple[Rule, ...] = ()
+    """What its parameters may be together."""
+    result: Any
+    pool: str
+    retry: Retry = Retry.SAFE
+    orders: tuple[Cost, ...] = ()
+    """What one request takes of the account's order pools."""
+    body: bool = False
+    """Parameters travel as a JSON object in the body, not in the query."""
+    status: Status = Status.CURRENT
+    successor: str = ""
+    """REPLACED, REMOVED: what to use, the name of an endpoint or words."""
+    since: str = ""
+    """REPLACED, REMOVED: when, as a date."""
+    permission: Permission = Permission.NONE
+    harmless: bool = False
+    """No GET, and changes nothing at the venue all the same."""
+    credential: bool = False
+    """About a key that gives access: for the owner of the account, not for strategies."""
+    instead: str = ""
+    """What a strategy uses in its place, because that passes the connector's checks."""
+
+    @property
+    def changes(self) -> bool:
+        """It may change something at the venue: written down before it is sent, never repeated."""
+        return self.method not in ("GET", "HEAD") and not self.harmless
+
+    def request(self, **params: Any) -> Request:
+        """The request for these parameters; raises ValueError naming one that is wrong.
+
+        For the connector's own use: ``rules`` are not looked at."""
+        return self._made(msgspec.to_builtins(msgspec.convert(params, self.params)))
+
+    def called(self, given: Mapping[str, Any], *, text: bool = False) -> Request:
+        """The request for parameters from outside; raises `BadParameter` with field and rule.
+
+        ``text``: values are words, as on a command line."""
+        return self._made(checked(self.params, self.rules, given, text=text))
+
+    def _made(self, params: Mapping[str, Any]) -> Request:
+        given = {name: value for name, value in params.items() if value is not None}
+        return Request(
+            self.method,
+            self.path,
+            query="" if self.body else urlencode(_words(given), quote_via=quote, safe=""),
+            headers=(("Content-Type", "application/json"),) if self.body else (),
+            body=msgspec.json.encode(given) if self.body else b"",
+            weight=self.weight(given),
+            pool=self.pool,
+            name=self.name,
+            security=self.security,
+            orders=self.orders,
+        )
+
+
+def _words(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in given.items()
+    }
+
+
+__all__ = [
+    "BadParameter",
+    "Cost",
+    "Endpoint",
+    "Permission",
+    "Request",
+    "Retry",
+    "Rule",
+    "Security",
+    "Status",
+]
