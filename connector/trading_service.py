@@ -119,7 +119,7 @@ class TradingService:
             count=self._count,
             limits=_limits(accounts, strategies),
         )
-        self.profits = ProfitFile(self.desk.holdings, runtime_dir, state_dir, wall_ns)
+        self.profits = ProfitFile(self.desk.holdings, runtime_dir, state_dir, wall_ns, self._count)
         for account in self.accounts:
             account.desk = self.desk
         self._strategies = strategies
@@ -337,7 +337,7 @@ class TradingService:
                 "name": one.name,
                 "open_orders": one.open_orders,
                 "exposure": decimal.format(one.exposure_e, 8, 2),
-                "profit": decimal.format(one.profit_e, 8, 2),
+                "profit": None if one.unknown else decimal.format(one.profit_e, 8, 2),
                 "unmarked": sorted(one.unmarked),
             }
             for one in self.desk.holdings.owners()

@@ -91,6 +91,7 @@ class Counter(Word):
     RECONCILE_FIXED = 77, "differences the venue's lists showed and its stream had not told"
     RECONCILE_SKIPPED = 78, "looks at the venue's lists left out for want of weight"
     REPORTS_UNPLACED = 79, "old reports whose account or instrument this run does not have"
+    PROFITS_UNREADABLE = 80, "files of the day's profits that a start could not read"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -32,6 +32,8 @@ DAY_NS = 86_400 * SECOND_NS
 MARKED_A_TICK = 64
 """Holdings valued anew at one look: some 50 us."""
 ACCOUNT, STRATEGY = "account", "strategy"
+UNKNOWN_E = 1 << 61
+"""Taken off a profit that is not known: below every limit, and no number of 63 bits overflows."""
 FILLS = (Update.EXECUTED, Update.LIQUIDATED)
 
 
@@ -52,6 +54,7 @@ class KeptOwner(Struct, array_like=True):
     name: str
     since_ns: int
     holdings: list[Kept] = []
+    unknown: bool = False
 
 
 class Holding(Struct, eq=False):
@@ -110,6 +113,9 @@ class Owner(Struct, eq=False):
     open_orders: int = 0
     exposure_e: int = 0
     profit_e: int = 0
+    """Less ``UNKNOWN_E`` while ``unknown``."""
+    unknown: bool = False
+    """What was gained and lost earlier in the day cannot be found out."""
     unmarked: set[str] = field(default_factory=set)
     """Instruments with exposure and no fresh mark."""
     holdings: dict[tuple[int, str, int], Holding] = field(default_factory=dict)
@@ -286,11 +292,23 @@ class Holdings:
     def begin(self, owner: Owner, since_ns: int) -> None:
         """The owner's profit begins anew."""
         owner.since_ns = since_ns
+        if owner.unknown:
+            owner.unknown = False
+            owner.profit_e += UNKNOWN_E
         self._kept = [row for row in self._kept if row[0] is not owner]
         for holding in owner.holdings.values():
             holding.cash_e, holding.unpriced_e = 0, holding.position_e
             self._value(owner, holding)
         self.changed = True
+
+    def forget(self, owner: Owner, since_ns: int) -> None:
+        """What the day has brought so far is not known: it counts as more than any limit of loss,
+        until it begins anew after that time."""
+        owner.since_ns = since_ns
+        if not owner.unknown:
+            owner.unknown = True
+            owner.profit_e -= UNKNOWN_E
+            self.changed = True
 
     def remark(self, owner: Owner, holding: Holding) -> None:
         """Value it at the mark of now."""
@@ -342,6 +360,7 @@ class Holdings:
                 if one.position_e or one.cash_e or one.unpriced_e
             ]  # fmt: skip
             row.holdings += [kept for one, kept in self._kept if one is owner]
+            row.unknown = owner.unknown
             found.append(row)
         return found
 
@@ -352,6 +371,8 @@ class Holdings:
             owner = known.get((row.kind, row.name))
             if owner is not None and row.since_ns >= owner.since_ns:
                 owner.since_ns = row.since_ns
+                if row.unknown:
+                    self.forget(owner, row.since_ns)
                 self._kept += [(owner, one) for one in row.holdings]
 
     def adopt(self, account: Account, positions: Positions, orders: Sequence[Order]) -> None:

@@ -4,6 +4,7 @@ process, and a copy in the state directory, which outlives the machine's memory.
 It is written when a fill changed something, at most twenty times a second: what was filled after
 the last time is taken in at mark by the next start, which knows the positions exactly."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from connector.model.counters import Counter
 from connector.trading.halts import Scope
 from connector.trading.holdings import Holdings, KeptOwner
 
@@ -36,17 +38,34 @@ class ProfitFile:
     """Keeps ``holdings`` in both directories."""
 
     def __init__(
-        self, holdings: Holdings, runtime_dir: Path, state_dir: Path, wall: Callable[[], int]
+        self,
+        holdings: Holdings,
+        runtime_dir: Path,
+        state_dir: Path,
+        wall: Callable[[], int],
+        count: Callable[[Counter, int], None] = lambda counter, amount: None,
     ) -> None:
-        self._holdings, self._wall = holdings, wall
+        self._holdings, self._wall, self._count = holdings, wall, count
         self._runtime_dir, self._state_dir = runtime_dir, state_dir
         self._due_ns = 0
         self._copy = b""
         self._complained: set[Path] = set()
 
     def load(self) -> None:
-        """What an earlier run left."""
-        self._holdings.load(load(self._runtime_dir, self._state_dir))
+        """What an earlier run left. Where that cannot be read nobody knows what the day has cost:
+        then limits of loss count as reached until midnight UTC or an operator's word."""
+        rows, faults = load(self._runtime_dir, self._state_dir)
+        if faults:
+            self._count(Counter.PROFITS_UNREADABLE, faults)
+        if rows is None:
+            log.error(
+                "the day's loss is not known: no new orders for whom a limit of loss binds, until "
+                "midnight UTC or `connector resume --loss`"
+            )
+            for owner in self._holdings.owners():
+                self._holdings.forget(owner, self._wall())
+        else:
+            self._holdings.load(rows)
 
     def tick(self, now_ns: int, resets: Iterable[tuple[int, Scope, str]]) -> None:
         """Begin anew what operators set back, and write what changed."""
@@ -111,9 +130,11 @@ def save(folder: Path, data: bytes, durable: bool = False) -> None:
     new.replace(folder / NAME)
 
 
-def load(*folders: Path) -> list[KeptOwner]:
-    """The newest that can be read; what cannot be is said on the log."""
+def load(*folders: Path) -> tuple[list[KeptOwner] | None, int]:
+    """The newest that can be read, and how many cannot be, which is said on the log. None: what
+    cannot be read is newer by more than copies are apart."""
     found: list[_File] = []
+    faults = changed_ns = 0
     for folder in folders:
         try:
             found.append(_DECODER.decode((folder / NAME).read_bytes()))
@@ -121,4 +142,10 @@ def load(*folders: Path) -> list[KeptOwner]:
             continue
         except (OSError, msgspec.DecodeError) as error:
             log.error("the day's profits cannot be read: %s: %s", folder / NAME, error)
-    return max(found, key=lambda one: one.wall_ns).owners if found else []
+            faults += 1
+            with contextlib.suppress(OSError):
+                changed_ns = max(changed_ns, (folder / NAME).lstat().st_mtime_ns)
+    newest = max(found, key=lambda one: one.wall_ns, default=None)
+    if newest is None:
+        return (None if faults else []), faults
+    return (None if newest.wall_ns + 2 * STATE_NS < changed_ns else newest.owners), faults

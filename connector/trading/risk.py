@@ -116,7 +116,7 @@ class Risk:
             if limits.exposure_e is not None:
                 self._check_exposure(one, account, command, order, limits.exposure_e, owner)
             if limits.loss_e is not None and owner.profit_e <= -limits.loss_e:
-                raise _over(Field.LOSS, "the day's loss", -owner.profit_e, limits.loss_e, owner)
+                raise _lost(owner, limits.loss_e)
 
     def took(self, strategy: str, account: Account, now_ns: int) -> None:
         """It goes out."""
@@ -218,6 +218,13 @@ def _check_counts(limits: Limits, owner: "Owner", now_ns: int, placing: bool) ->
     most = limits.orders_per_second
     if most is not None and (pace := owner.pace(now_ns)) >= most:
         raise _over(Field.ORDER_RATE, "orders a second", pace + 1, most, owner)
+
+
+def _lost(owner: "Owner", limit_e: int) -> Refusal:
+    if not owner.unknown:
+        return _over(Field.LOSS, "the day's loss", -owner.profit_e, limit_e, owner)
+    text = f"the day's loss of {owner.kind} {owner.name} is not known: what kept it is unreadable"
+    return Refusal(Code.RISK_LIMIT, Field.LOSS, text, 0, limit_e)
 
 
 def _over(field: Field, what: str, value: int, limit: int, owner: "Owner") -> Refusal:

@@ -1,6 +1,7 @@
 """Limits by table, exposure against every way the orders could fill, profit against plain sums."""
 
 import itertools
+import os
 import resource
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.intents import OWN_COMMAND, Action, CommandFlag, OrderType, PositionSide
 from connector.model.order import Order
@@ -87,6 +89,10 @@ class Rig:
             lambda: self.now_ns,
         )
         self.risk = Risk(self.holdings)
+        self.counted: list[tuple[Counter, int]] = []
+
+    def count(self, counter: Counter, amount: int) -> None:
+        self.counted.append((counter, amount))
 
     def check(
         self, order: Order | None = None, touch: tuple[int, int] | None = BOTH_SIDES, **given: Any
@@ -424,7 +430,7 @@ class Files:
         self.state.mkdir()
 
     def of(self, rig: Rig) -> ProfitFile:
-        return ProfitFile(rig.holdings, self.run, self.state, lambda: rig.now_ns)
+        return ProfitFile(rig.holdings, self.run, self.state, lambda: rig.now_ns, rig.count)
 
 
 @pytest.fixture
@@ -512,6 +518,77 @@ def test_a_file_that_cannot_be_read_is_said_and_the_other_one_counts(
     (files.run / NAME).write_bytes(what)
     assert restarted(files, 1000).profits()[1] == -100 * MONEY
     assert str(files.run / NAME) in caplog.text
+
+
+UNREADABLE = [
+    ("both", True),
+    ("the only one", True),
+    ("the newer one", True),
+    ("the older one", False),
+    ("nothing", False),
+]
+
+
+@pytest.mark.parametrize(("what", "lost"), UNREADABLE)
+def test_a_loss_that_nobody_knows_counts_as_reached(
+    files: Files, what: str, lost: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = Limits(loss_e=50 * MONEY)
+    now_ns = NOW_NS + 100 * SECOND_NS
+    rig = Rig(limits, limits)
+    rig.now_ns = now_ns
+    rig.holdings.tick()
+    rig.fill(1000, 10_020_00)
+    files.of(rig).close()
+    run, state = files.run / NAME, files.state / NAME
+    if what == "both":
+        run.write_bytes(b"{")
+        state.write_bytes(b"{")
+    elif what == "the only one":
+        run.unlink()
+        state.write_bytes(b"{")
+    elif what == "the newer one":
+        run.write_bytes(b"{")
+        os.utime(run, ns=(now_ns, now_ns + 60 * SECOND_NS))
+    elif what == "the older one":
+        state.write_bytes(b"{")
+        os.utime(state, ns=(now_ns, now_ns - 60 * SECOND_NS))
+    else:
+        run.unlink()
+        state.unlink()
+
+    def started(now_ns: int) -> Rig:
+        after = Rig(limits, limits)
+        after.now_ns = now_ns
+        after.holdings.tick()
+        files.of(after).load()
+        after.holdings.adopt(after.main, Positions(), [])
+        return after
+
+    after = started(now_ns)
+    assert [one.unknown for one in after.holdings.owners()][:2] == [lost, lost]
+    assert sum(amount for _, amount in after.counted) == {"both": 2, "nothing": 0}.get(what, 1)
+    assert ("`connector resume --loss`" in caplog.text) is lost
+    if not lost:
+        after.check()
+        return
+    after.fill(-1000, 20_000_00)  # nothing gained from here on makes it known
+    with pytest.raises(Refusal, match="not known") as caught:
+        after.check()
+    assert (caught.value.field, caught.value.limit_e) == (Field.LOSS, 50 * MONEY)
+    after.check(**REDUCE, **SELL)
+    files.of(after).tick(1, [(now_ns - 5, Scope.EVERYTHING, "")])  # said before it was lost
+
+    again = started(now_ns + 1)
+    with pytest.raises(Refusal, match="not known"):
+        again.check()
+    files.of(again).tick(1, [(now_ns + 5, Scope.EVERYTHING, "")])
+    again.check()
+    assert not any(one.unknown for one in again.holdings.owners())
+    started(now_ns + 6).check()
+
+    tomorrow = started(now_ns + DAY_NS)
+    tomorrow.check()
 
 
 @pytest.mark.parametrize(
