@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from connector.model.reports import Code
-from connector.venues.binance_usdm.error_codes import ROWS
+from connector.venues.binance_usdm import error_codes as binance_usdm
+from connector.venues.phemex import error_codes as phemex
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "error-codes.md").read_text()
@@ -18,7 +19,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_every_code_has_a_row() -> None:
-    for row in ROWS.values():
+    for row in (*binance_usdm.ROWS.values(), *phemex.ROWS.values()):
         assert f"\n| {row.code} | {row.name} |" in PAGE
     for code in Code:
         assert not code.value or f"\n| {code.value} | {code.name} | {code.sentence} | " in PAGE
