@@ -400,12 +400,16 @@ class Desk:
     # Faults of ours
 
     def _failed(self, session: Session, slot: bytes, read_ns: int, error: Exception) -> None:
-        """A command that failed before it was a request: answered, unless it was."""
+        """A command that failed before it was a request: answered, unless it was. What is raised
+        here nobody can be told any more; its order is gone by then."""
         self.outbox.fault(error, *self._taking)
         command, order, step = self._command, self._order, self._step
         refusal = Refusal(Code.INTERNAL)
         if step >= Step.OURS:
             return
+        if order is not None and order.move(OrderStatus.REJECTED):
+            self.tracker.orders.ended(order)
+            self.holdings.order(order)
         if command is None:
             self._ledger.unread(session, slot, read_ns, refusal, self._listed, self.accounts)
             return
@@ -413,9 +417,6 @@ class Desk:
             listed = self._listed(command.instrument)
             self._journal(session, command, slot, read_ns, listed, order, Code.INTERNAL)
         self._refuse(session.strategy, command, refusal)
-        if order is not None and order.move(OrderStatus.REJECTED):
-            self.tracker.orders.ended(order)
-            self.holdings.order(order)
 
     # Refusals
 

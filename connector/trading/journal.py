@@ -48,7 +48,7 @@ class Journals:
     run describes, None: it cannot have one; ``accounts``: this run's, name -> (number, number of
     the venue). With them reports of earlier runs are handed over with this run's numbers.
     ``count`` is called with what is to be added to a counter, ``skipped`` with the strategy whose
-    session can never be handed some of its reports. ``capacity``: bytes of memory a
+    session was or will be handed less than all of its reports. ``capacity``: bytes of memory a
     strategy, a power of two of at least 256 KiB."""
 
     def __init__(
@@ -291,8 +291,19 @@ class Journals:
             self._add(strategy, Counter.JOURNAL_FAULTS, journal.faults)
             self._add(strategy, Counter.JOURNAL_LOST, journal.lost)
             self._add_held(opened)
-        self.behind()
+        if not self.behind():
+            self._make_up()
         self.pump()
+
+    def _make_up(self) -> None:
+        """No entry says what was lost: how things stand does, to the next start by a checkpoint
+        and to a session by a snapshot."""
+        for strategy, opened in self._open.items():
+            if opened.journal.lost != opened.lost:
+                opened.lost = opened.journal.lost
+                self.roll(strategy)
+                if opened.reports is not None:
+                    self._skipped(strategy)
 
     def _add(self, strategy: str, counter: Counter, value: int) -> None:
         before = self._counted.get((strategy, counter), 0)
@@ -372,3 +383,5 @@ class _Open:
         self.log: LogReader | None = None
         self.ended: Callable[[str], object] = lambda why: None
         self.held = self.unplaced = 0
+        self.lost = 0
+        """Entries without room, as far as they are made up for."""

@@ -1,6 +1,7 @@
 """What was promised holds whatever comes between: an order that waited leaves only if it still may,
 and a cancel is pursued until its order has ended."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.unit.test_desk import (
     SECOND_NS,
     TRADING,
     Rig,
+    Session,
     answers_of,
     drain,
     halt,
@@ -204,3 +206,30 @@ def test_fills_are_asked_for_by_their_order() -> None:
     assert "startTime" not in by_order.query
     by_time = TRADING.lookups.fills(INSTRUMENT, None, 5_000_000, 1000)
     assert "startTime=5" in by_time.query
+
+
+@pytest.mark.parametrize("entries", [0, 1])
+def test_an_order_is_given_up_though_nobody_can_be_told(rig: Rig, entries: int) -> None:
+    """The journal takes so many entries more, and not its refusal either."""
+    append, left = rig.journals.append, [None] * entries
+
+    def full(strategy: str, what: RecordType, body: bytes, **more: Any) -> int:
+        if not left:
+            raise OSError("no room")
+        left.pop()
+        return append(strategy, what, body, **more)
+
+    rig.journals.append = full  # type: ignore[method-assign]
+    slot = rig.slot(client_order_id="mine")
+    with pytest.raises(OSError, match="no room") if not entries else contextlib.nullcontext():
+        rig.desk.take(Session(), slot, rig.now_ns)
+    assert rig.main.posted == []
+    assert rig.counted[Counter.COMMAND_ERRORS] > 0
+    order = order_of(rig, "mine")
+    assert order.status is OrderStatus.REJECTED
+    assert rig.desk.holdings.account(0).open_orders == 0
+    rig.journals.append = append  # type: ignore[method-assign]
+    for _ in range(9):
+        rig.now_ns += 10 * SECOND_NS
+        rig.desk.tick(rig.now_ns)
+    assert rig.main.posted == []

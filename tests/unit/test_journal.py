@@ -20,6 +20,7 @@ from connector.model.records import RecordType, dtype
 from connector.trading import journal_files
 from connector.trading.journal import Journals
 from connector.trading.journal_files import Entry
+from tests.ipc.test_reports import Session
 
 SMALL = 1 << 18
 REPORT, COMMAND = RecordType.ORDER_REPORT, RecordType.COMMAND
@@ -219,7 +220,10 @@ def test_every_log_file_says_which_instruments_its_numbers_mean(place: Place) ->
 def test_a_disk_that_hangs_costs_new_orders_and_nothing_silently(place: Place) -> None:
     """More is written than memory holds before the thread looks: what is lost is counted, and its
     numbers are missing."""
-    journals = place.journals()
+    skipped: list[str] = []
+    journals = place.journals(checkpoint=lambda strategy: b"how", skipped=skipped.append)
+    session = Session()
+    journals.attach("alpha", session.up, session.down)
     journal = journals.open("alpha")
     wait_for_disk(journals)
     assert not journals.behind()
@@ -235,8 +239,16 @@ def test_a_disk_that_hangs_costs_new_orders_and_nothing_silently(place: Place) -
     assert found[-1] == after == journal.sequence
     assert len(found) == after - before - journal.lost
     assert lost not in found
+    assert skipped == []
     journals.tick()
     assert place.counts[Counter.JOURNAL_LOST] == journal.lost
+    assert skipped == ["alpha"], "it is told how everything stands"
+    assert [(one.kind, one.body[:3]) for one in journals.read("alpha")][-1] == (
+        RecordType.CHECKPOINT, b"how",
+    )  # fmt: skip
+    journals.tick()
+    assert skipped == ["alpha"]
+    session.close()
 
 
 def test_a_file_is_begun_once_though_the_disk_does_not_follow(place: Place) -> None:
