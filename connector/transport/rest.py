@@ -32,7 +32,11 @@ class Rest:
         self.set_pools(venue.pools)
 
     def set_pools(self, pools: Iterable[Pool]) -> None:
-        """Take over the limits the venue states; what was used of a pool stays counted."""
+        """Take over the limits the venue states; what was used of a pool stays counted, and pools
+        it does not name stay as they are."""
+        pools = list(pools)
+        stated = {pool.name for pool in pools}
+        pools += [pool for pool, _ in self._pools if pool.name not in stated]
         known = {(pool.name, pool.window_ns): budget for pool, budget in self._pools}
         quiet_ns = max((budget.quiet_until_ns for budget in known.values()), default=0)
         fresh: list[tuple[Pool, Budget]] = []

@@ -52,6 +52,11 @@ class Permission(Enum):
     """Money out of the venue, and what prepares that."""
 
 
+class Removed(ValueError):
+    """The venue does not answer this endpoint any more; nothing was sent. The text names what to
+    use in its place."""
+
+
 class Cost(Struct, frozen=True):
     """Units a request takes of the pool of that name and window, beside its weight."""
 
@@ -126,9 +131,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self._made(msgspec.to_builtins(msgspec.convert(params, self.params)))
 
     def called(self, given: Mapping[str, Any], *, text: bool = False) -> Request:
-        """The request for parameters from outside; raises `BadParameter` with field and rule.
+        """The request for parameters from outside; raises `BadParameter` with field and rule, and
+        `Removed`.
 
         ``text``: values are words, as on a command line."""
+        if self.status is Status.REMOVED:
+            when = f" {self.since}" if self.since else ""
+            raise Removed(f"{self.name}: removed{when}; use {self.successor}")
         return self._made(checked(self.params, self.rules, given, text=text))
 
     def _made(self, params: Mapping[str, Any]) -> Request:
@@ -159,6 +168,7 @@ __all__ = [
     "Cost",
     "Endpoint",
     "Permission",
+    "Removed",
     "Request",
     "Retry",
     "Rule",

@@ -70,13 +70,23 @@ def only(name: str, by: str, *values: Any) -> Rule:
     )
 
 
+def ordered(start: str, end: str) -> Rule:
+    """The span from ``start`` to ``end`` is not negative."""
+    return Rule(
+        end,
+        f"not before {start}",
+        lambda given: start not in given or end not in given or given[end] >= given[start],
+    )
+
+
 def within(start: str, end: str, most: int, text: str) -> Rule:
-    """The span from ``start`` to ``end`` is at most ``most`` of their units and not negative."""
+    """The span from ``start`` to ``end`` is not negative and at most ``most`` of their units, which
+    ``text`` says in words, as ``at most 7 days``."""
 
     def holds(given: Mapping[str, Any]) -> bool:
         return start not in given or end not in given or 0 <= given[end] - given[start] <= most
 
-    return Rule(end, f"from {start} on, by at most {text}", holds)
+    return Rule(end, f"not before {start}, and later by {text}", holds)
 
 
 def listed(name: str, least: int, most: int) -> Rule:

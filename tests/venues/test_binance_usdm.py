@@ -497,9 +497,8 @@ def test_depth_costs_what_the_table_says(limit, weight):
 
 
 def test_requests_are_checked_and_percent_encoded():
-    assert VENUE.endpoints["depth"].request(symbol="测试USDT").query == (
-        "symbol=%E6%B5%8B%E8%AF%95USDT&limit=500"
-    )
+    depth = VENUE.endpoints["depth"].request(symbol="测试USDT")
+    assert (depth.query, depth.weight) == ("symbol=%E6%B5%8B%E8%AF%95USDT", 10)
     assert VENUE.endpoints["premiumIndex"].request().weight == 10
     assert VENUE.endpoints["premiumIndex"].request(symbol="X").weight == 1
     with pytest.raises(ValueError, match="limit"):

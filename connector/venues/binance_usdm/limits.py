@@ -1,6 +1,6 @@
 """What the venue allows: connections, messages, request weights; data and its decoding."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.venues.binance_usdm.schemas import RateLimit, integer
@@ -8,6 +8,10 @@ from connector.venues.contract import Heartbeat, Limits, Pool
 
 WEIGHT = "weight"
 ORDERS = "orders"
+FUNDING = "funding"
+"""Shared by fundingRate and fundingInfo; their answers carry no count."""
+STATISTICS = "statistics"
+"""Of everything under /futures/data."""
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 INTERVALS = {
@@ -28,6 +32,9 @@ POOLS = (
     Pool(WEIGHT, 2400, 60 * SECOND_NS, "x-mbx-used-weight-1m"),
     Pool(ORDERS, 300, 10 * SECOND_NS, "x-mbx-order-count-10s"),
     Pool(ORDERS, 1200, 60 * SECOND_NS, "x-mbx-order-count-1m"),
+    # Not in exchangeInfo (section 2.2).
+    Pool(FUNDING, 500, 300 * SECOND_NS),
+    Pool(STATISTICS, 1000, 300 * SECOND_NS),
 )
 
 LIMITS = Limits(
@@ -52,8 +59,14 @@ def depth_weight(params: Mapping[str, Any]) -> int:
     return DEPTH_WEIGHT[params.get("limit", 500)]
 
 
-def premium_index_weight(params: Mapping[str, Any]) -> int:
-    return 1 if params.get("symbol") else 10
+def klines_weight(params: Mapping[str, Any]) -> int:
+    limit = params.get("limit", 500)
+    return 1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10
+
+
+def by_symbol(one: int, every: int) -> Callable[[Mapping[str, Any]], int]:
+    """The weight with a symbol, and without."""
+    return lambda params: one if params.get("symbol") else every
 
 
 def pools(limits: list[RateLimit]) -> tuple[Pool, ...]:

@@ -11,11 +11,15 @@ ORDER_ID = r"^[.A-Z:/a-z0-9_-]{1,36}$"
 """What a client order id (and a clientAlgoId) may look like."""
 LAST_GOOD_TILL_MS = 253402300799000
 
-Symbol = Annotated[str, Meta(min_length=1)]
-Decimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$")]
-ClientId = Annotated[str, Meta(pattern=ORDER_ID)]
-Id = Annotated[int, Meta(ge=0)]
-Ms = Annotated[int, Meta(ge=0)]
+Symbol = Annotated[str, Meta(min_length=1, description="a symbol, as BTCUSDT")]
+Pair = Annotated[str, Meta(min_length=1, description="a pair, as BTCUSDT")]
+Decimal = Annotated[
+    str, Meta(pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", description="a plain decimal, as 0.001")
+]
+ClientId = Annotated[str, Meta(pattern=ORDER_ID, description="1 to 36 of A-Z a-z 0-9 . : / _ -")]
+Id = Annotated[int, Meta(ge=0, description="an id, a whole number")]
+Ms = Annotated[int, Meta(ge=0, description="a time in milliseconds since 1970")]
+JsonList = Annotated[str, Meta(pattern=r"^\[[^ ]+\]$", description="a JSON list without blanks")]
 Word = Literal["true", "false"]
 """Booleans are words in parameters."""
 Side = Literal["BUY", "SELL"]
@@ -39,6 +43,15 @@ PriceMatch = Literal[
 ]
 SelfTradePrevention = Literal["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
 WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
+IncomeType = Literal[
+    "TRANSFER", "WELCOME_BONUS", "REALIZED_PNL", "FUNDING_FEE", "SPECIAL_FUNDING_FEE", "COMMISSION",
+    "INSURANCE_CLEAR", "REFERRAL_KICKBACK", "COMMISSION_REBATE", "API_REBATE", "CONTEST_REWARD",
+    "CROSS_COLLATERAL_TRANSFER", "OPTIONS_PREMIUM_FEE", "OPTIONS_SETTLE_PROFIT",
+    "INTERNAL_TRANSFER", "AUTO_EXCHANGE", "DELIVERED_SETTELMENT", "COIN_SWAP_DEPOSIT",
+    "COIN_SWAP_WITHDRAW", "POSITION_LIMIT_INCREASE_FEE", "STRATEGY_UMFUTURES_TRANSFER",
+    "FEE_RETURN", "BFUSD_REWARD",
+]  # fmt: skip
+"""DELIVERED_SETTELMENT is how the venue writes it."""
 
 
 class Params(Struct, forbid_unknown_fields=True, rename="camel", omit_defaults=True):
@@ -91,15 +104,23 @@ class OrderParams(Params):
 class BatchParams(Params):
     """A JSON list of up to five orders."""
 
-    batch_orders: Annotated[str, Meta(pattern=r"^\[")]
+    batch_orders: Annotated[
+        str,
+        Meta(pattern=r"^\[", description="a JSON list of orders as objects"),
+    ]
 
 
 class CancelBatchParams(Params):
     """JSON lists of up to ten ids, without blanks."""
 
     symbol: Symbol
-    order_id_list: Annotated[str, Meta(pattern=r"^\[[0-9,]+\]$")] | None = None
-    orig_client_order_id_list: Annotated[str, Meta(pattern=r"^\[[^ ]+\]$")] | None = None
+    order_id_list: (
+        Annotated[
+            str, Meta(pattern=r"^\[[0-9,]+\]$", description="a JSON list of ids without blanks")
+        ]
+        | None
+    ) = None
+    orig_client_order_id_list: JsonList | None = None
 
 
 class SymbolParams(Params):
@@ -116,7 +137,7 @@ class CountdownParams(Params):
     """Milliseconds until everything of the symbol is cancelled; 0 stops the clock."""
 
     symbol: Symbol
-    countdown_time: Ms
+    countdown_time: Annotated[int, Meta(ge=0)]
 
 
 class HistoryParams(Params):
@@ -242,7 +263,7 @@ class FillsParams(Params):
 
 class IncomeParams(Params):
     symbol: Symbol | None = None
-    income_type: str | None = None
+    income_type: IncomeType | None = None
     start_time: Ms | None = None
     end_time: Ms | None = None
     page: Annotated[int, Meta(ge=1)] | None = None
@@ -255,3 +276,14 @@ class ForcedParams(Params):
     start_time: Ms | None = None
     end_time: Ms | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
+class SpanParams(Params):
+    """A span of at most a year."""
+
+    start_time: Ms
+    end_time: Ms
+
+
+class FileParams(Params):
+    download_id: Annotated[str, Meta(min_length=1)]

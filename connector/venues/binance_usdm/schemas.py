@@ -4,8 +4,6 @@ Unknown fields are ignored and most fields may be absent. Every number is kept a
 the venue writes numbers as strings in one place and as numbers in another, and a float would lose
 digits. ``number`` and its sisters turn that text into exact integers."""
 
-from typing import Literal
-
 import msgspec
 from msgspec import Raw, Struct, field
 
@@ -220,28 +218,6 @@ class ExchangeInfo(Struct, rename="camel"):
 
 class NoParams(Struct, forbid_unknown_fields=True):
     pass
-
-
-class DepthParams(Struct, forbid_unknown_fields=True):
-    symbol: str
-    limit: Literal[5, 10, 20, 50, 100, 500, 1000] = 500
-
-
-class TradesParams(Struct, forbid_unknown_fields=True):
-    symbol: str
-    limit: int | None = None
-
-
-class AggTradesParams(Struct, forbid_unknown_fields=True, rename="camel"):
-    symbol: str
-    from_id: int | None = None
-    start_time: int | None = None
-    end_time: int | None = None
-    limit: int | None = None
-
-
-class PremiumIndexParams(Struct, forbid_unknown_fields=True):
-    symbol: str | None = None
 
 
 class Nothing(Struct):

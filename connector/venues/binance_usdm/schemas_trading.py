@@ -411,3 +411,21 @@ class Indicator(Struct, rename="camel"):
 class TradingStatus(Struct, rename="camel"):
     indicators: dict[str, list[Indicator]] = field(default_factory=dict)
     update_time: Raw = NOTHING
+
+
+class FileAsked(Struct, rename="camel"):
+    """A file of history that is being written."""
+
+    avg_cost_timestamp_of_last30d: Raw = field(default=NOTHING, name="avgCostTimestampOfLast30d")
+    download_id: Raw = NOTHING
+
+
+class FileLink(Struct, rename="camel"):
+    """Where it is; the link lives 7 days and needs no key."""
+
+    download_id: Raw = NOTHING
+    status: Raw = NOTHING
+    url: Raw = NOTHING
+    notified: Raw = NOTHING
+    expiration_timestamp: Raw = NOTHING
+    is_expired: Raw = NOTHING
