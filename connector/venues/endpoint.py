@@ -106,6 +106,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """What one request takes of the account's order pools."""
     body: bool = False
     """Parameters travel as a JSON object in the body, not in the query."""
+    query: frozenset[str] = frozenset()
+    """With ``body``: those that travel in the query all the same."""
+    plain: str = ""
+    """Characters that are not percent-encoded in the query, though they could be."""
     status: Status = Status.CURRENT
     successor: str = ""
     """REPLACED, REMOVED: what to use, the name of an endpoint or words."""
@@ -114,6 +118,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     permission: Permission = Permission.NONE
     harmless: bool = False
     """No GET, and changes nothing at the venue all the same."""
+    acts: bool = False
+    """A GET, and changes something at the venue all the same."""
     credential: bool = False
     """About a key that gives access: for the owner of the account, not for strategies."""
     instead: str = ""
@@ -122,7 +128,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     @property
     def changes(self) -> bool:
         """It may change something at the venue: written down before it is sent, never repeated."""
-        return self.method not in ("GET", "HEAD") and not self.harmless
+        return self.acts or (self.method not in ("GET", "HEAD") and not self.harmless)
 
     def request(self, **params: Any) -> Request:
         """The request for these parameters; raises ValueError naming one that is wrong.
@@ -142,12 +148,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     def _made(self, params: Mapping[str, Any]) -> Request:
         given = {name: value for name, value in params.items() if value is not None}
+        in_body = {name: value for name, value in given.items() if name not in self.query}
+        in_query = {name: given[name] for name in given if name in self.query or not self.body}
         return Request(
             self.method,
             self.path,
-            query="" if self.body else urlencode(_words(given), quote_via=quote, safe=""),
+            query=urlencode(_words(in_query), quote_via=quote, safe=self.plain),
             headers=(("Content-Type", "application/json"),) if self.body else (),
-            body=msgspec.json.encode(given) if self.body else b"",
+            body=msgspec.json.encode(in_body) if self.body else b"",
             weight=self.weight(given),
             pool=self.pool,
             name=self.name,

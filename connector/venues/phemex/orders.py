@@ -1,0 +1,285 @@
+"""Order intents in, signed requests out; what the venue has no order for is refused with what it
+has. Sections 4.2 and 4.3 of the reference.
+
+Numbers are the venue's integers as they are: prices in Ep, quantities in contracts. Placing goes
+with all parameters in the query, as the venue prefers; a conditional order keeps its id when it is
+triggered, so nothing here asks whether it was.
+"""
+
+import re
+from collections.abc import Hashable, Sequence
+from typing import Any, NoReturn
+
+from connector.model.instrument import Instrument
+from connector.model.intents import (
+    Action,
+    CommandFlag,
+    OrderType,
+    PositionSide,
+    PriceMatch,
+    SelfTrade,
+    TimeInForce,
+    WorkingType,
+)
+from connector.model.records import Side
+from connector.model.reports import Field
+from connector.venues.contract import Request
+from connector.venues.phemex.endpoints_trading import ENDPOINTS
+from connector.venues.phemex.params import CLIENT_ID as CLIENT_ID_PATTERN
+from connector.venues.phemex.signing import WINDOW_MS, sign
+from connector.venues.trading_contract import CannotEncode, Intent, Signer
+
+CLIENT_ID = re.compile(CLIENT_ID_PATTERN[1:-1])
+ORDER_ID = re.compile(r"[0-9A-Za-z-]{1,40}")
+BATCH_MOST = {Action.CANCEL: 10}
+"""Orders of one batch request; the venue names no limit."""
+
+SIDES = {Side.BUY: "Buy", Side.SELL: "Sell"}
+TYPES = {
+    OrderType.LIMIT: "Limit",
+    OrderType.MARKET: "Market",
+    OrderType.STOP: "StopLimit",
+    OrderType.STOP_MARKET: "Stop",
+    OrderType.TAKE_PROFIT: "LimitIfTouched",
+    OrderType.TAKE_PROFIT_MARKET: "MarketIfTouched",
+}
+TIMES = {
+    TimeInForce.GTC: "GoodTillCancel",
+    TimeInForce.IOC: "ImmediateOrCancel",
+    TimeInForce.FOK: "FillOrKill",
+    TimeInForce.GTX: "PostOnly",
+    TimeInForce.DAY: "Day",
+}
+# The index price was withdrawn on 2020-04-18.
+TRIGGERS = {WorkingType.LAST: "ByLastPrice", WorkingType.MARK: "ByMarkPrice"}
+DEFAULT_TRIGGER = WorkingType.MARK
+"""What stands in the venue's own examples; left out, nothing says which price it would be."""
+PRICED = {OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT}
+"""Types with a limit price; the others trade at the market."""
+CLOSING = {OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET}
+
+Params = dict[str, str | int | bool]
+
+
+def encode(intent: Intent, signer: Signer, venue_ns: int, window_ms: int = WINDOW_MS) -> Request:
+    """The complete signed request for an intent at the venue's time. Raises CannotEncode."""
+    name, params = translate(intent)
+    return sign(ENDPOINTS[name].request(**params), signer, venue_ns, window_ms)
+
+
+def translate(intent: Intent) -> tuple[str, Params]:
+    """The endpoint an intent goes to and its parameters, unsigned. Raises CannotEncode."""
+    instrument = intent.instrument
+    if instrument is None:
+        _refuse(Field.INSTRUMENT, "every order request of the venue names a symbol")
+    match intent.action:
+        case Action.PLACE:
+            return "placeOrder", _place(intent, instrument)
+        case Action.AMEND:
+            return "amendOrder", _amend(intent, instrument)
+        case Action.CANCEL:
+            return "cancelOrder", {"symbol": instrument.symbol, **_id(intent, "clOrdID")}
+        case Action.QUERY:
+            return "queryOrder", {"symbol": instrument.symbol, **_id(intent, "clOrdID")}
+        case Action.CANCEL_ALL:
+            return "cancelAll", {"symbol": instrument.symbol, "untriggered": intent.conditional}
+        case _:
+            _refuse(Field.ACTION, f"no request for {intent.action!r}")
+
+
+def together(intent: Intent) -> Hashable | None:
+    """Cancels of one symbol share a request where the venue's own ids are known."""
+    if intent.action is not Action.CANCEL or not intent.venue_order_id or not intent.instrument:
+        return None
+    return intent.action, intent.instrument.symbol
+
+
+def encode_batch(
+    intents: Sequence[Intent], signer: Signer, venue_ns: int, window_ms: int = WINDOW_MS
+) -> Request:
+    """One request for several cancels of one symbol by the venue's ids. Raises CannotEncode."""
+    if {intent.action for intent in intents} != {Action.CANCEL}:
+        _refuse(Field.BATCH, "the venue has batches of cancels alone")
+    if len(intents) > BATCH_MOST[Action.CANCEL]:
+        _refuse(Field.BATCH, f"{len(intents)} of them; at most {BATCH_MOST[Action.CANCEL]}")
+    rows = [translate(intent)[1] for intent in intents]
+    symbols = {row["symbol"] for row in rows}
+    if len(symbols) != 1:
+        _refuse(Field.BATCH, "the cancels of a batch are of one symbol")
+    if not all("orderID" in row for row in rows):
+        _refuse(Field.BATCH, "the cancels of a batch name the venue's ids")
+    params = {"orderID": ",".join(str(row["orderID"]) for row in rows), "symbol": symbols.pop()}
+    return sign(ENDPOINTS["cancelBatch"].request(**params), signer, venue_ns, window_ms)
+
+
+# Placing
+
+
+def _place(intent: Intent, instrument: Instrument) -> Params:
+    _without(intent)
+    kind = intent.order_type
+    params: Params = {
+        "clOrdID": _client_id(intent),
+        "symbol": instrument.symbol,
+        "side": SIDES[intent.side],
+        "ordType": _type(kind),
+        "orderQty": _quantity(intent),
+    }
+    if kind in PRICED:
+        params["priceEp"] = _price(intent.price_e, Field.PRICE)
+        wanted = intent.time_in_force
+        wanted = TimeInForce.GTC if wanted is TimeInForce.NONE else wanted
+        params["timeInForce"] = _of(TIMES, wanted, Field.TIME_IN_FORCE)
+    elif intent.price_e is not None:
+        _refuse(Field.PRICE, "an order that trades at the market has none")
+    elif intent.time_in_force is not TimeInForce.NONE:
+        _refuse(Field.TIME_IN_FORCE, "an order that trades at the market has none")
+    if intent.flags & CommandFlag.REDUCE_ONLY:
+        params["reduceOnly"] = True
+    if intent.flags & CommandFlag.CLOSE_POSITION:
+        params["closeOnTrigger"] = True
+    if kind.conditional:
+        params["stopPxEp"] = _price(intent.stop_price_e, Field.STOP_PRICE)
+        wanted_trigger = intent.working_type
+        if wanted_trigger is WorkingType.DEFAULT:
+            wanted_trigger = DEFAULT_TRIGGER
+        params["triggerType"] = _of(TRIGGERS, wanted_trigger, Field.WORKING_TYPE)
+    else:
+        _only_conditional(intent)
+    return params
+
+
+def _without(intent: Intent) -> None:
+    """What no order of the venue's contracts can carry."""
+    for given, wrong, text in (
+        (
+            intent.position_side is not PositionSide.BOTH,
+            Field.POSITION_SIDE,
+            "a contract has one position, on either side",
+        ),
+        (
+            intent.price_match is not PriceMatch.NONE,
+            Field.PRICE_MATCH,
+            "the venue takes no price from its book",
+        ),
+        (
+            intent.self_trade is not SelfTrade.DEFAULT,
+            Field.SELF_TRADE,
+            "not for the contracts of this API",
+        ),
+        (intent.good_till_ns is not None, Field.GOOD_TILL, "the venue has no such orders"),
+        (
+            bool(intent.flags & CommandFlag.PRICE_PROTECT),
+            Field.PRICE_PROTECT,
+            "the venue has no such orders",
+        ),
+        (
+            intent.callback_rate_e is not None,
+            Field.CALLBACK_RATE,
+            "the venue trails by an offset of the price, not by a rate",
+        ),
+        (
+            intent.activation_price_e is not None,
+            Field.ACTIVATION_PRICE,
+            "only trailing orders have one",
+        ),
+    ):
+        if given:
+            _refuse(wrong, text)
+
+
+def _only_conditional(intent: Intent) -> None:
+    """What a LIMIT or MARKET order cannot carry."""
+    for given, wrong in (
+        (intent.stop_price_e is not None, Field.STOP_PRICE),
+        (intent.working_type is not WorkingType.DEFAULT, Field.WORKING_TYPE),
+    ):
+        if given:
+            _refuse(wrong, "only conditional orders have one")
+
+
+def _quantity(intent: Intent) -> int:
+    """Contracts; 0 for what closes the whole position when it triggers."""
+    if not intent.flags & CommandFlag.CLOSE_POSITION:
+        return _positive(intent.qty_e, Field.QUANTITY, "a quantity above zero is needed")
+    if intent.order_type not in CLOSING:
+        _refuse(Field.CLOSE_POSITION, "only STOP_MARKET and TAKE_PROFIT_MARKET close a position")
+    if intent.qty_e is not None:
+        _refuse(Field.QUANTITY, "an order that closes the position has none")
+    if intent.flags & CommandFlag.REDUCE_ONLY:
+        _refuse(Field.REDUCE_ONLY, "not together with close_position")
+    return 0
+
+
+# Amending, cancelling, asking
+
+
+def _amend(intent: Intent, instrument: Instrument) -> Params:
+    """Absolute values; what is not given stays as it is."""
+    params: Params = {"symbol": instrument.symbol, **_id(intent, "origClOrdID")}
+    if intent.price_e is not None:
+        params["priceEp"] = _price(intent.price_e, Field.PRICE)
+    if intent.qty_e is not None:
+        params["orderQty"] = _positive(
+            intent.qty_e, Field.QUANTITY, "a quantity above zero is needed"
+        )
+    if intent.stop_price_e is not None:
+        params["stopPxEp"] = _price(intent.stop_price_e, Field.STOP_PRICE)
+    if intent.price_match is not PriceMatch.NONE:
+        _refuse(Field.PRICE_MATCH, "the venue takes no price from its book")
+    if len(params) == 2:
+        _refuse(Field.PRICE, "an amend names a price or a quantity")
+    return params
+
+
+def _id(intent: Intent, name: str) -> Params:
+    """The venue's id where it is known, and never both: a client id names the last order that had
+    it, and two names are an error."""
+    if intent.order_id is not None:
+        _refuse(Field.ORDER_ID, "the venue's ids are texts")
+    if intent.venue_order_id:
+        if not ORDER_ID.fullmatch(intent.venue_order_id):
+            _refuse(Field.ORDER_ID, f"{intent.venue_order_id!r} is no id of the venue")
+        return {"orderID": intent.venue_order_id}
+    return {name: _client_id(intent)}
+
+
+# Values
+
+
+def _type(kind: OrderType) -> str:
+    if kind is OrderType.TRAILING_STOP_MARKET:
+        _refuse(
+            Field.ORDER_TYPE, "the venue trails by an offset of the price; place it by its endpoint"
+        )
+    return _of(TYPES, kind, Field.ORDER_TYPE)
+
+
+def _client_id(intent: Intent) -> str:
+    if not CLIENT_ID.fullmatch(intent.client_order_id):
+        _refuse(
+            Field.CLIENT_ORDER_ID,
+            f"{intent.client_order_id!r}: 1 to 40 of letters, digits and . _ ~ -",
+        )
+    return intent.client_order_id
+
+
+def _price(value_e: int | None, name: Field) -> int:
+    return _positive(value_e, name, "a price above zero is needed")
+
+
+def _positive(value_e: int | None, name: Field, text: str) -> int:
+    if value_e is None or value_e <= 0:
+        _refuse(name, text)
+    return value_e
+
+
+def _of(known: dict[Any, str], value: Any, name: Field) -> str:
+    found = known.get(value)
+    if found is None:
+        _refuse(name, f"not {value.name}; the venue has {', '.join(known.values())}")
+    return found
+
+
+def _refuse(name: Field, text: str) -> NoReturn:
+    raise CannotEncode(name, f"{name.name.lower()}: {text}")

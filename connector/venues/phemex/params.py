@@ -1,0 +1,265 @@
+"""What can be asked of the venue's order, account and wallet endpoints, checked before anything is
+sent. Section 4 of the reference.
+
+Prices are Ep, ratios Er, values Ev: integers in the scale of the instrument or the currency.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+CLIENT_ID = r"^[A-Za-z0-9._~-]{1,40}$"
+"""At most 40 characters; only those that need no encoding where they are signed."""
+IDS = r"^[0-9A-Za-z-]+(,[0-9A-Za-z-]+)*$"
+
+Symbol = Annotated[str, Meta(min_length=1)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z0-9]+$")]
+ClientId = Annotated[str, Meta(pattern=CLIENT_ID)]
+Ids = Annotated[str, Meta(pattern=IDS)]
+"""Several stand with commas between them."""
+ClientIds = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~-]+(,[A-Za-z0-9._~-]+)*$")]
+OrderId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,40}$")]
+Price = Annotated[int, Meta(gt=0)]
+Protection = Annotated[int, Meta(ge=0)]
+"""A price that takes profit or stops a loss; 0: none."""
+Quantity = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+Page = Annotated[int, Meta(ge=1, le=200)]
+Ms = Annotated[int, Meta(ge=0)]
+Text = Annotated[str, Meta(max_length=40)]
+Side = Literal["Buy", "Sell"]
+OrdType = Literal[
+    "Market", "Limit", "Stop", "StopLimit", "MarketIfTouched", "LimitIfTouched", "Pegged"
+]
+TimeInForce = Literal[
+    "Day", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill", "PostOnly", "RPIPostOnly"
+]
+TriggerType = Literal["UNSPECIFIED", "ByMarkPrice", "ByLastPrice"]
+PegPriceType = Literal["UNSPECIFIED", "TrailingStopPeg", "TrailingTakeProfitPeg"]
+
+SPELLED = {
+    "order_id": "orderID",
+    "cl_ord_id": "clOrdID",
+    "orig_cl_ord_id": "origClOrdID",
+}
+"""What is not plain camel case."""
+
+
+def venue_name(name: str) -> str:
+    """The venue's name of a field."""
+    if name in SPELLED:
+        return SPELLED[name]
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+class Params(Struct, forbid_unknown_fields=True, rename=venue_name, omit_defaults=True):
+    """Parameters, sent in the order they stand in; None is not sent."""
+
+
+# Orders
+
+
+class PlaceParams(Params):
+    """Section 4.2; what the venue's own template of the call leaves undescribed is not offered."""
+
+    cl_ord_id: ClientId
+    symbol: Symbol
+    side: Side
+    ord_type: OrdType
+    order_qty: Quantity
+    price_ep: Price | None = None
+    time_in_force: TimeInForce | None = None
+    reduce_only: bool | None = None
+    close_on_trigger: bool | None = None
+    stop_px_ep: Price | None = None
+    trigger_type: TriggerType | None = None
+    take_profit_ep: Protection | None = None
+    stop_loss_ep: Protection | None = None
+    tp_trigger: TriggerType | None = None
+    sl_trigger: TriggerType | None = None
+    peg_price_type: PegPriceType | None = None
+    peg_offset_value_ep: int | None = None
+    display_qty: Quantity | None = None
+    text: Text | None = None
+
+
+class AmendParams(Params):
+    """Section 4.3: absolute values; quantity is the new total."""
+
+    symbol: Symbol
+    order_id: OrderId | None = None
+    orig_cl_ord_id: ClientId | None = None
+    price_ep: Price | None = None
+    order_qty: Quantity | None = None
+    stop_px_ep: Price | None = None
+    take_profit_ep: Protection | None = None
+    stop_loss_ep: Protection | None = None
+    peg_offset_value_ep: int | None = None
+    peg_price_type: PegPriceType | None = None
+
+
+class OrderParams(Params):
+    """One order by one of its ids."""
+
+    symbol: Symbol
+    order_id: OrderId | None = None
+    cl_ord_id: ClientId | None = None
+
+
+class OrdersParams(Params):
+    """Several orders of one symbol; a signature with the symbol in front was refused once."""
+
+    order_id: Ids
+    symbol: Symbol
+
+
+class CancelAllParams(Params):
+    """``untriggered``: conditional orders that wait, else those in the book."""
+
+    symbol: Symbol
+    untriggered: bool | None = None
+    text: Text | None = None
+
+
+class SymbolParams(Params):
+    symbol: Symbol
+
+
+class OpenOrderParams(Params):
+    symbol: Symbol
+    order_id: OrderId
+
+
+class QueryParams(Params):
+    """Orders of the last two months by one kind of id."""
+
+    symbol: Symbol
+    order_id: Ids | None = None
+    cl_ord_id: ClientIds | None = None
+
+
+class OrdersHistoryParams(Params):
+    """Closed orders; the times are in ms."""
+
+    symbol: Symbol
+    start: Ms | None = None
+    end: Ms | None = None
+    offset: Count | None = None
+    limit: Page | None = None
+    ord_status: str | None = None
+    with_count: bool | None = None
+
+
+class TradesHistoryParams(Params):
+    """Fills and funding; the times are in ms."""
+
+    symbol: Symbol
+    start: Ms | None = None
+    end: Ms | None = None
+    offset: Count | None = None
+    limit: Page | None = None
+    with_count: bool | None = None
+
+
+# The account
+
+
+class CurrencyParams(Params):
+    currency: Currency
+
+
+class LeverageParams(Params):
+    """Above 0 isolated, else cross; ``leverage`` wins."""
+
+    symbol: Symbol
+    leverage: int | None = None
+    leverage_er: int | None = None
+
+
+class RiskLimitParams(Params):
+    """``riskLimitEv`` wins."""
+
+    symbol: Symbol
+    risk_limit: Count | None = None
+    risk_limit_ev: Count | None = None
+
+
+class AssignParams(Params):
+    """An absolute target; ``posBalanceEv`` wins."""
+
+    symbol: Symbol
+    pos_balance: int | None = None
+    pos_balance_ev: int | None = None
+
+
+# The wallet. Amounts are Ev alone: the unscaled twins of the venue lose against them anyway.
+
+
+class ChildrenParams(Params):
+    offset: Count | None = None
+    limit: Page | None = None
+    with_count: bool | None = None
+
+
+class TransferOutParams(Params):
+    """``clientCnt``: which sub-account, 0 when one calls itself."""
+
+    client_cnt: Count
+    currency: Currency
+    amount_ev: Price
+
+
+class TransferInParams(Params):
+    client_cnt: Count
+    currency: Currency
+    amount_ev: Price
+
+
+class MarginsParams(Params):
+    """``moveOp``: 1 BTC account to wallet, 2 wallet to BTC account, 3 wallet to USD account,
+    4 USD account to wallet. The same ``linkKey`` moves once."""
+
+    move_op: Literal[1, 2, 3, 4]
+    link_key: str | None = None
+    btc_amount_ev: Price | None = None
+    usd_amount_ev: Price | None = None
+
+
+class MarginsHistoryParams(Params):
+    """From ``start`` on, before ``end``; in ms."""
+
+    start: Ms | None = None
+    end: Ms | None = None
+    offset: Count | None = None
+    limit: Page | None = None
+    with_count: bool | None = None
+
+
+class WithdrawParams(Params):
+    otp_code: str
+    address: str
+    amount_ev: Price
+    currency: Currency
+
+
+class WithdrawCodeParams(Params):
+    code: str
+
+
+class WithdrawIdParams(Params):
+    id: Count
+
+
+class WithdrawListParams(Params):
+    currency: Currency | None = None
+    limit: Page | None = None
+    offset: Count | None = None
+    with_count: bool | None = None
+
+
+class WithdrawAddressParams(Params):
+    otp_code: str
+    address: str
+    currency: Currency
+    remark: str
