@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from connector._speedups.order_reader import OrderReader
 from connector.model.instrument import Instrument
 
 def use_model(**values: Any) -> None: ...
@@ -9,3 +10,5 @@ def traded(frame: bytes, scales: Callable[[str], Instrument | None]) -> Any | No
 def answered(
     body: bytes, scales: Callable[[str], Instrument | None], source: Any, execution: Any
 ) -> Any | None: ...
+
+class Reader(OrderReader): ...

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from connector._speedups.bell import Bell
+from connector._speedups.hearing import Hearing
 from connector._speedups.segment import Segment
 from connector.budget_board import BudgetBoard
 from connector.clock import monotonic_ns, wall_ns
@@ -115,6 +116,7 @@ class AccountService:
         self._guard: Guard | None = None
         if self.trading.countdown is not None and settings.guarded_s:
             self._guard = Guard(self, self.trading.countdown, settings.guarded_s)
+        self._hearing: Hearing | None = None
         self._streams = 0
         """How many private streams began: what is asked under one proves nothing for the next."""
         self._begin()
@@ -316,6 +318,7 @@ class AccountService:
     async def run(self) -> None:
         """Until cancelled; what is under way then is lost, which the desk is told."""
         self._begin()
+        self._hearing = self.desk.hearing(self)
         self._running = True
         try:
             async with asyncio.TaskGroup() as group:
@@ -403,6 +406,8 @@ class AccountService:
         log.warning("private stream lost: %s", why, extra={"account": self.name})
 
     def frame(self, frame: bytes, recv_ns: int) -> None:
+        if self._hearing is not None and self._hearing.take(frame, recv_ns):
+            return
         try:
             events = self.trading.stream.decode(frame, self.scales)
         except (ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from connector._speedups.hearing import Hearing
 from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
@@ -28,6 +29,7 @@ from connector.trading.effects import (
     StreamGap,
     state_of,
 )
+from connector.trading.hearing import hearing
 from connector.trading.holdings import FILLS, Holdings, mark_of
 from connector.trading.ids import Ids
 from connector.trading.ledger import NOBODY, Ledger
@@ -92,6 +94,13 @@ class Desk:
         self.outbox = Outbox(
             accounts, self.tracker, self.holdings, ledger, find, clock, self.perform, count
         )
+
+    def hearing(self, account: Account) -> Hearing | None:
+        """The short way of an account's plain events, beside `order_event`; None: it has none."""
+        return hearing(
+            account, self.tracker, self.positions, self.holdings, self._ledger,
+            find=self._find, clock=self._clock, observe=self._observe, fault=self.outbox.fault,
+        )  # fmt: skip
 
     def hearers(self, order: Order) -> list[str]:
         """Whose journals tell of an order."""

@@ -141,3 +141,19 @@ def report_of(
         realised_e=fill.realised_e if fill else None,
         venue_ns=(event.transaction_ns or event.venue_ns) if event else 0,
     )
+
+
+def detail_of(order: Order, event: OrderEvent) -> Detail:
+    """What an event adds to a fill."""
+    assert event.last_price_e is not None
+    return Detail(
+        order=order,
+        last_qty_e=event.last_qty_e,
+        last_price_e=event.last_price_e,
+        trade_id=event.trade_id,
+        venue_trade_id=event.venue_trade_id,
+        fee_e=event.fee_e,
+        fee_asset=event.fee_asset,
+        realised_e=event.realised_e,
+        venue_ns=event.transaction_ns or event.venue_ns,
+    )

@@ -19,9 +19,9 @@ class OrderIndex:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._orders: dict[int, Order] = {}
-        self._by_client: dict[tuple[int, str], Order] = {}
+        self.client_ids: dict[tuple[int, str], Order] = {}
         self._by_command: dict[tuple[str, int], Order] = {}
-        self._by_venue: dict[tuple[int, str, int | str], Order] = {}
+        self.venue_ids: dict[tuple[int, str, int | str], Order] = {}
         self._conditional: dict[tuple[int, int | str], Order] = {}
         self._open: dict[int, dict[int, Order]] = {}
         self._ended: deque[Order] = deque()
@@ -36,7 +36,7 @@ class OrderIndex:
     def add(self, order: Order) -> None:
         self._orders[order.key] = order
         if order.client_order_id:
-            self._by_client[order.account, order.client_order_id] = order
+            self.client_ids[order.account, order.client_order_id] = order
         if order.command:
             self._by_command[order.strategy, order.command] = order
         self._open.setdefault(order.account, {})[order.key] = order
@@ -46,7 +46,7 @@ class OrderIndex:
         self.add(order)
         name = _id(order)
         if name is not None:
-            self._by_venue[order.account, order.instrument.symbol, name] = order
+            self.venue_ids[order.account, order.instrument.symbol, name] = order
         if order.conditional_id is not None:
             self._conditional[order.account, order.conditional_id] = order
         if order.status.terminal:
@@ -56,14 +56,14 @@ class OrderIndex:
         return self._orders.get(key)
 
     def by_client_id(self, account: int, client_order_id: str) -> Order | None:
-        return self._by_client.get((account, client_order_id))
+        return self.client_ids.get((account, client_order_id))
 
     def by_command(self, strategy: str, number: int) -> Order | None:
         """What this command of a strategy placed."""
         return self._by_command.get((strategy, number))
 
     def by_venue_id(self, account: int, symbol: str, name: int | str) -> Order | None:
-        return self._by_venue.get((account, symbol, name))
+        return self.venue_ids.get((account, symbol, name))
 
     def open_of(self, account: int) -> list[Order]:
         """Orders that have not ended, oldest first."""
@@ -76,10 +76,10 @@ class OrderIndex:
             if event.conditional:
                 found = self._conditional.get((account, name))
             else:
-                found = self._by_venue.get((account, event.symbol, name))
+                found = self.venue_ids.get((account, event.symbol, name))
             if found is not None:
                 return found
-        order = self._by_client.get((account, event.client_order_id))
+        order = self.client_ids.get((account, event.client_order_id))
         if order is None or order.instrument.symbol != event.symbol:
             return None
         known = order.conditional_id if event.conditional else _id(order)
@@ -95,17 +95,21 @@ class OrderIndex:
                 order.conditional = _id(order) is None
             if event.born_order_id is not None and order.order_id is None:
                 order.order_id, order.conditional = event.born_order_id, False
-                self._by_venue[account, symbol, event.born_order_id] = order
+                self.venue_ids[account, symbol, event.born_order_id] = order
         elif name is not None and _id(order) is None:
-            if isinstance(name, int):
-                order.order_id = name
-            else:
-                order.venue_order_id = name
-            order.conditional = False
-            self._by_venue[account, symbol, name] = order
+            self.named(order, name)
         if event.client_order_id and not order.client_order_id:
             order.client_order_id = event.client_order_id
-            self._by_client[account, event.client_order_id] = order
+            self.client_ids[account, event.client_order_id] = order
+
+    def named(self, order: Order, name: int | str) -> None:
+        """The venue's id of a normal order that had none."""
+        if isinstance(name, int):
+            order.order_id = name
+        else:
+            order.venue_order_id = name
+        order.conditional = False
+        self.venue_ids[order.account, order.instrument.symbol, name] = order
 
     def ended(self, order: Order) -> None:
         """It has ended; it stays findable until ``KEPT`` others ended after it."""
@@ -125,10 +129,10 @@ class OrderIndex:
         self._orders.pop(order.key, None)
         self._by_command.pop((order.strategy, order.command), None)
         client, name = (order.account, order.client_order_id), _id(order)
-        if self._by_client.get(client) is order:
-            del self._by_client[client]
+        if self.client_ids.get(client) is order:
+            del self.client_ids[client]
         if name is not None:
-            self._by_venue.pop((order.account, order.instrument.symbol, name), None)
+            self.venue_ids.pop((order.account, order.instrument.symbol, name), None)
         if order.conditional_id is not None:
             self._conditional.pop((order.account, order.conditional_id), None)
 

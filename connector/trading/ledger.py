@@ -34,7 +34,7 @@ class Ledger:
     """Writes to the journals; ``wall`` is Unix time."""
 
     def __init__(self, journals: Journals, wall: Callable[[], int]) -> None:
-        self._journals, self._wall = journals, wall
+        self._journals, self.wall = journals, wall
         self._flags = ReportFlag(0)
         self.recv_ns = 0
         """When the frame was received that is being told of, CLOCK_MONOTONIC; 0: it is none."""
@@ -78,7 +78,7 @@ class Ledger:
         place = listed(raw.instrument)
         account = accounts[raw.account] if 0 <= raw.account < len(accounts) else None
         self._command(session, slot, read_ns, place, account, 0, "", refusal.code)
-        found = reports.refused(raw, refusal, self._wall())
+        found = reports.refused(raw, refusal, self.wall())
         self._append(session.strategy, *found, place, account)
 
     def sent(
@@ -87,7 +87,7 @@ class Ledger:
         """A request, before its first byte leaves; ``deadline_ns`` by the venue's clock."""
         key = pending.order.key if pending.order else 0
         body = sent_body(
-            key, pending.command, pending.request, pending.sent_ns, self._wall(), deadline_ns,
+            key, pending.command, pending.request, pending.sent_ns, self.wall(), deadline_ns,
             pending.action,
         )  # fmt: skip
         name = pending.strategy or NOBODY
@@ -98,9 +98,9 @@ class Ledger:
     ) -> None:
         """A report of an order or more about a fill, for each of these strategies."""
         if isinstance(effect, Report):
-            kind, body = reports.report(effect, self._wall())
+            kind, body = reports.report(effect, self.wall())
         else:
-            kind, body = reports.detail(effect, self._wall())
+            kind, body = reports.detail(effect, self.wall())
         for strategy in hearers:
             self._append(
                 strategy,
@@ -113,10 +113,26 @@ class Ledger:
                 order_key=effect.order.key,
             )
 
+    def told(
+        self,
+        order: Order,
+        body: bytes,
+        listed: Listed | None,
+        to: Account,
+        venue_ns: int,
+        recv_ns: int,
+    ) -> None:
+        """A report of an order of a strategy's, for it alone, as its OrderReportBody."""
+        kind, key = RecordType.ORDER_REPORT, order.key
+        self._append(
+            order.strategy, kind, body, listed, to,
+            venue_ns=venue_ns, recv_ns=recv_ns, order_key=key,
+        )  # fmt: skip
+
     def answer(self, effect: Answered, listed: Listed | None, account: Account) -> None:
         """The answer to a command."""
         key = effect.order.key if effect.order else 0
-        kind, body = reports.answer(effect, self._wall(), self.left_ns)
+        kind, body = reports.answer(effect, self.wall(), self.left_ns)
         recv_ns = self.answer_ns or self.recv_ns
         name = effect.strategy
         self._append(name, kind, body, listed, account, recv_ns=recv_ns, order_key=key)
@@ -138,7 +154,7 @@ class Ledger:
             order_key=key,
             command=pending.command if pending else command,
             request=pending.request if pending else 0,
-            wall_ns=self._wall(),
+            wall_ns=self.wall(),
             status=status,
             text_bytes=min(len(text), TEXT_BYTES),
             what=what,
@@ -158,13 +174,13 @@ class Ledger:
     ) -> None:
         """What the venue says about the account; ``own_qty_e``: the strategy's own position."""
         if isinstance(event, PositionEvent):
-            kind, body = reports.position(event, own_qty_e, self._wall(), self._flags)
+            kind, body = reports.position(event, own_qty_e, self.wall(), self._flags)
         elif isinstance(event, BalanceEvent):
-            kind, body = reports.balance(event, self._wall(), self._flags)
+            kind, body = reports.balance(event, self.wall(), self._flags)
         elif isinstance(event, AccountConfigEvent):
-            kind, body = reports.account_config(event, self._wall())
+            kind, body = reports.account_config(event, self.wall())
         else:
-            kind, body = reports.margin_call(event, self._wall())
+            kind, body = reports.margin_call(event, self.wall())
         self._append(
             strategy,
             kind,
@@ -180,7 +196,7 @@ class Ledger:
         """What is written within is no event but how things stand."""
         body = _SNAPSHOT.pack(
             journal_sequence=self._journals.sequence(strategy),
-            wall_ns=self._wall(),
+            wall_ns=self.wall(),
             orders=orders,
             positions=positions,
         )
@@ -211,7 +227,7 @@ class Ledger:
             key,
             session.number,
             read_ns,
-            self._wall(),
+            self.wall(),
             code.value,
             name,
             checked_ns,

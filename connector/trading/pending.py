@@ -4,7 +4,9 @@ from msgspec import Struct
 
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.trading.effects import NO_PLACE
+from connector.model.reports import Result
+from connector.trading.effects import NO_PLACE, Answered
+from connector.venues.trading_contract import OrderAnswer
 
 
 class Pending(Struct, kw_only=True, eq=False):
@@ -33,3 +35,27 @@ class Pending(Struct, kw_only=True, eq=False):
     told: bool = False
     """Answered as unknown; a second answer is owed."""
     instrument: int = NO_PLACE
+
+    def answered(
+        self, result: Result, code: int, answer: OrderAnswer | None = None, text: str = ""
+    ) -> Answered:
+        """What its strategy is answered; ``answer``: the venue's."""
+        if answer is not None and result is not Result.ACCEPTED:
+            text = answer.body
+        return Answered(
+            strategy=self.strategy,
+            order=self.order,
+            account=self.account,
+            command=self.command,
+            action=self.action,
+            ref_id=self.ref_id,
+            result=result,
+            code=code,
+            http_status=answer.status if answer else 0,
+            venue_code=answer.code if answer else 0,
+            text=text,
+            settled=self.told and result is not Result.UNKNOWN,
+            batch=self.batch,
+            sent_ns=self.sent_ns,
+            instrument=self.instrument,
+        )

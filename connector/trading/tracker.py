@@ -16,13 +16,12 @@ from connector.model.records import Side
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
 from connector.trading.births import Births
 from connector.trading.effects import (
-    Answered,
     Ask,
     AskFills,
-    Detail,
     Effect,
     SendCancel,
     StreamGap,
+    detail_of,
     report_of,
 )
 from connector.trading.fees import Fees
@@ -62,7 +61,8 @@ class Tracker:
         self._births = Births(PROOF_NS)
         self._fees = Fees()
         self._pending: dict[int, Pending] = {}
-        self._of_order: dict[int, list[Pending]] = {}
+        self.under_way: dict[int, list[Pending]] = {}
+        """Requests of orders that are under way or unknown, by the order's key."""
         self._live_since: dict[int, int] = {}
         self._out: list[Effect] = []
 
@@ -76,7 +76,7 @@ class Tracker:
         """A request is about to leave; every one ends in `answered`, `unsent` or `lost`."""
         self._pending[pending.request] = pending
         if pending.order is not None:
-            self._of_order.setdefault(pending.order.key, []).append(pending)
+            self.under_way.setdefault(pending.order.key, []).append(pending)
             if pending.action is Action.CANCEL:
                 pending.order.cancel_wanted = True
 
@@ -131,7 +131,7 @@ class Tracker:
 
     def amends(self, order: Order) -> int:
         """The largest total quantity that amends under way ask for; 0: none does."""
-        requests = self._of_order.get(order.key, ())
+        requests = self.under_way.get(order.key, ())
         return max((one.qty_e or 0 for one in requests if one.action is Action.AMEND), default=0)
 
     def pending(self) -> list[Pending]:
@@ -310,20 +310,20 @@ class Tracker:
             self.watched.cancel_again(order, now_ns)
 
     def _deadline(self, order: Order) -> int:
-        return max((one.deadline_ns for one in self._of_order.get(order.key, ())), default=0)
+        return max((one.deadline_ns for one in self.under_way.get(order.key, ())), default=0)
 
     def _close(self, request: int) -> Pending | None:
         pending = self._pending.pop(request, None)
         if pending is not None and pending.order is not None:
-            of_order = self._of_order[pending.order.key]
+            of_order = self.under_way[pending.order.key]
             of_order.remove(pending)
             if not of_order:
-                del self._of_order[pending.order.key]
+                del self.under_way[pending.order.key]
         return pending
 
     def _settle(self, order: Order, event: OrderEvent | None = None, asked_ns: int = 0) -> None:
         """Close what was unknown as far as the order's state proves it, with the second answer."""
-        for pending in list(self._of_order.get(order.key, ())):
+        for pending in list(self.under_way.get(order.key, ())):
             result = self._proved(pending, order, event, asked_ns) if pending.unknown else None
             if result is not None:
                 self._close(pending.request)
@@ -376,13 +376,10 @@ class Tracker:
         if event.execution is Execution.TRADE:
             self._fill(order, event, now_ns)
         self._status(order, event)
-        if order.missing_qty_e > 0:
-            self.watched.fills(order, now_ns + SECOND_NS)
-        else:
-            self.watched.drop(order, Due.FILLS)
+        self._missing(order, now_ns)
         self._settle(order, event, asked_ns)
-        if order.status in ALIVE:
-            self._alive(order, event, now_ns)
+        said = event.status is not None and event.source is not Source.ANSWER
+        self._alive(order, said, event.source is Source.QUERY, now_ns)
         if event.born_order_id is not None:
             for before in self._births.claimed(order, event.born_order_id):
                 self._apply(order, before, now_ns, 0)
@@ -470,7 +467,7 @@ class Tracker:
         of yet may have raised the quantity that the fills seem to reach."""
         if event.source is not Source.LITE:
             return event.status is OrderStatus.FILLED
-        sizes = [one.qty_e or 0 for one in self._of_order.get(order.key, ())]  # of amends under way
+        sizes = [one.qty_e or 0 for one in self.under_way.get(order.key, ())]  # of amends under way
         said = event.qty_e or 0
         return said > 0 and order.known_qty_e >= max(order.qty_e, said, *sizes)
 
@@ -488,22 +485,43 @@ class Tracker:
         if said.terminal:
             self._ended(order)
 
-    def _alive(self, order: Order, event: OrderEvent, now_ns: int) -> None:
-        requests = self._of_order.get(order.key, ())
+    def _missing(self, order: Order, now_ns: int) -> None:
+        """Ask for the fills that the venue counts and nobody told."""
+        if order.missing_qty_e > 0:
+            self.watched.fills(order, now_ns + SECOND_NS)
+        else:
+            self.watched.drop(order, Due.FILLS)
+
+    def _alive(self, order: Order, said: bool, asked: bool, now_ns: int) -> None:
+        """What an order that lives still needs; ``said``: the venue has told how it stands, by
+        itself or, ``asked``, because we asked."""
+        if order.status not in ALIVE:
+            return
+        requests = self.under_way.get(order.key, ())
         if order.known_qty_e >= order.qty_e > 0:
             self.watched.ask_soon(order, now_ns)  # filled whole, yet nobody said so
-        elif (
-            event.status is not None
-            and event.source is not Source.ANSWER
-            and not any(one.unknown for one in requests)
-        ):
+        elif said and not any(one.unknown for one in requests):
             self.watched.drop(order, Due.ASK)
         if (
             order.cancel_wanted
-            and event.source is Source.QUERY
+            and asked
             and not any(one.action is Action.CANCEL for one in requests)
         ):
             self.watched.cancel(order, now_ns)
+
+    def heard(self, order: Order, now_ns: int, said: bool, ended: bool, owes: bool) -> None:
+        """The rest of an event of the private stream that ``_speedups/hearing.pyx`` took: what it
+        means for the plans. ``said``: how the order stands was in it; ``owes``: its fill's fee was
+        not. No request of the order is in doubt."""
+        self.watched.drop(order, Due.ECHO)
+        if said:
+            self.watched.affirmed(order)
+        if owes:
+            self._fees.owe(order, now_ns)
+        if ended:
+            self._ended(order)
+        self._missing(order, now_ns)
+        self._alive(order, said, False, now_ns)
 
     def _infer(self, order: Order) -> None:
         """The venue counts more than the fills it tells add up to: book the rest, marked."""
@@ -541,20 +559,7 @@ class Tracker:
         self._out.append(report_of(order, update, event, flags, fill))
 
     def _detail(self, order: Order, event: OrderEvent) -> None:
-        assert event.last_price_e is not None
-        self._out.append(
-            Detail(
-                order=order,
-                last_qty_e=event.last_qty_e,
-                last_price_e=event.last_price_e,
-                trade_id=event.trade_id,
-                venue_trade_id=event.venue_trade_id,
-                fee_e=event.fee_e,
-                fee_asset=event.fee_asset,
-                realised_e=event.realised_e,
-                venue_ns=event.transaction_ns or event.venue_ns,
-            )
-        )
+        self._out.append(detail_of(order, event))
 
     def _answer(
         self,
@@ -564,29 +569,8 @@ class Tracker:
         answer: OrderAnswer | None = None,
         text: str = "",
     ) -> None:
-        if not pending.command:
-            return
-        if answer is not None and result is not Result.ACCEPTED:
-            text = answer.body
-        self._out.append(
-            Answered(
-                strategy=pending.strategy,
-                order=pending.order,
-                account=pending.account,
-                command=pending.command,
-                action=pending.action,
-                ref_id=pending.ref_id,
-                result=result,
-                code=code,
-                http_status=answer.status if answer else 0,
-                venue_code=answer.code if answer else 0,
-                text=text,
-                settled=pending.told and result is not Result.UNKNOWN,
-                batch=pending.batch,
-                sent_ns=pending.sent_ns,
-                instrument=pending.instrument,
-            )
-        )
+        if pending.command:
+            self._out.append(pending.answered(result, code, answer, text))
 
     def _taken(self) -> Sequence[Effect]:
         out, self._out = self._out, []

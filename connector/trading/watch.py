@@ -41,13 +41,14 @@ class WatchList:
     """The plans of all orders; only those with a plan cost anything."""
 
     def __init__(self) -> None:
-        self._watched: dict[int, Watch] = {}
+        self.plans: dict[int, Watch] = {}
+        """By the order's key."""
 
     def __len__(self) -> int:
-        return len(self._watched)
+        return len(self.plans)
 
     def get(self, order: Order) -> Watch | None:
-        return self._watched.get(order.key)
+        return self.plans.get(order.key)
 
     def ask(self, order: Order, at_ns: int) -> None:
         """Query it then, unless a question is planned before."""
@@ -60,7 +61,7 @@ class WatchList:
     def denied(self, order: Order) -> int:
         """The venue does not know it: how often it said so in a row. An order that nothing is
         planned for is not doubted: 0."""
-        watch = self._watched.get(order.key)
+        watch = self.plans.get(order.key)
         if watch is None:
             return 0
         watch.denials += 1
@@ -68,7 +69,7 @@ class WatchList:
 
     def affirmed(self, order: Order) -> None:
         """The venue speaks of it."""
-        watch = self._watched.get(order.key)
+        watch = self.plans.get(order.key)
         if watch is not None:
             watch.denials = 0
 
@@ -91,7 +92,7 @@ class WatchList:
 
     def drop(self, order: Order, *what: Due) -> None:
         """These plans are settled."""
-        watch = self._watched.get(order.key)
+        watch = self.plans.get(order.key)
         if watch is None:
             return
         for one in what:
@@ -104,11 +105,11 @@ class WatchList:
             else:
                 watch.echo_ns = 0
         if not (watch.ask_ns or watch.fills_ns or watch.cancel_ns or watch.echo_ns):
-            del self._watched[order.key]
+            del self.plans[order.key]
 
     def due(self, now_ns: int) -> Iterator[tuple[Watch, Due]]:
         """What is due, each planned again with a longer wait."""
-        for watch in list(self._watched.values()):
+        for watch in list(self.plans.values()):
             if 0 < watch.echo_ns <= now_ns:
                 watch.echo_ns = 0
                 yield watch, Due.ECHO
@@ -126,9 +127,9 @@ class WatchList:
                 yield watch, Due.CANCEL
 
     def _of(self, order: Order) -> Watch:
-        watch = self._watched.get(order.key)
+        watch = self.plans.get(order.key)
         if watch is None:
-            watch = self._watched[order.key] = Watch(order)
+            watch = self.plans[order.key] = Watch(order)
         return watch
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from connector._speedups.encoder import OrderEncoder
+from connector._speedups.order_reader import OrderReader
 from connector._speedups.segment import Segment
 from connector.model.enums import Word
 from connector.model.instrument import Instrument
@@ -299,6 +300,9 @@ class PrivateStream(Struct, frozen=True, kw_only=True):
     ValueError on what is not an event."""
     echo_ns: int
     """An accepted order must be told by the stream within this time, else the stream has a gap."""
+    reader: Callable[[], OrderReader] | None = None
+    """Makes the compiled reader (``_speedups.events_<name>``) of what happens to orders all day: it
+    says what ``decode`` says, or leaves the frame to it. None: ``decode`` reads everything."""
 
 
 class Lookups(Struct, frozen=True, kw_only=True):

@@ -218,6 +218,7 @@ def trading(config: Config) -> Trading:
             target=_target,
             decode=user.decode,
             echo_ns=ECHO_NS,
+            reader=user.Reader,
         ),
         lookups=Lookups(
             time=ENDPOINTS["time"].request,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from connector._speedups import events_binance_usdm as compiled
+from connector._speedups.events_binance_usdm import Reader as Reader
 from connector.model.instrument import MARK_EXPONENT
 from connector.model.intents import PositionSide
 from connector.model.reports import BalanceReason, EndReason, OrderStatus
@@ -361,4 +362,7 @@ compiled.use_stream(
     state=Execution.STATE,
     executions=EXECUTIONS,
     reason=_reason,
+    expiry=EXPIRY_REASONS,
+    command=EndReason.COMMAND,
+    good_till=EndReason.GOOD_TILL,
 )
