@@ -13,7 +13,7 @@ from connector.config_paper import PaperSettings, judge_paper
 from connector.errors import ConfigError
 from connector.model.policies import OnDeath, OnStart
 from connector.model.secret import SecretRef
-from connector.venues.contract import Venue, load
+from connector.venues.contract import Permission, Venue, load
 from connector.venues.trading_contract import Transport
 
 STRATEGY = r"[A-Za-z0-9._-]{1,64}"
@@ -92,6 +92,8 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     not used. None: 60 where the account is exclusive and the venue has one."""
     required: bool = True
     """READY waits until it is reconciled."""
+    allow: tuple[Permission, ...] = ()
+    """Calls of the venue that may be made with its key beside what needs no permission."""
     limits: LimitSettings = LimitSettings()
     """What all its strategies together may do."""
 
@@ -181,6 +183,8 @@ def judge_account(
         judge_paper(account.paper, f"{path}.paper", faults)
     elif account.paper != PaperSettings():
         faults.append(f'{path}.paper: only with type = "paper"')
+    if paper and account.allow:
+        faults.append(f"{path}.allow: a paper account has no key to call the venue with")
     if paper and account.countdown_s:
         faults.append(f"{path}.countdown_s: nothing of a paper account is at the venue")
     for name in ("strategies", "foreign_to"):

@@ -25,7 +25,7 @@ from connector.errors import ConfigError, ConnectorError
 USES = (
     ("Try it", ("demo",)),
     ("Run it", ("check", "run")),
-    ("Trade by hand", ("send",)),
+    ("Trade by hand", ("send", "call")),
     ("Stop trading", ("halt", "resume")),
     ("Look at it", ("top", "tap", "journal", "metrics")),
     ("Without a venue", ("sim", "replay")),

@@ -98,6 +98,8 @@ def _accounts(config: Config) -> int:
                 print(f"    {what} cannot be read here: {error}")
                 code = 1
         print(f"    countdown: {_countdown(account)}")
+        if account.allow:
+            print(f"    calls allowed: {', '.join(one.value for one in account.allow)}")
         print(f"    limits: {_limits(account.limits) or _unlimited(account, config)}")
     trading = {name for account in config.accounts.values() for name in account.strategies}
     for name in sorted(trading):

@@ -52,12 +52,17 @@ class HttpClient:
         target: str,
         headers: tuple[tuple[str, str], ...] = (),
         body: bytes = b"",
+        *,
+        fresh: bool = False,
     ) -> HttpAnswer:
-        """The answer, whatever its status. NotSent: no connection. Unknown: no whole answer."""
+        """The answer, whatever its status. NotSent: no connection. Unknown: no whole answer.
+
+        ``fresh``: on a connection of its own, which cannot have been closed unnoticed while it was
+        kept: that would leave a change unknown."""
         message = encode_request(method, self._prefix + target, self._host_header, headers, body)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._exchange(message, method)
+                return await self._exchange(message, method, fresh)
         except TimeoutError:
             path = target.partition("?")[0]  # a signed query is nobody's business
             raise Unknown(f"{method} {path}: no answer within {self._timeout_s:g} s") from None
@@ -70,10 +75,10 @@ class HttpClient:
         self._idle.clear()
         await asyncio.sleep(0)
 
-    async def _exchange(self, message: bytes, method: str) -> HttpAnswer:
+    async def _exchange(self, message: bytes, method: str, fresh: bool) -> HttpAnswer:
         harmless = method in ("GET", "HEAD")
         while True:
-            connection, reused = await self._take()
+            connection, reused = await self._take(fresh)
             self._busy.add(connection)
             try:
                 answer = await self._answer(connection, message, method)
@@ -108,8 +113,8 @@ class HttpClient:
         connection.send(message, done, method == "HEAD")
         return await answer
 
-    async def _take(self) -> tuple[Connection, bool]:
-        while self._idle:
+    async def _take(self, fresh: bool) -> tuple[Connection, bool]:
+        while self._idle and not fresh:
             connection = self._idle.pop()
             if connection.reusable:
                 return connection, True

@@ -9,8 +9,8 @@ from connector.errors import NotSent, Rejected, Throttled, Unknown
 from connector.model.counters import Counter
 from connector.protocol.ratelimit import Budget
 from connector.transport.http import HttpClient
-from connector.transport.http_connection import Malformed
-from connector.venues.contract import Outcome, Pool, Request, Venue
+from connector.transport.http_connection import HttpAnswer, Malformed
+from connector.venues.contract import Answer, Outcome, Pool, Request, Venue
 
 log = logging.getLogger("connector.rest")
 
@@ -77,6 +77,26 @@ class Rest:
 
         Throttled: not now (``retry_ns``). NotSent: no connection, or certainly not done. Rejected:
         the venue said no. Unknown: no answer that proves anything."""
+        answer, verdict = await self.exchange(request, share)
+        if verdict.outcome is Outcome.OK:
+            return answer.body
+        what = f"{request.name}: HTTP {answer.status}: {verdict.message or verdict.outcome.value}"
+        if verdict.outcome in PAUSE_NS:
+            raise Throttled(what, self.quiet_until_ns)
+        if verdict.outcome is Outcome.REJECTED:
+            raise Rejected(what)
+        if verdict.outcome is Outcome.NOT_EXECUTED:
+            raise NotSent(what)
+        raise Unknown(what)
+
+    async def exchange(
+        self, request: Request, share: float = 1.0, *, fresh: bool = False
+    ) -> tuple[HttpAnswer, Answer]:
+        """Whatever was answered, and what it means as the answer to a question; a venue that wants
+        silence gets it. ``fresh``: see `HttpClient.request`.
+
+        Throttled: the budget does not allow it now. NotSent: no connection. Unknown: no whole
+        answer."""
         now_ns = monotonic_ns()
         due_ns = self.admit_ns(request, now_ns, share)
         if due_ns > now_ns:
@@ -89,7 +109,7 @@ class Rest:
         self._count(Counter.HTTP_REQUESTS, 1)
         try:
             answer = await self.client.request(
-                request.method, request.target, request.headers, request.body
+                request.method, request.target, request.headers, request.body, fresh=fresh
             )
         except (NotSent, Unknown) as error:
             self._count(Counter.HTTP_ERRORS, 1)
@@ -101,23 +121,17 @@ class Rest:
             if pool.header in used:
                 budget.correct(number, wall_ns(), used[pool.header])
         verdict = self._venue.judge(answer.status, answer.headers, answer.body)
-        if verdict.outcome is Outcome.OK:
-            return answer.body
-        what = f"{request.name}: HTTP {answer.status}: {verdict.message or verdict.outcome.value}"
         if verdict.outcome in PAUSE_NS:
             self._count(Counter.HTTP_THROTTLED, 1)
-            raise Throttled(what, self._stop(verdict.retry_after_ns or PAUSE_NS[verdict.outcome]))
-        self._count(Counter.HTTP_ERRORS, 1)
-        if verdict.outcome is Outcome.REJECTED:
-            raise Rejected(what)
-        if verdict.outcome is Outcome.NOT_EXECUTED:
-            raise NotSent(what)
-        raise Unknown(what)
+            self._stop(verdict.retry_after_ns or PAUSE_NS[verdict.outcome])
+        elif verdict.outcome is not Outcome.OK:
+            self._count(Counter.HTTP_ERRORS, 1)
+        return answer, verdict
 
     async def close(self) -> None:
         await self.client.close()
 
-    def _stop(self, pause_ns: int) -> int:
+    def _stop(self, pause_ns: int) -> None:
         until_ns = monotonic_ns() + pause_ns
         # Sending on turns a 429 into a ban of the whole address, so every pool stops.
         for _, budget in self._pools:
@@ -126,4 +140,3 @@ class Rest:
             "the venue wants silence",
             extra={"venue": self._venue.folder, "seconds": round(pause_ns / 1e9, 1)},
         )
-        return until_ns

@@ -43,7 +43,6 @@ class Status(Enum):
 class Permission(Enum):
     """What an account's ``allow`` must name before a call is sent."""
 
-    NONE = ""
     ORDER = "order"
     """Orders past the connector's own checks."""
     TRANSFER = "transfer"
@@ -115,7 +114,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """REPLACED, REMOVED: what to use, the name of an endpoint or words."""
     since: str = ""
     """REPLACED, REMOVED: when, as a date."""
-    permission: Permission = Permission.NONE
+    permission: Permission | None = None
     harmless: bool = False
     """No GET, and changes nothing at the venue all the same."""
     acts: bool = False
@@ -123,7 +122,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     credential: bool = False
     """About a key that gives access: for the owner of the account, not for strategies."""
     instead: str = ""
-    """What a strategy uses in its place, because that passes the connector's checks."""
+    """The method of a strategy's session to use in its place: that passes the connector's checks."""
 
     @property
     def changes(self) -> bool:

@@ -6,6 +6,7 @@ together is a `Rule`. Both are written out for people here, and only here.
 """
 
 import difflib
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -117,8 +118,10 @@ def parameters(params: type[Struct]) -> list[Parameter]:
     """The parameters of an endpoint, in their order."""
     found = inspect.type_info(params)
     assert isinstance(found, inspect.StructType)
+    hints = _hints(params)
     return [
-        Parameter(field.encode_name, field.required, allowed(field.type)) for field in found.fields
+        Parameter(field.encode_name, field.required, allowed(field.type, hints[field.name]))
+        for field in found.fields
     ]
 
 
@@ -161,8 +164,6 @@ def checked(
 
 def _hints(params: type[Struct]) -> dict[str, Any]:
     """The types of the fields, what is annotated included."""
-    import typing
-
     return typing.get_type_hints(params, include_extras=True)
 
 
@@ -171,17 +172,17 @@ def _short(value: Any) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
-def allowed(kind: inspect.Type) -> str:
-    """What a value of this type may be, in words."""
+def allowed(kind: inspect.Type, hint: Any = None) -> str:
+    """What a value of this type may be, in words; ``hint``: the same as it was written."""
     if isinstance(kind, inspect.Metadata):
         words = (kind.extra_json_schema or {}).get("description")
-        return words or allowed(kind.type)
+        return words or allowed(kind.type, hint)
     if isinstance(kind, inspect.UnionType):
         return " or ".join(
-            allowed(one) for one in kind.types if not isinstance(one, inspect.NoneType)
+            allowed(one, hint) for one in kind.types if not isinstance(one, inspect.NoneType)
         )
     if isinstance(kind, inspect.LiteralType):
-        return _choice(kind.values)
+        return _choice(sorted(kind.values, key=_literals(hint).index) if hint else kind.values)
     if isinstance(kind, inspect.EnumType):
         return _choice([member.value for member in kind.cls])
     if isinstance(kind, inspect.BoolType):
@@ -198,6 +199,13 @@ def allowed(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.ListType):
         return f"a list of {allowed(kind.item_type)}"
     return "what the venue takes"
+
+
+def _literals(hint: Any) -> list[Any]:
+    """The values of every Literal in a type, as they were written."""
+    if typing.get_origin(hint) is typing.Literal:
+        return list(typing.get_args(hint))
+    return [value for one in typing.get_args(hint) for value in _literals(one)]
 
 
 def _choice(values: Iterable[Any]) -> str:

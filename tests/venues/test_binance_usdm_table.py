@@ -227,7 +227,7 @@ def test_what_places_amends_or_cancels_needs_a_permission() -> None:
     assert {row.name for row in CALLS.values() if row.orders} <= allowed
     for row in CALLS.values():
         assert bool(row.orders) <= bool(row.instead)
-        assert row.permission in (Permission.NONE, Permission.ORDER)  # there is no other money here
+        assert row.permission in (None, Permission.ORDER)  # there is no other money here
 
 
 PLACE = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "1", "price": "2"}

@@ -62,6 +62,7 @@ def configured(config: Config) -> Venue:
         snapshot=market.snapshot,
         decode=market.decode,
         judge=errors.judge,
+        judge_change=errors.judge_change,
         used=limits.used,
         instruments_endpoint="exchangeInfo",
         snapshot_endpoint="depth",

@@ -48,7 +48,7 @@ def _row(
     security: Security = Security.SIGNED,
     orders: tuple[Cost, ...] = (),
     retry: Retry | None = None,
-    permission: Permission = Permission.NONE,
+    permission: Permission | None = None,
     harmless: bool = False,
     instead: str = "",
     successor: str = "",
@@ -99,7 +99,7 @@ def _order(
     )  # fmt: skip
 
 
-PLACED, AMENDED, CANCELLED = "session.place()", "session.amend()", "session.cancel()"
+PLACED, AMENDED, CANCELLED = "place", "amend", "cancel"
 
 ORDER_ROWS = (
     _order("placeOrder", "POST /fapi/v1/order", "place a limit or market order", 0, p.PlaceParams,

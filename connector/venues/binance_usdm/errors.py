@@ -47,6 +47,15 @@ ORDER = {
     Proof.KEY: OrderOutcome.AUTH,
     Proof.REFUSED: OrderOutcome.REFUSED,
 }
+# Of what is not here the venue says that it was not done.
+CHANGE = {
+    OrderOutcome.UNKNOWN: Outcome.UNKNOWN,
+    OrderOutcome.NOT_EXECUTED: Outcome.NOT_EXECUTED,
+    OrderOutcome.CLOCK: Outcome.NOT_EXECUTED,
+    OrderOutcome.THROTTLED: Outcome.THROTTLED,
+    OrderOutcome.BANNED: Outcome.BANNED,
+    OrderOutcome.ALREADY: Outcome.ALREADY,
+}
 GONE = frozenset(
     row.code
     for row in ROWS.values()
@@ -98,6 +107,22 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     if status >= 500 or status == 408 or status < 200:
         return Answer(Outcome.UNKNOWN, code, f"HTTP {status}: {message}")
     return Answer(Outcome.REJECTED, code, message if code else f"HTTP {status}: {message}")
+
+
+def judge_change(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Classify the answer to a call that may have changed something, orders or settings; total.
+
+    As strict as `judge_order`: what is not known to prove something is UNKNOWN."""
+    found = judge_order(Action.PLACE, status, headers, body)
+    if found is None:
+        return judge(status, headers, body)
+    return Answer(
+        CHANGE.get(found.outcome, Outcome.REJECTED),
+        found.code,
+        found.message,
+        found.retry_after_ns,
+        found.until_ns,
+    )
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -44,7 +44,7 @@ def _row(
     query: frozenset[str] = frozenset(),
     plain: str = "",
     acts: bool = False,
-    permission: Permission = Permission.NONE,
+    permission: Permission | None = None,
     instead: str = "",
     status: Status = Status.CURRENT,
     successor: str = "",

@@ -1,0 +1,89 @@
+"""Call an endpoint of a venue and print its answer.
+
+Without ENDPOINT the venue's endpoints are listed, with --help behind one it is described.
+Parameters are the venue's own, KEY=VALUE; what the venue would refuse is refused before anything is
+sent, with the field and what is allowed. The call goes to the venue directly; a running daemon is
+only asked what is left of the rate budget.
+
+Endpoints that want a key need --config, and --account where it has several of the venue. Orders,
+transfers and withdrawals are sent only if `allow` of the account names them. What may have changed
+something is written to calls.jsonl in the state directory first, and never sent twice.
+
+Exit codes: 0 done, 1 not done, 2 wrong usage, 3 unknown: it may have been done, find out."""
+
+import argparse
+import sys
+from typing import Any
+
+from connector.cli._call_direct import Direct
+from connector.cli._call_output import describe, listing, show
+from connector.errors import ConfigError
+from connector.transport.calls import Called
+from connector.venues.contract import Endpoint, Outcome, Request, load
+from connector.venues.endpoint import Removed
+from connector.venues.endpoint_text import NoEndpoint, find
+from connector.venues.parameters import BadParameter
+
+CODES = {Outcome.OK: 0, Outcome.ALREADY: 0, Outcome.UNKNOWN: 3}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("venue", metavar="VENUE", nargs="?", help="its name, any case")
+    parser.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help="its name, any case")
+    parser.add_argument("given", metavar="KEY=VALUE", nargs="*", help="parameters")
+    parser.add_argument("--describe", action="store_true", help="say what the endpoint takes")
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--config", metavar="FILE", help="hosts and accounts (TOML)")
+    parser.add_argument("--account", metavar="NAME", default="", help="whose key to use")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value"
+    )
+    parser.add_argument("--runtime-dir", default="", help="where the daemon's control socket is")
+    parser.add_argument("--state-dir", default="", help="where calls.jsonl is")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for the answer")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.venue is None:
+        from connector.venues.contract import folders
+
+        raise ConfigError(f"whose endpoint? There are: {', '.join(map(_named, folders()))}")
+    venue = load(args.venue)
+    if args.endpoint is None:
+        print(listing(venue, args.json))
+        return 0
+    try:
+        row = find(venue.endpoints, args.endpoint)
+        if args.describe:
+            print(describe(row, args.json))
+            return 0
+        request = row.called(_pairs(args.given), text=True)
+    except (NoEndpoint, BadParameter, Removed) as error:
+        print(f"connector call: {error}", file=sys.stderr)
+        return 2
+    called = _made(args, row, request)
+    print(show(row, called, args.json))
+    return CODES.get(called.outcome, 1)
+
+
+def _named(folder: str) -> str:
+    return load(folder).name
+
+
+def _pairs(given: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{pair!r} is not KEY=VALUE")
+        if name in found:
+            raise ConfigError(f"{name}: given twice")
+        found[name] = value
+    return found
+
+
+def _made(args: argparse.Namespace, row: Endpoint, request: Request) -> Called:
+    direct = Direct(
+        args.venue, args.config, args.set, args.account, args.runtime_dir, args.state_dir
+    )
+    return direct.call(row, request, args.timeout)
