@@ -10,14 +10,22 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Raw
 
-from connector.model.instrument import ABSENT
-from connector.model.intents import Action, OrderType, TimeInForce
+from connector.model.instrument import Instrument
+from connector.model.intents import Action, OrderType, PositionSide, TimeInForce
 from connector.model.records import Side
 from connector.model.reports import OrderStatus
 from connector.venues.contract import Scales
 from connector.venues.phemex.errors import NOT_FOUND, Verdict, judge_code, judge_order, read, text
-from connector.venues.phemex.money import money_e
-from connector.venues.phemex.schemas_trading import FillRow, OrderRow, Reply, Rows
+from connector.venues.phemex.numbers import DECIMALS, name, numbers_of, whole
+from connector.venues.phemex.schemas_trading import (
+    FillRow,
+    HedgedFillRow,
+    HedgedOrderRow,
+    Named,
+    OrderRow,
+    Reply,
+    Rows,
+)
 from connector.venues.trading_contract import (
     Execution,
     OrderAnswer,
@@ -28,8 +36,6 @@ from connector.venues.trading_contract import (
 
 MOST_WORDS = 4096
 """Of the venue's own words, as much as an answer carries on."""
-NOBODY = "00000000-0000-0000-0000-000000000000"
-"""An id that is none."""
 
 STATUSES = {
     # Waits for its trigger.
@@ -66,17 +72,24 @@ TIMES = {
     "RPIPostOnly": TimeInForce.GTX,
     "Day": TimeInForce.DAY,
 }
-FILLS = {"Trade", "LiqTrade", "AdlTrade"}
+REDUCING = {"ReduceOnly", "CloseOnTrigger"}
+"""``execInst``."""
+POSITION_SIDES = {"Long": PositionSide.LONG, "Short": PositionSide.SHORT}
+"""``posSide`` of the hedged API; Merged is both."""
+FILLS = {"Trade", "LiqTrade", "AdlTrade", "Liq", "Adl", "TakeOver"}
 """``tradeType`` of what fills an order."""
-FORCED = {"LiqTrade", "AdlTrade"}
+FORCED = {"LiqTrade", "AdlTrade", "Liq", "Adl", "TakeOver"}
 """The venue's own: liquidation, auto-deleveraging."""
 MAKER = {"MakerFill": True, "TakerFill": False}
 
 _REPLY = msgspec.json.Decoder(Reply)
 _ORDER = msgspec.json.Decoder(OrderRow)
+_HEDGED_ORDER = msgspec.json.Decoder(HedgedOrderRow)
 _ROWS = msgspec.json.Decoder(Rows)
 _LIST = msgspec.json.Decoder(list[Raw])
 _FILL = msgspec.json.Decoder(FillRow)
+_HEDGED_FILL = msgspec.json.Decoder(HedgedFillRow)
+_SYMBOL = msgspec.json.Decoder(Named)
 
 
 def judge(
@@ -115,8 +128,8 @@ def judge_batch(
     if verdict is not None:
         return [_answer(verdict, status, words)] * count
     try:
-        rows = [_row(raw) for raw in _list(body)]
-        failed = [row for row in rows if text(row.biz_error) not in ("", "0")]
+        rows = _list(body)
+        failed = [row for row in map(_ORDER.decode, rows) if text(row.biz_error) not in ("", "0")]
         if len(rows) == count and not failed:
             events = [_order(row, scales, Source.ANSWER) for row in rows]
             return [
@@ -136,12 +149,12 @@ def order_event(body: bytes, scales: Scales, source: Source = Source.QUERY) -> O
     rows = orders(body)
     if not rows:
         raise ValueError("an answer that names no order")
-    return _order(_row(rows[0]), scales, source)
+    return _order(rows[0], scales, source)
 
 
 def order_events(body: bytes, scales: Scales) -> Sequence[OrderEvent]:
     """A list of orders. Raises ValueError."""
-    return [_order(_row(raw), scales, Source.QUERY) for raw in orders(body)]
+    return [_order(raw, scales, Source.QUERY) for raw in orders(body)]
 
 
 def fill_events(body: bytes, scales: Scales) -> Sequence[OrderEvent]:
@@ -149,8 +162,10 @@ def fill_events(body: bytes, scales: Scales) -> Sequence[OrderEvent]:
     ValueError."""
     found = []
     for raw in orders(body):
-        row = _FILL.decode(raw)
-        kind, symbol, instrument = text(row.trade_type), text(row.symbol), scales(text(row.symbol))
+        symbol, instrument = _instrument(raw, scales)
+        numbers = numbers_of(instrument)
+        row = (_HEDGED_FILL if numbers is DECIMALS else _FILL).decode(raw)
+        kind = text(row.trade_type)
         if kind not in FILLS or instrument is None:
             continue
         currency = text(row.currency)
@@ -163,13 +178,14 @@ def fill_events(body: bytes, scales: Scales) -> Sequence[OrderEvent]:
                 client_order_id=text(row.cl_ord_id),
                 venue_order_id=name(row.order_id),
                 side=SIDES.get(text(row.side)),
-                last_qty_e=whole(row.exec_qty) or 0,
-                last_price_e=positive(row.exec_price_ep),
+                position_side=POSITION_SIDES.get(text(row.pos_side), PositionSide.BOTH),
+                last_qty_e=numbers.qty(row.exec_qty, instrument) or 0,
+                last_price_e=numbers.price(row.exec_price_ep, instrument),
                 venue_trade_id=name(row.exec_id),
                 maker=MAKER.get(text(row.exec_status)),
-                fee_e=money(row.exec_fee_ev, currency),
+                fee_e=numbers.money(row.exec_fee_ev, currency),
                 fee_asset=currency,
-                realised_e=money(row.closed_pnl_ev, currency),
+                realised_e=numbers.money(row.closed_pnl_ev, currency),
                 liquidation=kind in FORCED,
                 venue_ns=when_ns,
                 transaction_ns=when_ns,
@@ -199,15 +215,16 @@ def _list(body: bytes) -> Sequence[Raw]:
     return _LIST.decode(data) if bytes(data).startswith(b"[") else _ROWS.decode(data).rows
 
 
-def _row(raw: Raw) -> OrderRow:
-    return _ORDER.decode(raw)
+def _instrument(raw: Raw, scales: Scales) -> tuple[str, Instrument | None]:
+    symbol = text(_SYMBOL.decode(raw).symbol)
+    return symbol, scales(symbol)
 
 
 def _event(body: bytes, action: Action, scales: Scales) -> OrderEvent | None:
     """None: the question has no answer."""
     if action is Action.QUERY:
         rows = orders(body)
-        return _order(_row(rows[0]), scales, Source.QUERY) if rows else None
+        return _order(rows[0], scales, Source.QUERY) if rows else None
     event = order_event(body, scales, Source.ANSWER)
     if action is Action.AMEND:
         # It shows what was asked for before the engine has agreed.
@@ -215,8 +232,11 @@ def _event(body: bytes, action: Action, scales: Scales) -> OrderEvent | None:
     return event
 
 
-def _order(row: OrderRow, scales: Scales, source: Source) -> OrderEvent:
-    symbol, order_id = text(row.symbol), name(row.order_id)
+def _order(raw: Raw, scales: Scales, source: Source) -> OrderEvent:
+    symbol, instrument = _instrument(raw, scales)
+    numbers = numbers_of(instrument)
+    row = (_HEDGED_ORDER if numbers is DECIMALS else _ORDER).decode(raw)
+    order_id = name(row.order_id)
     if not symbol or not order_id:
         raise ValueError("an answer that names no order")
     when_ns = whole(row.transact_time_ns) or whole(row.action_time_ns) or 0
@@ -230,18 +250,15 @@ def _order(row: OrderRow, scales: Scales, source: Source) -> OrderEvent:
         side=SIDES.get(text(row.side)),
         order_type=TYPES.get(text(row.order_type) or text(row.ord_type)),
         time_in_force=TIMES.get(text(row.time_in_force)),
+        position_side=POSITION_SIDES.get(text(row.pos_side), PositionSide.BOTH),
         reduce_only=text(row.reduce_only) == "true" or text(row.exec_inst) in REDUCING,
-        price_e=positive(row.price_ep),
-        qty_e=whole(row.order_qty),
-        filled_qty_e=whole(row.cum_qty),
-        stop_price_e=positive(row.stop_px_ep),
+        price_e=numbers.price(row.price_ep, instrument),
+        qty_e=numbers.qty(row.order_qty, instrument),
+        filled_qty_e=numbers.qty(row.cum_qty, instrument),
+        stop_price_e=numbers.price(row.stop_px_ep, instrument),
         venue_ns=when_ns,
         transaction_ns=when_ns,
     )
-
-
-REDUCING = {"ReduceOnly", "CloseOnTrigger"}
-"""``execInst``."""
 
 
 def _answer(verdict: Verdict, status: int, words: str) -> OrderAnswer:
@@ -253,34 +270,3 @@ def _answer(verdict: Verdict, status: int, words: str) -> OrderAnswer:
         retry_after_ns=verdict.retry_after_ns,
         reconcile=verdict.reconcile,
     )
-
-
-# Values: None where the venue gave nothing usable
-
-
-def whole(raw: Raw) -> int | None:
-    """An integer within 64 bits."""
-    value = text(raw)
-    try:
-        found = int(value) if len(value) <= 20 else ABSENT
-    except ValueError:
-        return None
-    return found if ABSENT < found < -ABSENT else None
-
-
-def positive(raw: Raw) -> int | None:
-    """Like ``whole``; the venue writes 0 where there is none."""
-    found = whole(raw)
-    return found if found is not None and found > 0 else None
-
-
-def money(raw: Raw, currency: str) -> int | None:
-    """An Ev of a currency in 10^-8."""
-    found = whole(raw)
-    return None if found is None or not currency else money_e(found, currency)
-
-
-def name(raw: Raw) -> str:
-    """An id; that of nobody is none."""
-    found = text(raw)
-    return "" if found == NOBODY else found

@@ -1,9 +1,16 @@
 """The shapes of the venue's answers about orders, accounts and the wallet.
 
+Attributes have the names of the contract API; in the hedged one a field has another suffix, and a
+struct of its own with the same attributes.
+
 Read tolerantly: unknown fields are ignored, any field may be absent, and every value is kept as its
 raw JSON text. Unscaled duplicates of scaled values (``price`` beside ``priceEp``) are not read.
 """
 
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
 from msgspec import Raw, Struct, field
 
 from connector.venues.phemex.errors import NOTHING
@@ -22,12 +29,40 @@ def answer_name(name: str) -> str:
     return SPELLED.get(name) or venue_name(name)
 
 
+SUFFIXES = {"_ep": "Rp", "_ev": "Rv", "_er": "Rr"}
+QUANTITIES = {"order_qty", "cum_qty", "leaves_qty", "exec_qty", "display_qty"}
+
+
+def hedged_name(name: str) -> str:
+    """The name of a field in events of the hedged API: quantities have no suffix there."""
+    if name[-3:] in SUFFIXES:
+        return answer_name(name)[:-2] + SUFFIXES[name[-3:]]
+    return answer_name(name)
+
+
+def hedged_row_name(name: str) -> str:
+    """The name of a field in rows of the hedged API's answers."""
+    return answer_name(name) + "Rq" if name in QUANTITIES else hedged_name(name)
+
+
+def twin(struct: type[Any], rename: Callable[[str], str]) -> type[Any]:
+    """A struct with the same attributes by other names on the wire."""
+    fields = [(one.name, one.type, one.default) for one in msgspec.structs.fields(struct)]
+    return msgspec.defstruct(f"Hedged{struct.__name__}", fields, rename=rename)
+
+
 class Reply(Struct):
     """The envelope of everything that does not begin with /md."""
 
     code: Raw = NOTHING
     msg: Raw = NOTHING
     data: Raw = NOTHING
+
+
+class Named(Struct):
+    """What every row says of what it is about."""
+
+    symbol: Raw = NOTHING
 
 
 class Rows(Struct):
@@ -65,6 +100,10 @@ class OrderRow(Struct, rename=answer_name):
     leaves_qty: Raw = NOTHING
     stop_px_ep: Raw = NOTHING
     ord_status: Raw = NOTHING
+    pos_side: Raw = NOTHING
+
+
+HedgedOrderRow = twin(OrderRow, hedged_row_name)
 
 
 class FillRow(Struct, rename=answer_name):
@@ -86,9 +125,13 @@ class FillRow(Struct, rename=answer_name):
     order_id: Raw = NOTHING
     cl_ord_id: Raw = NOTHING
     exec_status: Raw = NOTHING
+    pos_side: Raw = NOTHING
 
 
-class AccountRow(Struct, rename="camel"):
+HedgedFillRow = twin(FillRow, hedged_row_name)
+
+
+class AccountRow(Struct, rename=answer_name):
     """``account`` of section 4.5, and a line of ``accounts`` of the private stream."""
 
     currency: Raw = NOTHING
@@ -97,8 +140,11 @@ class AccountRow(Struct, rename="camel"):
     bonus_balance_ev: Raw = NOTHING
 
 
+HedgedAccountRow = twin(AccountRow, hedged_row_name)
+
+
 class PositionRow(Struct, rename=answer_name):
-    """A position of section 4.5."""
+    """A position of sections 4.5 and 7.4, which spell one field differently."""
 
     symbol: Raw = NOTHING
     currency: Raw = NOTHING
@@ -108,12 +154,17 @@ class PositionRow(Struct, rename=answer_name):
     avg_entry_price_ep: Raw = NOTHING
     leverage_er: Raw = NOTHING
     un_realised_pnl_ev: Raw = NOTHING
+    unrealised_pnl_ev: Raw = NOTHING
     cum_closed_pnl_ev: Raw = NOTHING
     transact_time_ns: Raw = NOTHING
+    pos_side: Raw = NOTHING
+
+
+HedgedPositionRow = twin(PositionRow, hedged_row_name)
 
 
 class AccountPositions(Struct):
     """Section 4.5."""
 
-    account: AccountRow = field(default_factory=AccountRow)
-    positions: list[PositionRow] = field(default_factory=list)
+    account: Raw = NOTHING
+    positions: list[Raw] = field(default_factory=list)

@@ -1,0 +1,98 @@
+"""Numbers of answers and events as the venue's two families of contracts write them.
+
+The contract API has integers in the scale of the instrument or the currency (Ep, Ev, contracts),
+the hedged one plain decimals as texts. Both end in the same integers. None where the venue gave
+nothing usable.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Raw, Struct
+
+from connector._speedups.decimal import parse
+from connector.model.instrument import ABSENT, Instrument
+from connector.venues.phemex.errors import text
+from connector.venues.phemex.money import money_e
+from connector.venues.trading_contract import MONEY_EXPONENT
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""An id that is none."""
+HEDGED = frozenset({"USDT", "USDC"})
+"""Settled in these, a contract belongs to the hedged API."""
+
+
+class Numbers(Struct, frozen=True):
+    """How a family writes them."""
+
+    price: Callable[[Raw, Instrument | None], int | None]
+    """A price; 0 stands where there is none."""
+    qty: Callable[[Raw, Instrument | None], int | None]
+    money: Callable[[Raw, str], int | None]
+    """In 10^-8 of the currency."""
+
+
+def hedged(instrument: Instrument | None) -> bool:
+    """Whether it is a contract of the hedged API."""
+    return instrument is not None and instrument.margin in HEDGED
+
+
+def numbers_of(instrument: Instrument | None) -> Numbers:
+    """How numbers of this instrument are written."""
+    return DECIMALS if hedged(instrument) else INTEGERS
+
+
+def whole(raw: Raw) -> int | None:
+    """An integer within 64 bits."""
+    value = text(raw)
+    try:
+        found = int(value) if len(value) <= 20 else ABSENT
+    except ValueError:
+        return None
+    return found if ABSENT < found < -ABSENT else None
+
+
+def name(raw: Raw) -> str:
+    """An id; that of nobody is none."""
+    found = text(raw)
+    return "" if found == NOBODY else found
+
+
+def _positive(found: int | None) -> int | None:
+    return found if found is not None and found > 0 else None
+
+
+def _price(raw: Raw, instrument: Instrument | None) -> int | None:
+    return _positive(whole(raw))
+
+
+def _qty(raw: Raw, instrument: Instrument | None) -> int | None:
+    return whole(raw)
+
+
+def _money(raw: Raw, currency: str) -> int | None:
+    found = whole(raw)
+    return None if found is None or not currency else money_e(found, currency)
+
+
+def _decimal(raw: Raw, exponent: int) -> int | None:
+    try:
+        found: int = parse(text(raw), exponent)
+    except ValueError:
+        return None
+    return found if found != ABSENT else None
+
+
+def _decimal_price(raw: Raw, instrument: Instrument | None) -> int | None:
+    return None if instrument is None else _positive(_decimal(raw, instrument.price_exponent))
+
+
+def _decimal_qty(raw: Raw, instrument: Instrument | None) -> int | None:
+    return None if instrument is None else _decimal(raw, instrument.qty_exponent)
+
+
+def _decimal_money(raw: Raw, currency: str) -> int | None:
+    return _decimal(raw, MONEY_EXPONENT)
+
+
+INTEGERS = Numbers(_price, _qty, _money)
+DECIMALS = Numbers(_decimal_price, _decimal_qty, _decimal_money)

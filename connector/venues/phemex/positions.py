@@ -1,0 +1,64 @@
+"""Positions and balances of answers and private messages, both families: sections 4.5 and 7.4."""
+
+from typing import Any
+
+from connector._speedups.decimal import format as decimal
+from connector.model.instrument import Instrument
+from connector.model.intents import PositionSide
+from connector.model.reports import BalanceReason
+from connector.venues.phemex.answers import POSITION_SIDES
+from connector.venues.phemex.errors import text
+from connector.venues.phemex.numbers import DECIMALS, Numbers, numbers_of, whole
+from connector.venues.trading_contract import BalanceEvent, PositionEvent
+
+RATIO = 10**8
+SIGNS = {"Buy": 1, "Sell": -1, "None": 0, "": 0}
+
+
+def position(row: Any, instrument: Instrument | None) -> PositionEvent | None:
+    """A position as a row of any of the shapes says; None where its size is not to be read."""
+    numbers = numbers_of(instrument)
+    size, sign = numbers.qty(row.size, instrument), SIGNS.get(text(row.side))
+    if size is None or sign is None or instrument is None:
+        return None
+    currency = text(row.currency) or instrument.margin
+    leverage = _ratio(numbers, text(row.leverage_er))
+    entry_e = numbers.price(row.avg_entry_price_ep, instrument)
+    return PositionEvent(
+        symbol=text(row.symbol),
+        position_side=POSITION_SIDES.get(text(row.pos_side), PositionSide.BOTH),
+        qty_e=sign * abs(size),
+        entry="" if entry_e is None else decimal(entry_e, instrument.price_exponent, 0),
+        unrealised_e=numbers.money(row.unrealised_pnl_ev, currency),
+        realised_e=numbers.money(row.cum_closed_pnl_ev, currency),
+        isolated=leverage > 0,
+        # 0: cross margin at the most the risk limit allows.
+        leverage=abs(leverage),
+        venue_ns=whole(row.transact_time_ns) or 0,
+    )
+
+
+def _ratio(numbers: Numbers, value: str) -> int:
+    """A leverage, in ones."""
+    try:
+        return int(float(value)) if numbers is DECIMALS else int(value) // RATIO
+    except (ValueError, OverflowError):
+        return 0
+
+
+def balance(
+    row: Any, numbers: Numbers, venue_ns: int, reason: BalanceReason = BalanceReason.OTHER
+) -> BalanceEvent | None:
+    """A line of accounts; None where it names no currency or balance."""
+    currency = text(row.currency)
+    wallet_e = numbers.money(row.account_balance_ev, currency)
+    if wallet_e is None or not currency:
+        return None
+    used_e = numbers.money(row.total_used_balance_ev, currency)
+    return BalanceEvent(
+        asset=currency,
+        wallet_e=wallet_e,
+        available_e=None if used_e is None else wallet_e - used_e,
+        reason=reason,
+        venue_ns=venue_ns,
+    )

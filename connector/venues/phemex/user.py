@@ -1,0 +1,305 @@
+"""Private messages in, neutral events out: section 7 of the venue's reference.
+
+An entry of ``orders`` is one event of an order and how it stands after it; what happened is told
+from the status and the execution together, never from ``action``, which is the last request for the
+order and stays through its fills. Total for well-formed frames: an unknown word is no event of its
+own, an unreadable value is None and takes nothing else with it.
+
+A snapshot is history: the open orders, and up to a hundred closed and a hundred filled ones. Its
+entries count as asked for (``Source.QUERY``), so that orders nobody knows any more do not come back
+as somebody else's, and fills that were missed are told as recovered.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from connector.model.intents import OrderType, PositionSide, TimeInForce
+from connector.model.reports import BalanceReason, EndReason, OrderStatus
+from connector.venues.contract import Control, Scales
+from connector.venues.phemex.answers import (
+    FORCED,
+    MAKER,
+    POSITION_SIDES,
+    REDUCING,
+    SIDES,
+    STATUSES,
+    TIMES,
+    TYPES,
+)
+from connector.venues.phemex.error_codes import ENGINE, ROWS
+from connector.venues.phemex.errors import text
+from connector.venues.phemex.numbers import DECIMALS, INTEGERS, Numbers, name, whole
+from connector.venues.phemex.positions import balance, position
+from connector.venues.phemex.schemas_trading import AccountRow, HedgedAccountRow
+from connector.venues.phemex.schemas_user import (
+    ControlFrame,
+    Frame,
+    Granted,
+    HedgedOrderEntry,
+    HedgedPositionEntry,
+    Keys,
+    OrderEntry,
+    PositionEntry,
+)
+from connector.venues.phemex.signing import logon as logon_params
+from connector.venues.trading_contract import (
+    BalanceEvent,
+    Execution,
+    OrderEvent,
+    Signer,
+    Source,
+    UnknownUserEvent,
+    UserEvent,
+)
+
+LOGON_ID, SUBSCRIBE_ID, HEDGED_ID = 1, 2, 3
+SUBSCRIBE = {
+    SUBSCRIBE_ID: "aop.subscribe",
+    HEDGED_ID: "aop_p.subscribe",
+}
+
+AMENDED = {"Replaced", "ReAdded"}
+ENGINE_ENDED = {"Aborted", "Expired"}
+"""``execStatus`` of what the matching engine ended."""
+NOT_FILLABLE, WILL_CROSS = 100, 101
+"""``cxlRejReason``."""
+REDUCE_ONLY = {
+    row.code
+    for row in ROWS.values()
+    if row.name in {"TE_REDUCE_ONLY_ABORT", "TE_QTY_NOT_MATCH_REDUCE_ONLY"}
+}
+NOTHING_WRONG = {"", "No error"}
+ENDED = {OrderStatus.CANCELLED: Execution.CANCELLED, OrderStatus.EXPIRED: Execution.EXPIRED}
+
+_FRAME = msgspec.json.Decoder(Frame)
+_CONTROL = msgspec.json.Decoder(ControlFrame)
+_GRANTED = msgspec.json.Decoder(Granted)
+_KEYS = msgspec.json.Decoder(Keys)
+_ANY = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_READERS: dict[bool, tuple[Any, ...]] = {
+    False: (
+        INTEGERS,
+        msgspec.json.Decoder(OrderEntry),
+        msgspec.json.Decoder(AccountRow),
+        msgspec.json.Decoder(PositionEntry),
+    ),
+    True: (
+        DECIMALS,
+        msgspec.json.Decoder(HedgedOrderEntry),
+        msgspec.json.Decoder(HedgedAccountRow),
+        msgspec.json.Decoder(HedgedPositionEntry),
+    ),
+}
+
+
+def logon(signer: Signer, venue_ns: int) -> Sequence[bytes]:
+    """The messages that make a connection a private one: login, then the subscription of each
+    family."""
+    frames = [{"method": "user.auth", "params": logon_params(signer, venue_ns), "id": LOGON_ID}]
+    frames += [
+        {"method": method, "params": [], "id": number} for number, method in SUBSCRIBE.items()
+    ]
+    return [msgspec.json.encode(frame) for frame in frames]
+
+
+def control(frame: bytes) -> Control | None:
+    """The answer to a message of ours; None: it is an event. Raises ValueError."""
+    if b'"id"' not in frame or b'"result"' not in frame:
+        return None
+    found = _CONTROL.decode(frame)
+    number = whole(found.id)
+    if found.error is not None:
+        words = f"{text(found.error.code)} {text(found.error.message)}"
+        return Control(number, ok=False, fatal=number == LOGON_ID, message=words)
+    raw = bytes(found.result)
+    ok = raw == b'"pong"'
+    if raw.startswith(b"{"):
+        ok = _GRANTED.decode(raw).status == "success"
+    return Control(number, ok=ok, message="" if ok else raw[:120].decode("utf-8", "replace"))
+
+
+def decode(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
+    """The events of one frame. Raises ValueError on what is not an event."""
+    head = _FRAME.decode(frame)
+    found: list[UserEvent] = []
+    if head.orders is not None or head.accounts is not None or head.positions is not None:
+        found += _family(head, False, head.orders, head.accounts, head.positions, scales)
+    if head.orders_p is not None or head.accounts_p is not None or head.positions_p is not None:
+        found += _family(head, True, head.orders_p, head.accounts_p, head.positions_p, scales)
+    if not found:
+        return _nothing(frame, head)
+    return found
+
+
+def _nothing(frame: bytes, head: Frame) -> Sequence[UserEvent]:
+    if head.type:
+        return ()
+    known = _KEYS.decode(frame)
+    if bytes(known.index_market24h) or bytes(known.position_info):
+        return ()
+    keys = sorted(_ANY.decode(frame))
+    if not keys:
+        raise ValueError("a private message that says nothing")
+    return (UnknownUserEvent(keys[0]),)
+
+
+def _family(
+    head: Frame,
+    hedged: bool,
+    orders: Sequence[msgspec.Raw] | None,
+    accounts: Sequence[msgspec.Raw] | None,
+    positions: Sequence[msgspec.Raw] | None,
+    scales: Scales,
+) -> list[UserEvent]:
+    numbers, order_of, account_of, position_of = _READERS[hedged]
+    source = Source.QUERY if head.type == "snapshot" else Source.STREAM
+    venue_ns = whole(head.timestamp) or 0
+    found: list[UserEvent] = []
+    filled = False
+    for raw in orders or ():
+        row = order_of.decode(raw)
+        if text(row.trade_type) == "Funding":
+            funding = _funding(row, numbers, venue_ns) if source is Source.STREAM else None
+            if funding is not None:
+                found.append(funding)
+            continue
+        event = _order(row, numbers, scales, source, venue_ns)
+        filled |= event.execution is Execution.TRADE
+        found.append(event)
+    reason = BalanceReason.ORDER if filled else BalanceReason.OTHER
+    for raw in accounts or ():
+        line = balance(account_of.decode(raw), numbers, venue_ns, reason)
+        if line is not None:
+            found.append(line)
+    for raw in positions or ():
+        row = position_of.decode(raw)
+        held = position(row, scales(text(row.symbol)))
+        if held is not None:
+            found.append(held)
+    return found
+
+
+def _funding(row: Any, numbers: Numbers, venue_ns: int) -> BalanceEvent | None:
+    """Paid or received: no event of an order."""
+    currency = text(row.currency)
+    fee_e = numbers.money(row.exec_fee_ev, currency)
+    wallet_e = numbers.money(row.cur_acc_balance_ev, currency)
+    if fee_e is None or wallet_e is None:
+        return None
+    return BalanceEvent(
+        asset=currency,
+        wallet_e=wallet_e,
+        change_e=-fee_e,
+        reason=BalanceReason.FUNDING,
+        venue_ns=venue_ns,
+    )
+
+
+def _order(row: Any, numbers: Numbers, scales: Scales, source: Source, venue_ns: int) -> OrderEvent:
+    symbol, order_id, client_id = text(row.symbol), name(row.order_id), text(row.cl_ord_id)
+    if not symbol or not (order_id or client_id):
+        raise ValueError("orders: an entry that names no order")
+    instrument = scales(symbol)
+    happened, currency, trade = text(row.exec_status), text(row.currency), text(row.trade_type)
+    maker, exec_id = MAKER.get(happened), name(row.exec_id)
+    fill = maker is not None and bool(exec_id)
+    execution, status, passing = _meaning(row, happened, fill)
+    code = whole(row.code) or 0
+    return OrderEvent(
+        source=source,
+        execution=execution,
+        status=status,
+        passing=passing,
+        symbol=symbol,
+        client_order_id=client_id,
+        venue_order_id=order_id,
+        side=SIDES.get(text(row.side)),
+        order_type=OrderType.LIQUIDATION if trade in FORCED else TYPES.get(text(row.ord_type)),
+        time_in_force=TIMES.get(text(row.time_in_force)),
+        position_side=POSITION_SIDES.get(text(row.pos_side), PositionSide.BOTH),
+        reduce_only=text(row.exec_inst) in REDUCING,
+        price_e=numbers.price(row.price_ep, instrument),
+        qty_e=numbers.qty(row.order_qty, instrument)
+        if status is not OrderStatus.REJECTED
+        else None,
+        filled_qty_e=numbers.qty(row.cum_qty, instrument),
+        stop_price_e=numbers.price(row.stop_px_ep, instrument),
+        # A cancel shows what it took away as its quantity, without an execution.
+        last_qty_e=(numbers.qty(row.exec_qty, instrument) or 0) if fill else 0,
+        last_price_e=numbers.price(row.exec_price_ep, instrument) if fill else None,
+        venue_trade_id=exec_id if fill else "",
+        maker=maker if fill else None,
+        fee_e=numbers.money(row.exec_fee_ev, currency) if fill else None,
+        fee_asset=currency if fill else "",
+        realised_e=numbers.money(row.closed_pnl_ev, currency) if fill else None,
+        reason=_reason(row, status, code),
+        words=_words(row, code) if status is OrderStatus.REJECTED else "",
+        liquidation=trade in FORCED,
+        venue_ns=venue_ns,
+        transaction_ns=whole(row.transact_time_ns) or whole(row.action_time_ns) or venue_ns,
+    )
+
+
+def _meaning(row: Any, happened: str, fill: bool) -> tuple[Execution, OrderStatus | None, bool]:
+    """What an entry says, from the top of the table of section 7.5; whether it may pass."""
+    word = text(row.ord_status)
+    status = STATUSES.get(word)
+    if fill:
+        return Execution.TRADE, status, False
+    if status is OrderStatus.REJECTED:
+        return Execution.REJECTED, status, False
+    replaced = text(row.action) == "Replace"
+    if status is OrderStatus.CANCELLED and word == "Canceled":
+        if happened in ENGINE_ENDED and (not replaced or whole(row.cxl_rej_reason)):
+            return Execution.EXPIRED, OrderStatus.EXPIRED, False
+        if replaced:  # taken off to be put back: the order lives on
+            return Execution.STATE, None, True
+    if status in ENDED:
+        return ENDED[status], status, False
+    if status is OrderStatus.TRIGGERED:
+        return Execution.TRIGGERED, status, False
+    if happened in AMENDED or (status is not None and replaced and happened == "New"):
+        return Execution.AMENDED, status, False
+    if status is OrderStatus.NEW and happened == "New":
+        return Execution.NEW, status, False
+    return Execution.STATE, status, False
+
+
+def _reason(row: Any, status: OrderStatus | None, code: int) -> EndReason:
+    if status is None or not status.terminal or status is OrderStatus.FILLED:
+        return EndReason.NONE
+    engine = whole(row.cxl_rej_reason) or 0
+    if engine == WILL_CROSS:
+        return EndReason.POST_ONLY
+    time_in_force = TIMES.get(text(row.time_in_force))
+    if engine == NOT_FILLABLE:
+        return EndReason.NOT_FILLABLE if time_in_force is TimeInForce.FOK else EndReason.REMAINDER
+    if code in REDUCE_ONLY:
+        return EndReason.REDUCE_ONLY
+    action = text(row.action)
+    if action == "LiqRequest":
+        return EndReason.LIQUIDATION
+    if status is OrderStatus.REJECTED:
+        return EndReason.NONE
+    if action in ("Cancel", "CancelAll"):
+        by = text(row.action_by)
+        return EndReason.COMMAND if by in ("ByUser", "") else EndReason.VENUE
+    if status is OrderStatus.EXPIRED and time_in_force is TimeInForce.IOC:
+        return EndReason.REMAINDER
+    return EndReason.VENUE
+
+
+def _words(row: Any, code: int) -> str:
+    """Why an order was rejected, by the venue's own names."""
+    known = ROWS.get(code)
+    engine = ENGINE.get(whole(row.cxl_rej_reason) or 0, "")
+    said = text(row.message)
+    parts = (
+        str(code or ""),
+        known.name if known else "",
+        engine,
+        "" if said in NOTHING_WRONG else said,
+    )
+    return " ".join(part for part in parts if part)
