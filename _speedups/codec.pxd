@@ -67,3 +67,5 @@ cdef class Codec:
     cdef int read_snapshot(
         self, const char* body, Py_ssize_t length, int price_exponent, int qty_exponent, SnapshotC* out
     ) noexcept nogil
+    # A book snapshot that came on the stream, each side best first; RARE: it is none, or msgspec's.
+    cdef int read_book(self, const char* frame, Py_ssize_t length, SnapshotC* out) noexcept nogil

@@ -13,7 +13,7 @@ from .snapshot cimport DepthC, PackedDepth, PackedSnapshot, SnapshotC
 
 cdef enum:
     FIRST_SLOTS = 64
-    LEVEL_TEXT = 8                # bytes of the shortest level, `["",""]`
+    LEVEL_TEXT = 6                # bytes of the shortest level with its comma, `[1,0],`
 
 
 cdef int check_line(int line) except -1:
@@ -118,6 +118,18 @@ cdef class Codec:
         cdef PackedSnapshot found = PackedSnapshot(length // LEVEL_TEXT)
         if self.read_snapshot(body, length, feed.c.price_exponent, feed.c.qty_exponent, &found.c) != HANDLED:
             return None
+        return found
+
+    cdef int read_book(self, const char* frame, Py_ssize_t length, SnapshotC* out) noexcept nogil:
+        return RARE
+
+    def book(self, bytes frame not None):
+        """A book snapshot that came on the stream, of a symbol that was added, applied to nothing; None when the frame
+        is none or is left to the msgspec decoder."""
+        cdef PackedSnapshot found = PackedSnapshot(len(frame) // LEVEL_TEXT + 1)
+        if self.read_book(frame, len(frame), &found.c) != HANDLED:
+            return None
+        found.symbol = found.c.symbol[:found.c.symbol_length].decode()
         return found
 
     def decode(self, frame not None, int64_t recv_ns, int line):

@@ -41,6 +41,7 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     uint16_t venue
     int price_exponent, qty_exponent, mark_exponent, rate_exponent
     uint8_t state[FEED_KINDS]     # by ConnectorFeedKind
+    uint16_t window               # levels a side that the venue keeps up to date; 0: the whole book
     bint has_ticker               # best bid/ask messages come; without them the book's touch is the only source
     bint has_trades               # the trade cell's state is the trades'; the mark price's while there are none
     int64_t last_id               # the update id the book stands at

@@ -18,8 +18,8 @@ class Feed:
     with their first message; the book only when it is told.
 
     Global counters: this class counts DELTAS, DUPLICATES (compiled path), CROSSED, BBO_OLD,
-    TRADES_OLD, MARK_PRICES_OLD, VENUE_RESETS (of best bid/ask and trades), RECORDS and
-    BOOKS_REBUILT; whoever judges depth messages counts the others. It counts all of the
+    TRADES_OLD, MARK_PRICES_OLD, VENUE_RESETS (of best bid/ask and trades), RECORDS, WINDOW_CUTS
+    and BOOKS_REBUILT; whoever judges depth messages counts the others. It counts all of the
     instrument's statistics.
 
     Raises IndexError when the directory has no instrument ``index``, ValueError for a grid that is
@@ -58,6 +58,13 @@ class Feed:
     @property
     def venue_ns(self) -> int:
         """The event time of that message, or of the snapshot; not positive when it had none."""
+    @property
+    def window(self) -> int:
+        """Levels a side that the venue keeps up to date, 0: the whole book. Levels that fall behind
+        the best so many leave the book and are published as deletes with the message that pushed
+        them out (WINDOW_CUTS); a new base keeps no more either. OverflowError above 65,535."""
+    @window.setter
+    def window(self, levels: int) -> None: ...
     def line_last_id(self, line: int) -> int:
         """The highest depth update id a line delivered, 0 before its first."""
     def line_venue_ns(self, line: int) -> int:

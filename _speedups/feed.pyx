@@ -34,6 +34,7 @@ from .segment cimport Segment
 from .seqlock cimport cell_begin, cell_end, cell_state
 from .snapshot cimport levels_of
 from .table cimport write_bbo, write_levels, write_mark_price, write_trade
+from .window cimport cut_window, trim
 
 
 # --- depth and best bid/ask -----------------------------------------------------------------------------------------
@@ -62,6 +63,8 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
         return VERDICT_RARE       # something is missing
     if unlikely(book_apply(feed.book, <Level*>(body + 1), body.bids, body.asks) != BOOK_OK):
         return VERDICT_RARE
+    if feed.window:
+        cut_window(feed, <Level*>(body + 1), &body.bids, &body.asks)
     feed.line_last_id[line] = update_id
     feed.line_venue_ns[line] = venue_ns
     heard(feed, KIND_BOOK, line, recv_ns, venue_ns)
@@ -229,8 +232,7 @@ cdef class Feed:
 
     # -- states
 
-    def state(self, int kind):
-        return self.c.state[check_kind(kind)]
+    def state(self, int kind): return self.c.state[check_kind(kind)]
 
     def set_state(self, int kind, int state, int reason=0, int64_t recv_ns=0):
         cdef FeedC* feed = self.c
@@ -306,37 +308,35 @@ cdef class Feed:
             last_ns = max(last_ns, self.c.line_recv_ns[kind][line])
         return last_ns
 
-    def line_recv_ns(self, int kind, int line):
-        return self.c.line_recv_ns[check_kind(kind)][check_line(line)]
+    def line_recv_ns(self, int kind, int line): return self.c.line_recv_ns[check_kind(kind)][check_line(line)]
 
     def line_heard(self, int kind, int line, int64_t recv_ns):
         self.c.line_recv_ns[check_kind(kind)][check_line(line)] = recv_ns
 
     @property
-    def last_id(self):
-        return self.c.last_id
+    def last_id(self): return self.c.last_id
 
     @property
-    def venue_ns(self):
-        return self.c.venue_ns
+    def venue_ns(self): return self.c.venue_ns
 
     @property
-    def index(self):
-        return self.c.instrument
+    def index(self): return self.c.instrument
 
     @property
-    def has_base(self):
-        return bool(self.has_base)
+    def has_base(self): return bool(self.has_base)
 
     @property
-    def bounds(self):
-        return self.c.bid_low_e, self.c.ask_high_e
+    def bounds(self): return self.c.bid_low_e, self.c.ask_high_e
 
-    def line_last_id(self, int line):
-        return self.c.line_last_id[check_line(line)]
+    @property
+    def window(self): return self.c.window
 
-    def line_venue_ns(self, int line):
-        return self.c.line_venue_ns[check_line(line)]
+    @window.setter
+    def window(self, levels): self.c.window = levels
+
+    def line_last_id(self, int line): return self.c.line_last_id[check_line(line)]
+
+    def line_venue_ns(self, int line): return self.c.line_venue_ns[check_line(line)]
 
     def line_seen(self, int line, int64_t last_id, int64_t venue_ns):
         self.c.line_last_id[check_line(line)] = last_id
@@ -353,6 +353,7 @@ cdef class Feed:
         cdef bint touched
         cdef Level* levels
         cdef Level* made
+        cdef uint32_t whole_bids, whole_asks
         if not self.has_base:
             raise ValueError("the book has no base to apply a message to")
         memset(&head, 0, sizeof(head))
@@ -360,14 +361,17 @@ cdef class Feed:
         head.line = <uint16_t>check_line(line)
         head.update_id, head.venue_ns, head.recv_ns = event.last_id, event.venue_ns, recv_ns
         ids.first_id, ids.prev_id, ids.transaction_ns = event.first_id, event.prev_id, event.transaction_ns
-        levels = levels_of(event, &bids, &asks, &made)
+        levels = levels_of(event, &bids, &asks, &made, room=feed.window > 0)
         try:
             raise_status(book_apply(feed.book, levels, bids, asks))
+            whole_bids, whole_asks = <uint32_t>bids, <uint32_t>asks
+            if feed.window:
+                cut_window(feed, levels, &whole_bids, &whole_asks)
             heard(feed, KIND_BOOK, head.line, recv_ns, event.venue_ns)
             add(&feed.stats.fallbacks)
             touched = show_book(feed, &head, ids.transaction_ns, &touch)
             self.publish_levels(
-                levels, bids, asks, ids, head.update_id, head.venue_ns, recv_ns, line, <uint16_t>flags
+                levels, whole_bids, whole_asks, ids, head.update_id, head.venue_ns, recv_ns, line, <uint16_t>flags
             )
         finally:
             free(made)
@@ -425,6 +429,8 @@ cdef class Feed:
         else:
             base = PreparedBase((<PreparedBase>snapshot).snapshot, self.tick_e)
         shadow = base.take()
+        if self.c.window:
+            trim(shadow, self.c.window)
         book_free(self.shadow)
         self.shadow = shadow
         self.shadow_id, self.shadow_venue_ns = base.last_id, base.venue_ns
@@ -505,8 +511,7 @@ cdef class Feed:
     def mark(self): return (self.c.top.trade.mark_e, self.c.top.trade.mark_recv_ns) if self.c.mark_ns else None
 
     @property
-    def crossed(self):
-        return self.c.book != NULL and bool(book_crossed(self.c.book))
+    def crossed(self): return self.c.book != NULL and bool(book_crossed(self.c.book))
 
     def drop_base(self):
         if valid(self.c.state[KIND_BOOK]):
@@ -517,11 +522,9 @@ cdef class Feed:
 
     # -- the book as it stands
 
-    def bids(self, most=None):
-        return list_side(self.c.book, True, most) if self.c.book != NULL else []
+    def bids(self, most=None): return list_side(self.c.book, True, most) if self.c.book != NULL else []
 
-    def asks(self, most=None):
-        return list_side(self.c.book, False, most) if self.c.book != NULL else []
+    def asks(self, most=None): return list_side(self.c.book, False, most) if self.c.book != NULL else []
 
     def top(self, most=20):
         return self.bids(most), self.asks(most)
@@ -561,8 +564,7 @@ cdef class Feed:
     # -- the grid
 
     @property
-    def edge_near(self):
-        return self.c.book != NULL and bool(book_edge_near(self.c.book))
+    def edge_near(self): return self.c.book != NULL and bool(book_edge_near(self.c.book))
 
     def recentre(self):
         if self.c.book != NULL:

@@ -295,3 +295,25 @@ cdef inline int take_levels(
             return NUMBER_OK
         if unlikely(not take(cursor, b",", 1)):
             return NUMBER_MALFORMED
+
+# The list `[[price,qty],...]` with its brackets, plain integers of at least zero, at most `most` levels.
+cdef inline int take_integer_levels(Cursor* cursor, Level* out, Py_ssize_t most, Py_ssize_t* count) noexcept nogil:
+    cdef Py_ssize_t n = 0
+    if unlikely(not take(cursor, b"[", 1)):
+        return NUMBER_MALFORMED
+    if take(cursor, b"]", 1):
+        count[0] = 0
+        return NUMBER_OK
+    while True:
+        if unlikely(
+            n == most or not take(cursor, b"[", 1)
+            or take_integer(cursor, &out[n].price_e) != NUMBER_OK or not take(cursor, b",", 1)
+            or take_integer(cursor, &out[n].qty_e) != NUMBER_OK or not take(cursor, b"]", 1)
+        ):
+            return NUMBER_MALFORMED
+        n += 1
+        if take(cursor, b"]", 1):
+            count[0] = n
+            return NUMBER_OK
+        if unlikely(not take(cursor, b",", 1)):
+            return NUMBER_MALFORMED

@@ -9,9 +9,13 @@ cdef struct SnapshotC:
     Py_ssize_t bids, asks
     int64_t last_id
     int64_t venue_ns              # CONNECTOR_ABSENT: the venue gave none
+    int64_t depth                 # levels a side that the venue keeps up to date; 0: the whole book
+    const char* symbol            # NULL: it names none
+    Py_ssize_t symbol_length
 
 cdef class PackedSnapshot:
     cdef SnapshotC c
+    cdef readonly str symbol
 
 cdef struct DepthC:               # a record as it would stand in the ring
     RecordHeader* record
@@ -24,5 +28,8 @@ cdef class PackedDepth:
     cdef DepthC c
     cdef readonly str symbol
 
-# The levels of a message or snapshot, bids first: its own when it is packed, else `made`, which the caller frees.
-cdef Level* levels_of(object event, Py_ssize_t* bids, Py_ssize_t* asks, Level** made) except NULL
+# The levels of a message or snapshot, bids first: its own when it is packed, else `made`, which the caller frees. With
+# `room` they are always `made` and there is room behind them for as many again.
+cdef Level* levels_of(
+    object event, Py_ssize_t* bids, Py_ssize_t* asks, Level** made, bint room=*
+) except NULL

@@ -1,8 +1,15 @@
 class PackedSnapshot:
     """A full book at ``last_id`` in scaled integers, packed; what a compiled codec makes of a depth
-    answer. Reads like ``venues.contract.Snapshot``: flat sides, best first."""
+    answer, or of a snapshot on the stream. Reads like ``venues.contract.Snapshot``: flat sides,
+    best first."""
+
+    symbol: str
+    """Whose book it is; "" where the venue's answer names none."""
 
     def __init__(self, most: int) -> None: ...
+    @property
+    def depth(self) -> int:
+        """Levels a side that the venue keeps up to date; 0: the whole book."""
     @property
     def last_id(self) -> int: ...
     @property

@@ -1,6 +1,7 @@
 """Hold depth answers and depth messages as scaled integers, without a Python object a number."""
 cimport cython
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
 
 from .book cimport flat_count, flat_levels, put_flat
 from .layout cimport CONNECTOR_ABSENT, BookDeltaBody, Level, RecordHeader
@@ -18,9 +19,16 @@ cdef class PackedSnapshot:
         self.c.bids = self.c.asks = 0
         self.c.last_id = 0
         self.c.venue_ns = CONNECTOR_ABSENT
+        self.c.depth = 0
+        self.c.symbol = NULL
+        self.symbol = ""
 
     def __dealloc__(self):
         free(self.c.levels)
+
+    @property
+    def depth(self):
+        return self.c.depth
 
     @property
     def last_id(self):
@@ -84,27 +92,35 @@ cdef class PackedDepth:
         return flat_levels(self.c.levels + self.c.body.bids, self.c.body.asks)
 
 
-cdef Level* levels_of(object event, Py_ssize_t* bids, Py_ssize_t* asks, Level** made) except NULL:
-    cdef Level* levels
+cdef Level* levels_of(
+    object event, Py_ssize_t* bids, Py_ssize_t* asks, Level** made, bint room=False
+) except NULL:
+    cdef Level* levels = NULL
     made[0] = NULL
     if type(event) is PackedDepth:
         bids[0] = (<PackedDepth>event).c.body.bids
         asks[0] = (<PackedDepth>event).c.body.asks
-        return (<PackedDepth>event).c.levels
-    if type(event) is PackedSnapshot:
+        levels = (<PackedDepth>event).c.levels
+    elif type(event) is PackedSnapshot:
         bids[0] = (<PackedSnapshot>event).c.bids
         asks[0] = (<PackedSnapshot>event).c.asks
-        return (<PackedSnapshot>event).c.levels
-    bids[0] = flat_count(event.bids)
-    asks[0] = flat_count(event.asks)
-    levels = <Level*>malloc((bids[0] + asks[0] + 1) * sizeof(Level))
-    if levels == NULL:
+        levels = (<PackedSnapshot>event).c.levels
+    else:
+        bids[0] = flat_count(event.bids)
+        asks[0] = flat_count(event.asks)
+    if levels != NULL and not room:
+        return levels
+    made[0] = <Level*>malloc(((bids[0] + asks[0]) * (2 if room else 1) + 1) * sizeof(Level))
+    if made[0] == NULL:
         raise MemoryError
+    if levels != NULL:
+        memcpy(made[0], levels, (bids[0] + asks[0]) * sizeof(Level))
+        return made[0]
     try:
-        put_flat(levels, event.bids)
-        put_flat(levels + bids[0], event.asks)
+        put_flat(made[0], event.bids)
+        put_flat(made[0] + bids[0], event.asks)
     except BaseException:
-        free(levels)
+        free(made[0])
+        made[0] = NULL
         raise
-    made[0] = levels
-    return levels
+    return made[0]

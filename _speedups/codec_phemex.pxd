@@ -1,0 +1,37 @@
+# What a Phemex message is read into before anything is done with it.
+from libc.stdint cimport int64_t, uint32_t
+
+from .codec cimport Codec, FeedSlot
+from .layout cimport Level
+
+cdef enum:
+    MOST_LEVELS = 4096            # a side; the full book has some 2,300. A message with more is left.
+    MOST_TRADES = 1024            # in a message: their place in it is ten bits of their number
+    PLACE_BITS = 10
+
+cdef struct BookMessage:          # beside its levels
+    FeedSlot* slot
+    int64_t depth                 # levels a side that the venue keeps up to date; 0: the whole book
+    int64_t sequence
+    int64_t venue_ns              # 0: none was written, as in 2020
+    Py_ssize_t bids, asks
+    bint snapshot
+
+cdef struct TradeRow:
+    int64_t venue_ns, price_e, qty_e, side
+
+cdef enum Told:                   # of a market24h message
+    TOLD_MARK = 1
+    TOLD_INDEX = 2
+    TOLD_RATE = 4
+    TOLD_SYMBOL = 8
+
+cdef struct Ticker:
+    FeedSlot* slot                # NULL: a symbol that was not added
+    int64_t mark, index, rate     # Ep, Ep, Er
+    uint32_t told
+
+cdef class PhemexCodec(Codec):
+    cdef Level* bids              # of the message that is read; each MOST_LEVELS long
+    cdef Level* asks              # or its trades
+    cdef Level* mine              # a side of the book a snapshot is compared with

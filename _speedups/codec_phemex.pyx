@@ -1,0 +1,396 @@
+"""Phemex market messages, from the bytes of a frame into a claimed ring record.
+
+Taken here, as the venue has written them from 2020 to 2026, without blanks and with sorted keys: the contract API's
+books, increments and snapshots, its trades as they happen, and ``market24h``. Its prices and quantities are scaled
+integers and pass as they are. The symbol comes after the levels, so a message is read into memory of the codec's own
+and only then, known to its last byte, copied into a record. Everything else is RARE and left to
+``connector.venues.phemex.market``; both say the same of every frame that is taken here.
+"""
+cimport cython
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy, memset
+
+from .atomics cimport likely, unlikely
+from .book cimport book_asks, book_bids
+from .codec cimport HANDLED, RARE, Codec, FeedSlot, find_slot
+from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
+from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
+from .layout cimport (
+    CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, STATE_LIVE, BookDeltaBody, Level, MarkPriceBody, RecordHeader, TradeBody,
+)
+from .publish cimport KIND_BOOK, ORIGIN_MARKET, add, heard
+from .ring cimport ring_claim
+from .scan cimport (
+    MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_text,
+)
+from .snapshot cimport DepthC, SnapshotC
+from .window cimport in_order, sorted_difference
+
+# --- books ------------------------------------------------------------------------------------------------------------
+
+# `"name":` and an integer, when they stand here; False only when the name does and no integer follows.
+cdef inline bint may_take(Cursor* c, const char* name, Py_ssize_t length, int64_t* out) noexcept nogil:
+    return not take(c, name, length) or take_integer(c, out) == NUMBER_OK
+
+
+cdef inline FeedSlot* take_symbol(Cursor* c, PhemexCodec codec) noexcept nogil:
+    cdef const char* text = NULL
+    cdef Py_ssize_t length = 0
+    cdef bint wide = False
+    if unlikely(not take_text(c, &text, &length, &wide)):
+        return NULL
+    return find_slot(codec.slots, codec.mask, text, length)
+
+
+# From `,"depth":` to the last byte. `dts` and `mts`, times of the venue's gateways, are in newer frames.
+cdef inline bint take_rest(Cursor* c, PhemexCodec codec, BookMessage* m) noexcept nogil:
+    cdef int64_t ignored = 0
+    if unlikely(
+        not take(c, b',"depth":', 9) or take_integer(c, &m.depth) != NUMBER_OK
+        or not may_take(c, b',"dts":', 7, &ignored) or not may_take(c, b',"mts":', 7, &ignored)
+        or not take(c, b',"sequence":', 12) or take_integer(c, &m.sequence) != NUMBER_OK
+        or not take(c, b',"symbol":', 10)
+    ):
+        return False
+    m.slot = take_symbol(c, codec)
+    if unlikely(m.slot == NULL or not may_take(c, b',"timestamp":', 13, &m.venue_ns)):
+        return False
+    if likely(take(c, b',"type":"incremental"}', 22)):
+        return c.p == c.end
+    m.snapshot = True
+    return take(c, b',"type":"snapshot"}', 19) and c.p == c.end
+
+
+# A whole book message, its levels in the codec's memory.
+cdef inline bint take_book(PhemexCodec codec, const char* frame, Py_ssize_t length, BookMessage* m) noexcept nogil:
+    cdef Cursor c
+    c.p = frame
+    c.end = frame + length
+    memset(m, 0, sizeof(BookMessage))
+    return (
+        take(&c, b'{"book":{"asks":', 16)
+        and take_integer_levels(&c, codec.asks, MOST_LEVELS, &m.asks) == NUMBER_OK
+        and take(&c, b',"bids":', 8)
+        and take_integer_levels(&c, codec.bids, MOST_LEVELS, &m.bids) == NUMBER_OK
+        and take(&c, b"}", 1)
+        and take_rest(&c, codec, m)
+    )
+
+
+# `prev_id` 0: `sequence` counts for many symbols together and shows no gap; it has to rise, no more.
+cdef inline void put_head(
+    RecordHeader* record, const BookMessage* m, int64_t recv_ns, uint16_t line, Py_ssize_t bids, Py_ssize_t asks
+) noexcept nogil:
+    cdef BookDeltaBody* body = <BookDeltaBody*>(record + 1)
+    record.venue_ns = m.venue_ns
+    record.recv_ns = recv_ns
+    record.update_id = m.sequence
+    record.line = line
+    body.first_id = m.sequence
+    body.prev_id = 0
+    body.transaction_ns = m.venue_ns
+    body.bids = <uint32_t>bids
+    body.asks = <uint32_t>asks
+
+
+cdef inline void put_levels(PhemexCodec codec, const BookMessage* m, Level* out) noexcept nogil:
+    memcpy(out, codec.bids, m.bids * sizeof(Level))
+    memcpy(out + m.bids, codec.asks, m.asks * sizeof(Level))
+
+
+cdef inline RecordHeader* claim_levels(FeedC* feed, Py_ssize_t levels) noexcept nogil:
+    return ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(BookDeltaBody) + levels * sizeof(Level))
+
+
+cdef inline int give_increment(
+    PhemexCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    # Room for as many again: what they push out of the window is told of behind them.
+    cdef RecordHeader* record = claim_levels(m.slot.feed, 2 * (m.bids + m.asks))
+    if unlikely(record == NULL):
+        return VERDICT_RARE
+    put_head(record, m, recv_ns, line, m.bids, m.asks)
+    put_levels(codec, m, <Level*>(<BookDeltaBody*>(record + 1) + 1))
+    return feed_depth(m.slot.feed, record)
+
+
+# The venue repeats the whole book every minute. A live book that equals it is as good as it was; what a later one has
+# other is told as one message. One of the same sequence with other levels is a fault, and not judged here.
+cdef int give_snapshot(PhemexCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line) noexcept nogil:
+    cdef FeedC* feed = m.slot.feed
+    cdef RecordHeader* record
+    cdef Level* levels
+    cdef Py_ssize_t bids, asks
+    if unlikely(
+        feed.state[KIND_BOOK] != STATE_LIVE or feed.window != m.depth or line >= MAX_LINES
+        or m.sequence < feed.last_id or m.sequence < feed.line_last_id[line]
+        or feed.book.bids.count > MOST_LEVELS or feed.book.asks.count > MOST_LEVELS
+        or (m.depth > 0 and (m.bids > m.depth or m.asks > m.depth))
+        or not in_order(codec.bids, m.bids, True) or not in_order(codec.asks, m.asks, False)
+    ):
+        return VERDICT_RARE
+    record = claim_levels(feed, m.bids + m.asks + feed.book.bids.count + feed.book.asks.count)
+    if unlikely(record == NULL):
+        return VERDICT_RARE
+    levels = <Level*>(<BookDeltaBody*>(record + 1) + 1)
+    bids = sorted_difference(
+        codec.mine, book_bids(feed.book, codec.mine, MOST_LEVELS), codec.bids, m.bids, True, levels
+    )
+    asks = sorted_difference(
+        codec.mine, book_asks(feed.book, codec.mine, MOST_LEVELS), codec.asks, m.asks, False, levels + bids
+    )
+    if likely(m.sequence == feed.last_id):
+        if bids or asks:
+            return VERDICT_RARE
+        heard(feed, KIND_BOOK, line, recv_ns, 0)  # its time is the last change's, minutes ago in a quiet market
+    else:
+        put_head(record, m, recv_ns, line, bids, asks)
+        if feed_depth(feed, record) == VERDICT_RARE:
+            return VERDICT_RARE
+    add(&feed.stats.snapshots)
+    count(feed.counters, COUNT_SNAPSHOTS)
+    return HANDLED
+
+
+# --- trades and mark prices -------------------------------------------------------------------------------------------
+
+# `[[1625342248626993976,"Sell",30070,38],...]`: time, the taker's side, price, quantity.
+cdef inline bint take_trade_rows(Cursor* c, TradeRow* rows, Py_ssize_t* found) noexcept nogil:
+    cdef Py_ssize_t n = 0
+    if not take(c, b"[", 1):
+        return False
+    while n < MOST_TRADES:
+        if unlikely(
+            not take(c, b"[", 1) or take_integer(c, &rows[n].venue_ns) != NUMBER_OK
+        ):
+            return False
+        if take(c, b',"Buy",', 7):
+            rows[n].side = SIDE_BUY
+        elif take(c, b',"Sell",', 8):
+            rows[n].side = SIDE_SELL
+        else:
+            return False
+        if unlikely(
+            take_integer(c, &rows[n].price_e) != NUMBER_OK or not take(c, b",", 1)
+            or take_integer(c, &rows[n].qty_e) != NUMBER_OK or not take(c, b"]", 1)
+        ):
+            return False
+        n += 1
+        if take(c, b"]", 1):
+            found[0] = n
+            return True
+        if unlikely(not take(c, b",", 1)):
+            return False
+    return False
+
+
+cdef inline int give_trade(FeedC* feed, const TradeRow* row, int64_t number, int64_t recv_ns, uint16_t line) noexcept nogil:
+    cdef RecordHeader* record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(TradeBody))
+    cdef TradeBody* body
+    if unlikely(record == NULL):
+        return VERDICT_RARE
+    record.venue_ns = row.venue_ns
+    record.recv_ns = recv_ns
+    record.update_id = number
+    record.line = line
+    body = <TradeBody*>(record + 1)
+    memset(body, 0, sizeof(TradeBody))
+    body.price_e = row.price_e
+    body.qty_e = body.normal_qty_e = row.qty_e
+    body.first_trade_id = body.last_trade_id = number
+    body.transaction_ns = row.venue_ns
+    body.side = <unsigned char>row.side
+    body.origin = ORIGIN_MARKET
+    return feed_trade(feed, record)
+
+
+# The venue numbers no trades: they are told apart by the message's sequence and their place in it.
+cdef int take_trades(
+    PhemexCodec codec, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    cdef Cursor c
+    cdef FeedSlot* slot
+    cdef TradeRow* rows = <TradeRow*>codec.asks
+    cdef int64_t sequence = 0
+    cdef Py_ssize_t found = 0, place
+    c.p = frame
+    c.end = frame + length
+    if unlikely(
+        not take(&c, b'{"sequence":', 12) or take_integer(&c, &sequence) != NUMBER_OK
+        or sequence > <int64_t>(MAX_VALUE >> PLACE_BITS) or not take(&c, b',"symbol":', 10)
+    ):
+        return VERDICT_RARE
+    slot = take_symbol(&c, codec)
+    if unlikely(
+        slot == NULL or line >= MAX_LINES
+        or not take(&c, b',"trades":', 10) or not take_trade_rows(&c, rows, &found)
+        or not take(&c, b',"type":"incremental"}', 22) or c.p != c.end
+    ):
+        return VERDICT_RARE
+    for place in range(found):
+        give_trade(slot.feed, rows + place, sequence << PLACE_BITS | place, recv_ns, line)
+    return HANDLED
+
+
+cdef inline bint take_signed(Cursor* c, int64_t* out) noexcept nogil:
+    cdef bint negative = take(c, b"-", 1)
+    if unlikely(take_integer(c, out) != NUMBER_OK):
+        return False
+    if negative:
+        out[0] = -out[0]
+        return out[0] != 0
+    return True
+
+
+cdef inline bint same(const char* text, Py_ssize_t length, const char* name, Py_ssize_t size) noexcept nogil:
+    return length == size and memcmp(text, name, size) == 0
+
+
+# One `"key":value`, any key; a second one of those that matter is left to msgspec.
+cdef inline bint take_field(Cursor* c, PhemexCodec codec, Ticker* t) noexcept nogil:
+    cdef const char* text = NULL
+    cdef Py_ssize_t length = 0
+    cdef bint wide = False
+    cdef uint32_t field = 0
+    cdef int64_t value = 0
+    if unlikely(not take_text(c, &text, &length, &wide) or wide or not take(c, b":", 1)):
+        return False
+    if same(text, length, b"symbol", 6):
+        if t.told & TOLD_SYMBOL or not take_text(c, &text, &length, &wide) or wide:
+            return False
+        t.told |= TOLD_SYMBOL
+        t.slot = find_slot(codec.slots, codec.mask, text, length)
+        return True
+    if not take_signed(c, &value):
+        return False
+    if same(text, length, b"markPrice", 9):
+        field, t.mark = TOLD_MARK, value
+    elif same(text, length, b"indexPrice", 10):
+        field, t.index = TOLD_INDEX, value
+    elif same(text, length, b"fundingRate", 11):
+        field, t.rate = TOLD_RATE, value
+    if unlikely(t.told & field):
+        return False
+    t.told |= field
+    return True
+
+
+# A price of the contract's scale at the scale of mark prices.
+cdef inline bint as_mark(const FeedC* feed, int64_t price_e, int64_t* out) noexcept nogil:
+    cdef int up = feed.mark_exponent - feed.price_exponent
+    cdef uint64_t scaled = 0
+    if price_e < 0 or up < 0 or up > 18 or multiply(<uint64_t>price_e, POW10[up], &scaled) or scaled > MAX_VALUE:
+        return False
+    out[0] = <int64_t>scaled
+    return True
+
+
+# One message a symbol, of every symbol the venue has: those that are not configured end here.
+cdef int take_ticker(
+    PhemexCodec codec, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    cdef Cursor c
+    cdef Ticker t
+    cdef int64_t venue_ns = 0, mark_e = 0, index_e = CONNECTOR_ABSENT
+    cdef FeedC* feed
+    cdef RecordHeader* record
+    cdef MarkPriceBody* body
+    c.p = frame
+    c.end = frame + length
+    memset(&t, 0, sizeof(Ticker))
+    if unlikely(not take(&c, b'{"market24h":{', 14) or not take_field(&c, codec, &t)):
+        return VERDICT_RARE
+    while take(&c, b",", 1):
+        if unlikely(not take_field(&c, codec, &t)):
+            return VERDICT_RARE
+    if unlikely(
+        not take(&c, b'},"timestamp":', 14) or take_integer(&c, &venue_ns) != NUMBER_OK
+        or not take(&c, b"}", 1) or c.p != c.end or not t.told & TOLD_SYMBOL
+    ):
+        return VERDICT_RARE
+    if t.slot == NULL or not t.told & TOLD_MARK:  # the first months had no mark price in it
+        return HANDLED
+    feed = t.slot.feed
+    if unlikely(not as_mark(feed, t.mark, &mark_e) or (t.told & TOLD_INDEX and not as_mark(feed, t.index, &index_e))):
+        return VERDICT_RARE
+    record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(MarkPriceBody))
+    if unlikely(record == NULL):
+        return VERDICT_RARE
+    record.venue_ns = venue_ns
+    record.recv_ns = recv_ns
+    record.update_id = 0
+    record.line = line
+    body = <MarkPriceBody*>(record + 1)
+    memset(body, 0, sizeof(MarkPriceBody))
+    body.mark_e = mark_e
+    body.index_e = index_e
+    body.settle_e = body.average_e = CONNECTOR_ABSENT
+    body.rate_e = t.rate if t.told & TOLD_RATE else CONNECTOR_ABSENT
+    return feed_mark_price(feed, record)
+
+
+# --- the codec --------------------------------------------------------------------------------------------------------
+
+cdef inline int take_message(
+    PhemexCodec codec, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    cdef BookMessage m
+    if length < 14:
+        return VERDICT_RARE
+    if likely(memcmp(frame, b'{"book":', 8) == 0):
+        if unlikely(not take_book(codec, frame, length, &m)):
+            return VERDICT_RARE
+        if unlikely(m.snapshot):
+            return give_snapshot(codec, &m, recv_ns, line)
+        return give_increment(codec, &m, recv_ns, line)
+    if memcmp(frame, b'{"sequence":', 12) == 0:
+        return take_trades(codec, frame, length, recv_ns, line)
+    return take_ticker(codec, frame, length, recv_ns, line)
+
+
+@cython.final
+cdef class PhemexCodec(Codec):
+    """The compiled codec of Phemex market streams."""
+
+    def __cinit__(self, segment):
+        self.bids = <Level*>malloc(3 * MOST_LEVELS * sizeof(Level))
+        if self.bids == NULL:
+            raise MemoryError
+        self.asks = self.bids + MOST_LEVELS
+        self.mine = self.asks + MOST_LEVELS
+
+    def __dealloc__(self):
+        free(self.bids)
+
+    cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
+        if unlikely(take_message(self, frame, length, recv_ns, line) == VERDICT_RARE):
+            count(self.counters, COUNT_FALLBACK)
+            return RARE
+        count(self.counters, COUNT_FAST)
+        return HANDLED
+
+    cdef int read_depth(
+        self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line, DepthC* out
+    ) noexcept nogil:
+        cdef BookMessage m
+        if not take_book(self, frame, length, &m) or m.snapshot:
+            return RARE
+        put_head(out.record, &m, recv_ns, line, m.bids, m.asks)
+        put_levels(self, &m, out.levels)
+        out.symbol = m.slot.symbol
+        out.symbol_length = m.slot.length
+        return HANDLED
+
+    cdef int read_book(self, const char* frame, Py_ssize_t length, SnapshotC* out) noexcept nogil:
+        cdef BookMessage m
+        if not take_book(self, frame, length, &m) or not m.snapshot:
+            return RARE
+        if not in_order(self.bids, m.bids, True) or not in_order(self.asks, m.asks, False):
+            return RARE
+        put_levels(self, &m, out.levels)
+        out.bids, out.asks = m.bids, m.asks
+        out.last_id, out.venue_ns, out.depth = m.sequence, m.venue_ns, m.depth
+        out.symbol = m.slot.symbol
+        out.symbol_length = m.slot.length
+        return HANDLED
