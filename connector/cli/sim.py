@@ -11,10 +11,12 @@ import gzip
 import signal
 import ssl
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
+from msgspec.structs import replace
 
 from connector.errors import ConfigError
 
@@ -57,18 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a replay waits so long for the first depth request")  # fmt: skip
     parser.add_argument("--exit-at-end", action="store_true", help="stop when a replay is through")
     parser.add_argument("--scenario", metavar="FILE", help='faults by time: [{"at_s":1,"kind":..}]')
-    parser.add_argument("--ping", type=float, default=180.0, metavar="S", help="between pings")
-    parser.add_argument("--pong", type=float, default=600.0, metavar="S", help="pong deadline")
-    parser.add_argument("--lifetime", type=float, default=86400.0, metavar="S", help="of a socket")
+    parser.add_argument("--ping", type=float, metavar="S", help="between pings")
+    parser.add_argument("--pong", type=float, metavar="S", help="pong deadline")
+    parser.add_argument("--lifetime", type=float, metavar="S", help="of a socket")
+    parser.add_argument("--silence", type=float, metavar="S", help="a client without a ping ends")
     parser.add_argument("--weight-limit", type=int, default=0, metavar="N",
                         help="REST weight a minute (default: what exchangeInfo says)")  # fmt: skip
-    parser.add_argument("--connects", type=int, default=300, help="sockets in 5 min and address")
+    parser.add_argument("--connects", type=int, help="sockets in 5 min and address")
     parser.add_argument("--backlog", type=int, default=64, metavar="MIB", help="cut off beyond")
     parser.add_argument(
         "--stamps", metavar="FILE", help="write down when each message left (connector.sim.stamps)"
     )
     parser.add_argument("--account", action="append", metavar="NAME=KEY:SECRET", default=[],
-                        help="an account with 100000 USDT; may be given more than once (default:"
+                        help="an account; may be given more than once (default:"
                         " a throw-away one, printed)")  # fmt: skip
     parser.add_argument("--accounts", metavar="FILE", help="accounts of a TOML file")
     parser.add_argument("--listen-key-life", type=float, default=3600.0, metavar="S",
@@ -102,11 +105,16 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     from connector.venues.sim_contract import OrderSetup, load
 
     venue = load(args.venue)
+    given = {
+        "ping_s": args.ping,
+        "pong_s": args.pong,
+        "silence_s": args.silence,
+        "lifetime_s": args.lifetime,
+        "connects": args.connects,
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
     options = Options(
-        ping_s=args.ping,
-        pong_s=args.pong,
-        lifetime_s=args.lifetime,
-        connects=args.connects,
+        sockets=replace(venue.sockets, **wanted),
         backlog_bytes=args.backlog * 1024 * 1024,
         weight_limit=args.weight_limit,
         bare_errors=args.bare_errors,
@@ -114,7 +122,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     clock = VenueClock()
     market = _market(venue, args, clock)
     scenario = _scenario(args.scenario)
-    accounts, made = _accounts(args)
+    accounts, made = _accounts(args, venue.funds)
     engine = _engine(venue, market, clock, args.born_names)
     setup = OrderSetup(
         accounts=accounts,
@@ -184,18 +192,18 @@ def _order_limits(text: str) -> list[tuple[int, int]]:
 
 
 def _accounts(
-    args: argparse.Namespace,
+    args: argparse.Namespace, funds: Mapping[str, int]
 ) -> tuple[list["SimAccount"], "SimAccount | None"]:
     """The accounts, and the throw-away one if it had to be made."""
     from connector.sim.accounts import from_file, from_words, throw_away
 
     try:
-        found = from_words(args.account)
+        found = from_words(args.account, funds)
     except ValueError as error:
         raise ConfigError(f"--account: {error}") from None
     if args.accounts:
         try:
-            found += from_file(Path(args.accounts))
+            found += from_file(Path(args.accounts), funds)
         except (OSError, ValueError) as error:
             raise ConfigError(f"--accounts {args.accounts}: {error}") from None
     names = [account.name for account in found]
@@ -203,7 +211,7 @@ def _accounts(
         raise ConfigError("--account, --accounts: a name comes twice")
     if found:
         return found, None
-    made = throw_away()
+    made = throw_away(funds)
     return [made], made
 
 
@@ -222,7 +230,9 @@ def _market(venue: "VenueSim", args: argparse.Namespace, clock: "VenueClock") ->
         return _replay(venue, args)
     wanted = args.symbols or "4"
     count = int(wanted) if wanted.isdecimal() else 0
+    spelled = {row.symbol.upper(): row.symbol for row in venue.listings}
     names = None if wanted.isdecimal() else wanted.upper().split(",")
+    names = names and [spelled.get(name, name) for name in names]
     if args.exchange_info:
         try:
             info = Path(args.exchange_info).read_bytes()
@@ -230,11 +240,11 @@ def _market(venue: "VenueSim", args: argparse.Namespace, clock: "VenueClock") ->
         except (OSError, ValueError) as error:
             raise ConfigError(f"--exchange-info {args.exchange_info}: {error}") from None
         if names is not None:
-            listed = {row.symbol: row for row in rows}
-            missing = [name for name in names if name not in listed]
+            listed = {row.symbol.upper(): row for row in rows}
+            missing = [name for name in names if name.upper() not in listed]
             if missing:
                 raise ConfigError(f"--exchange-info does not list {', '.join(missing)}")
-            rows = [listed[name] for name in names]
+            rows = [listed[name.upper()] for name in names]
         elif args.symbols:
             rows = rows[:count]
     else:

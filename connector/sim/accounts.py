@@ -14,7 +14,7 @@ file named by ``public_key_file``, relative to this one.
 import secrets
 import string
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,16 @@ from typing import Any
 from connector.venues.sim_contract import ApiKey, SimAccount
 
 UNIT = 100_000_000
-START = {"USDT": 100_000 * UNIT}
-"""What an account starts with unless told otherwise."""
 LETTERS = string.ascii_letters + string.digits
 
 
-def throw_away() -> SimAccount:
-    """An account ``demo`` with a new key and secret."""
+def throw_away(funds: Mapping[str, int]) -> SimAccount:
+    """An account ``demo`` with a new key and secret and so much of each asset."""
     key, secret = ("".join(secrets.choice(LETTERS) for _ in range(64)) for _ in range(2))
-    return SimAccount(name="demo", keys=(ApiKey(key=key, secret=secret),), balances=START)
+    return SimAccount(name="demo", keys=(ApiKey(key=key, secret=secret),), balances=funds)
 
 
-def from_words(words: Iterable[str]) -> list[SimAccount]:
+def from_words(words: Iterable[str], funds: Mapping[str, int]) -> list[SimAccount]:
     """Accounts of ``NAME=KEY:SECRET``; the same name again adds a key. Raises ValueError."""
     keys: dict[str, list[ApiKey]] = {}
     for word in words:
@@ -44,11 +42,11 @@ def from_words(words: Iterable[str]) -> list[SimAccount]:
             raise ValueError(f"expected NAME=KEY:SECRET{shown}")
         keys.setdefault(name, []).append(ApiKey(key=key, secret=secret))
     return [
-        SimAccount(name=name, keys=tuple(found), balances=START) for name, found in keys.items()
+        SimAccount(name=name, keys=tuple(found), balances=funds) for name, found in keys.items()
     ]
 
 
-def from_file(path: Path) -> list[SimAccount]:
+def from_file(path: Path, funds: Mapping[str, int]) -> list[SimAccount]:
     """Accounts of a TOML file; raises ValueError naming what is wrong, OSError."""
     try:
         tables = tomllib.loads(path.read_text())
@@ -67,7 +65,7 @@ def from_file(path: Path) -> list[SimAccount]:
             SimAccount(
                 name=name,
                 keys=tuple(keys),
-                balances=START if balances is None else _balances(where, balances),
+                balances=funds if balances is None else _balances(where, balances),
             )
         )
     if not found:

@@ -49,7 +49,8 @@ class Connection(WSListener):
         self._closing = ""
         self._joined = b""
         self._times: deque[int] = deque()
-        self._next_ping_ns = self.opened_ns + int(server.options.ping_s * SECOND_NS)
+        self._alive_ns = self.opened_ns
+        self._next_ping_ns = self.opened_ns + int(server.sockets.ping_s * SECOND_NS)
         self._ping: bytes | None = None
         self._ping_ns = 0
         self.sent_bytes = 0
@@ -102,6 +103,9 @@ class Connection(WSListener):
         """Say goodbye and hang up; the peer has a second to answer."""
         if self._closing or self._tcp is None:
             return
+        if not self.server.sockets.farewell:
+            self.cut(abrupt=False, why=why or reason)
+            return
         self.write(frame(struct.pack("!H", code) + reason.encode()[:120], CLOSE))
         self.flush()
         self._closing = why or reason
@@ -124,15 +128,17 @@ class Connection(WSListener):
 
     def on_timer(self, now_ns: int) -> None:
         """Pings, the pong deadline and the end of the connection's life."""
-        options = self.server.options
+        rules = self.server.sockets
         if self._closing:
             return
-        if now_ns - self.opened_ns > options.lifetime_s * SECOND_NS:
+        if rules.lifetime_s and now_ns - self.opened_ns > rules.lifetime_s * SECOND_NS:
             self.close(1001, "connection lifetime over", "lifetime")
-        elif self._ping is not None and now_ns - self._ping_ns > options.pong_s * SECOND_NS:
+        elif rules.silence_s and now_ns - self._alive_ns > rules.silence_s * SECOND_NS:
+            self.close(1008, "no sign of life", "silence")
+        elif self._ping is not None and now_ns - self._ping_ns > rules.pong_s * SECOND_NS:
             self.close(1008, "Pong timeout", "no pong")
-        elif now_ns >= self._next_ping_ns:
-            self._next_ping_ns = now_ns + int(options.ping_s * SECOND_NS)
+        elif rules.ping_s and now_ns >= self._next_ping_ns:
+            self._next_ping_ns = now_ns + int(rules.ping_s * SECOND_NS)
             payload = str(wall_ns() // 1_000_000).encode()
             if self._ping is None:
                 self._ping, self._ping_ns = payload, now_ns
@@ -173,6 +179,7 @@ class Connection(WSListener):
         if received.fin and not self._allowed(control):
             self.close(1008, "Too many requests", "too many messages")
         elif received.msg_type == WSMsgType.PING:
+            self._alive_ns = monotonic_ns()
             self.write(frame(payload, PONG))
             self.flush()
         elif received.msg_type == WSMsgType.PONG:
@@ -188,8 +195,9 @@ class Connection(WSListener):
                 self._control(message)
 
     def _allowed(self, control: bool) -> bool:
-        """Count a message of the client: ten in any second, pings and pongs included."""
-        return self._count(self.server.options.messages_per_s)
+        """Count a message of the client."""
+        rules = self.server.sockets
+        return (control and not rules.pings_count) or self._count(rules.messages_per_s)
 
     def _count(self, most: int) -> bool:
         now_ns = monotonic_ns()
@@ -197,12 +205,14 @@ class Connection(WSListener):
         while times and now_ns - times[0] >= SECOND_NS:
             times.popleft()
         times.append(now_ns)
-        return len(times) <= most
+        return not most or len(times) <= most
 
     def _control(self, message: bytes) -> None:
         self._reply(self.session.receive(message))
 
     def _reply(self, reply: Reply) -> None:
+        if reply.alive:
+            self._alive_ns = monotonic_ns()
         if reply.removed:
             self.server.unsubscribe(self, reply.removed)
         self.write(frame(reply.message))

@@ -32,6 +32,15 @@ class Listing(Struct, frozen=True, kw_only=True):
     """Where the synthetic market starts, in ticks."""
     lot_notional: int = 200
     """Typical size of a level, in lots."""
+    inverse: bool = False
+    """Its value is quantity / price."""
+    size: str = "1"
+    """What one unit of quantity stands for."""
+
+    def value(self, price: Decimal, qty: Decimal) -> Decimal:
+        """What so much is worth at that price, in the asset it is settled in."""
+        whole = qty * Decimal(self.size)
+        return whole / price if self.inverse else whole * price
 
 
 class Trade(Struct, frozen=True, gc=False):
@@ -40,6 +49,8 @@ class Trade(Struct, frozen=True, gc=False):
     lots: int
     buyer_is_maker: bool
     time_ms: int
+    update_id: int = 0
+    """Of the book when it was done."""
 
 
 class AggTrade(Struct, frozen=True, gc=False):
@@ -257,17 +268,16 @@ class SymbolState:
 
     def _record(self, tick: int, lots: int, buyer_is_maker: bool, time_ms: int) -> Trade:
         self.trade_id += 1
-        done = Trade(self.trade_id, tick, lots, buyer_is_maker, time_ms)
+        done = Trade(self.trade_id, tick, lots, buyer_is_maker, time_ms, self.update_id)
         self.trades.append(done)
         self.pending_trades.append(done)
         row = self.listing
+        price = Decimal(tick * row.tick).scaleb(-row.price_digits)
+        qty = Decimal(lots * row.step).scaleb(-row.qty_digits)
         self.history.add(
-            self.trade_id,
-            Decimal(tick * row.tick).scaleb(-row.price_digits),
-            Decimal(lots * row.step).scaleb(-row.qty_digits),
-            time_ms,
-            buyer_is_maker=buyer_is_maker,
-        )
+            self.trade_id, price, qty, time_ms,
+            quote=row.value(price, qty), buyer_is_maker=buyer_is_maker,
+        )  # fmt: skip
         return done
 
     def aggregate(self) -> list[AggTrade]:

@@ -26,6 +26,8 @@ Connection faults, keys ``connection`` and ``stream`` choose whose (default ever
 Venue faults, at once:
 
     reset      symbol       update ids start again from a low number (default: all symbols)
+    repeat     symbol       streams that repeat their full book now and then do it at once (default:
+                            all symbols); after a drop it is what the stream did not lead to
     skew       ms           the venue's clock is so far ahead of this machine's (negative: behind)
 
 Opening faults, keys ``route`` (pattern: public, market, private, legacy), ``count``, ``after``:
@@ -69,7 +71,7 @@ MESSAGE: _Kinds = {
     "compress": {},
 }
 CONNECTION: _Kinds = {"cut": {"how": "abrupt"}, "half_open": {}}
-VENUE: _Kinds = {"reset": {"symbol": ""}, "skew": {"ms": 0}}
+VENUE: _Kinds = {"reset": {"symbol": ""}, "repeat": {"symbol": ""}, "skew": {"ms": 0}}
 OPENING: _Kinds = {"mute": {}}
 ANSWER: _Kinds = {
     "status": {

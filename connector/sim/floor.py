@@ -4,7 +4,7 @@ What was recorded goes out byte for byte as it is; nobody but the accounts sees 
 they are filled says `matching.observed`. A symbol costs nothing until somebody asks for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector.sim.matching.engine import Engine
 from connector.sim.matching.observed import ObservedMarket
@@ -36,9 +36,9 @@ class Floor:
         self._now_ns = now_ns
 
     def trade(self, payload: bytes, *, aggregate: bool) -> None:
-        row, tick, lots = self._read(payload, aggregate)
-        if row is not None and tick and lots:
-            self._market.trade(tick, lots, row.buyer_is_maker, self._now_ns)
+        for row, tick, lots in self._read(payload, aggregate):
+            if tick and lots:
+                self._market.trade(tick, lots, row.buyer_is_maker, self._now_ns)
 
     def mark(self, payload: bytes) -> None:
         try:
@@ -65,9 +65,9 @@ class Floor:
             self.mark(replay.mark)
         trades = replay.trades or replay.agg_trades
         if trades:
-            tick = self._read(trades[-1], trades is replay.agg_trades)[1]
-            if tick:
-                self._market.last(tick, self._now_ns)
+            for _, tick, _ in self._read(trades[-1], trades is replay.agg_trades)[-1:]:
+                if tick:
+                    self._market.last(tick, self._now_ns)
 
     def _load(self, bids: Levels, asks: Levels) -> None:
         self._market.load(self._levels(bids), self._levels(asks), self._now_ns)
@@ -75,15 +75,15 @@ class Floor:
     def _change(self, depth: RecordedDepth) -> None:
         self._market.change(self._levels(depth.bids), self._levels(depth.asks), self._now_ns)
 
-    def _read(self, payload: bytes, aggregate: bool) -> tuple[TradeRow | AggRow | None, int, int]:
-        """A recorded trade, its tick and its lots; counted if it cannot be read."""
-        read = self._tape.agg_trade if aggregate else self._tape.trade
+    def _read(self, payload: bytes, aggregate: bool) -> list[tuple[TradeRow | AggRow, int, int]]:
+        """Recorded trades, their ticks and their lots; counted if they cannot be read."""
         try:
-            row: TradeRow | AggRow = read(payload)
-            return row, self._tick(row.price), self._lots(row.qty) or 0
+            rows: Sequence[TradeRow | AggRow]
+            rows = [self._tape.agg_trade(payload)] if aggregate else self._tape.trades(payload)
+            return [(row, self._tick(row.price), self._lots(row.qty) or 0) for row in rows]
         except UNREADABLE:
             self.unread += 1
-            return None, 0, 0
+            return []
 
     def _levels(self, levels: Levels) -> Iterator[tuple[int, int]]:
         for price, qty in levels:

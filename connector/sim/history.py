@@ -18,9 +18,16 @@ class History:
         self.minutes: deque[Candle] = deque(maxlen=KEPT)
 
     def add(
-        self, trade_id: int, price: Decimal, qty: Decimal, time_ms: int, *, buyer_is_maker: bool
+        self,
+        trade_id: int,
+        price: Decimal,
+        qty: Decimal,
+        time_ms: int,
+        *,
+        quote: Decimal,
+        buyer_is_maker: bool,
     ) -> None:
-        """Trades come in the order of their times."""
+        """Trades come in the order of their times; ``quote`` is what they are worth."""
         start_ms = time_ms - time_ms % MINUTE_MS
         if not self.minutes or self.minutes[-1].open_ms < start_ms:
             self.minutes.append(
@@ -34,18 +41,19 @@ class History:
         row.close, row.last_qty, row.last_id = price, qty, trade_id
         row.count += 1
         row.volume += qty
-        row.quote += price * qty
+        row.quote += quote
         if not buyer_is_maker:
             row.buy_volume += qty
-            row.buy_quote += price * qty
+            row.buy_quote += quote
 
 
 def history_of(trades: Iterable[TradeRow]) -> History:
     """The minutes of these trades."""
     found = History()
     for row in trades:
+        price, qty = Decimal(row.price), Decimal(row.qty)
         found.add(
-            row.trade_id, Decimal(row.price), Decimal(row.qty), row.time_ms,
-            buyer_is_maker=row.buyer_is_maker,
+            row.trade_id, price, qty, row.time_ms,
+            quote=price * qty, buyer_is_maker=row.buyer_is_maker,
         )  # fmt: skip
     return found

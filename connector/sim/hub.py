@@ -146,6 +146,13 @@ class Hub:
                 data = raw = raw or frame(payload)
             self._send(peer, data)
 
+    def greet(self, stream: str, payload: bytes, peer: Peer) -> None:
+        """Send a payload of the stream to one subscriber only."""
+        if self.faults.messages or self._held:
+            self._publish_faulty(stream, payload, b"", [peer])
+        else:
+            self._send(peer, frame(self._wrap(stream, payload) if peer.combined else payload))
+
     def flush(self) -> None:
         """Write what was published since the last call."""
         if self.stamps is not None:

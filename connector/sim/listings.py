@@ -114,5 +114,7 @@ def listing(contract: Contract) -> Listing:
         qty_digits=contract.qty_digits,
         step=int(step.scaleb(contract.qty_digits)),
         start_tick=max(5_000, int(price / tick)),
-        lot_notional=max(20, int(4000 / price / step)),
+        lot_notional=contract.typical or max(20, int(4000 / price / step)),
+        inverse=contract.inverse,
+        size=contract.size,
     )

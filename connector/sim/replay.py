@@ -29,6 +29,7 @@ from connector.sim.matching.rules import Rules
 from connector.sim.tape import Message, SymbolReplay, Tape
 from connector.venues.sim_contract import (
     AggRow,
+    BookRow,
     Candle,
     Contract,
     MarkTexts,
@@ -118,11 +119,16 @@ class ReplayMarket:
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._replay(symbol).depth(limit, now_ms)
 
+    def top(self, symbol: str, levels: int) -> BookRow:
+        return self._replay(symbol).top(levels)
+
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._replay(symbol).old_depth(limit, now_ms)
 
-    def trades(self, symbol: str) -> Sequence[TradeRow]:
-        return [*map(self._venue.tape.trade, self._replay(symbol).trades)]
+    def trades(self, symbol: str, after: int = 0) -> Sequence[TradeRow]:
+        payloads = self._replay(symbol).trades
+        rows = (row for each in payloads for row in self._venue.tape.trades(each))
+        return [row for row in rows if row.trade_id > after]
 
     def agg_trades(self, symbol: str) -> Sequence[AggRow]:
         return [*map(self._venue.tape.agg_trade, self._replay(symbol).agg_trades)]
@@ -159,6 +165,14 @@ class ReplayMarket:
     def relist(self, command: Mapping[str, Any]) -> Contract | None:
         """Not here."""
         raise ValueError("a replay lists what was recorded")
+
+    def greeting(self, stream: Stream, now_ms: int) -> list[bytes]:
+        """Of a stream that begins with where it stands, once it has begun."""
+        feed = self._venue.feed(stream, self) if self.sent else None
+        return [] if feed is None else feed.greeting(now_ms)
+
+    def repeat(self, symbol: str) -> None:
+        """A recording says what was said."""
 
     def reset(self, symbol: str) -> None:
         """A recording's ids are what they are."""

@@ -30,11 +30,13 @@ from connector.sim.matching.api import Matching
 from connector.sim.standing import standing
 from connector.venues.sim_contract import (
     Contract,
+    House,
     MarketView,
     Opening,
     OrderSetup,
     Refused,
     RestAnswer,
+    SocketRules,
     Stream,
     VenueSim,
 )
@@ -45,14 +47,7 @@ log = logging.getLogger("connector.sim")
 class Options(Struct, frozen=True, kw_only=True):
     """The venue's rules; the defaults are the real venue's."""
 
-    ping_s: float = 180.0
-    pong_s: float = 600.0
-    """A connection whose last ping was not answered for so long is closed."""
-    lifetime_s: float = 24 * 3600.0
-    messages_per_s: int = 10
-    """Client messages in any one second; one more and the connection is closed."""
-    connects: int = 300
-    """WebSocket connections of one address in any five minutes."""
+    sockets: SocketRules | None = None
     backlog_bytes: int = 64 * 1024 * 1024
     """A client this far behind is cut off."""
     weight_limit: int = 0
@@ -60,7 +55,7 @@ class Options(Struct, frozen=True, kw_only=True):
     idle_s: float = 75.0
     """A REST connection that asked nothing for so long is closed."""
     bare_errors: bool = False
-    """Control errors as ``{"code","msg"}`` instead of ``{"error":{...}}``; the venue does both."""
+    """See `House.bare_errors`."""
 
 
 class Market(MarketView, Protocol):
@@ -71,6 +66,8 @@ class Market(MarketView, Protocol):
     @property
     def done(self) -> bool: ...
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
+    def greeting(self, stream: Stream, now_ms: int) -> list[bytes]: ...
+    def repeat(self, symbol: str) -> None: ...
     def subscribed(self, stream: Stream) -> None: ...
     def unsubscribed(self, stream: Stream) -> None: ...
     def reset(self, symbol: str) -> None: ...
@@ -109,12 +106,15 @@ class Server:
         self.market = market
         self._engine = engine
         self.options = options or Options()
+        self.sockets = self.options.sockets or venue.sockets
         self.clock = clock or VenueClock()
         self.faults = Faults()
         promised = venue.promised(market.exchange_info(self.clock()))
         self.rest = venue.rest(
             self.options.weight_limit or promised, engine, setup or OrderSetup(), self.clock()
         )
+        bare = self.options.bare_errors
+        self._house = House(market=market, rest=self.rest, now_ms=self.clock, bare_errors=bare)
         self.connections: dict[int, Connection] = {}
         self.http: set[HttpConnection] = set()
         self.requests: dict[str, int] = {}
@@ -131,7 +131,7 @@ class Server:
     async def start(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
         """Listen; ``port`` 0 takes a free one, told in ``self.port``."""
         loop = asyncio.get_running_loop()
-        self.hub = self.market.hub = Hub(self.faults, self.venue.frames.wrapped, loop.call_later)
+        self.hub = self.market.hub = Hub(self.faults, self.venue.wrapped, loop.call_later)
         self._server = await aiofastnet.create_server(
             loop, lambda: HttpConnection(self), host=host, port=port, ssl=context, backlog=512
         )
@@ -218,14 +218,18 @@ class Server:
         now_ns = monotonic_ns()
         while times and now_ns - times[0] > 300_000_000_000:
             times.popleft()
-        if len(times) >= self.options.connects:
+        rules = self.sockets
+        open_now = sum(each.address == address for each in self.connections.values())
+        if rules.connects and len(times) >= rules.connects:
+            return False
+        if rules.at_once and open_now >= rules.at_once:
             return False
         times.append(now_ns)
         return True
 
     def open(self, opened: Opening, address: str) -> Connection:
         """A connection whose handshake is being answered; raises `Refused`."""
-        session = self.venue.session(opened, self.options.bare_errors)
+        session = self.venue.session(opened, self._house)
         number = self._number + 1
         if self.venue.api_route and opened.route == self.venue.api_route:
             api = self.rest.api(self.market, opened, address, self.clock())
@@ -259,12 +263,17 @@ class Server:
                         self.faults.subscribed(private, connection.number)
                     self.hub.add(private, connection)
                     connection.heard.add(private)
+                    for payload in self.rest.greeting(private, self.clock()):
+                        self.hub.greet(private, payload, connection)
             elif connection.session.route in stream.routes:
                 if name not in connection.heard:
                     self.faults.subscribed(name, connection.number)
                 if self.hub.add(name, connection):
                     self.market.subscribed(stream)
                 connection.heard.add(name)
+                for payload in self.market.greeting(stream, self.clock()):
+                    self.hub.greet(name, payload, connection)
+        self.hub.flush()
 
     def unsubscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
         for name in names:
@@ -292,6 +301,8 @@ class Server:
             self.faults.count(rule.kind)
             if rule.kind == "skew":
                 self.clock.skew_ms = rule["ms"]
+            elif rule.kind == "repeat":
+                self.market.repeat(rule["symbol"])
             else:
                 self.market.reset(rule["symbol"])
         if rule.group != "connection":
@@ -327,7 +338,9 @@ class Server:
     async def _sweep(self) -> None:
         """Pings, pong deadlines, lifetimes, idle REST connections."""
         while True:
-            await asyncio.sleep(min(0.25, self.options.ping_s / 4, self.options.pong_s / 4))
+            rules = self.sockets
+            waits = (0.25, rules.ping_s / 4, rules.pong_s / 4, rules.silence_s / 4)
+            await asyncio.sleep(min(each for each in waits if each))
             now_ns = monotonic_ns()
             for connection in [*self.connections.values()]:
                 connection.on_timer(now_ns)
@@ -430,7 +443,8 @@ class HttpConnection(asyncio.Protocol):
         match rule.kind:
             case "status":
                 if rule["retry_after"] >= 0:
-                    headers["Retry-After"] = str(rule["retry_after"])
+                    name = server.venue.retry_after(request.path)
+                    headers[name] = str(rule["retry_after"])
                 text = rule["body"].encode()
                 html = "text/html" if text.startswith(b"<") else "application/json;charset=UTF-8"
                 kind = rule["content_type"] or html

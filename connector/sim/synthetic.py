@@ -7,6 +7,7 @@ back. A symbol starts to trade when it is first asked for and goes on from then.
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 from zlib import crc32
 
@@ -21,10 +22,14 @@ from connector.sim.matching.rules import Rules
 from connector.venues.sim_contract import (
     Activity,
     AggRow,
+    BookRow,
     Candle,
     Contract,
+    Feed,
+    Frames,
     MarkTexts,
     Stream,
+    StreamNames,
     TickerRow,
     TradeRow,
     VenueSim,
@@ -50,11 +55,12 @@ class Running:
 
     def __init__(self, venue: VenueSim, state: SymbolState, flow: Flow) -> None:
         self.state, self.flow = state, flow
-        self._venue, self._frames = venue, venue.frames
+        self._venue = venue
         row = state.listing
         self.activity = Activity.OPEN
         self.spell()
-        self.names = venue.names(row.symbol)
+        frames = venue.frames
+        self.names = frames.names(row.symbol) if frames is not None else StreamNames()
         self.late_bbo: list[bytes] = []
         self.partial_ids: dict[str, int] = {}
         self.shown = state.best()
@@ -67,10 +73,16 @@ class Running:
         row = self.state.listing
         self.texts = self._venue.texts(row.price_digits, row.tick, row.qty_digits, row.step)
 
+    @property
+    def frames(self) -> Frames:
+        """What speaks on the streams of ``names``."""
+        assert self._venue.frames is not None
+        return self._venue.frames
+
     def cut(self, message: Cut, event_ms: int) -> bytes:
         state, texts = self.state, self.texts
         ids = (message.first_id, message.last_id, message.prev_id)
-        return self._frames.depth(
+        return self.frames.depth(
             state.listing.symbol, event_ms, state.time_ms, ids,
             texts.levels(message.bids), texts.levels(message.asks),
         )  # fmt: skip
@@ -78,8 +90,20 @@ class Running:
     def snapshot(self, limit: int, now_ms: int) -> bytes:
         state = self.state
         bids, asks = state.top(limit)
-        return self._frames.snapshot(
-            state.update_id, now_ms, state.time_ms, self.texts.levels(bids), self.texts.levels(asks)
+        texts = self.texts
+        return self._venue.snapshot(
+            state.listing.symbol, state.update_id, now_ms, state.time_ms,
+            texts.levels(bids), texts.levels(asks),
+        )  # fmt: skip
+
+    def top(self, levels: int) -> BookRow:
+        state, price, qty = self.state, self.texts.price, self.texts.qty
+        bids, asks = state.top(levels or 1 << 30)
+        return BookRow(
+            state.update_id,
+            state.time_ms,
+            [(price(tick), qty(lots)) for tick, lots in bids],
+            [(price(tick), qty(lots)) for tick, lots in asks],
         )
 
     def best(self) -> tuple[str, str, str, str]:
@@ -103,7 +127,7 @@ class SyntheticMarket:
         wall_ms: Callable[[], int],
         weight_limit: int = 0,
     ) -> None:
-        self._venue, self._frames = venue, venue.frames
+        self._venue = venue
         self._weight_limit = weight_limit or venue.weight_limit
         self._contracts = {row.symbol: row for row in contracts}
         self.exchange = Exchange([listing(row) for row in contracts], FIRST_ID)
@@ -113,6 +137,7 @@ class SyntheticMarket:
         self._due: list[tuple[int, int, Action]] = []
         self._tie = 0
         self._timed: set[str] = set()
+        self._feeds: dict[str, Feed] = {}
         self.skipped_ns = 0
         self.hub: Hub | None = None
         self._engine: Engine | None = None
@@ -173,11 +198,16 @@ class SyntheticMarket:
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._start(symbol).snapshot(limit, now_ms)
 
+    def top(self, symbol: str, levels: int) -> BookRow:
+        return self._start(symbol).top(levels)
+
     def old_depth(self, symbol: str, limit: int, now_ms: int) -> bytes:
         return self._start(symbol).first_snapshot
 
-    def trades(self, symbol: str) -> Sequence[TradeRow]:
+    def trades(self, symbol: str, after: int = 0) -> Sequence[TradeRow]:
         running = self._start(symbol)
+        kept = running.state.trades
+        wanted = min(len(kept), running.state.trade_id - after)
         row, texts = running.state.listing, running.texts
         digits = row.price_digits + row.qty_digits
         return [
@@ -188,8 +218,9 @@ class SyntheticMarket:
                 decimal(t.tick * row.tick * t.lots * row.step, digits),
                 t.time_ms,
                 t.buyer_is_maker,
+                t.update_id,
             )
-            for t in running.state.trades
+            for t in islice(kept, len(kept) - wanted, None)
         ]
 
     def agg_trades(self, symbol: str) -> Sequence[AggRow]:
@@ -219,14 +250,17 @@ class SyntheticMarket:
     def subscribed(self, stream: Stream) -> None:
         """The stream has its first subscriber."""
         running = self._start(stream.symbol)
-        if stream.kind == "depth":
+        feed = self._venue.feed(stream, self)
+        if feed is not None:
+            self._feeds[stream.name] = feed
+        elif stream.kind == "depth":
             running.state.window(stream.period_ms)
         period_ms = 10 if stream.kind == "partial" and not stream.period_ms else stream.period_ms
         if period_ms and stream.name not in self._timed:
             self._timed.add(stream.name)
             period_ns = period_ms * 1_000_000
             # The venue cuts on its own clock, each symbol at another offset.
-            offset_ns = crc32(stream.symbol.encode()) % period_ns
+            offset_ns = crc32(stream.symbol.encode()) % period_ns + stream.last
             first_ns = monotonic_ns() // period_ns * period_ns + offset_ns
 
             def tick(now_ns: int, due_ns: int) -> int | None:
@@ -239,8 +273,24 @@ class SyntheticMarket:
 
             self._plan(first_ns, tick)
 
+    def greeting(self, stream: Stream, now_ms: int) -> list[bytes]:
+        """What a new subscriber hears first."""
+        feed = self._feeds.get(stream.name)
+        running = self._running.get(stream.symbol)
+        if feed is None or running is None or running.activity is Activity.SILENT:
+            return []
+        return feed.greeting(now_ms)
+
+    def repeat(self, symbol: str) -> None:
+        """Streams of the symbol, or all, say again now what they repeat from time to time."""
+        for name, feed in self._feeds.items():
+            stream = self._venue.stream(name, self._contracts)
+            if stream is not None and symbol in ("", stream.symbol):
+                feed.repeat()
+
     def unsubscribed(self, stream: Stream) -> None:
         """Nobody listens to the stream any more."""
+        self._feeds.pop(stream.name, None)
         running = self._running.get(stream.symbol)
         if running is not None and stream.kind == "depth":
             running.state.windows.pop(stream.period_ms, None)
@@ -313,7 +363,7 @@ class SyntheticMarket:
         if touch != running.best():
             state.bbo_id = state.update_id
             if hub.has(running.names.bbo):
-                payload = self._frames.bbo(
+                payload = running.frames.bbo(
                     row.symbol, wall_ms, wall_ms, state.update_id, running.best()
                 )
                 hub.publish(running.names.bbo, payload)
@@ -445,7 +495,7 @@ class SyntheticMarket:
         if self.hub.has(running.names.trade):
             texts, symbol = running.texts, running.state.listing.symbol
             price, qty = texts.price(trade.tick), texts.qty(trade.lots)
-            payload = self._frames.trade(
+            payload = running.frames.trade(
                 symbol, wall_ms, trade.time_ms, trade.trade_id, price, qty, trade.buyer_is_maker
             )
             self.hub.publish(running.names.trade, payload)
@@ -457,7 +507,7 @@ class SyntheticMarket:
             running.shown = state.best()
         if not hub.has(running.names.bbo):
             return
-        payload = self._frames.bbo(
+        payload = running.frames.bbo(
             state.listing.symbol, wall_ms, state.time_ms, state.update_id, running.best()
         )
         if late or running.late_bbo:
@@ -484,7 +534,11 @@ class SyntheticMarket:
         if running.activity is Activity.SILENT:
             return True
         wall_ms = self._wall_ms()
-        if stream.kind == "depth":
+        feed = self._feeds.get(stream.name)
+        if feed is not None:
+            for payload in feed.turn(wall_ms):
+                hub.publish(stream.name, payload)
+        elif stream.kind == "depth":
             message = state.cut(stream.period_ms)
             if message is not None:
                 hub.publish(stream.name, running.cut(message, wall_ms))
@@ -492,7 +546,7 @@ class SyntheticMarket:
             self._partial(stream, running, wall_ms)
         else:
             mark = self._mark(running, wall_ms)
-            hub.publish(stream.name, self._frames.mark(state.listing.symbol, wall_ms, mark))
+            hub.publish(stream.name, running.frames.mark(state.listing.symbol, wall_ms, mark))
         return True
 
     def _aggregate(self, running: Running, wall_ms: int) -> None:
@@ -502,11 +556,14 @@ class SyntheticMarket:
             return
         hub, texts = self.hub, running.texts
         assert hub is not None
-        for trade in running.state.aggregate():
+        made = running.state.aggregate()
+        if not hub.has(running.names.agg_trade):
+            return
+        for trade in made:
             ids = (trade.agg_id, trade.first_id, trade.last_id)
             price, qty = texts.price(trade.tick), texts.qty(trade.lots)
             symbol = running.state.listing.symbol
-            payload = self._frames.agg_trade(
+            payload = running.frames.agg_trade(
                 symbol, wall_ms, trade.time_ms, ids, price, qty, trade.buyer_is_maker
             )
             hub.publish(running.names.agg_trade, payload)
@@ -518,7 +575,7 @@ class SyntheticMarket:
         bids, asks = state.top(stream.levels)
         last = running.partial_ids.get(stream.name, state.update_id)
         running.partial_ids[stream.name] = state.update_id
-        payload = self._frames.depth(
+        payload = running.frames.depth(
             state.listing.symbol, wall_ms, state.time_ms,
             (min(last + 1, state.update_id), state.update_id, last),
             running.texts.levels(bids), running.texts.levels(asks),

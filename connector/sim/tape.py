@@ -15,6 +15,7 @@ from msgspec import Struct
 from connector.protocol import recording
 from connector.sim.hub import frame
 from connector.venues.sim_contract import (
+    BookRow,
     Contract,
     RecordedDepth,
     RecordedSnapshot,
@@ -90,7 +91,7 @@ class SymbolReplay:
 
     def __init__(self, symbol: str, venue: VenueSim) -> None:
         self.symbol = symbol
-        self._tape, self._frames = venue.tape, venue.frames
+        self._tape, self._full = venue.tape, venue.snapshot
         self.snapshots: deque[Snapshot] = deque()
         """The recorded snapshots that the stream has not reached; the first is the book's base."""
         self.bids, self.asks = Side(), Side()
@@ -99,6 +100,8 @@ class SymbolReplay:
         self.live = False
         """Whether the own book is correct at ``last_id``."""
         self.first: Snapshot | None = None
+        self.opening: RecordedDepth | None = None
+        """The first full book of its stream, where the stream has them."""
         self.asked = False
         """Somebody was given the first recorded snapshot."""
         self.after = 0
@@ -162,6 +165,10 @@ class SymbolReplay:
                 continue
 
     def _apply(self, depth: RecordedDepth) -> None:
+        if depth.whole:
+            self._restart(depth.bids, depth.asks)
+            self.last_id, self.time_ms = depth.last_id, depth.time_ms
+            return
         if self.live and depth.last_id <= self.last_id:
             return
         if self.live and depth.prev_id > self.last_id:
@@ -184,14 +191,17 @@ class SymbolReplay:
         if not self.snapshots or depth.last_id < self.snapshots[0].last_id:
             return False
         base = self.snapshots.popleft().parsed
+        self._restart(base.bids, base.asks)
+        return True
+
+    def _restart(self, bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> None:
         self.bids.clear()
         self.asks.clear()
-        self.bids.apply(base.bids)
-        self.asks.apply(base.asks)
+        self.bids.apply(bids)
+        self.asks.apply(asks)
         self.live = True
         if self.on_base is not None:
-            self.on_base(base.bids, base.asks)
-        return True
+            self.on_base(bids, asks)
 
     def depth(self, limit: int, now_ms: int) -> bytes:
         """Answer a depth request at this point of the replay."""
@@ -206,12 +216,23 @@ class SymbolReplay:
             if limit >= max(len(ahead.parsed.bids), len(ahead.parsed.asks)):
                 return ahead.body
             return self._shortened(ahead.parsed, limit, now_ms)
-        return self._frames.snapshot(
+        return self._full(
+            self.symbol,
             self.last_id,
             now_ms,
             self.time_ms or now_ms,
             self.bids.render(limit, reverse=True),
             self.asks.render(limit, reverse=False),
+        )
+
+    def top(self, levels: int) -> BookRow:
+        """The own book at this point of the replay."""
+        self.settle()
+        return BookRow(
+            self.last_id,
+            self.time_ms,
+            [self.bids[key] for key in sorted(self.bids, reverse=True)[: levels or None]],
+            [self.asks[key] for key in sorted(self.asks)[: levels or None]],
         )
 
     def old_depth(self, limit: int, now_ms: int) -> bytes:
@@ -223,21 +244,19 @@ class SymbolReplay:
         sides = []
         for levels in (snapshot.bids, snapshot.asks):
             sides.append(",".join(f'["{price}","{qty}"]' for price, qty in levels[:limit]))
-        return self._frames.snapshot(
-            snapshot.last_id, now_ms, snapshot.time_ms or now_ms, sides[0], sides[1]
-        )
+        at_ms = snapshot.time_ms or now_ms
+        return self._full(self.symbol, snapshot.last_id, now_ms, at_ms, sides[0], sides[1])
 
     def contract(self) -> Contract | None:
-        """What the first snapshot tells of the symbol: decimals, and the grid of its prices."""
-        if self.first is None:
-            return None
-        levels = self.first.parsed.bids + self.first.parsed.asks
+        """What the first full book tells of the symbol: decimals, and the grid of its prices."""
+        first = self.first.parsed if self.first is not None else self.opening
+        levels = first.bids + first.asks if first is not None else []
         if not levels:
             return None
         price_digits = max(_digits(price) for price, _ in levels)
         qty_digits = max(_digits(qty) for _, qty in levels)
         units = [int(Decimal(price).scaleb(price_digits)) for price, _ in levels]
-        return Contract(
+        found = Contract(
             symbol=self.symbol,
             base=self.symbol.removesuffix("USDT"),
             price_digits=price_digits,
@@ -246,6 +265,7 @@ class SymbolReplay:
             step=decimal(1, qty_digits),
             price=levels[0][0],
         )
+        return self._tape.listed(found)
 
 
 def _digits(text: str) -> int:
@@ -286,6 +306,7 @@ class Tape:
                 if only and symbol != only:
                     continue
                 joint = False
+                self._open(found)
                 self.counts[found.track.stream] = self.counts.get(found.track.stream, 0) + 1
                 kept += len(found.framed) + len(found.payload) + 120
                 if kept > KEPT_BYTES:
@@ -337,6 +358,17 @@ class Tape:
             track.book = self._symbol(symbol)
         framed = frame(item.payload) if found.combined else b""
         return Message(item.time_ns, track, found.payload, framed, joint)
+
+    def _open(self, found: Message) -> None:
+        """Note a symbol's first full book, if it is on its stream."""
+        book = found.track.book
+        if found.track.kind != "depth" or book.opening is not None:
+            return
+        try:
+            depth = self._venue.tape.depth(found.payload)
+        except (ValueError, ArithmeticError):
+            return
+        book.opening = depth if depth.whole else book.opening
 
     def _symbol(self, symbol: str) -> SymbolReplay:
         replay = self.symbols.get(symbol)

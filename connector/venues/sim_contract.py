@@ -44,6 +44,12 @@ class Contract(Struct, frozen=True, kw_only=True):
     symbol: str
     base: str = ""
     quote: str = "USDT"
+    settle: str = ""
+    """What it is settled in; empty: the quote asset. Another one: an inverse contract, whose value
+    is quantity / price."""
+    size: str = "1"
+    """What one unit of quantity stands for: of the base asset, of an inverse contract of the
+    quote asset."""
     price_digits: int
     """Decimals of a price on the wire."""
     tick: str
@@ -51,8 +57,14 @@ class Contract(Struct, frozen=True, kw_only=True):
     step: str
     price: str
     """Where it trades, roughly."""
+    typical: int = 0
+    """Typical size of a level in steps; 0: by the price."""
     status: str = ""
     """The venue's word; empty: it trades."""
+
+    @property
+    def inverse(self) -> bool:
+        return self.settle not in ("", self.quote)
 
 
 class TradeRow(Struct, frozen=True):
@@ -62,6 +74,18 @@ class TradeRow(Struct, frozen=True):
     quote_qty: str
     time_ms: int
     buyer_is_maker: bool
+    update_id: int = 0
+    """The book's when it was done; 0: not known."""
+
+
+class BookRow(Struct, frozen=True):
+    """The best levels, best first, as (price, quantity)."""
+
+    update_id: int
+    time_ms: int
+    """Of the last change."""
+    bids: list[tuple[str, str]]
+    asks: list[tuple[str, str]]
 
 
 class AggRow(Struct, frozen=True):
@@ -126,7 +150,12 @@ class MarketView(Protocol):
     def symbols(self) -> Mapping[str, Any]: ...
     def exchange_info(self, now_ms: int) -> bytes: ...
     def depth(self, symbol: str, limit: int, now_ms: int) -> bytes: ...
-    def trades(self, symbol: str) -> Sequence[TradeRow]: ...
+    def top(self, symbol: str, levels: int) -> BookRow:
+        """So many levels a side; 0: all."""
+
+    def trades(self, symbol: str, after: int = 0) -> Sequence[TradeRow]:
+        """Those that are kept, oldest first; only of greater ids than ``after``."""
+
     def agg_trades(self, symbol: str) -> Sequence[AggRow]: ...
     def mark(self, symbol: str, now_ms: int) -> MarkTexts | None: ...
     def ticker(self, symbol: str) -> TickerRow | None: ...
@@ -143,21 +172,37 @@ class Stream(Struct, frozen=True):
     name: str
     symbol: str
     kind: str
-    """depth, partial, bookTicker, trade, aggTrade or markPrice."""
+    """depth, partial, bookTicker, trade, aggTrade or markPrice; of a `Feed` the venue's word."""
     routes: tuple[str, ...]
     """Classes of URL that deliver it."""
     period_ms: int = 0
     levels: int = 0
+    last: bool = False
+    """It speaks behind the symbol's other streams of that period."""
+
+
+class Feed(Protocol):
+    """A stream whose messages the venue composes itself from where its symbol stands."""
+
+    def greeting(self, now_ms: int) -> list[bytes]:
+        """What a new subscriber hears first: where the stream stands."""
+
+    def turn(self, now_ms: int) -> list[bytes]:
+        """What everybody hears after another period."""
+
+    def repeat(self) -> None:
+        """Say with the next turn what is otherwise said again from time to time, as a full book."""
 
 
 class StreamNames(Struct, frozen=True):
-    """A symbol's streams that the synthetic market feeds as things happen."""
+    """A symbol's streams that the synthetic market feeds as things happen; "" for what the venue
+    has not."""
 
-    depth: str
+    depth: str = ""
     """Changes of the book without delay."""
-    bbo: str
-    trade: str
-    agg_trade: str
+    bbo: str = ""
+    trade: str = ""
+    agg_trade: str = ""
 
 
 class Opening(Struct, frozen=True):
@@ -185,7 +230,20 @@ class Reply(Struct):
     close: int = 0
     """WebSocket close code to hang up with; 0 to stay."""
     added: tuple[str, ...] = ()
+    """Asked for, heard already or not; a stream's greeting follows the message."""
     removed: tuple[str, ...] = ()
+    alive: bool = False
+    """The message was the client's sign of life, as the venue defines it."""
+
+
+class House(Struct, frozen=True, kw_only=True):
+    """What the control side of a connection knows of the venue around it."""
+
+    market: "MarketView"
+    rest: "Rest"
+    now_ms: Callable[[], int]
+    bare_errors: bool = False
+    """Control errors come bare, if the venue has two forms."""
 
 
 class Session(Protocol):
@@ -225,10 +283,9 @@ class Texts(Protocol):
 class Frames(Struct, frozen=True):
     """Builders of the payloads; first arguments: symbol, event time, and what is said."""
 
+    names: Callable[[str], StreamNames]
     depth: Callable[[str, int, int, tuple[int, int, int], str, str], bytes]
     """Symbol, event ms, transaction ms, (first, last, previous last) id, bids, asks."""
-    snapshot: Callable[[int, int, int, str, str], bytes]
-    """A full book: last id, event ms, transaction ms, bids, asks."""
     bbo: Callable[[str, int, int, int, tuple[str, str, str, str]], bytes]
     """Symbol, event ms, transaction ms, update id, (bid, its quantity, ask, its quantity)."""
     trade: Callable[[str, int, int, int, str, str, bool], bytes]
@@ -236,8 +293,6 @@ class Frames(Struct, frozen=True):
     agg_trade: Callable[[str, int, int, tuple[int, int, int], str, str, bool], bytes]
     """The same with (own id, first trade's, last trade's)."""
     mark: Callable[[str, int, MarkTexts], bytes]
-    wrapped: Callable[[str, bytes], bytes]
-    """The combined form of a payload: stream name and payload."""
 
 
 # REST
@@ -273,6 +328,9 @@ class Rest(Protocol):
 
     def private(self, route: str, name: str) -> tuple[str, ...]:
         """The private streams behind a name of a URL or a subscription on that class of URL."""
+
+    def greeting(self, private: str, now_ms: int) -> list[bytes]:
+        """What a new subscriber of a private stream hears first."""
 
     def turn(self, now_ms: int) -> None:
         """Do what the time brings; what the matching engine did is told, too."""
@@ -331,9 +389,12 @@ class RecordedDepth(Struct, gc=False):
 
     last_id: int
     prev_id: int
+    """0: the venue does not say what it continues."""
     bids: list[tuple[str, str]]
     asks: list[tuple[str, str]]
     time_ms: int
+    whole: bool = False
+    """A full book instead of changes; it continues nothing."""
 
 
 class RecordedSnapshot(Struct):
@@ -361,13 +422,38 @@ class Tape(Struct, frozen=True):
     """Raises ValueError."""
     older: Callable[[bytes, int], bytes]
     """A snapshot's bytes with another last id."""
-    trade: Callable[[bytes], TradeRow]
+    trades: Callable[[bytes], Sequence[TradeRow]]
+    """The trades that a payload of a stream of kind trade reports, oldest first."""
     agg_trade: Callable[[bytes], AggRow]
     mark: Callable[[bytes], MarkTexts]
     bbo: Callable[[bytes], TickerRow]
+    listed: Callable[[Contract], Contract] = lambda contract: contract
+    """A contract of which only recorded levels are known, as the venue would list it."""
 
 
 # All of it
+
+
+class SocketRules(Struct, frozen=True, kw_only=True):
+    """How the venue treats WebSocket connections; 0: it has no such rule."""
+
+    ping_s: float = 0.0
+    """Between the venue's pings."""
+    pong_s: float = 0.0
+    """A connection whose last ping was not answered for so long is closed."""
+    silence_s: float = 0.0
+    """A client that gave no sign of life, ping or `Reply.alive`, for so long is dropped."""
+    lifetime_s: float = 0.0
+    messages_per_s: int = 0
+    """Client messages in any one second; one more and the connection is closed."""
+    pings_count: bool = True
+    """Pings and pongs are such messages."""
+    connects: int = 0
+    """WebSocket connections of one address in any five minutes."""
+    at_once: int = 0
+    """Open connections of one address."""
+    farewell: bool = True
+    """It closes with a close frame."""
 
 
 OrderRefusal = Callable[[Action, EngineRefused], tuple[int, bytes]]
@@ -378,6 +464,7 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """A venue as the simulator runs it."""
 
     folder: str
+    sockets: SocketRules
     api_route: str
     """The class of URL that is a WebSocket order API; "" if the venue has none."""
     weight_limit: int
@@ -392,14 +479,21 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """Understand the target of a handshake; raises `Refused`."""
     refusal: Callable[[Refused], bytes]
     """The body that goes with a refused handshake."""
-    session: Callable[[Opening, bool], Session]
-    """The second says that control errors come bare, if the venue has two forms."""
+    session: Callable[[Opening, House], Session]
     stream: Callable[[str, Mapping[str, Any]], Stream | None]
     """The stream of that name among these symbols; None when there is none."""
-    names: Callable[[str], StreamNames]
     texts: Callable[[int, int, int, int], Texts]
     """Price decimals, tick in units of the last, quantity decimals, step in units of the last."""
-    frames: Frames
+    frames: Frames | None = None
+    """Of streams that say what happens as it happens; None: every stream is a `Feed`."""
+    feed: Callable[[Stream, MarketView], Feed | None] = lambda stream, market: None
+    """Of a stream that composes its own messages; None: `frames` has them."""
+    snapshot: Callable[[str, int, int, int, str, str], bytes]
+    """A full book as REST gives it: symbol, last id, event ms, transaction ms, bids, asks."""
+    wrapped: Callable[[str, bytes], bytes] = lambda stream, payload: payload
+    """The combined form of a payload: stream name and payload."""
+    retry_after: Callable[[str], str] = lambda path: "Retry-After"
+    """The header that says when to come back, of answers on that path."""
     rest: Callable[[int, Matching | None, OrderSetup, int], Rest]
     """The REST side with that weight a minute; with a matching engine and accounts also the order
     side. The last is now in ms. Raises ValueError for accounts that cannot be."""
@@ -411,6 +505,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """An instruments answer: contracts, now in ms, weight a minute."""
     contracts: Callable[[bytes], list[Contract]]
     """The tradable ones of an instruments answer; raises ValueError naming the fault."""
+    funds: Mapping[str, int]
+    """What an account starts with unless told otherwise, in units of 1e-8 of each asset."""
     promised: Callable[[bytes], int]
     """The weight a minute that an instruments answer promises; raises ValueError."""
     tape: Tape

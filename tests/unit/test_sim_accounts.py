@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from connector.sim.accounts import START, UNIT, from_file, from_words, throw_away
+from connector.sim.accounts import UNIT, from_file, from_words, throw_away
+
+START = {"USDT": 100_000 * UNIT}
 
 
 def test_words_name_accounts_and_their_keys() -> None:
-    found = from_words(["a=K1:s1", "b=K2:s:2", "a=K3:s3"])
+    found = from_words(["a=K1:s1", "b=K2:s:2", "a=K3:s3"], START)
     assert [(account.name, [key.key for key in account.keys]) for account in found] == [
         ("a", ["K1", "K3"]),
         ("b", ["K2"]),
@@ -20,12 +22,12 @@ def test_words_name_accounts_and_their_keys() -> None:
 @pytest.mark.parametrize("word", ["", "a", "a=", "a=K", "a=K:", "=K:s", "a=:hidden", "hidden"])
 def test_a_wrong_word_is_refused_and_not_repeated(word: str) -> None:
     with pytest.raises(ValueError, match="NAME=KEY:SECRET") as caught:
-        from_words([word])
+        from_words([word], START)
     assert "hidden" not in str(caught.value)
 
 
 def test_a_throw_away_account_is_new_each_time() -> None:
-    one, two = throw_away(), throw_away()
+    one, two = throw_away(START), throw_away(START)
     assert one.keys[0].key != two.keys[0].key
     assert one.keys[0].secret not in repr(one)
 
@@ -41,7 +43,7 @@ def test_a_file_names_balances_and_public_keys(tmp_path: Path) -> None:
         keys = [{ key = "K3", public_key = "PEM" }]
         """
     )
-    one, two = from_file(tmp_path / "accounts.toml")
+    one, two = from_file(tmp_path / "accounts.toml", START)
     assert one.balances == {"USDT": 125 * UNIT // 10, "USDC": 3 * UNIT}
     assert [key.public_key for key in one.keys] == ["", "PEM"]
     assert (two.name, two.balances) == ("b", START)
@@ -74,4 +76,4 @@ def test_a_wrong_file_says_where(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
-        from_file(path)
+        from_file(path, START)

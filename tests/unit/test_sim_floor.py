@@ -71,7 +71,7 @@ class Stage:
         file.write_text("\n".join(lines) + "\n")
         self.market = ReplayMarket(SIM, [file], speed=0, settle_s=0, snapshot_wait_s=0)
         self.peer = Listener()
-        self.market.hub = Hub(Faults(), SIM.frames.wrapped, lambda *later: None)
+        self.market.hub = Hub(Faults(), SIM.wrapped, lambda *later: None)
         self.engine = Engine()
         self.market.attach(self.engine, SIM.rules)
         self.engine.open_account("ann")
@@ -202,7 +202,7 @@ def test_a_real_recording_with_accounts_in_it(recordings: Path, seed: int) -> No
     for trading in (False, True):
         market = ReplayMarket(SIM, [file], speed=0, settle_s=0, snapshot_wait_s=0)
         peer, engine, rng = Listener(), Engine(), Random(seed)
-        market.hub = Hub(Faults(), SIM.frames.wrapped, lambda *later: None)
+        market.hub = Hub(Faults(), SIM.wrapped, lambda *later: None)
         market.attach(engine, SIM.rules)
         engine.open_account("ann")
         engine.transfer("ann", "USDT", 10**9 * RATIO, 1)

@@ -48,7 +48,7 @@ class Stage:
             bursts=False, wall_ms=lambda: self.wall_ms,
         )  # fmt: skip
         self.peer = Listener()
-        self.hub = self.market.hub = Hub(Faults(), SIM.frames.wrapped, lambda *later: None)
+        self.hub = self.market.hub = Hub(Faults(), SIM.wrapped, lambda *later: None)
         self.engine = Engine()
         self.market.attach(self.engine, rules)
         for name in ("ann", "ben"):

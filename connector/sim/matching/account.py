@@ -4,7 +4,6 @@ from msgspec import Struct
 
 from connector.sim.matching.rules import Rules, nearest
 from connector.sim.matching.types import (
-    RATIO,
     Amended,
     Conditional,
     Fill,
@@ -44,7 +43,7 @@ class Position(Struct):
             held = abs(self.lots)
             closed = min(held, lots)
             closed_quote = rules.quote_m(tick, closed)
-            cost = _share(self.cost_m, closed, held)
+            cost = rules.share_m(self.cost_m, closed, held)
             profit = -sign * closed_quote - cost
             self.cost_m -= cost
             self.fees_m -= _share(self.fees_m, closed, held)
@@ -57,7 +56,7 @@ class Position(Struct):
             self.cost_m += sign * quote
             self.fees_m += _share(fee_m, opened, lots)
             if isolate:
-                self.isolated_m += -(-quote // isolate)
+                self.isolated_m += -(-abs(quote) // isolate)
         self.realized_m += profit
         return profit
 
@@ -148,7 +147,7 @@ class Account:
         self._fees[symbol] = (maker_r, taker_r)
 
     def fee_m(self, rules: Rules, quote_m: int, *, maker: bool) -> int:
-        return nearest(quote_m * self.fee_rates(rules)[0 if maker else 1], RATIO)
+        return rules.fee_m(quote_m, self.fee_rates(rules)[0 if maker else 1])
 
     def open_orders(self, symbol: str = "") -> list[Order]:
         """Oldest first."""

@@ -16,9 +16,8 @@ from connector.sim.matching.events import (
     Event,
 )
 from connector.sim.matching.matcher import Matcher
-from connector.sim.matching.rules import Rules, nearest
+from connector.sim.matching.rules import Rules
 from connector.sim.matching.types import (
-    RATIO,
     Amended,
     Balance,
     Conditional,
@@ -164,7 +163,7 @@ class Ledger:
                 if not owner.lots(symbol, side):
                     continue
                 notional = margin.bound(owner, matcher, side).notional_m
-                amount = -nearest(notional * rate_r, RATIO)
+                amount = -matcher.rules.funding_m(notional, owner.lots(symbol, side), rate_r)
                 self._pay(owner, asset, amount, IncomeType.FUNDING_FEE, symbol)
                 paid += amount
                 if owner.isolated(symbol):

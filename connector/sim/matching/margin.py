@@ -12,7 +12,6 @@ from msgspec import Struct
 from connector.sim.matching.account import Account, Position
 from connector.sim.matching.matcher import Matcher
 from connector.sim.matching.types import (
-    RATIO,
     Balance,
     MarginType,
     Order,
@@ -224,8 +223,7 @@ def _liquidation_e8(
                 spare -= bound(account, other, side).maintenance_m
     bracket = rules.bracket(row.notional_m)
     needed = position.cost_m - spare - bracket.deduction_m
-    weight = lots * RATIO - abs(lots) * bracket.maintenance_r
-    return max(0, rules.average_e8(needed * RATIO, weight))
+    return rules.liquidation_e8(needed, lots, bracket.maintenance_r)
 
 
 def backing(account: Account, market: Market, asset: str) -> tuple[int, int]:

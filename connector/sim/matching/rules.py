@@ -92,6 +92,23 @@ class Rules(Struct, frozen=True, kw_only=True):
             return 0
         return nearest(quote_m * 10**self.qty_digits, lots * self.step_units)
 
+    def share_m(self, amount_m: int, part: int, whole: int) -> int:
+        """What ``part`` of ``whole`` lots has of an amount; all of it for all of them."""
+        return amount_m if part == whole else nearest(amount_m * part, whole)
+
+    def fee_m(self, quote_m: int, rate_r: int) -> int:
+        """The fee of a fill; negative: a rebate."""
+        return nearest(quote_m * rate_r, RATIO)
+
+    def funding_m(self, notional_m: int, lots: int, rate_r: int) -> int:
+        """What a position of so many lots (negative: short) pays; negative: it is paid."""
+        return nearest(notional_m * rate_r, RATIO)
+
+    def liquidation_e8(self, needed_m: int, lots: int, maintenance_r: int) -> int:
+        """The price p at which ``needed_m`` is left of p * lots after the maintenance margin."""
+        weight = lots * RATIO - abs(lots) * maintenance_r
+        return max(0, self.average_e8(needed_m * RATIO, weight))
+
     def maintenance_m(self, notional_m: int) -> int:
         """Maintenance margin of a position of that size."""
         bracket = self.bracket(notional_m)
@@ -150,7 +167,7 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     def check_notional(self, quote_m: int) -> None:
         """MIN_NOTIONAL; who reduces is exempt. Raises Refused."""
-        if quote_m < self.min_notional_m:
+        if abs(quote_m) < self.min_notional_m:
             raise Refused(Reason.NOTIONAL_BELOW_MIN)
 
 

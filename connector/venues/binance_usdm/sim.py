@@ -19,10 +19,12 @@ from connector.venues.binance_usdm.sim_private import listen_key_of
 from connector.venues.binance_usdm.sim_weights import WEIGHT_LIMIT
 from connector.venues.sim_contract import (
     Frames,
+    House,
     MarkTexts,
     Opening,
     Refused,
     Reply,
+    SocketRules,
     Stream,
     StreamNames,
     VenueSim,
@@ -257,11 +259,11 @@ _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "G
 class Session:
     """The control side of one connection: its streams and its ``combined`` property."""
 
-    def __init__(self, opened: Opening, bare_errors: bool = False) -> None:
+    def __init__(self, opened: Opening, house: House | None = None) -> None:
         self.route = opened.route
         self.combined = opened.combined
         self.streams: dict[str, None] = dict.fromkeys(opened.streams)
-        self._bare = bare_errors
+        self._bare = house is not None and house.bare_errors
 
     def receive(self, text: bytes) -> Reply:
         """Answer one text message of the client."""
@@ -362,6 +364,9 @@ def refusal(refused: Refused) -> bytes:
 
 SIM = VenueSim(
     folder="binance_usdm",
+    sockets=SocketRules(
+        ping_s=180.0, pong_s=600.0, lifetime_s=24 * 3600.0, messages_per_s=10, connects=300
+    ),
     api_route=API,
     weight_limit=WEIGHT_LIMIT,
     snapshot_levels=1000,
@@ -371,22 +376,23 @@ SIM = VenueSim(
     refusal=refusal,
     session=Session,
     stream=stream,
-    names=names,
     texts=Texts,
     frames=Frames(
+        names=names,
         depth=depth_update,
-        snapshot=sim_rest.depth_body,
         bbo=book_ticker,
         trade=trade,
         agg_trade=agg_trade,
         mark=mark_price,
-        wrapped=wrapped,
     ),
+    snapshot=sim_rest.depth_body,
+    wrapped=wrapped,
     rest=sim_rest.Rest,
     exchange_info=sim_rest.exchange_info,
     order_refusal=sim_refusals.answer,
     rules=sim_rules.rules,
     contracts=sim_rest.contracts,
+    funds={"USDT": 100_000 * 100_000_000},
     promised=sim_rest.weight_limit,
     tape=sim_tape.TAPE,
 )

@@ -63,8 +63,8 @@ class Route(Struct, frozen=True):
 
 
 def depth_body(
-    last_id: int, event_ms: int, time_ms: int, bids: str, asks: str
-) -> bytes:  # fmt: skip
+    symbol: str, last_id: int, event_ms: int, time_ms: int, bids: str, asks: str
+) -> bytes:
     return (
         f'{{"lastUpdateId":{last_id},"E":{event_ms},"T":{time_ms},"bids":[{bids}],"asks":[{asks}]}}'
     ).encode()
@@ -273,6 +273,10 @@ class Rest:
         if desk is None or route not in ("private", ""):
             return ()
         return desk.listen_keys.streams(name, desk.setup.strict_private)
+
+    def greeting(self, private: str, now_ms: int) -> list[bytes]:
+        """A user stream starts with what happens."""
+        return []
 
     def turn(self, now_ms: int) -> None:
         if self._desk is not None:

@@ -126,10 +126,11 @@ def older(body: bytes, last_id: int) -> bytes:
     return _LAST_ID.sub(rb"\g<1>%d" % last_id, body, count=1)
 
 
-def trade(payload: bytes) -> TradeRow:
+def trades(payload: bytes) -> list[TradeRow]:
     event = orjson.loads(payload)
     price, qty = Decimal(event["p"]), Decimal(event["q"])
-    return TradeRow(event["t"], event["p"], event["q"], f"{price * qty:f}", event["T"], event["m"])
+    quote = f"{price * qty:f}"
+    return [TradeRow(event["t"], event["p"], event["q"], quote, event["T"], event["m"])]
 
 
 def agg_trade(payload: bytes) -> AggRow:
@@ -160,7 +161,7 @@ TAPE = Tape(
     depth=depth,
     snapshot=snapshot,
     older=older,
-    trade=trade,
+    trades=trades,
     agg_trade=agg_trade,
     mark=mark,
     bbo=bbo,

@@ -1,0 +1,101 @@
+"""Phemex as the venue sees it: coin-settled and USD-settled contracts.
+
+The mirror image of the connector's side and written from the venue's reference alone, so that the
+two do not share a mistake. Pure: texts and numbers in, bytes out; who is connected, what time it is
+and what the market does is the caller's business.
+"""
+
+from collections.abc import Iterable
+
+from connector.venues.phemex import (
+    sim_feeds,
+    sim_limits,
+    sim_listings,
+    sim_refusals,
+    sim_rest,
+    sim_rules,
+    sim_tape,
+)
+from connector.venues.phemex.sim_feeds import ROUTE, WINDOW
+from connector.venues.phemex.sim_session import Session
+from connector.venues.sim_contract import (
+    Contract,
+    Opening,
+    Refused,
+    SocketRules,
+    VenueSim,
+)
+
+PATHS = ("/", "/ws")
+"""Of today's host and of the first one; neither takes a query or anything behind it."""
+
+
+class Texts:
+    """Writes one symbol's ticks and lots as integers at the scale of the wire."""
+
+    __slots__ = ("_step", "_tick")
+
+    def __init__(self, price_digits: int, tick: int, qty_digits: int, step: int) -> None:
+        self._tick, self._step = tick, step
+
+    def price(self, tick: int) -> str:
+        return str(tick * self._tick)
+
+    def qty(self, lots: int) -> str:
+        return str(lots * self._step)
+
+    def levels(self, levels: Iterable[tuple[int, int]]) -> str:
+        one, step = self._tick, self._step
+        return ",".join([f"[{tick * one},{lots * step}]" for tick, lots in levels])
+
+
+def opening(target: str) -> Opening:
+    """Understand the target of a handshake; raises `Refused`."""
+    if target not in PATHS:
+        raise Refused(404, f"no such path: {target}")
+    return Opening(ROUTE, False, ())
+
+
+def refusal(refused: Refused) -> bytes:
+    """The edge in front of the venue says nothing more."""
+    return b""
+
+
+def products(rows: Iterable[Contract], now_ms: int, weight: int) -> bytes:
+    return sim_listings.products(rows)
+
+
+def promised(info: bytes) -> int:
+    """Products promise nothing; the reference does."""
+    return sim_limits.CAPACITY[sim_limits.CONTRACT]
+
+
+SIM = VenueSim(
+    folder="phemex",
+    # It never pings; a client that does not for half a minute is dropped without a word.
+    sockets=SocketRules(
+        silence_s=31.0, messages_per_s=20, pings_count=False, connects=200, at_once=5,
+        farewell=False,
+    ),
+    api_route="",
+    weight_limit=sim_limits.CAPACITY[sim_limits.CONTRACT],
+    snapshot_levels=WINDOW,
+    listings=sim_listings.LISTINGS,
+    statuses=sim_listings.STATUSES,
+    opening=opening,
+    refusal=refusal,
+    session=Session,
+    stream=sim_feeds.stream,
+    texts=Texts,
+    feed=sim_feeds.feed,
+    snapshot=sim_feeds.book_body,
+    retry_after=sim_rest.retry_after,
+    rest=sim_rest.Rest,
+    order_refusal=sim_refusals.answer,
+    rules=sim_rules.rules,
+    exchange_info=products,
+    contracts=sim_listings.contracts,
+    funds={asset: amount * 100_000_000 for asset, amount in sim_listings.FUNDS.items()},
+    promised=promised,
+    tape=sim_tape.TAPE,
+)  # fmt: skip

@@ -1,0 +1,241 @@
+"""Phemex's REST side as the venue sees it: routes, limits, checks and answers.
+
+Written from the venue's reference alone. Market data under ``/md`` has an envelope of its own and
+answers what it does not understand with HTTP 500 and code 6001; everything else has ``code``,
+``msg`` and ``data``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from connector.protocol.http1 import Request
+from connector.sim.matching.api import Matching
+from connector.venues.phemex import sim_feeds, sim_limits, sim_listings
+from connector.venues.phemex.sim_listings import LISTED, envelope
+from connector.venues.sim_contract import (
+    Contract,
+    MarketView,
+    Opening,
+    OrderApi,
+    OrderSetup,
+    Refused,
+    RestAnswer,
+)
+
+Params = dict[str, str]
+Route = Callable[[Params, MarketView, int], bytes]
+
+
+class BadRequest(Exception):
+    """A market data request that is not understood."""
+
+
+def _symbol(params: Params, market: MarketView) -> str:
+    """A symbol that is listed; a recording may know no more of it than its name."""
+    symbol = params.get("symbol", "")
+    row = market.symbols.get(symbol)
+    gone = isinstance(row, Contract) and row.status not in ("", LISTED)
+    if symbol not in market.symbols or gone:
+        raise BadRequest
+    return symbol
+
+
+def _id(params: Params) -> int:
+    text = params.get("id", "0")
+    if not text.isdecimal():
+        raise BadRequest
+    return int(text)
+
+
+def _wrap(number: int, result: bytes) -> bytes:
+    return b'{"error":null,"id":%d,"result":%b}' % (number, result)
+
+
+def _orderbook(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _symbol(params, market)
+    return _wrap(_id(params), market.depth(symbol, sim_feeds.WINDOW, now_ms))
+
+
+def _fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _symbol(params, market)
+    top = market.top(symbol, 0)
+    asks, bids = (",".join(f"[{p},{q}]" for p, q in side) for side in (top.asks, top.bids))
+    body = (
+        f'{{"book":{{"asks":[{asks}],"bids":[{bids}]}},"depth":0,"sequence":{top.update_id},'
+        f'"symbol":"{symbol}","timestamp":{top.time_ms * sim_feeds.MS_NS},"type":"snapshot"}}'
+    )
+    return _wrap(_id(params), body.encode())
+
+
+def _trade(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _symbol(params, market)
+    sequence, rows = sim_feeds.trade_rows(market.trades(symbol))
+    return _wrap(_id(params), sim_feeds.trade_message(symbol, sequence, rows, "snapshot"))
+
+
+def _day(params: Params, market: MarketView, now_ms: int) -> bytes:
+    """Today's form: the names of the day stream and its time."""
+    contract = market.symbols[_symbol(params, market)]
+    if not isinstance(contract, Contract):
+        raise BadRequest
+    row = sim_feeds.day(market, contract, now_ms)
+    row["timestamp"] = now_ms * sim_feeds.MS_NS
+    return _wrap(_id(params), orjson.dumps(row))
+
+
+def _days(params: Params, market: MarketView, now_ms: int) -> bytes:
+    rows = [
+        sim_feeds.day(market, row, now_ms) | {"timestamp": now_ms * sim_feeds.MS_NS}
+        for row in market.symbols.values()
+        if isinstance(row, Contract) and row.status in ("", LISTED)
+    ]
+    return _wrap(_id(params), orjson.dumps(rows))
+
+
+MARKET_DATA: dict[str, Route] = {
+    "orderbook": _orderbook,
+    "fullbook": _fullbook,
+    "trade": _trade,
+    "ticker/24hr": _day,
+    "ticker/24hr/all": _days,
+}
+"""Under ``/md/``, ``/v1/md/`` and ``/md/v1/``."""
+
+KLINE_LIMITS = (5, 10, 50, 100, 500, 1000)
+
+
+class Missing(Exception):
+    """A request without a parameter it needs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Missing parameter - {name}")
+
+
+def _klines(params: Params, market: MarketView, now_ms: int) -> bytes:
+    for name in ("symbol", "resolution"):
+        if name not in params:
+            raise Missing(name)
+    row = market.symbols.get(params["symbol"])
+    seconds, limit = params["resolution"], params.get("limit", "100")
+    good = seconds.isdecimal() and int(seconds) in sim_feeds.INTERVALS_S
+    good = good and limit.isdecimal() and int(limit) in KLINE_LIMITS
+    if not good or not isinstance(row, Contract):
+        return _failure(30000, "Please double check input arguments")
+    rows = sim_feeds.kline_rows(market, row, int(seconds), int(limit))
+    return envelope({"total": -1, "rows": rows})
+
+
+def _products(params: Params, market: MarketView, now_ms: int) -> bytes:
+    return market.exchange_info(now_ms)
+
+
+def _old_products(params: Params, market: MarketView, now_ms: int) -> bytes:
+    rows = [row for row in market.symbols.values() if isinstance(row, Contract)]
+    return sim_listings.old_products(rows)
+
+
+def _time(params: Params, market: MarketView, now_ms: int) -> bytes:
+    return envelope({"serverTime": now_ms})
+
+
+ROUTES: dict[str, Route] = {
+    "/public/products": _products,
+    "/exchange/public/cfg/v2/products": _products,
+    "/exchange/public/products": _old_products,
+    "/v1/exchange/public/products": _old_products,
+    "/public/time": _time,
+    "/exchange/public/md/v2/kline": _klines,
+    "/exchange/public/md/kline": _klines,
+    "/v1/exchange/public/md/kline": _klines,
+}
+
+
+def market_data(path: str) -> Route | None:
+    """What serves a path of market data, by any of its prefixes."""
+    for prefix in ("/v1/md/", "/md/v1/", "/md/"):
+        if path.startswith(prefix):
+            return MARKET_DATA.get(path.removeprefix(prefix))
+    return None
+
+
+def _failure(code: int | str, text: str) -> bytes:
+    return orjson.dumps({"code": code, "msg": text, "data": None})
+
+
+def _md_failure() -> bytes:
+    error = {"code": 6001, "message": "invalid argument"}
+    return orjson.dumps({"error": error, "id": None, "result": None})
+
+
+class Rest:
+    """The REST side; with accounts also the order side."""
+
+    def __init__(
+        self, weight_limit: int, engine: Matching | None, setup: OrderSetup, now_ms: int
+    ) -> None:
+        self._limiter = sim_limits.Limiter({sim_limits.CONTRACT: weight_limit})
+
+    @property
+    def throttled(self) -> int:
+        return self._limiter.throttled
+
+    @property
+    def banned(self) -> int:
+        return self._limiter.banned
+
+    def answer(
+        self, market: MarketView, request: Request, address: str, arrived_ms: int, now_ms: int
+    ) -> RestAnswer:
+        """Serve one request: status, body and headers."""
+        path = request.path
+        who = request.headers.get("x-phemex-access-token", "") or address
+        verdict = self._limiter.take(who, address, path, now_ms)
+        headers = dict(verdict.headers)
+        tracing = request.headers.get("x-phemex-request-tracing")
+        if tracing is not None:
+            headers["x-phemex-request-tracing"] = tracing
+        if not verdict.served:
+            return RestAnswer(429, _failure("39995", "Too many requests."), headers)
+        params = dict(parse_qsl(request.query, keep_blank_values=True))
+        found = market_data(path)
+        if found is not None and request.method == "GET":
+            try:
+                return RestAnswer(200, found(params, market, now_ms), headers)
+            except BadRequest:
+                return RestAnswer(500, _md_failure(), headers)
+        route = ROUTES.get(path)
+        if route is None or request.method != "GET":
+            # The edge in front of the venue knows no such path.
+            return RestAnswer(403, b"", headers)
+        try:
+            return RestAnswer(200, route(params, market, now_ms), headers)
+        except Missing as missing:
+            return RestAnswer(200, _failure(412, str(missing)), headers)
+
+    def login(self, params: list[Any], now_ms: int) -> str:
+        """The account of a ``user.auth``; "" for a token that is none."""
+        return ""
+
+    def private(self, route: str, name: str) -> tuple[str, ...]:
+        """There are no private streams without accounts."""
+        return ()
+
+    def greeting(self, private: str, now_ms: int) -> list[bytes]:
+        return []
+
+    def turn(self, now_ms: int) -> None:
+        """Nothing here happens by itself."""
+
+    def take(self) -> list[tuple[str, bytes]]:
+        return []
+
+    def api(self, market: MarketView, opened: Opening, address: str, now_ms: int) -> OrderApi:
+        raise Refused(404, "no order API on WebSocket")
+
+
+def retry_after(path: str) -> str:
+    """The header that says how long to stay away."""
+    return sim_limits.header("retry-after", sim_limits.group_of(path))

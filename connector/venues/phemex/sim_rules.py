@@ -1,0 +1,96 @@
+"""What the simulated Phemex demands of orders, and how it counts values, fees and averages.
+
+Written from the venue's reference alone. A value is floored to the smallest unit of its currency, a
+fee is rounded up, so that who takes pays the last unit and who makes loses it. The value of an
+inverse contract falls when its price rises: it is counted with the other sign than a linear one's,
+then profit, exposure and loss are the same sums for both.
+"""
+
+from decimal import Decimal
+
+from connector.sim.matching.rules import Bracket, Rules
+from connector.sim.matching.types import RATIO
+from connector.venues.phemex import sim_listings as listings
+from connector.venues.sim_contract import Contract
+
+E8 = 100_000_000
+
+
+class CoinRules(Rules, frozen=True, kw_only=True):
+    """Rules of a contract that is counted as Phemex counts."""
+
+    inverse: bool
+    size_e8: int
+    """Contract size, in units of 1e-8."""
+    unit_m: int
+    """The smallest amount of the settlement currency, in units of 1e-8."""
+
+    def quote_m(self, tick: int, lots: int) -> int:
+        return self._value_m(tick * self.tick_units, 10**self.price_digits, lots)
+
+    def value_m(self, price_e8: int, lots: int) -> int:
+        return self._value_m(price_e8, E8, lots)
+
+    def _value_m(self, price: int, one: int, lots: int) -> int:
+        """The value of lots at ``price`` / ``one``."""
+        whole = abs(lots) * self.step_units * self.size_e8
+        if self.inverse:
+            value = whole * one // (price * self.unit_m) if price else 0
+            value = -value
+        else:
+            value = whole * price // (one * self.unit_m)
+        return value * self.unit_m * (-1 if lots < 0 else 1)
+
+    def average_e8(self, quote_m: int, lots: int) -> int:
+        whole, value = abs(lots) * self.step_units * self.size_e8, abs(quote_m)
+        if not whole or not value:
+            return 0
+        return whole * E8 // value if self.inverse else value * E8 // whole
+
+    def share_m(self, amount_m: int, part: int, whole: int) -> int:
+        if part == whole:
+            return amount_m
+        return amount_m * part // (whole * self.unit_m) * self.unit_m
+
+    def fee_m(self, quote_m: int, rate_r: int) -> int:
+        return -(-abs(quote_m) * rate_r // (RATIO * self.unit_m)) * self.unit_m
+
+    def funding_m(self, notional_m: int, lots: int, rate_r: int) -> int:
+        return self.fee_m(notional_m, rate_r if lots > 0 else -rate_r)
+
+    def liquidation_e8(self, needed_m: int, lots: int, maintenance_r: int) -> int:
+        if not self.inverse:
+            return super().liquidation_e8(needed_m, lots, maintenance_r)
+        weight = (lots * RATIO + abs(lots) * maintenance_r) * self.step_units * self.size_e8
+        return max(0, weight * E8 // (-needed_m * RATIO)) if needed_m else 0
+
+
+def rules(info: bytes) -> list[Rules]:
+    """What a products answer demands of orders; raises ValueError naming the fault."""
+    return [_rules(row) for row in listings.contracts(info)]
+
+
+def _rules(row: Contract) -> Rules:
+    low_ep, high_ep = listings.price_limits_ep(row)
+    tick_ep = int(Decimal(row.tick).scaleb(row.price_digits))
+    settle = row.settle or row.quote
+    limit_m = listings.risk_limit(row) * E8
+    return CoinRules(
+        symbol=row.symbol,
+        asset=settle,
+        price_digits=row.price_digits,
+        tick_units=tick_ep,
+        qty_digits=0,
+        step_units=int(row.step),
+        min_tick=-(-low_ep // tick_ep),
+        max_tick=high_ep // tick_ep,
+        max_lots=listings.max_order_qty(row),
+        market_max_lots=listings.max_order_qty(row),
+        maker_fee_r=listings.MAKER_FEE_ER,
+        taker_fee_r=listings.TAKER_FEE_ER,
+        brackets=(Bracket(listings.MAX_LEVERAGE, limit_m, listings.MAINTENANCE_ER),),
+        default_leverage=listings.MAX_LEVERAGE,
+        inverse=row.inverse,
+        size_e8=int(Decimal(row.size) * E8),
+        unit_m=10 ** (8 - listings.value_scale(settle)),
+    )

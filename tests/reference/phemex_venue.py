@@ -1,0 +1,130 @@
+"""The simulated Phemex without sockets: a market in made-up time, connections that keep what they
+are told, and a client's book built from it by the venue's own recipe."""
+
+import json
+from typing import Any
+
+from connector.clock import monotonic_ns
+from connector.protocol.http1 import Request
+from connector.sim.faults import Faults
+from connector.sim.hub import Hub, content
+from connector.sim.listings import contracts
+from connector.sim.synthetic import SyntheticMarket
+from connector.venues.phemex.sim import SIM
+from connector.venues.sim_contract import House, Opening, OrderSetup, RestAnswer
+
+START_MS = 1_790_133_513_000
+STEP_NS = 1_000_000
+
+
+class Phemex:
+    """The venue, its clock and its connections."""
+
+    def __init__(
+        self, symbols: list[str] | None = None, *, rate: float = 400, market: Any = None
+    ) -> None:
+        self.start_ns = self.now_ns = monotonic_ns()
+        self.market = market or SyntheticMarket(
+            SIM, contracts(SIM.listings, symbols or ["BTCUSD", "cETHUSD"]), rate=rate, levels=1000,
+            seed=7, bursts=False, wall_ms=self.wall_ms,
+        )  # fmt: skip
+        self.faults = Faults()
+        self.hub = self.market.hub = Hub(self.faults, SIM.wrapped, lambda *later: None)
+        self.rest: Any = SIM.rest(500, None, OrderSetup(), START_MS)
+        self.house = House(market=self.market, rest=self.rest, now_ms=self.wall_ms)
+        self.clients: list[Client] = []
+
+    def wall_ms(self) -> int:
+        return START_MS + (self.now_ns - self.start_ns) // 1_000_000
+
+    def client(self) -> "Client":
+        self.clients.append(Client(self))
+        return self.clients[-1]
+
+    def run(self, ms: int) -> None:
+        """Let so much time pass."""
+        for _ in range(ms):
+            self.now_ns += STEP_NS
+            while self.market.run_until(self.now_ns, 1000):
+                pass
+
+    def get(self, path: str, query: str = "", **headers: str) -> RestAnswer:
+        request = Request("GET", path, query, headers)
+        now_ms = self.wall_ms()
+        found: RestAnswer = self.rest.answer(self.market, request, "10.0.0.1", now_ms, now_ms)
+        return found
+
+
+class Client:
+    """A connection: answers and pushes, as they came."""
+
+    number = 0
+    combined = False
+    paused = False
+
+    def __init__(self, venue: Phemex) -> None:
+        self.venue = venue
+        self.number = len(venue.clients) + 1
+        self.session = SIM.session(Opening("ws", False, ()), venue.house)
+        self.heard: set[str] = set()
+        self.pushed: list[dict[str, Any]] = []
+
+    def write(self, data: bytes) -> None:
+        self.pushed.append(json.loads(content(data)))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def ask(self, method: str, params: Any, number: Any = 1) -> dict[str, Any]:
+        """Send a request; its streams are connected as the server does it."""
+        return self.send(json.dumps({"id": number, "method": method, "params": params}).encode())
+
+    def send(self, text: bytes) -> dict[str, Any]:
+        reply = self.session.receive(text)
+        market, hub = self.venue.market, self.venue.hub
+        for name in reply.removed:
+            self.heard.discard(name)
+            stream = SIM.stream(name, market.symbols)
+            if hub.remove(name, self) and stream is not None:
+                market.unsubscribed(stream)
+        for name in reply.added:
+            stream = SIM.stream(name, market.symbols)
+            assert stream is not None, name
+            if hub.add(name, self):
+                market.subscribed(stream)
+            self.heard.add(name)
+            for payload in market.greeting(stream, self.venue.wall_ms()):
+                hub.greet(name, payload, self)
+        found: dict[str, Any] = json.loads(reply.message)
+        return found
+
+    def of(self, key: str) -> list[dict[str, Any]]:
+        """The pushes of a kind."""
+        return [each for each in self.pushed if key in each]
+
+
+class ClientBook:
+    """A book kept by the venue's recipe: a snapshot replaces, a quantity of 0 deletes."""
+
+    def __init__(self) -> None:
+        self.sides: dict[str, dict[int, int]] = {"asks": {}, "bids": {}}
+        self.sequence = 0
+        self.unknown_deletes = 0
+
+    def take(self, message: dict[str, Any]) -> None:
+        for side, rows in message["book"].items():
+            if message["type"] == "snapshot":
+                self.sides[side] = {}
+            for price, qty in rows:
+                if qty:
+                    self.sides[side][price] = qty
+                elif self.sides[side].pop(price, None) is None:
+                    self.unknown_deletes += 1
+        self.sequence = message["sequence"]
+
+    def book(self) -> dict[str, list[list[int]]]:
+        """Both sides, best first."""
+        return {
+            "asks": sorted(map(list, self.sides["asks"].items())),
+            "bids": sorted(map(list, self.sides["bids"].items()), reverse=True),
+        }
