@@ -15,7 +15,7 @@ from .journal cimport (
     JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, LiveHead, LogHead, MARK_SHIFT, Mark,
     journal_check, tape_at, tape_claim, tape_commit,
 )
-from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_COMMAND, RECORD_COMMAND_ANSWER, RecordHeader
+from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_CHECKPOINT_PART, RECORD_COMMAND, RECORD_COMMAND_ANSWER, RecordHeader
 from .layout_orders cimport Command
 from .ring cimport RING_MIN_BYTES
 
@@ -67,13 +67,18 @@ cdef class Walk:
     something that is no whole entry."""
 
     cdef readonly uint64_t end, entries, sequence, before, checkpoint, command
-    cdef readonly bint garbled
+    cdef readonly bint garbled, whole
+    cdef bint parts
 
     cdef void step(self, const RecordHeader* entry, uint64_t position) noexcept nogil:
         if self.entries == 0:
             self.before = entry.sequence - (1 if entry.type >= RECORD_COMMAND_ANSWER else 0)
         if entry.type == RECORD_CHECKPOINT:
-            self.checkpoint = position
+            self.checkpoint, self.parts = position, True
+        if self.parts and entry.update_id and (
+            entry.type == RECORD_CHECKPOINT or entry.type == RECORD_CHECKPOINT_PART
+        ):
+            self.whole = True
         elif entry.type == RECORD_COMMAND and entry.length > HEAD:
             self.command = number_of(<const Command*>(entry + 1), self.command)
         self.entries += 1
@@ -85,7 +90,7 @@ def walk(data, uint64_t position, size_t offset=0):
     """Check every entry of ``data`` from ``offset`` on, where ``position`` of the journal is.
 
     The result's ``checkpoint`` is the position of the last CHECKPOINT (without one, ``position``), its ``before`` the
-    last report before the first entry, its ``command`` the number of the last command (0: none was found)."""
+    last report before the first entry, its ``whole`` whether a checkpoint was found with its last part, its ``command`` the number of the last command (0: none was found)."""
     cdef Py_buffer view
     cdef Walk found = Walk.__new__(Walk)
     cdef int64_t length = 1

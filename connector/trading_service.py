@@ -33,6 +33,7 @@ from connector.paper.market import PaperMarket
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
 from connector.shutdown import Shutdown
+from connector.trading.checkpoint import Parts, checkpoint
 from connector.trading.deadman import DeadMan
 from connector.trading.halts import Halts, path_of
 from connector.trading.holdings import ACCOUNT, STRATEGY
@@ -40,8 +41,8 @@ from connector.trading.ids import Ids, next_boot
 from connector.trading.journal import Journals
 from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.profit_file import ProfitFile
-from connector.trading.recovery import Checkpoint, Replay, encoded, over
-from connector.trading.restore import Restorer, keep, kept_refs, known_refs
+from connector.trading.recovery import Replay, over
+from connector.trading.restore import Restorer, known_refs
 from connector.trading.risk import Limits
 from connector.trading.roles import Listed
 from connector.trading_state import accounts_told
@@ -54,8 +55,6 @@ STEADY_NS = 60 * SECOND_NS
 """An account that was served this long starts again with the shortest backoff."""
 _UNNAMED = StrategySettings()
 """A strategy without a section of its own."""
-CHECKPOINT_BYTES = 256 << 10
-"""Of a checkpoint; a journal's memory takes twice as much."""
 
 Served = AccountService | PaperAccount
 
@@ -211,7 +210,7 @@ class TradingService:
                 replay, [one.name for one in self.accounts], monotonic_ns()
             )
             # From here on numbers of accounts and places in the directory are this run's.
-            self.journals.roll(strategy)
+            self.journals.roll(strategy, at_once=True)
 
     def _restore(self, account: Served) -> None:
         """Take over an account's orders of earlier runs: its instruments are known now."""
@@ -232,31 +231,18 @@ class TradingService:
         desk.holdings.adopt(account, desk.positions, desk.tracker.orders.open_of(account.index))
         self.dead_man.started(account)
 
-    def _checkpoint(self, strategy: str) -> bytes:
+    def _checkpoint(self, strategy: str) -> Parts:
         """How a strategy stands, for whoever reads its journal from here on."""
-        names = [account.name for account in self.accounts]
-        replay = self._replays.get(strategy) or Replay(strategy)
-        found = Checkpoint(
-            accounts=names,
-            orders=[one for one in replay.orders.values() if one.account not in self._restored],
-            commands=[one for one in replay.commands.values() if one.account not in self._restored],
-            positions=[
-                (account, place, side, qty_e)
-                for (account, place, side), qty_e in replay.positions.items()
-                if account not in self._restored
-            ],
-        )
         desk = self.desk
-        if strategy in desk.refs:
-            found.refs = kept_refs(desk.refs[strategy], names)
-        keep(strategy, found, desk.tracker, desk.positions, desk.hearers, self.accounts)
-        data = encoded(found)
-        while len(data) > CHECKPOINT_BYTES and any(over(one) for one in found.orders):
-            ended = [one.key for one in found.orders if over(one)]
-            dropped = set(ended[: -(len(ended) // 2)] or ended)
-            found.orders = [one for one in found.orders if one.key not in dropped]
-            data = encoded(found)
-        return data
+        return checkpoint(
+            self._replays.get(strategy) or Replay(strategy),
+            self._restored,
+            desk.refs.get(strategy),
+            desk.tracker,
+            desk.positions,
+            desk.hearers,
+            self.accounts,
+        )
 
     async def run(self) -> None:
         """Serve every account until cancelled."""

@@ -39,6 +39,8 @@ class RecordType(Number):
     KLINE = 9
     INSTRUMENT_CHANGE = 10
     FEED_STATE = 11
+    CHECKPOINT_PART = 29
+    """More of a checkpoint, up to one that says it is the last. In the journal only."""
     TEXT = 30
     """What went over the wire, or came: said where it did not end well. In the journal only."""
     CHECKPOINT = 31

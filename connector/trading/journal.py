@@ -28,7 +28,7 @@ CAPACITY = 4 << 20
 FILE_BYTES = 16 << 20
 """A log file ends at about this size."""
 RETAIN_BYTES = 1 << 30
-"""Of a strategy's log files; the oldest are deleted, never the two newest."""
+"""Of a strategy's log files; the oldest are deleted, never the two newest or what a start needs."""
 CHUNKS = 2
 """Pieces of 64 KiB read from disk in one turn of the loop for a session that lags."""
 _INSTRUMENT = 104
@@ -40,7 +40,9 @@ BEHIND_NS = 2_000_000_000
 class Journals:
     """The journals of a runtime and a state directory; their one writer.
 
-    ``checkpoint(strategy)``: what a new log file of a strategy begins with, for whoever reads it.
+    ``checkpoint(strategy)``: what a new log file of a strategy begins with, for whoever reads it:
+    bodies of entries, each asked for when it is written, and whether it is the last; an empty one
+    behind the first is left out.
     ``describe(index)``: the ``InstrumentEntry`` of an instrument, as bytes, empty when there is no
     such one; written before the first entry that names it in each log file and each run, since
     numbers change with the run.
@@ -56,7 +58,7 @@ class Journals:
         runtime: Path,
         state: Path,
         *,
-        checkpoint: Callable[[str], bytes] = lambda strategy: b"",
+        checkpoint: Callable[[str], Iterator[tuple[bytes, bool]]] = lambda _: iter([(b"", True)]),
         describe: Callable[[int], bytes] | None = None,
         place: Callable[[bytes], int | None] | None = None,
         accounts: Mapping[str, tuple[int, int]] = MappingProxyType({}),
@@ -284,8 +286,9 @@ class Journals:
         go on with sessions that lag."""
         for strategy, opened in self._open.items():
             journal = opened.journal
+            self._go_on(opened)
             begun = max(journal.file_position, opened.rolled)
-            if journal.position - begun >= self._file_bytes:
+            if opened.parts is None and journal.position - begun >= self._file_bytes:
                 self.roll(strategy)
                 self.untidy = True
             self._add(strategy, Counter.JOURNAL_FAULTS, journal.faults)
@@ -311,13 +314,32 @@ class Journals:
             self._count(counter, value - before)
             self._counted[strategy, counter] = value
 
-    def roll(self, strategy: str) -> None:
-        """Write a checkpoint: a new log file begins with it, if reports were written to the last
-        one. Raises ValueError when the checkpoint is longer than an eighth of the memory."""
+    def roll(self, strategy: str, at_once: bool = False) -> None:
+        """Begin a checkpoint: a new log file begins with it, if reports were written to the last
+        one. ``tick`` goes on with it; ``at_once``: as far as memory has room, it is written now."""
         opened = self._opened(strategy)
         opened.rolled = opened.journal.position
-        opened.append(RecordType.CHECKPOINT, self._checkpoint(strategy))
+        opened.parts = self._checkpoint(strategy)
+        body, last = next(opened.parts)
+        opened.append(RecordType.CHECKPOINT, body, order_key=int(last))
         opened.described.clear()
+        if last:
+            opened.parts = None
+        while at_once and self._go_on(opened):
+            pass
+
+    def _go_on(self, opened: "_Open") -> bool:
+        """Write the next part of a checkpoint, if there is one; False: not now."""
+        journal, parts = opened.journal, opened.parts
+        if parts is None or journal.position - journal.durable > self._capacity // 4:
+            return False
+        opened.parts = None  # it is given up if this cannot be written
+        body, last = next(parts)
+        if body:
+            opened.append(RecordType.CHECKPOINT_PART, body, order_key=int(last))
+        if not last:
+            opened.parts = parts
+        return not last
 
     def tidy(self) -> None:
         """Delete log files that are older than ``retain_bytes`` reach; for a thread that may wait
@@ -326,7 +348,8 @@ class Journals:
             for strategy in journal_files.strategies(self._state):
                 files = journal_files.log_files(self._state, strategy)
                 sizes = [file.path.stat().st_size for file in files]
-                for index, file in enumerate(files[:-2]):
+                needed = journal_files.newest_checkpoint(files)
+                for index, file in enumerate(files[: min(needed, len(files) - 2)]):
                     if sum(sizes[index:]) <= self._retain_bytes:
                         break
                     file.path.unlink()
@@ -383,5 +406,7 @@ class _Open:
         self.log: LogReader | None = None
         self.ended: Callable[[str], object] = lambda why: None
         self.held = self.unplaced = 0
+        self.parts: Iterator[tuple[bytes, bool]] | None = None
+        """Of a checkpoint that is being written."""
         self.lost = 0
         """Entries without room, as far as they are made up for."""

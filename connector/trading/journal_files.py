@@ -11,7 +11,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -342,20 +342,17 @@ def entries(
 ) -> Iterator[Entry]:
     """A strategy's entries in order, whoever is writing them.
 
-    ``sequence``: none before this report; ``last_checkpoint``: none before the log file that
-    begins with the newest checkpoint; ``since_ns``: none before the log file that was being written
-    then, Unix; ``position``: none before it, the end of one that was had before. Ends with what is
-    there when it gets there. A file of another layout is passed over."""
+    ``sequence``: none before this report; ``last_checkpoint``: none before the log file with
+    the newest checkpoint that is whole; ``since_ns``: none before the log file that was being
+    written then, Unix; ``position``: none before it, the end of one that was had before. Ends with
+    what is there when it gets there. A file of another layout is passed over."""
     files = _whole(state, strategy)
     first = 0
     for index, file in enumerate(files):
-        if (
-            file.sequence <= sequence
-            or file.wall_ns <= since_ns
-            or file.position <= position
-            or (last_checkpoint and _begins_with_checkpoint(file))
-        ):
+        if file.sequence <= sequence or file.wall_ns <= since_ns or file.position <= position:
             first = index
+    if last_checkpoint:
+        first = max(first, newest_checkpoint(files))
     for _ in range(1000):  # again, while the writer is faster
         for file in files[first:]:
             if file.abi_hash != ABI_HASH:
@@ -449,6 +446,21 @@ class LogReader:
 def _whole(state: Path, strategy: str) -> list[LogFile]:
     """The log files but one that is just being begun."""
     return [file for file in log_files(state, strategy) if not file.broken]
+
+
+def newest_checkpoint(files: Sequence[LogFile]) -> int:
+    """The place among ``files``, oldest first, of the one a start reads first: it has the newest
+    checkpoint that is whole."""
+    for index in reversed(range(len(files))):
+        file = files[index]
+        if file.abi_hash == ABI_HASH and not file.broken and file.path.stat().st_size > HEAD:
+            with (
+                open(file.path, "rb") as opened,
+                mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            ):
+                if walk(data, file.position, HEAD).whole:
+                    return index
+    return 0
 
 
 def _begins_with_checkpoint(file: LogFile) -> bool:

@@ -3,7 +3,7 @@
 Pure. Reading begins with the newest checkpoint; places in the directory and numbers of accounts
 mean what the journal itself says they meant in that run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ ENDED_KEPT = 500
 """Ended orders a checkpoint carries, for late fills and repeated client ids."""
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, array_like=True):
     """An instrument as a journal knows it."""
 
     symbol: str
@@ -36,7 +36,11 @@ class Place(Struct, frozen=True):
     qty_exponent: int
 
 
-class KeptOrder(Struct, kw_only=True):
+KeptFill = tuple[int | str, int, int, bool]
+"""Trade id, quantity, price, fee known."""
+
+
+class KeptOrder(Struct, kw_only=True, array_like=True):
     """An order; numbers in the scale of ``place``."""
 
     key: int
@@ -60,15 +64,14 @@ class KeptOrder(Struct, kw_only=True):
     status: int = 0
     reason: int = 0
     filled_qty_e: int = 0
-    fills: list[tuple[int | str, int, int, bool]] = []
-    """Trade id, quantity, price, fee known."""
+    fills: list[KeptFill] = []
     inferred_qty_e: int = 0
     inferred_price_e: int = 0
     submitted: bool = False
     cancel_wanted: bool = False
 
 
-class KeptCommand(Struct, kw_only=True):
+class KeptCommand(Struct, kw_only=True, array_like=True):
     """A command that was taken and whose last answer is owed."""
 
     number: int
@@ -89,7 +92,7 @@ class KeptCommand(Struct, kw_only=True):
     """Answered as unknown."""
 
 
-class KeptAnswer(Struct, frozen=True):
+class KeptAnswer(Struct, frozen=True, array_like=True):
     """An answer, as far as a repeat of its request needs it."""
 
     account: str
@@ -120,14 +123,30 @@ class Checkpoint(Struct, kw_only=True):
     positions: list[tuple[str, Place, int, int]] = []
     """Own ones: account, instrument, position side, quantity."""
     refs: dict[str, KeptRef] = {}
+    more: bool = False
+    """Parts follow, and all of this comes with them: what is before counts until the last one."""
+
+
+class Part(Struct, kw_only=True):
+    """More of a checkpoint, as it was when the part was written."""
+
+    orders: list[KeptOrder] = []
+    fills: list[tuple[int, list[KeptFill]]] = []
+    """More fills of orders of earlier parts, by key."""
+    commands: list[KeptCommand] = []
+    refs: dict[str, KeptRef] = {}
+    positions: list[tuple[str, Place, int, int]] = []
+    """All of them, in the last part."""
+    last: bool = False
 
 
 _CHECKPOINT = msgspec.msgpack.Decoder(Checkpoint)
+_PART = msgspec.msgpack.Decoder(Part)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def encoded(checkpoint: Checkpoint) -> bytes:
-    """The body of a CHECKPOINT entry: its length, then as much."""
+def encoded(checkpoint: Checkpoint | Part) -> bytes:
+    """The body of a CHECKPOINT or CHECKPOINT_PART entry: its length, then as much."""
     data = _encode(checkpoint)
     return len(data).to_bytes(8, "little") + data
 
@@ -148,8 +167,11 @@ class Replay:
         self.refs: dict[str, KeptRef] = {}
         self._accounts: list[str] = []
         self._places: dict[int, Place] = {}
+        self._stale: set[int] = set()
+        """Orders and commands from before a checkpoint of which nothing has been heard since."""
         self._readers = {
             RecordType.CHECKPOINT: self._checkpoint,
+            RecordType.CHECKPOINT_PART: self._part,
             RecordType.INSTRUMENT_CHANGE: self._instrument,
             RecordType.COMMAND: self._command,
             RecordType.SENT: self._sent,
@@ -174,12 +196,40 @@ class Replay:
             return
         found = _CHECKPOINT.decode(body[8 : 8 + size])
         self._accounts, self._places = found.accounts, {}
+        if found.more:
+            self._stale = {*self.orders, *(~number for number in self.commands)}
+            return
+        self._stale.clear()
         self.orders = {order.key: order for order in found.orders}
         self.commands = {command.number: command for command in found.commands}
-        self.positions = {
-            (account, place, side): qty_e for account, place, side, qty_e in found.positions
-        }
+        self.positions = _positions(found.positions)
         self.refs = found.refs
+
+    def _part(self, body: bytes, account: str, place: Place | None) -> None:
+        found = _PART.decode(body[8 : 8 + int.from_bytes(body[:8], "little")])
+        for order in found.orders:
+            self.orders[order.key] = order
+            self._stale.discard(order.key)
+        for key, fills in found.fills:
+            known = self.orders.get(key)
+            if known is not None:
+                names = {fill[0] for fill in known.fills}
+                known.fills = [*known.fills, *(one for one in fills if one[0] not in names)]
+        for command in found.commands:
+            self.commands[command.number] = command
+            self._stale.discard(~command.number)
+        for ref_id, ref in found.refs.items():
+            self.refs.pop(ref_id, None)  # the newest last
+            self.refs[ref_id] = ref
+        if not found.last:
+            return
+        self.positions = _positions(found.positions)
+        for key in self._stale:
+            if key < 0:
+                self.commands.pop(~key, None)
+            else:
+                self.orders.pop(key, None)
+        self._stale.clear()
 
     def _instrument(self, body: bytes, account: str, place: Place | None) -> None:
         entry: Any = _INSTRUMENT.unpack(body)
@@ -191,6 +241,7 @@ class Replay:
         place = self._places.get(raw.instrument)
         if raw.ref_id and taken.code != Code.DUPLICATE_REF.value:
             self.refs.setdefault(raw.ref_id, KeptRef(content(taken.command), raw.stamp))
+        self._stale.discard(~raw.stamp)
         self.commands[raw.stamp] = KeptCommand(
             number=raw.stamp,
             account=account,
@@ -204,6 +255,7 @@ class Replay:
         )
         if taken.code or raw.action != Action.PLACE or not taken.order_key or place is None:
             return
+        self._stale.discard(taken.order_key)
         self.orders[taken.order_key] = KeptOrder(
             key=taken.order_key,
             account=account,
@@ -302,6 +354,7 @@ class Replay:
     def _known(self, key: int, place: Place | None) -> KeptOrder | None:
         """An order, in the scale of the run that tells of it; None: that does not list it."""
         order = self.orders.get(key)
+        self._stale.discard(key)
         if order is None or place is None or order.place == place:
             return order
         found = self.orders[key] = rescaled(order, place.price_exponent, place.qty_exponent)
@@ -336,6 +389,12 @@ class Replay:
         order.fills = [
             (fill[0], fill[1], fill[2], fill[3] or fill[0] == name) for fill in order.fills
         ]
+
+
+def _positions(
+    rows: Sequence[tuple[str, Place, int, int]],
+) -> dict[tuple[str, Place, int], int]:
+    return {(account, place, side): qty_e for account, place, side, qty_e in rows}
 
 
 def kept(order: Order, account: str) -> KeptOrder:

@@ -11,29 +11,19 @@ from connector.trading.effects import Answered, Effect
 from connector.trading.pending import Pending
 from connector.trading.positions import Positions
 from connector.trading.recovery import (
-    ENDED_KEPT,
-    Checkpoint,
-    KeptAnswer,
     KeptCommand,
     KeptOrder,
-    KeptRef,
     Place,
     Replay,
-    kept,
-    kept_command,
     over,
     rescaled,
     restored,
     shifted,
 )
 from connector.trading.refs import Refs
-from connector.trading.roles import Account
 from connector.trading.tracker import Tracker
 
 log = logging.getLogger("connector.trading")
-
-REFS_KEPT = 500
-"""Requests a checkpoint carries."""
 
 
 class Restorer:
@@ -61,7 +51,8 @@ class Restorer:
 
     def restore(self, replay: Replay, now_ns: int, venue_ns: int) -> Sequence[Effect]:
         """One strategy's part; ``venue_ns`` is the venue's clock at ``now_ns``."""
-        for one in replay.orders.values():
+        # Oldest first, as names that were used twice mean the newest.
+        for one in sorted(replay.orders.values(), key=lambda one: one.key):
             if one.account == self._name and self._tracker.orders.get(one.key) is None:
                 if not over(one):
                     self._known(one.place)
@@ -174,38 +165,6 @@ def _delisted(place: Place) -> Instrument:
     )
 
 
-def keep(
-    strategy: str,
-    checkpoint: Checkpoint,
-    tracker: Tracker,
-    positions: Positions,
-    hearers: Callable[[Order], Sequence[str]],
-    accounts: Sequence[Account],
-) -> None:
-    """Put what is known now of a strategy's journal into its checkpoint."""
-    ended: list[Order] = []
-    for order in tracker.orders:
-        if strategy not in hearers(order):
-            continue
-        if order.status.terminal:
-            ended.append(order)
-        else:
-            checkpoint.orders.append(kept(order, accounts[order.account].name))
-    for order in ended[-ENDED_KEPT:]:
-        checkpoint.orders.append(kept(order, accounts[order.account].name))
-    for one in tracker.pending():
-        if one.strategy == strategy and one.command:
-            account = accounts[one.account]
-            deadline_ns = account.venue_ns(one.deadline_ns)
-            checkpoint.commands.append(kept_command(one, account.name, deadline_ns))
-    for (index, symbol, side), qty_e in positions.owned(strategy):
-        account = accounts[index]
-        instrument = account.scales(symbol)
-        if instrument is not None:
-            place = Place(symbol, instrument.price_exponent, instrument.qty_exponent)
-            checkpoint.positions.append((account.name, place, side, qty_e))
-
-
 def known_refs(replay: Replay, names: Sequence[str], now_ns: int) -> Refs:
     """Requests of earlier runs by the strategy's own ids; ``names``: the accounts by number."""
     refs = Refs()
@@ -230,19 +189,3 @@ def known_refs(replay: Replay, names: Sequence[str], now_ns: int) -> Refs:
             for said in one.answers
         ]
     return refs
-
-
-def kept_refs(refs: Refs, names: Sequence[str]) -> dict[str, KeptRef]:
-    """The newest requests, for a checkpoint."""
-    return {
-        ref_id: KeptRef(
-            one.digest(),
-            one.command,
-            [
-                KeptAnswer(names[said.account], said.action, said.result, said.code,
-                           said.http_status, said.venue_code, said.text[:200])
-                for said in one.answers
-            ],
-        )
-        for ref_id, one in refs.newest(REFS_KEPT)
-    }  # fmt: skip

@@ -55,7 +55,7 @@ class Run:
             *where,
             capacity=SMALL,
             file_bytes=1 << 17,
-            checkpoint=lambda _: encoded(Checkpoint(accounts=accounts)),
+            checkpoint=lambda _: iter([(encoded(Checkpoint(accounts=accounts)), True)]),
             describe=self.segment.entry,
             place=self._place,
             accounts={name: (index, 4) for index, name in enumerate(accounts)},

@@ -19,11 +19,13 @@ from connector.model.order import Order
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import ReportFlag
+from connector.trading import checkpoint as checkpoints
+from connector.trading.checkpoint import checkpoint
 from connector.trading.halts import Halts, path_of
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.trading.recovery import Checkpoint, Replay, encoded
-from connector.trading.restore import Restorer, keep
+from connector.trading.restore import Restorer
 from connector.venues.contract import Request
 from connector.venues.trading_contract import OrderAnswer, OrderOutcome
 from tests.reference.order_venue import INSTRUMENT as BARE
@@ -76,15 +78,17 @@ class Life:
         self.halts = Halts(path_of(folder))
         self.halts.open()
         self.boots, self.commands = itertools.count(1), itertools.count(1)
+        self.whole = 0
+        """Checkpoints with their last part."""
         self.now_ns = 1_000 * SECOND_NS
         self.start(most=10**9)
 
     def start(self, most: int) -> None:
         """The next run, killed after so many entries."""
-        self.account = Wire(self)
+        self.account, self.last = Wire(self), True
         self.late: list[tuple[int, OrderAnswer]] = []
         replay = Replay(STRATEGY)
-        for kind, place, body in self.journal.entries:
+        for kind, place, body in self.read():
             replay.take(kind, 0, place, body)
         boot = next(self.boots)
         # Places in the directory and their scale are a run's own.
@@ -125,6 +129,20 @@ class Life:
         self.desk.perform(restorer.restore(replay, self.now_ns, self.now_ns))
         self.desk.stream_up(self.account)
 
+    def read(self) -> list[tuple[RecordType, int, bytes]]:
+        """From the newest checkpoint on that is whole, as a start does; sometimes from further
+        back, since log files begin with checkpoints only where there were reports."""
+        entries, begun = self.journal.entries, list[int]()
+        first = 0
+        for index, (kind, _, body) in enumerate(entries):
+            if kind is RecordType.CHECKPOINT:
+                begun.append(index)
+                first = index if b"\xa4more\xc3" not in body else first
+            elif kind is RecordType.CHECKPOINT_PART and b"\xa4last\xc3" in body:
+                first = begun[-1]
+        earlier = [index for index in begun if index <= first]
+        return entries[self.rng.choice(earlier[-2:]) if earlier else 0 :]
+
     def run(self, steps: int) -> None:
         """Until that is done, or it is killed."""
         for _ in range(steps):
@@ -154,15 +172,28 @@ class Life:
             desk.answered(self.account, *self.late.pop())
         elif what < 0.88:
             self.roll()
+        elif what < 0.94:
+            for _ in range(rng.randint(1, 9)):
+                self.go_on()
         else:
             self.advance(rng.choice((1, SECOND_NS // 10, SECOND_NS, 4 * SECOND_NS)))
 
     def roll(self) -> None:
-        """A new log file: it begins with how things stand."""
-        found = Checkpoint(accounts=["main"])
-        keep(STRATEGY, found, self.desk.tracker, self.desk.positions, self.desk.hearers,
-             [self.account])  # fmt: skip
-        self.journal.entries += [(RecordType.CHECKPOINT, 0, encoded(found)), self._began[1]]
+        """A new log file: it begins with how things stand, in parts."""
+        self.parts = checkpoint(Replay(STRATEGY), {"main"}, None, self.desk.tracker,
+                                self.desk.positions, self.desk.hearers, [self.account])  # fmt: skip
+        self.journal.entries += [(RecordType.CHECKPOINT, 0, next(self.parts)[0]), self._began[1]]
+        self.last = False
+
+    def go_on(self) -> None:
+        """The next part."""
+        if self.last:
+            return
+        body, self.last = next(self.parts)
+        if body:
+            self.journal.entries.append((RecordType.CHECKPOINT_PART, 0, body))
+        if self.last:
+            self.whole += 1
 
     def advance(self, by_ns: int) -> None:
         self.now_ns += by_ns
@@ -273,7 +304,11 @@ def true_fills(life: Life) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("block", range(4))
-def test_own_positions_are_the_fills_over_every_restart(block: int, tmp_path: Path) -> None:
+def test_own_positions_are_the_fills_over_every_restart(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PART", 3)  # many parts, with much between them
+    whole = 0
     for seed in range(block * SEEDS // 4, (block + 1) * SEEDS // 4):
         life = Life(seed, tmp_path)
         for _ in range(life.rng.randint(1, 4)):
@@ -298,3 +333,5 @@ def test_own_positions_are_the_fills_over_every_restart(block: int, tmp_path: Pa
         assert told.total() + unnamed == sum(true.values()), f"seed {seed}"
         assert all(true[name] == qty_e for name, qty_e in told.items() if name), f"seed {seed}"
         life.halts.close()
+        whole += life.whole
+    assert whole > 20

@@ -167,7 +167,9 @@ def test_the_last_command_is_known_over_restarts(place: Place) -> None:
 
 
 def test_each_log_file_begins_with_a_checkpoint(place: Place) -> None:
-    journals = place.journals(file_bytes=1 << 16, checkpoint=lambda strategy: strategy.encode())
+    journals = place.journals(
+        file_bytes=1 << 16, checkpoint=lambda strategy: iter([(strategy.encode(), True)])
+    )
     wanted: list[tuple[object, ...]] = []
     for start in range(0, 3000, 100):
         wanted += fill(journals, start, start + 100)
@@ -221,7 +223,7 @@ def test_a_disk_that_hangs_costs_new_orders_and_nothing_silently(place: Place) -
     """More is written than memory holds before the thread looks: what is lost is counted, and its
     numbers are missing."""
     skipped: list[str] = []
-    journals = place.journals(checkpoint=lambda strategy: b"how", skipped=skipped.append)
+    journals = place.journals(checkpoint=lambda _: iter([(b"how", True)]), skipped=skipped.append)
     session = Session()
     journals.attach("alpha", session.up, session.down)
     journal = journals.open("alpha")
