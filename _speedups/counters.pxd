@@ -86,6 +86,7 @@ cdef enum Count:
     COUNT_REPORTS_UNPLACED = 79
     COUNT_PROFITS_UNREADABLE = 80
     COUNT_WINDOW_CUTS = 81
+    COUNT_BOOKS_DIFFERED = 82
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

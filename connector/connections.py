@@ -16,9 +16,9 @@ from connector._speedups.bell import Bell
 from connector._speedups.listener import Listener
 from connector.config import VenueSettings
 from connector.errors import NotSent
-from connector.market.feed import KIND, InstrumentFeed
 from connector.market.selection import Chosen, Shard
-from connector.market.silence import Heard, Ladder, Step
+from connector.market.silence import RENEWALS, Heard, Ladder, Step
+from connector.market.streams import KIND, Streams
 from connector.market.subscriptions import Action, Drop, Refused, Send, Session
 from connector.model.counters import Counter
 from connector.model.states import FeedKind
@@ -27,7 +27,7 @@ from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import Link
 from connector.transport.supervisor import Supervisor
 from connector.transport.websocket import WebSocket, connect
-from connector.venues.contract import Channel, Control, Route, Subscription, Venue
+from connector.venues.contract import Bases, Channel, Control, Route, Subscription, Venue
 
 log = logging.getLogger("connector.connections")
 
@@ -58,7 +58,7 @@ class Owner(Protocol):
     gate: RollingWindow
 
     def count(self, counter: Counter, amount: int = 1) -> None: ...
-    def feed(self, symbol: str) -> InstrumentFeed: ...
+    def feed(self, symbol: str) -> Streams: ...
     def heard_ns(self, symbol: str, kind: FeedKind, line: int | None = None) -> int: ...
     def trading(self, symbol: str) -> bool: ...
     def waits(self, symbol: str) -> bool: ...
@@ -139,7 +139,8 @@ class Connection:
         self._listeners: dict[int, Listener] = {}
         self._open: dict[int, _Open] = {}
         self._refused: set[str] = set()
-        self._ladder = Ladder(int(owner.settings.first_message_s * SECOND_NS))
+        renewals = RENEWALS if owner.venue.unsubscribe is not None else 0
+        self._ladder = Ladder(int(owner.settings.first_message_s * SECOND_NS), renewals)
         self._next = 0
         self._expects = False
         paces = [row.quiet_ns for row in self._streams if row.quiet_ns]
@@ -150,8 +151,10 @@ class Connection:
             uniform,
             int(owner.settings.connection_life_s * SECOND_NS) or owner.venue.heartbeat.lifetime_ns,
             # Two lines a route use every line number, so none is left for a replacement: the other
-            # line carries the streams while this one is opened anew.
-            overlap=owner.venue.lines * len(owner.venue.routes) * 2 <= LINES,
+            # line carries the streams while this one is opened anew. And what two connections bring
+            # of one streamed book must not be mixed.
+            overlap=owner.venue.lines * len(owner.venue.routes) * 2 <= LINES
+            and owner.venue.bases is Bases.ASKED,
         )
         self.supervisor = Supervisor(label, link, self._connect, self)
 
@@ -181,7 +184,7 @@ class Connection:
     @property
     def streams(self) -> int:
         """How many it carries."""
-        return len(self._streams)
+        return len({row.stream for row in self._streams})
 
     # What the supervisor tells
 
@@ -210,7 +213,7 @@ class Connection:
         line, number = self._taken[epoch], next(self._numbers)
         venue = owner.venue
         wanted = [row for row in self._streams if row.stream not in self._refused]
-        session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits)
+        session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits, venue.heartbeat)
         found = self._open[epoch] = _Open(line, number, connection, session, now_ns)
         later = asyncio.get_running_loop().call_soon
         later(self._line_up, epoch, found, list(self._feeds), now_ns)
@@ -233,7 +236,7 @@ class Connection:
         found.is_up = True
         self._perform(epoch, found, found.session.on_timer(now_ns))
 
-    def _line_down(self, epoch: int, line: int, feeds: list[InstrumentFeed], now_ns: int) -> None:
+    def _line_down(self, epoch: int, line: int, feeds: list[Streams], now_ns: int) -> None:
         """Tell the feeds, some a turn of the loop; the line is nobody else's until all know."""
         for feed in feeds[:FEEDS_A_TURN]:
             feed.on_line_down(line, now_ns)
@@ -311,6 +314,9 @@ class Connection:
         owner, kind = self._owner, KIND[row.channel]
         data_ns = owner.heard_ns(row.instrument, kind, found.line)
         found.data_ns = max(found.data_ns, data_ns)
+        if row.channel is Channel.DEPTH:
+            base_ns = owner.feed(row.instrument).base_ns
+            data_ns = data_ns if base_ns is None else base_ns  # whole books must come, too
         expected = not row.sparse and row.quiet_ns > 0 and owner.trading(row.instrument)
         self._expects |= expected
         granted_ns = found.session.granted.get(row.stream)
@@ -378,6 +384,8 @@ class Connection:
         """Carry this instrument no longer."""
         names = [row.stream for row in self._streams if row.instrument == symbol]
         self._streams = [row for row in self._streams if row.instrument != symbol]
+        shared = {row.stream for row in self._streams}
+        names = [name for name in names if name not in shared]
         self._next = 0
         self._ladder.forget(names)
         self._feeds.pop(symbol, None)
@@ -389,9 +397,13 @@ class Connection:
             self._perform(epoch, found, found.session.remove(names, now_ns))
 
     def _watch(self, epoch: int, found: _Open, now_ns: int) -> None:
-        """Silence is judged by data frames alone: a ping answers only whether the peer is there."""
+        """Silence is judged by data frames alone: a ping answers only whether the peer is there.
+
+        Where the venue answers our own pings in data frames, every connection must speak."""
         silent_ns = now_ns - max(self._last_ns(epoch), found.since_ns)
-        if silent_ns > self._owner.venue.heartbeat.silence_ns and found.expects:
+        heartbeat = self._owner.venue.heartbeat
+        expects = found.expects or heartbeat.ping is not None
+        if silent_ns > heartbeat.silence_ns and expects:
             seconds = silent_ns / SECOND_NS
             self.supervisor.drop(epoch, f"no data for {seconds:.0f} s")
         elif silent_ns > self._quiet_ns and now_ns - found.probed_ns > self._quiet_ns:
@@ -411,9 +423,12 @@ class Connection:
                 self.supervisor.drop(epoch, action.why)
                 return
             elif isinstance(action, Refused):
-                self._refused.add(action.subscription.stream)
+                name = action.subscription.stream
+                self._refused.add(name)
                 owner.count(Counter.SUBSCRIBE_ERRORS)
-                owner.refused(action.subscription, action.why)
+                for row in self._streams:
+                    if row.stream == name:
+                        owner.refused(row, action.why)
         if len(found.session.granted) > len(found.told):
             self._tell(epoch, found)
         in_use = self._open.get(self.supervisor.link.epoch)

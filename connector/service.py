@@ -24,11 +24,12 @@ from connector.connections import Connection, Group
 from connector.errors import Rejected, VenueError
 from connector.instruments import Directory, Instruments, Unserved, wishes
 from connector.ipc.segments import BookSource
-from connector.market.feed import KIND, InstrumentFeed
+from connector.market.feeds import make_feed
 from connector.market.live import Live
 from connector.market.refresh import Change, change, fit
 from connector.market.selection import Chosen, label, left, select, shards
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
+from connector.market.streams import KIND, Streams
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
 from connector.model.states import VALID, FeedKind, Reason, State
@@ -292,7 +293,7 @@ class MarketService:
     def count(self, counter: Counter, amount: int = 1) -> None:
         self._segment.count(counter.value, amount)
 
-    def feed(self, symbol: str) -> InstrumentFeed:
+    def feed(self, symbol: str) -> Streams:
         return self._live[symbol].feed
 
     def heard_ns(self, symbol: str, kind: FeedKind, line: int | None = None) -> int:
@@ -382,7 +383,8 @@ class MarketService:
         fresh = {one.symbol: one for one in listing.instruments}
         faults = {fault.partition(":")[0]: fault for fault in listing.faults}
         for number, (symbol, was) in enumerate(list(self._directory.listed.items()), 1):
-            found = change(was, fresh.get(symbol), faults.get(symbol, ""))
+            why, fixed = faults.get(symbol, ""), self.venue.fixed_scale
+            found = change(was, fresh.get(symbol), why, fixed)
             if found is not None and found.misfit:
                 fresh.pop(symbol, None)
                 faults[symbol] = found.down
@@ -504,7 +506,7 @@ class MarketService:
             log.error("unavailable: %s", error, extra={"venue": self.venue.folder})
             return False
         kernel = Feed(self._segment, index, instrument, self._index)
-        feed = InstrumentFeed(kernel, chosen.subscriptions, count=self.count, seed=index)
+        feed = make_feed(self.venue, kernel, chosen.subscriptions, self.count, index)
         live = Live(chosen, index, self._index, kernel, feed)
         self._live[instrument.symbol] = live
         self._by_index[index] = live

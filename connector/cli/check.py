@@ -26,7 +26,7 @@ from connector.config_trading import (
 )
 from connector.errors import ConfigError, ConnectorError
 from connector.model.secret import SecretRef
-from connector.venues.contract import load
+from connector.venues.contract import Bases, load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -206,8 +206,11 @@ async def _venue(name: str, settings: VenueSettings) -> int:
                 print(f"  connection {route.name}/{number}: {len(streams)} streams at {place}")
                 for row in streams:
                     print(f"    {row.stream}")
-    requests = [venue.snapshot_request(one.instrument) for one in selection.chosen]
-    print(f"  first snapshots: weight {sum(request.weight for request in requests)}")
+    if venue.bases is Bases.STREAMED:
+        print("  first snapshots: on the streams")
+    else:
+        requests = [venue.snapshot_request(one.instrument) for one in selection.chosen]
+        print(f"  first snapshots: weight {sum(request.weight for request in requests)}")
     for symbol, why in selection.unavailable.items():
         print(f"  UNAVAILABLE {symbol}: {why}")
     return 1 if selection.unavailable else 0

@@ -7,7 +7,6 @@ is declared invalid before anything else happens to it, and valid only when it i
 
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Any, Protocol
 
 from connector.market.book_sync import (
     MOST_AHEAD,
@@ -20,76 +19,18 @@ from connector.market.book_sync import (
     went_back,
 )
 from connector.market.snapshots import SnapshotBackoff
+from connector.market.streams import KIND, Base, DepthEvent, Kernel, Streams
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT
 from connector.model.states import VALID, FeedKind, Reason, State
-from connector.venues.contract import (
-    Bbo,
-    Channel,
-    Depth,
-    MarkPrice,
-    Subscription,
-    Trade,
-)
+from connector.venues.contract import Book, Channel, Depth, Subscription
+
+__all__ = ["BUFFER_MOST", "KIND", "InstrumentFeed"]
 
 SECOND_NS = 1_000_000_000
 UNREACHED_NS = 10 * SECOND_NS
 """A snapshot whose id the stream has not come to by then is given up."""
 BUFFER_MOST = 4096
-
-KIND = {
-    Channel.DEPTH: FeedKind.BOOK,
-    Channel.BBO: FeedKind.BBO,
-    Channel.TRADE: FeedKind.TRADE,
-    Channel.AGG_TRADE: FeedKind.TRADE,
-    Channel.MARK_PRICE: FeedKind.MARK_PRICE,
-}
-
-
-class Base(Protocol):
-    """A snapshot, decoded by the venue or packed by the compiled codec; the kernel takes either."""
-
-    @property
-    def last_id(self) -> int: ...
-    @property
-    def venue_ns(self) -> int: ...
-
-
-class DepthEvent(Protocol):
-    """A depth message, decoded by the venue or packed by the compiled codec."""
-
-    @property
-    def last_id(self) -> int: ...
-    @property
-    def prev_id(self) -> int: ...
-    @property
-    def venue_ns(self) -> int: ...
-
-
-class Kernel(Protocol):
-    """What of ``_speedups.feed.Feed`` is used here; it publishes and keeps the top table."""
-
-    @property
-    def last_id(self) -> int: ...
-    @property
-    def venue_ns(self) -> int: ...
-    def state(self, kind: int) -> int: ...
-    def set_state(self, kind: int, state: int, reason: int, recv_ns: int) -> None: ...
-    def line_last_id(self, line: int) -> int: ...
-    def line_venue_ns(self, line: int) -> int: ...
-    def line_seen(self, line: int, last_id: int, venue_ns: int) -> None: ...
-    def apply(self, event: Any, line: int, recv_ns: int) -> None: ...
-    def stage(self, snapshot: Any) -> None: ...
-    def stage_apply(self, event: Any) -> None: ...
-    def adopt(self, recv_ns: int) -> None: ...
-    def drop_base(self) -> None: ...
-    def bbo(self, event: Bbo, line: int, recv_ns: int) -> int: ...
-    def trade(self, event: Trade, line: int, recv_ns: int) -> int: ...
-    def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int: ...
-    def last_recv_ns(self, kind: int) -> int: ...
-    def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
-    @property
-    def crossed(self) -> bool: ...
 
 
 class Held(Waiting, frozen=True):
@@ -100,12 +41,11 @@ class Held(Waiting, frozen=True):
     recv_ns: int
 
 
-class InstrumentFeed:
-    """The streams of one instrument.
+class InstrumentFeed(Streams):
+    """The streams of one instrument whose book begins with a snapshot that is asked for.
 
-    ``snapshot_due_ns`` is the earliest time a snapshot should be asked for, None when none is
-    wanted. Who asks says so with ``on_snapshot_asked``, remembers ``epoch`` and brings the answer
-    with it. ``lines`` are connections by number; each serves some of the channels."""
+    Who asks, at ``snapshot_due_ns``, says so with ``on_snapshot_asked``, remembers ``epoch`` and
+    brings the answer with it."""
 
     def __init__(
         self,
@@ -118,29 +58,14 @@ class InstrumentFeed:
         ahead_most: int = MOST_AHEAD,
         on_applied: Callable[[], None] | None = None,
     ) -> None:
-        self._kernel = kernel
-        self._subscriptions = {row.channel: row for row in subscriptions}
-        self._quiet_ns = [
-            (KIND[row.channel], row.quiet_ns)
-            for row in self._subscriptions.values()
-            if row.quiet_ns
-        ]
-        self._count = count
+        super().__init__(kernel, subscriptions, count, on_applied)
         self._buffer_most = buffer_most
-        self._on_applied = on_applied
         depth = self._subscriptions.get(Channel.DEPTH)
         self._ahead = Ahead[Held](depth.period_ns if depth else 0, ahead_most)
-        self._lines: dict[int, frozenset[Channel]] = {}
-        self._served: frozenset[FeedKind] = frozenset()
-        """The kinds that are subscribed and have a connection."""
-        self._served_ns: dict[FeedKind, int] = {}
-        """Since when a kind is served; silence counts from there."""
-        self._silent: set[FeedKind] = set()
         self._buffer: list[Held] = []
         self._staged: Base | None = None
         self._spare: Base | None = None
         self._chained = False
-        self._closed = False
         self._had_base = False
         self._reset_ns = ABSENT
         self._left_ns = 0
@@ -148,77 +73,35 @@ class InstrumentFeed:
         self._asked = False
         self._backoff = SnapshotBackoff(Random(seed).randrange)
         self._staged_ns = 0
-        self.epoch = 0
-        """Of the connection that a snapshot asked for now belongs to."""
-        self.snapshot_due_ns: int | None = None
 
     # Connections
 
-    def on_line_up(
-        self,
-        line: int,
-        epoch: int,
-        now_ns: int,
-        channels: frozenset[Channel] = frozenset(Channel),
-    ) -> None:
-        """A connection that serves ``channels`` is open and subscribed; ``epoch`` is its number."""
-        if self._closed:
-            return
-        served = self._serve(line, channels)
-        self._kernel.line_seen(line, 0, 0)
-        for kind in FeedKind:
-            self._kernel.line_heard(kind, line, 0)
-        if Channel.DEPTH in channels and FeedKind.BOOK not in served:
-            self.epoch = epoch
-            self._asked = False
-            self._backoff.connected(now_ns)
-        for kind in self._served - served:
-            self._served_ns[kind] = now_ns
-            if self._state(kind) is State.DOWN:
-                self._move(kind, State.SYNCING, Reason.CONNECTED, now_ns)
+    def _on_book_served(self, now_ns: int) -> None:
+        self._asked = False
+        self._backoff.connected(now_ns)
 
     def on_line_down(self, line: int, now_ns: int) -> None:
         """A connection is gone; what only it served is DOWN at once."""
         told_ns = (self._kernel.line_venue_ns(one) for one in self._lines)
         self._left_ns = max(self._left_ns, *told_ns, 0)
-        served = self._serve(line, None)
-        for kind in served - self._served:
-            self._move(kind, State.DOWN, Reason.DISCONNECTED, now_ns)
-        if FeedKind.BOOK not in self._served:
-            self._buffer.clear()
-            self._ahead.take()
-            self._staged = self._spare = None
-            self.snapshot_due_ns = None
-        elif self._chained and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns):
+        super().on_line_down(line, now_ns)
+        if (
+            FeedKind.BOOK in self._served
+            and self._chained
+            and self._ahead.lost(self._kernel.last_id, self._line_ids(), now_ns)
+        ):
             self._gap(Reason.GAP, now_ns)
 
     def close(self, reason: Reason, now_ns: int) -> None:
         """Everything is DOWN, for good: whoever serves the instrument later makes a new feed."""
-        self._closed = True
-        self._lines.clear()
-        self._served = frozenset()
-        for kind in FeedKind:
-            self._move(kind, State.DOWN, reason, now_ns)
+        super().close(reason, now_ns)
         self._chained = False
+
+    def _forget_book(self) -> None:
         self._buffer.clear()
         self._ahead.take()
         self._staged = self._spare = None
         self.snapshot_due_ns = None
-
-    def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
-        """A line serves these channels now (None: it is gone); returns what was served before."""
-        before = self._served
-        if channels is None:
-            self._lines.pop(line, None)
-        else:
-            self._lines[line] = channels
-        self._served = frozenset(
-            KIND[channel]
-            for served in self._lines.values()
-            for channel in served
-            if channel in self._subscriptions
-        )
-        return before
 
     def _line_ids(self) -> list[int]:
         """The last id each live depth line delivered, 0 before its first message."""
@@ -230,24 +113,10 @@ class InstrumentFeed:
 
     # Events
 
-    def on_event(self, event: Depth | Bbo | Trade | MarkPrice, line: int, recv_ns: int) -> None:
-        """An event the compiled path did not take, decoded by the venue."""
-        if line not in self._lines:
-            return
+    def on_book(self, event: Depth | Book, line: int, recv_ns: int) -> None:
+        """A depth message, decoded by the venue; whole books come by ``on_snapshot`` alone."""
         if isinstance(event, Depth):
             self.on_depth(event, line, recv_ns)
-            return
-        kind = FeedKind.MARK_PRICE
-        if isinstance(event, Bbo):
-            kind = FeedKind.BBO
-            self._kernel.bbo(event, line, recv_ns)
-        elif isinstance(event, Trade):
-            kind = FeedKind.TRADE
-            self._kernel.trade(event, line, recv_ns)
-        else:
-            self._kernel.mark_price(event, line, recv_ns)
-        if self._state(kind) in (State.SYNCING, State.STALE):
-            self._move(kind, State.LIVE, Reason.DATA, recv_ns)
 
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
         """A depth message that the compiled path did not apply."""
@@ -501,40 +370,10 @@ class InstrumentFeed:
             and self._ahead.lost(kernel.last_id, self._line_ids(), now_ns)
         ):
             self._gap(Reason.GAP, now_ns)
-        if kernel.state(FeedKind.BOOK) in VALID and kernel.crossed:
-            # A lost message crosses a book, or levels that come from beyond the snapshot's depth.
-            self.resync(Reason.FAULT, now_ns)
-        silent: list[FeedKind] = []
-        for kind, quiet_ns in self._quiet_ns:
-            if kind not in self._served:
-                continue
-            heard_ns = self._last_heard_ns(kind)
-            if now_ns - heard_ns <= quiet_ns:
-                self._silent.discard(kind)
-                continue
-            if kind not in self._silent:
-                self._silent.add(kind)
-                self._count(Counter.SILENT)
-                silent.append(kind)
-            if kind is FeedKind.BBO:
-                # The book's touch keeps it fresh while its own stream is silent.
-                heard_ns = max(heard_ns, self._last_heard_ns(FeedKind.BOOK))
-            if now_ns - heard_ns > quiet_ns and self._state(kind) in (State.LIVE, State.BEHIND):
-                self._move(kind, State.STALE, Reason.SILENT, now_ns)
-        return silent
-
-    def _last_heard_ns(self, kind: FeedKind) -> int:
-        """When the last message of a kind came on any line, or its first connection."""
-        return max(self._served_ns.get(kind, 0), self._kernel.last_recv_ns(kind))
-
-    def _state(self, kind: FeedKind) -> State:
-        return State(self._kernel.state(kind))
+        return super().on_timer(now_ns)
 
     def _move(self, kind: FeedKind, state: State, reason: Reason, now_ns: int) -> None:
-        # The kernel moves the best bid/ask along with the book while nothing else feeds it.
         was = self._state(kind)
-        if was is state:
-            return
-        self._kernel.set_state(kind, state, reason, now_ns)
+        super()._move(kind, state, reason, now_ns)
         if kind is FeedKind.BOOK and (was in VALID) != (state in VALID):
             (self._backoff.valid if state in VALID else self._backoff.invalid)(now_ns)

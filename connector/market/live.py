@@ -2,8 +2,8 @@
 
 from connector._speedups.feed import Feed
 from connector.clock import monotonic_ns
-from connector.market.feed import InstrumentFeed
 from connector.market.selection import Chosen
+from connector.market.streams import Streams
 from connector.model.instrument import Instrument
 
 MARK_NS = 10_000_000_000
@@ -13,9 +13,7 @@ MARK_NS = 10_000_000_000
 class Live:
     """Its description, its place in the segment, its feed."""
 
-    def __init__(
-        self, chosen: Chosen, index: int, venue: int, kernel: Feed, feed: InstrumentFeed
-    ) -> None:
+    def __init__(self, chosen: Chosen, index: int, venue: int, kernel: Feed, feed: Streams) -> None:
         self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
         self.venue = venue
         self.served = True

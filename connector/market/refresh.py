@@ -63,17 +63,24 @@ def _scaled(value: int, have: int, want: int, name: str) -> int:
     return found
 
 
-def change(was: Instrument, fresh: Instrument | None, fault: str = "") -> Change | None:
+def change(
+    was: Instrument, fresh: Instrument | None, fault: str = "", fixed_scale: bool = False
+) -> Change | None:
     """What the venue's answer makes of ``was``; None: nothing.
 
-    ``fresh`` None: it is not listed, or with numbers that cannot be read, which ``fault`` says."""
+    ``fresh`` None: it is not listed, or with numbers that cannot be read, which ``fault`` says.
+    ``fixed_scale``: the venue's messages are integers in the instrument's exponents, so that they
+    mean other prices when those change."""
     if fresh is None:
         if not fault:
             gone = replace(was, status=Status.CLOSED)
             return Change(gone, "the venue lists it no longer")
         # Its rules are not known: strategies must not go on by the old ones.
         return Change(replace(was, status=Status.UNKNOWN), fault, misfit=True)
+    scales = (was.price_exponent, was.qty_exponent)
     try:
+        if fixed_scale and scales != (fresh.price_exponent, fresh.qty_exponent):
+            raise ValueError(f"its integers have other scales than 10^-{scales[0]}")
         now = fit(fresh, was.price_exponent, was.qty_exponent)
     except ValueError as error:
         why = f"{was.symbol}: {error}; a restart gives it another scale"

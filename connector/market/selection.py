@@ -117,7 +117,7 @@ def shards(venue: Venue, chosen: Sequence[Chosen]) -> list[Shard]:
             for route in venue.routes
         }
         if not found or any(
-            len(found[-1].streams[name]) + len(rows) > venue.limits.streams
+            len({row.stream for row in (*found[-1].streams[name], *rows)}) > venue.limits.streams
             for name, rows in wanted.items()
         ):
             found.append(Shard([], {route.name: [] for route in venue.routes}))

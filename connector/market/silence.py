@@ -9,6 +9,8 @@ with again at each of them:
     still silent                   again, after 1, 2, 4, ... times the quiet time, at most 10 min
     three times in vain            replace the connection; again after 10 min, 20 min, ... 1 h
 
+Where a venue cannot begin one stream anew (``renewals`` 0), the connection is replaced at once.
+
 Nothing is done while the connection brings nothing at all (then it is the connection that is looked
 at), nor for an instrument that does not trade or a kind that may be quiet for hours."""
 
@@ -66,8 +68,8 @@ class Ladder:
     """The streams of one logical connection; ``first_ns`` is what a stream is given for its first
     message after a subscription."""
 
-    def __init__(self, first_ns: int) -> None:
-        self._first_ns = first_ns
+    def __init__(self, first_ns: int, renewals: int = RENEWALS) -> None:
+        self._first_ns, self._renewals = first_ns, renewals
         self._streams: dict[str, _Stream] = {}
         self._replaced = 0
         self._replace_from_ns = 0
@@ -98,7 +100,7 @@ class Ladder:
         if heard.granted_ns is None:
             return Step.NONE
         if row.asked and heard.data_ns > row.since_ns:
-            if row.asked > RENEWALS:
+            if row.asked > self._renewals:
                 self._replaced = 0
             row.asked = 0
             return Step.BACK
@@ -108,9 +110,11 @@ class Ladder:
             return Step.NONE
         if now_ns - heard.others_ns > min(LIVELY_NS, heard.quiet_ns // 2):
             return Step.NONE
+        if not self._renewals and now_ns < self._replace_from_ns:
+            return Step.NONE
         row.asked += 1
         row.since_ns = now_ns
-        if row.asked > RENEWALS and now_ns >= self._replace_from_ns:
+        if row.asked > self._renewals and now_ns >= self._replace_from_ns:
             wait_ns = min(REPLACE_NS << min(self._replaced, 8), LONGEST_REPLACE_NS)
             self._replaced += 1
             self._replace_from_ns = now_ns + wait_ns

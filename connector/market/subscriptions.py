@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 
 from connector.protocol.ratelimit import RollingWindow
-from connector.venues.contract import Control, Limits, Subscription
+from connector.venues.contract import Control, Heartbeat, Limits, Subscription
 
 ACK_NS = 10_000_000_000
 """A venue answers a control message in milliseconds; after ten seconds the connection is not worth
@@ -52,26 +52,33 @@ class Session:
 
     ``subscribe`` and ``unsubscribe`` are the venue's encoders. ``desired`` is the set this
     connection carries; each stream is asked for once, in batches of ``limits.streams_per_message``,
-    never more messages in any window than ``limits.messages``. A refused batch is asked again one
-    by one, so one bad name costs only itself. Whether a granted stream speaks is judged elsewhere
-    (``silence.Ladder``), which has it asked for anew by ``renew``."""
+    never more messages in any window than ``limits.messages``, the ``heartbeat``'s own pings
+    included. A refused batch is asked again one by one, so one bad name costs only itself. Without
+    ``unsubscribe`` nothing can be taken back: the connection is given up instead. Whether a granted
+    stream speaks is judged elsewhere (``silence.Ladder``), which has it asked for anew by
+    ``renew``."""
 
     def __init__(
         self,
         desired: Sequence[Subscription],
         subscribe: Callable[[Sequence[str], int], bytes],
-        unsubscribe: Callable[[Sequence[str], int], bytes],
+        unsubscribe: Callable[[Sequence[str], int], bytes] | None,
         limits: Limits,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
-        if len(desired) > limits.streams:
-            raise ValueError(f"{len(desired)} streams on a connection that takes {limits.streams}")
         self._subscribe, self._unsubscribe = subscribe, unsubscribe
         self._limits = limits
         self._queue: deque[tuple[bool, list[Subscription]]] = deque()
         self._window = RollingWindow(max(1, limits.messages - RESERVED_MESSAGES), limits.window_ns)
         self._pending: dict[int, _Batch] = {}
         self._request_id = 0
+        self._heartbeat = heartbeat
+        self._pinged_ns = 0
         self.wanted: dict[str, Subscription] = {one.stream: one for one in desired}
+        if len(self.wanted) > limits.streams:
+            raise ValueError(
+                f"{len(self.wanted)} streams on a connection that takes {limits.streams}"
+            )
         self.granted: dict[str, int] = {}
         """Stream name -> when it was acknowledged."""
         for batch in _batches(list(self.wanted.values()), limits.streams_per_message):
@@ -85,6 +92,8 @@ class Session:
     def renew(self, names: Iterable[str], now_ns: int) -> list[Action]:
         """Ask anew for streams that were granted and are silent; to ask for a stream that the venue
         believes it serves would change nothing, so it is told to stop first."""
+        if self._unsubscribe is None:
+            return [Drop("a stream is silent, and the venue cannot begin one alone anew")]
         again = [self.wanted[name] for name in names if self.granted.pop(name, None) is not None]
         for batch in _batches(again, self._limits.streams_per_message):
             self._queue.append((False, batch))
@@ -94,10 +103,10 @@ class Session:
     def add(self, subscriptions: Iterable[Subscription], now_ns: int) -> list[Action]:
         """Also carry these."""
         fresh = [one for one in subscriptions if one.stream not in self.wanted]
+        fresh = list({one.stream: one for one in fresh}.values())
         if len(self.wanted) + len(fresh) > self._limits.streams:
             raise ValueError("too many streams for one connection")
-        for one in fresh:
-            self.wanted[one.stream] = one
+        self.wanted.update((one.stream, one) for one in fresh)
         for batch in _batches(fresh, self._limits.streams_per_message):
             self._queue.append((True, batch))
         return self.on_timer(now_ns)
@@ -117,6 +126,8 @@ class Session:
             for wanted, rows in self._queue
         ]
         self._queue = deque((wanted, rows) for wanted, rows in queue if rows)
+        if asked and self._unsubscribe is None:
+            return [Drop("a stream is not wanted any more, and the venue cannot end one alone")]
         for rows in _batches(list(asked.values()), self._limits.streams_per_message):
             self._queue.append((False, rows))
         return self.on_timer(now_ns)
@@ -146,13 +157,26 @@ class Session:
         for request_id, batch in self._pending.items():
             if now_ns - batch.sent_ns >= ACK_NS:
                 return [Drop(f"control message {request_id} was never answered")]
-        return self._release(now_ns)
+        return [*self._ping(now_ns), *self._release(now_ns)]
+
+    def _ping(self, now_ns: int) -> list[Action]:
+        """Our own ping, when one is due; its answer is told like any message's, by its id."""
+        heartbeat = self._heartbeat
+        if heartbeat is None or heartbeat.ping is None or not heartbeat.ping_every_ns:
+            return []
+        if now_ns - self._pinged_ns < heartbeat.ping_every_ns or not self._window.take(now_ns):
+            return []
+        self._pinged_ns = now_ns
+        self._request_id += 1
+        return [Send(heartbeat.ping(self._request_id))]
 
     def next_ns(self, now_ns: int) -> int:
         """When ``on_timer`` has something to do at the latest."""
         due = [batch.sent_ns + ACK_NS for batch in self._pending.values()]
         if self._queue:
             due.append(self._window.admit_ns(now_ns))
+        if self._heartbeat is not None and self._heartbeat.ping is not None:
+            due.append(self._pinged_ns + self._heartbeat.ping_every_ns)
         return min(due, default=now_ns + ACK_NS)
 
     def _refuse(self, subscription: Subscription, why: str) -> Refused:
@@ -170,7 +194,7 @@ class Session:
             if wanted:
                 self._pending[self._request_id] = _Batch(batch, now_ns)
                 actions.append(Send(self._subscribe(names, self._request_id)))
-            else:
+            elif self._unsubscribe is not None:
                 actions.append(Send(self._unsubscribe(names, self._request_id)))
         return actions
 

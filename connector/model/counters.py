@@ -93,6 +93,7 @@ class Counter(Word):
     REPORTS_UNPLACED = 79, "old reports whose account or instrument this run does not have"
     PROFITS_UNREADABLE = 80, "files of the day's profits that a start could not read"
     WINDOW_CUTS = 81, "levels cut from books of which the venue keeps only the best up to date"
+    BOOKS_DIFFERED = 82, "books found to differ from the venue's whole book of the same id"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -61,5 +61,11 @@ class Instrument(Struct, frozen=True, kw_only=True):
     multiplier_up_e: int = ABSENT
     multiplier_down_e: int = ABSENT
     contract_size_e: int = 10**8
+    inverse: bool = False
+    """Its value is in the margin asset, as quantity times contract size divided by price."""
+    ratio_exponent: int = 8
+    """Decimals of the venue's ratios (fees, funding, leverage), where it writes integers."""
+    value_exponent: int = 8
+    """Decimals of the margin asset's values, likewise."""
     onboard_ns: int = 0
     delivery_ns: int = 0

@@ -37,6 +37,17 @@ class Channel(Enum):
     MARK_PRICE = "mark_price"
 
 
+class Bases(Enum):
+    """Where the whole book comes from that depth messages change."""
+
+    ASKED = "asked"
+    """From a REST answer, whenever one is wanted."""
+    STREAMED = "streamed"
+    """On the stream itself, after the subscription and again and again (``Book``): each is also an
+    audit of the book that is kept. Depth messages have ids that rise without saying what came
+    before (``prev_id`` 0), so a gap cannot be seen, and two lines must never feed one book."""
+
+
 class Outcome(Enum):
     """What an HTTP answer means for whoever asked."""
 
@@ -82,8 +93,11 @@ class Heartbeat(Struct, frozen=True):
     pong_by_venue_ping: bool = True
     ping_every_ns: int = 0
     """Send our own ping this often; 0: never."""
+    ping: Callable[[int], bytes] | None = None
+    """The message that is sent then, with its id; the answer is a ``Control`` of that id."""
     silence_ns: int = 60_000_000_000
-    """Drop the connection when nothing at all arrived for this long."""
+    """Drop the connection when nothing at all arrived for this long. Where pings of our own are
+    answered in data frames, they count, so that even a connection of quiet streams is judged."""
     lifetime_ns: int = 0
     """The venue cuts a connection after this long; it is replaced before. 0: never."""
 
@@ -117,7 +131,8 @@ class Subscription(Struct, frozen=True):
     instrument: str
     channel: Channel
     stream: str
-    """The venue's name of the stream, as sent in the subscribe message and seen in its frames."""
+    """The name by which it is asked for and granted. Instruments may share one, which is then asked
+    for once a connection."""
     quiet_ns: int
     """LIVE turns STALE when the stream is silent for longer (its normal rate, with a wide
     margin)."""
@@ -172,6 +187,18 @@ class Snapshot(Struct, frozen=True):
     asks: list[int]
 
 
+class Book(Struct, frozen=True):
+    """A full book that came on the stream, in scaled integers, flat sides, best first."""
+
+    symbol: str
+    last_id: int
+    venue_ns: int
+    depth: int
+    """It shows so many levels a side, and so do the messages that follow; 0: all there are."""
+    bids: list[int]
+    asks: list[int]
+
+
 class Bbo(Struct, frozen=True, gc=False):
     symbol: str
     update_id: int
@@ -201,6 +228,12 @@ class Trade(Struct, frozen=True, gc=False):
     price."""
 
 
+class History(Struct, frozen=True):
+    """Trades from before the subscription: nobody's news, but the stream speaks."""
+
+    symbol: str
+
+
 class MarkPrice(Struct, frozen=True, gc=False):
     symbol: str
     venue_ns: int
@@ -225,7 +258,7 @@ class UnknownSymbol(Struct, frozen=True):
     kind: str
 
 
-Event = Depth | Bbo | Trade | MarkPrice | Control | UnknownEvent | UnknownSymbol
+Event = Depth | Book | Bbo | Trade | History | MarkPrice | Control | UnknownEvent | UnknownSymbol
 
 
 Pieces = Generator[None, None, tuple[Listing, tuple["Pool", ...]]]
@@ -258,6 +291,10 @@ class Venue(Struct, frozen=True, kw_only=True):
     lines: int
     """How many connections may serve the same depth stream at once (1: the ids do not allow
     more)."""
+    bases: Bases = Bases.ASKED
+    fixed_scale: bool = False
+    """Whether the venue writes integers whose scale is the instrument's: an instrument whose
+    exponents change cannot be read on in the old ones."""
     codec: Callable[[Any], Any]
     """Makes the compiled codec of a market segment (see ``_speedups.codec_<name>``)."""
 
@@ -273,7 +310,8 @@ class Venue(Struct, frozen=True, kw_only=True):
     """Both of them, with a pause wherever the loop may turn."""
     subscription: Callable[[Instrument, Channel, Mapping[str, Any]], Subscription]
     subscribe: Callable[[Sequence[str], int], bytes]
-    unsubscribe: Callable[[Sequence[str], int], bytes]
+    unsubscribe: Callable[[Sequence[str], int], bytes] | None
+    """None: the venue cannot end one stream alone, so another connection takes the place."""
     snapshot_request: Callable[[Instrument], Request]
     snapshot: Callable[[bytes, Instrument], Snapshot]
     decode: Callable[[bytes, Scales], Event | list[Event]]

@@ -125,3 +125,13 @@ def test_a_number_is_moved_exactly_or_not_at_all(data: Any, have: int, want: int
             assert found == ABSENT
         else:
             assert found * 10**have == value * 10**want
+
+
+@pytest.mark.parametrize("fields", [{"price_exponent": 9}, {"qty_exponent": 2}, FINE], ids=str)
+def test_integers_of_a_fixed_scale_cannot_be_read_in_another(fields: dict[str, Any]) -> None:
+    fresh = replace(WAS, **fields)
+    found = change(WAS, fresh, fixed_scale=True)
+    assert found is not None
+    assert found.misfit
+    assert "scales" in found.down
+    assert change(WAS, WAS, fixed_scale=True) is None

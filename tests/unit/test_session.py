@@ -12,7 +12,7 @@ from connector.market.subscriptions import ACK_NS, Drop, Refused, Send, Session
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import HANDOVER_NS, PROVEN_NS, Close, Link, Open
-from connector.venues.contract import Channel, Control, Limits, Subscription
+from connector.venues.contract import Channel, Control, Heartbeat, Limits, Subscription
 
 S = 1_000_000_000
 LIMITS = Limits(
@@ -331,3 +331,38 @@ def test_a_refused_batch_asks_again_only_for_what_is_still_wanted() -> None:
     one.remove(["s0@depth"], 1)
     again = one.on_control(Control(1, False, message="no"), 2)
     assert messages(again) == ["+3 s1@depth", "+4 s2@depth"]
+
+
+def test_own_pings_go_out_in_time_count_as_messages_and_need_no_grant() -> None:
+    heartbeat = Heartbeat(ping_every_ns=5 * S, ping=lambda number: f"ping {number}".encode())
+    limits = replace(LIMITS, streams_per_message=1)
+    one = Session(streams(30), subscribe, unsubscribe, limits, heartbeat)
+    sent = [
+        (now, text) for now in range(100 * S, 109 * S, S) for text in messages(one.on_timer(now))
+    ]
+    pings = [now for now, text in sent if text.startswith("ping")]
+    assert pings == [100 * S, 105 * S]
+    assert all(sum(when == now for when, _ in sent) < limits.messages for now, _ in sent)
+    assert len(sent) == 30 + len(pings)
+    number = int(sent[0][1].removeprefix("ping "))
+    assert one.on_control(granted(number), 109 * S) == []
+    assert not one.granted
+    assert one.next_ns(109 * S) <= 110 * S
+
+
+def test_a_stream_that_several_instruments_share_is_asked_for_once() -> None:
+    rows = [Subscription(f"S{i}", Channel.MARK_PRICE, "day", 5 * S) for i in range(30)]
+    one = Session(rows, subscribe, None, replace(LIMITS, streams=1, streams_per_message=1))
+    assert messages(one.on_timer(0)) == ["+1 day"]
+    assert one.add([Subscription("S99", Channel.MARK_PRICE, "day", 5 * S)], 1) == []
+    one.on_control(granted(1), 1)
+    assert list(one.granted) == ["day"]
+
+
+def test_what_cannot_be_taken_back_costs_the_connection() -> None:
+    one = Session(streams(2), subscribe, None, replace(LIMITS, streams_per_message=1))
+    one.on_timer(0)
+    assert [type(action) for action in one.remove(["s0@depth"], 1)] == [Drop]
+    one = Session(streams(2), subscribe, None, LIMITS)
+    assert one.remove(["s0@depth"], 0)[0] == Send(b"+1 s1@depth")  # not asked for yet
+    assert [type(action) for action in one.renew(["s1@depth"], 1)] == [Drop]

@@ -193,3 +193,13 @@ def test_whatever_comes_a_step_is_taken_only_after_silence_of_its_own(rows) -> N
             assert trades
             quiet_since = now
             one.granted_ns = now
+
+
+def test_where_no_stream_can_be_asked_for_anew_its_connection_is_replaced_at_once() -> None:
+    one = Stream(Ladder(first_ns=60 * S, renewals=0))
+    one.data_ns = 100 * S
+    steps = one.steps(100 * S, 1300 * S)
+    assert [step for _, step in steps] == [REPLACE, REPLACE]
+    assert [second for second, _ in steps] == [116, 716]
+    one.data_ns = 1310 * S
+    assert one.look(1311 * S) is BACK

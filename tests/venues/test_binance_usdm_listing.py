@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.protocol.cutting import TOKENS
 from connector.venues.binance_usdm import VENUE
-from connector.venues.binance_usdm.listing import TOKENS
 from connector.venues.contract import Listing, Pool
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "binance_usdm" / "exchange_info.json"

@@ -1,0 +1,163 @@
+"""One instrument's life on its streams where the venue sends whole books on the stream itself.
+
+A whole book comes after the subscription and again every minute or so; in between come changes
+whose ids rise but say nothing of what came before. So nothing that is lost can be seen at once,
+and each whole book is an audit of the one that is kept:
+
+    no book yet, or it was given up      take it
+    its id is the book's                 it must be the book; else the book was wrong: GAP, take it
+    its id is higher                     the change between the two is one more depth message
+    its id is lower, its time later      the venue began its ids anew: GAP, take it
+    its id is lower, its time not        a late copy: dropped
+
+Changes are dropped while there is no book, and when their id is not above the book's."""
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+
+from connector.market.book_sync import began_anew, went_back
+from connector.market.streams import Base, DepthEvent, Kernel, Streams
+from connector.model.counters import Counter
+from connector.model.states import FeedKind, Reason, State
+from connector.venues.contract import Book, Channel, Depth, Subscription
+
+
+class StreamedFeed(Streams):
+    """The streams of one instrument whose book comes on the stream. The best bid and ask are the
+    book's, so who wants them alone is served by the book's stream, too."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        subscriptions: Iterable[Subscription],
+        count: Callable[[Counter], None],
+        on_applied: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(kernel, subscriptions, count, on_applied)
+        self._based = False
+        self._had_base = False
+        self.base_ns = 0
+
+    def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
+        before = super()._serve(line, channels)
+        if FeedKind.BBO in self._served:
+            self._served |= {FeedKind.BOOK}
+        return before
+
+    def _forget_book(self) -> None:
+        self._based = False
+        self.base_ns = 0
+
+    # Events
+
+    def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
+        """A change that the compiled path did not apply."""
+        if line not in self._lines:
+            return
+        kernel = self._kernel
+        kernel.line_heard(FeedKind.BOOK, line, recv_ns)
+        if not self._based:
+            return
+        line_id, line_ns = kernel.line_last_id(line), kernel.line_venue_ns(line)
+        if event.last_id <= kernel.last_id:
+            if went_back(line_id, line_ns, event.last_id, event.venue_ns) or began_anew(
+                kernel.venue_ns, event.venue_ns
+            ):
+                self._count(Counter.VENUE_RESETS)
+                self._gap(Reason.RESET, recv_ns)
+                return
+            self._count(Counter.DUPLICATES)
+        else:
+            kernel.line_seen(line, event.last_id, event.venue_ns)
+            self._apply(event, line, recv_ns)
+        if self._state(FeedKind.BOOK) is State.STALE:
+            self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, recv_ns)
+
+    def on_book(self, event: Depth | Book, line: int, recv_ns: int) -> None:
+        """A change or a whole book, decoded by the venue."""
+        if isinstance(event, Depth):
+            self.on_depth(event, line, recv_ns)
+            return
+        if line not in self._lines or FeedKind.BOOK not in self._served:
+            return
+        kernel = self._kernel
+        self._count(Counter.SNAPSHOTS)
+        kernel.line_heard(FeedKind.BOOK, line, recv_ns)
+        if self._based and event.last_id < kernel.last_id:
+            if 0 < event.venue_ns <= kernel.venue_ns:
+                self._count(Counter.SNAPSHOTS_OLD)
+                return
+            self._count(Counter.VENUE_RESETS)
+            self._gap(Reason.RESET, recv_ns)
+        elif self._based:
+            bids, asks = _difference(kernel, event)
+            if event.last_id > kernel.last_id:
+                told = (event.venue_ns, event.venue_ns, bids, asks)
+                change = Depth(event.symbol, event.last_id, event.last_id, kernel.last_id, *told)
+                self._apply(change, line, recv_ns)
+            elif bids or asks:
+                self._count(Counter.BOOKS_DIFFERED)
+                self._gap(Reason.GAP, recv_ns)
+        kernel.line_seen(line, event.last_id, event.venue_ns)
+        self.base_ns = recv_ns
+        if not self._based:
+            self._take(event, recv_ns)
+        elif self._state(FeedKind.BOOK) is State.STALE:
+            self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, recv_ns)
+
+    def _apply(self, event: DepthEvent, line: int, recv_ns: int) -> None:
+        self._kernel.apply(event, line, recv_ns)
+        if self._on_applied is not None:
+            self._on_applied()
+
+    def _take(self, book: Book, recv_ns: int) -> None:
+        """The book begins with this one; what it changes of an earlier one is published."""
+        self._kernel.stage(book)
+        self._kernel.adopt(recv_ns)
+        self._based = True
+        if self._had_base:
+            self._count(Counter.RESYNCS)
+        reason = Reason.HEALED if self._had_base else Reason.FRESH
+        self._move(FeedKind.BOOK, State.LIVE, reason, recv_ns)
+        self._had_base = True
+
+    def resync(self, reason: Reason, now_ns: int) -> None:
+        """Give the book up and wait for the next whole one."""
+        if self._based:
+            self._gap(reason, now_ns)
+
+    def _gap(self, reason: Reason, now_ns: int) -> None:
+        """Invalid first; the next whole book heals it."""
+        if self._state(FeedKind.BOOK) in (State.LIVE, State.STALE):
+            self._move(FeedKind.BOOK, State.GAP, reason, now_ns)
+            self._move(FeedKind.BOOK, State.RESYNC, reason, now_ns)
+        self._based = False
+        self.base_ns = 0
+        self._count(Counter.GAPS)
+
+    # Nothing is asked for: ``snapshot_due_ns`` stays None
+
+    def on_snapshot_asked(self, now_ns: int) -> None:
+        """Somebody asked for a book; it is of no use here."""
+
+    def on_snapshot(self, snapshot: Base, epoch: int, now_ns: int) -> None:
+        """A book that was asked for has no place among the stream's."""
+        self._count(Counter.SNAPSHOTS_LATE)
+
+    def on_snapshot_failed(self, epoch: int, now_ns: int, *, retryable: bool = True) -> None:
+        self._count(Counter.SNAPSHOT_ERRORS)
+
+
+def _difference(kernel: Kernel, book: Book) -> tuple[list[int], list[int]]:
+    """What turns the kernel's book into this one, flat sides; 0 deletes a price."""
+    sides: list[list[int]] = []
+    for had, now in ((kernel.bids(), book.bids), (kernel.asks(), book.asks)):
+        flat = list(chain.from_iterable(had))
+        if flat == now:
+            sides.append([])
+            continue
+        old, new = dict(had), dict(zip(now[::2], now[1::2], strict=True))
+        changed = {price_e: 0 for price_e in old if price_e not in new}
+        changed |= {price_e: qty_e for price_e, qty_e in new.items() if old.get(price_e) != qty_e}
+        sides.append(list(chain.from_iterable(changed.items())))
+    return sides[0], sides[1]
