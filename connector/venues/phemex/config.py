@@ -1,0 +1,19 @@
+"""The venue's own section of the configuration, with the reason for each default."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Url = Annotated[str, Meta(pattern=r"^(https?|wss?)://[^\s?#]+$")]
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[venues.phemex]``."""
+
+    rest_url: Url = "https://api.phemex.com"
+    """The test network is https://testnet-api.phemex.com."""
+    ws_url: Url = "wss://ws.phemex.com"
+    """With its path, where it has one: the test network is wss://testnet-api.phemex.com/ws. The
+    first host, wss://phemex.com/ws, has answered HTTP 410 since 2023."""
+    products: Literal["/public/products", "/exchange/public/products"] = "/public/products"
+    """Where the products are listed; the second is the path of 2020."""

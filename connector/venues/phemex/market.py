@@ -1,0 +1,297 @@
+"""Phemex market data, contracts with scaled integers: control messages out, events in.
+
+Pure: bytes in, records out. ``decode`` is total and exact; the compiled codec is tested against it
+and hands it every frame that is not the common case. Prices and sizes go through as they are: the
+instrument's exponents are the product's scales."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from connector.model.instrument import ABSENT, MARK_EXPONENT, RATE_EXPONENT, Instrument
+from connector.venues.contract import (
+    Book,
+    Channel,
+    Control,
+    Depth,
+    Event,
+    History,
+    MarkPrice,
+    Scales,
+    Snapshot,
+    Subscription,
+    Trade,
+    UnknownEvent,
+    UnknownSymbol,
+)
+from connector.venues.phemex import schemas
+from connector.venues.phemex.schemas import Frame, Level, Sides, TradeRow, text
+
+SECOND_NS = 1_000_000_000
+BUY, SELL = 1, 2
+SIDES = {"Buy": BUY, "Sell": SELL}
+MARKET_TRADE = 1
+LARGEST = 2**63 - 1
+INDEX_BITS = 10
+"""The venue numbers no trades: an id is the message's sequence, shifted by so many bits, and the
+place in the message."""
+DAY = "market24h"
+"""One stream for all symbols."""
+
+METHODS = {
+    Channel.DEPTH: "orderbook",
+    Channel.BBO: "orderbook",
+    Channel.TRADE: "trade",
+    Channel.MARK_PRICE: DAY,
+}
+# A whole book comes every minute, also of a book that does not change; the day's figures every
+# second; a market may go without a trade for hours.
+QUIET_NS = {
+    Channel.DEPTH: 90 * SECOND_NS,
+    Channel.BBO: 90 * SECOND_NS,
+    Channel.TRADE: 0,
+    Channel.MARK_PRICE: 30 * SECOND_NS,
+}
+SPARSE = {Channel.BBO, Channel.TRADE, Channel.MARK_PRICE}
+
+_FRAME = msgspec.json.Decoder(Frame)
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
+_ERROR = msgspec.json.Decoder(schemas.Error)
+_ANY = msgspec.json.Decoder()
+_BOOK = msgspec.json.Decoder(schemas.BookAnswer)
+
+
+def subscription(
+    instrument: Instrument, channel: Channel, options: Mapping[str, Any]
+) -> Subscription:
+    """The stream that carries ``channel``: the book's also for the best bid and ask, one for the
+    mark prices of all instruments.
+
+    Option: ``quiet_ms`` after which the stream counts as stale (0: never)."""
+    unknown = set(options) - {"quiet_ms"}
+    if unknown:
+        raise ValueError(f"{instrument.symbol}: unknown option {sorted(unknown)[0]!r}")
+    method = METHODS[channel]
+    stream = method if method == DAY else f"{method}.{instrument.symbol}"
+    quiet_ns = int(options.get("quiet_ms", QUIET_NS[channel] // 1_000_000)) * 1_000_000
+    return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=channel in SPARSE)
+
+
+def subscribe(streams: Sequence[str], request_id: int) -> bytes:
+    """Ask for one stream: further parameters would be no further symbols."""
+    (stream,) = streams
+    method, _, symbol = stream.partition(".")
+    params = [symbol] if symbol else []
+    return msgspec.json.encode(
+        {"id": request_id, "method": f"{method}.subscribe", "params": params}
+    )
+
+
+def snapshot(body: bytes, instrument: Instrument) -> Snapshot:
+    """Decode a book below /md; raises ValueError naming what is wrong.
+
+    It may come from a cache in front of the venue: no base for the stream's book."""
+    try:
+        found = _BOOK.decode(body).result
+        if found is None:
+            raise ValueError("no result")
+        sides = _sides(found.book)
+        return Snapshot(_sequence(found.sequence), found.timestamp or ABSENT, *_sorted(*sides))
+    except RecursionError:
+        raise ValueError(f"{instrument.symbol}: book answer nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{instrument.symbol}: book answer: {error}") from None
+
+
+def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
+    """Everything a public connection may bring, as events; raises ValueError on what is none."""
+    try:
+        found = _FRAME.decode(frame)
+        for name, decoder in _EVENTS.items():
+            if getattr(found, name) is not None:
+                try:
+                    return decoder(found, scales)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+        if bytes(found.result) or bytes(found.error):
+            return _answer(found)
+        return UnknownEvent(found.method or _kind(frame))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _kind(frame: bytes) -> str:
+    """The key by which a message is routed that this version does not know."""
+    known = {*Frame.__struct_fields__, "dts", "mts"} - {"tick", "kline"}
+    for key in _KEYS.decode(frame):
+        if key not in known:
+            return key
+    raise ValueError("neither an event nor the answer to a control message")
+
+
+def _answer(found: Frame) -> Control:
+    request = text(found.id)
+    request_id = int(request) if request.isascii() and request.isdigit() else None
+    if bytes(found.error) not in (b"", b"null"):
+        error = _ERROR.decode(found.error)
+        return Control(request_id, False, message=f"{text(error.code)}: {text(error.message)}")
+    return Control(request_id, True, result=_ANY.decode(found.result or Raw(b"null")))
+
+
+def _sequence(value: int) -> int:
+    if not 0 < value <= LARGEST:
+        raise ValueError(f"sequence: {value} is none")
+    return value
+
+
+def _stamp(value: int) -> int:
+    if not 0 <= value <= LARGEST:
+        raise ValueError(f"timestamp: {value} is no time in nanoseconds")
+    return value
+
+
+def _side(levels: list[Level], name: str) -> list[int]:
+    flat: list[int] = []
+    for level in levels:
+        if len(level) < 2:
+            raise ValueError(f"{name}: a level without price or size")
+        price_e, qty_e = level[:2]
+        if not (0 <= price_e <= LARGEST and 0 <= qty_e <= LARGEST):
+            raise ValueError(f"{name}: a level that does not fit")
+        flat += (price_e, qty_e)
+    return flat
+
+
+def _sides(book: Sides) -> tuple[list[int], list[int]]:
+    return _side(book.bids, "bids"), _side(book.asks, "asks")
+
+
+def _sorted(bids: list[int], asks: list[int]) -> tuple[list[int], list[int]]:
+    """Best first, without empty levels; of a price that is there twice the later one counts."""
+    sides = []
+    for flat, down in ((bids, True), (asks, False)):
+        levels = dict(zip(flat[::2], flat[1::2], strict=True))
+        kept = sorted(((price, qty) for price, qty in levels.items() if qty), reverse=down)
+        sides.append([number for level in kept for number in level])
+    return sides[0], sides[1]
+
+
+def _book(found: Frame, scales: Scales) -> Event:
+    assert found.book is not None
+    if scales(found.symbol) is None:
+        return UnknownSymbol(found.symbol, "book")
+    sequence, stamp_ns = _sequence(found.sequence), _stamp(found.timestamp)
+    bids, asks = _sides(found.book)
+    if found.type == "incremental":
+        return Depth(found.symbol, sequence, sequence, 0, stamp_ns, stamp_ns, bids, asks)
+    if found.type != "snapshot":
+        raise ValueError(f"type: {found.type!r} is neither snapshot nor incremental")
+    if not 0 <= found.depth < 2**31:
+        raise ValueError(f"depth: {found.depth} is no number of levels")
+    return Book(found.symbol, sequence, stamp_ns, found.depth, *_sorted(bids, asks))
+
+
+def _trades(found: Frame, scales: Scales) -> Event | list[Event]:
+    assert found.trades is not None
+    if scales(found.symbol) is None:
+        return UnknownSymbol(found.symbol, "trades")
+    if found.type == "snapshot":
+        return History(found.symbol)
+    if found.type != "incremental":
+        raise ValueError(f"type: {found.type!r} is neither snapshot nor incremental")
+    sequence = _sequence(found.sequence)
+    if len(found.trades) > 1 << INDEX_BITS or sequence > LARGEST >> INDEX_BITS:
+        raise ValueError("more than can be numbered")
+    return [
+        _trade(found.symbol, sequence << INDEX_BITS | index, row)
+        for index, row in enumerate(found.trades)
+    ]
+
+
+def _trade(symbol: str, trade_id: int, row: TradeRow) -> Trade:
+    if len(row) < 4:
+        raise ValueError("a row that is too short")
+    stamp_ns, word, price_e, qty_e = row[:4]
+    side = SIDES.get(word) if isinstance(word, str) else None
+    numbers = (stamp_ns, price_e, qty_e)
+    if side is None or not all(isinstance(one, int) and 0 <= one <= LARGEST for one in numbers):
+        raise ValueError(f"a row that is none: {row[:4]!r}")
+    assert isinstance(stamp_ns, int)
+    assert isinstance(price_e, int)
+    assert isinstance(qty_e, int)
+    return Trade(
+        symbol,
+        trade_id,
+        trade_id,
+        trade_id,
+        stamp_ns,
+        stamp_ns,
+        price_e,
+        qty_e,
+        qty_e,
+        side,
+        False,
+        MARKET_TRADE,
+    )
+
+
+def _day(found: Frame, scales: Scales) -> Event | list[Event]:
+    """The stream brings every symbol the venue has: what is not configured is no news."""
+    day = found.market24h
+    assert day is not None
+    instrument = scales(day.symbol)
+    if instrument is None or day.mark_price is None:
+        return []
+    finer = MARK_EXPONENT - instrument.price_exponent
+    rate = RATE_EXPONENT - instrument.ratio_exponent
+    return MarkPrice(
+        day.symbol,
+        _stamp(found.timestamp),
+        _moved(day.mark_price, finer, "markPrice"),
+        _moved(day.index_price, finer, "indexPrice"),
+        ABSENT,
+        ABSENT,
+        _moved(day.funding_rate, rate, "fundingRate"),
+        0,
+    )
+
+
+def _moved(value: int | None, digits: int, name: str) -> int:
+    """A number of the venue's scale in ours, which has so many more decimals; exact or an error."""
+    if value is None:
+        return ABSENT
+    found, rest = divmod(value * int(10 ** max(digits, 0)), int(10 ** max(-digits, 0)))
+    if rest or not -LARGEST <= found <= LARGEST:
+        raise ValueError(f"{name}: {value} does not fit")
+    return found
+
+
+_EVENTS: dict[str, Callable[[Frame, Scales], Event | list[Event]]] = {
+    "book": _book,
+    "trades": _trades,
+    DAY: _day,
+}
+
+_SYMBOL = re.compile(rb'"symbol"\s*:\s*"([^"\\]*)"')
+_KIND = re.compile(rb'"type"\s*:\s*"(?:snapshot|incremental)"')
+
+
+def depth_stream(frame: bytes) -> tuple[str, str]:
+    """Symbol and stream name of a frame that changes a book, whole books included."""
+    if b'"book"' not in frame or not _KIND.search(frame) or b'"result"' in frame:
+        return "", ""
+    found = _SYMBOL.search(frame)
+    symbol = found[1].decode("utf-8", "replace") if found is not None else ""
+    return symbol, f"orderbook.{symbol}" if symbol else ""
+
+
+def recorded(payload: bytes) -> str:
+    """Which endpoint's answer a bare recorded line is, "" for a stream's frame."""
+    if b'"products"' in payload and b'"priceScale"' in payload:
+        return "products"
+    if b'"result"' in payload and b'"book"' in payload:
+        return "orderbook"
+    return ""

@@ -1,0 +1,197 @@
+"""The shapes of Phemex messages, market side, as tolerant msgspec structs.
+
+Unknown fields are ignored and most may be absent. Prices, ratios and values come as integers of the
+product's scales and go through as they are; the product list has its sizes as numbers or, in 2020,
+as texts, so they are kept as their raw JSON text."""
+
+import re
+
+import msgspec
+from msgspec import Raw, Struct
+
+from connector._speedups.decimal import parse
+
+NOTHING = Raw(b"")
+Level = list[int]
+"""Price and size; what may follow means nothing to us."""
+TradeRow = list[int | str]
+"""Time in ns, side of the taker, price, size."""
+
+
+def text(raw: Raw) -> str:
+    """The text of a scalar, without quotes; "" when it is absent, null or blank."""
+    found = bytes(raw)
+    if not found.startswith(b'"'):
+        return "" if found == b"null" else found.decode()
+    return msgspec.json.decode(found, type=str)
+
+
+_NUMBER = re.compile(r"\s*([-+0-9.eE]+)(?:\s+\w+)?\s*")
+
+
+def number(raw: Raw, exponent: int, name: str) -> int:
+    """A number in units of 10**-exponent, a unit behind it (``"1 USD"``, 2020) left out; raises
+    ValueError naming the field."""
+    value = text(raw)
+    if not value:
+        raise ValueError(f"{name}: missing")
+    found = _NUMBER.fullmatch(value)
+    try:
+        return parse(found[1] if found else value, exponent)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def decimals(value: str) -> int:
+    """How many decimals a number is written with: 1 for ``0.5``, 5 for ``1e-5``."""
+    mantissa, _, power = value.split()[0].lower().partition("e")
+    return max(0, len(mantissa.partition(".")[2]) - int(power or 0))
+
+
+# WebSocket
+
+
+class Sides(Struct):
+    asks: list[Level] = []
+    bids: list[Level] = []
+
+
+class Frame(Struct):
+    """What any message of the public stream may be: routed by the key that is there."""
+
+    id: Raw = NOTHING
+    result: Raw = NOTHING
+    error: Raw = NOTHING
+    book: Sides | None = None
+    trades: list[TradeRow] | None = None
+    market24h: "Market24h | None" = None
+    tick: Raw = NOTHING
+    kline: Raw = NOTHING
+    method: str = ""
+    symbol: str = ""
+    type: str = ""
+    sequence: int = 0
+    depth: int = 0
+    timestamp: int = 0
+
+
+class Market24h(Struct, rename="camel"):
+    """The last day of one symbol; the prices it is measured by since 2020-03."""
+
+    symbol: str = ""
+    index_price: int | None = None
+    mark_price: int | None = None
+    funding_rate: int | None = None
+
+
+class Error(Struct):
+    """Of a control message, or of an answer below /md."""
+
+    code: Raw = NOTHING
+    message: Raw = NOTHING
+
+
+# REST
+
+
+class Product(Struct, rename="camel"):
+    """One product, as of 2020 (``settlementCurrency``, own ``valueScale``) and today."""
+
+    symbol: str = ""
+    type: str = ""
+    status: str = ""
+    settle_currency: str = ""
+    settlement_currency: str = ""
+    quote_currency: str = ""
+    underlying_symbol: str = ""
+    index_symbol: str = ""
+    contract_underlying_assets: str = ""
+    contract_size: Raw = NOTHING
+    lot_size: Raw = NOTHING
+    tick_size: Raw = NOTHING
+    price_scale: int = -1
+    ratio_scale: int = 8
+    value_scale: int | None = None
+    price_precision: int | None = None
+    min_price_ep: int = 0
+    max_price_ep: int = 0
+    max_order_qty: int = 0
+
+
+class Name(Struct):
+    symbol: str = ""
+    type: str = ""
+
+
+class Currency(Struct, rename="camel"):
+    currency: str = ""
+    value_scale: int = 8
+
+
+class Products(Struct):
+    products: list[Raw] = []
+    currencies: list[Currency] = []
+
+
+class ProductsAnswer(Struct):
+    """The envelope; ``data`` was the list itself in 2020."""
+
+    data: Raw = NOTHING
+
+
+class BookResult(Struct):
+    """A book below /md; ``depth`` 0: all levels."""
+
+    book: Sides = msgspec.field(default_factory=Sides)
+    symbol: str = ""
+    type: str = ""
+    sequence: int = 0
+    depth: int = 0
+    timestamp: int = 0
+
+
+class BookAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: BookResult | None = None
+
+
+class TradesResult(Struct):
+    symbol: str = ""
+    type: str = ""
+    sequence: int = 0
+    trades: list[TradeRow] = []
+
+
+class TradesAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: TradesResult | None = None
+
+
+class DayAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: Market24h | None = None
+
+
+class ServerTime(Struct, rename="camel"):
+    server_time: int = 0
+
+
+class TimeAnswer(Struct):
+    code: Raw = NOTHING
+    msg: Raw = NOTHING
+    data: ServerTime | None = None
+
+
+# Parameters
+
+
+class NoParams(Struct, forbid_unknown_fields=True):
+    pass
+
+
+class SymbolParams(Struct, forbid_unknown_fields=True):
+    symbol: str
+    id: int | None = None
