@@ -59,6 +59,10 @@ class Feed:
     def venue_ns(self) -> int:
         """The event time of that message, or of the snapshot; not positive when it had none."""
     @property
+    def snapshots(self) -> int:
+        """Whole books taken or found equal so far."""
+
+    @property
     def window(self) -> int:
         """Levels a side that the venue keeps up to date, 0: the whole book. Levels that fall behind
         the best so many leave the book and are published as deletes with the message that pushed

@@ -557,9 +557,10 @@ cdef class Feed:
         return sizeof(Level) * book_behind(self.c.book, bid, price_e, <Level*>&out[0], out.shape[0] // sizeof(Level))
 
     @property
-    def changes(self):
-        cdef InstrumentStats* stats = self.c.stats
-        return stats.deltas + stats.snapshots + stats.resyncs
+    def changes(self): return self.c.stats.deltas + self.c.stats.snapshots + self.c.stats.resyncs
+
+    @property
+    def snapshots(self): return self.c.stats.snapshots
 
     # -- the grid
 

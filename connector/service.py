@@ -322,11 +322,8 @@ class MarketService:
 
     def refused(self, subscription: Subscription, why: str) -> None:
         self.unavailable[label(subscription)] = why
-        log.error(
-            "unavailable: %s",
-            why,
-            extra={"venue": self.venue.folder, "stream": subscription.stream},
-        )
+        told = {"venue": self.venue.folder, "stream": subscription.stream}
+        log.error("unavailable: %s", why, extra=told)
 
     def rare(
         self, connection: Connection, epoch: int, line: int, frame: bytes, recv_ns: int
@@ -337,6 +334,9 @@ class MarketService:
         packed = self.codec.depth(frame, recv_ns, line)
         if packed is not None:
             self._live[packed.symbol].feed.on_depth(packed, line, recv_ns)
+            return
+        if (book := self.codec.book(frame)) is not None:
+            self._live[book.symbol].feed.on_book(book, line, recv_ns)
             return
         try:
             events = self.venue.decode(frame, self.scales)

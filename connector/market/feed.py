@@ -19,11 +19,11 @@ from connector.market.book_sync import (
     went_back,
 )
 from connector.market.snapshots import SnapshotBackoff
-from connector.market.streams import KIND, Base, DepthEvent, Kernel, Streams
+from connector.market.streams import KIND, Base, DepthEvent, Kernel, Streams, WholeBook
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT
 from connector.model.states import VALID, FeedKind, Reason, State
-from connector.venues.contract import Book, Channel, Depth, Subscription
+from connector.venues.contract import Channel, Subscription
 
 __all__ = ["BUFFER_MOST", "KIND", "InstrumentFeed"]
 
@@ -113,10 +113,8 @@ class InstrumentFeed(Streams):
 
     # Events
 
-    def on_book(self, event: Depth | Book, line: int, recv_ns: int) -> None:
-        """A depth message, decoded by the venue; whole books come by ``on_snapshot`` alone."""
-        if isinstance(event, Depth):
-            self.on_depth(event, line, recv_ns)
+    def on_book(self, book: WholeBook, line: int, recv_ns: int) -> None:
+        """A whole book nobody asked for is none of ours: they come by ``on_snapshot``."""
 
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
         """A depth message that the compiled path did not apply."""

@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from connector.market.book_sync import began_anew, went_back
-from connector.market.streams import Base, DepthEvent, Kernel, Streams
+from connector.market.streams import Base, DepthEvent, Kernel, Streams, WholeBook
 from connector.model.counters import Counter
 from connector.model.states import FeedKind, Reason, State
-from connector.venues.contract import Book, Channel, Depth, Subscription
+from connector.venues.contract import Channel, Depth, Subscription
+
+WINDOW_MOST = 2**16 - 1
+"""A window so large is none."""
 
 
 class StreamedFeed(Streams):
@@ -36,6 +39,7 @@ class StreamedFeed(Streams):
         super().__init__(kernel, subscriptions, count, on_applied)
         self._based = False
         self._had_base = False
+        self._audits = 0
         self.base_ns = 0
 
     def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
@@ -73,35 +77,33 @@ class StreamedFeed(Streams):
         if self._state(FeedKind.BOOK) is State.STALE:
             self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, recv_ns)
 
-    def on_book(self, event: Depth | Book, line: int, recv_ns: int) -> None:
-        """A change or a whole book, decoded by the venue."""
-        if isinstance(event, Depth):
-            self.on_depth(event, line, recv_ns)
-            return
+    def on_book(self, book: WholeBook, line: int, recv_ns: int) -> None:
+        """A whole book; the compiled path takes most of those that find nothing wrong itself."""
         if line not in self._lines or FeedKind.BOOK not in self._served:
             return
         kernel = self._kernel
         self._count(Counter.SNAPSHOTS)
+        kernel.window = book.depth if book.depth <= WINDOW_MOST else 0
         kernel.line_heard(FeedKind.BOOK, line, recv_ns)
-        if self._based and event.last_id < kernel.last_id:
-            if 0 < event.venue_ns <= kernel.venue_ns:
+        if self._based and book.last_id < kernel.last_id:
+            if 0 < book.venue_ns <= kernel.venue_ns:
                 self._count(Counter.SNAPSHOTS_OLD)
                 return
             self._count(Counter.VENUE_RESETS)
             self._gap(Reason.RESET, recv_ns)
         elif self._based:
-            bids, asks = _difference(kernel, event)
-            if event.last_id > kernel.last_id:
-                told = (event.venue_ns, event.venue_ns, bids, asks)
-                change = Depth(event.symbol, event.last_id, event.last_id, kernel.last_id, *told)
+            bids, asks = _difference(kernel, book)
+            if book.last_id > kernel.last_id:
+                told = (book.venue_ns, book.venue_ns, bids, asks)
+                change = Depth(book.symbol, book.last_id, book.last_id, kernel.last_id, *told)
                 self._apply(change, line, recv_ns)
             elif bids or asks:
                 self._count(Counter.BOOKS_DIFFERED)
                 self._gap(Reason.GAP, recv_ns)
-        kernel.line_seen(line, event.last_id, event.venue_ns)
+        kernel.line_seen(line, book.last_id, book.venue_ns)
         self.base_ns = recv_ns
         if not self._based:
-            self._take(event, recv_ns)
+            self._take(book, recv_ns)
         elif self._state(FeedKind.BOOK) is State.STALE:
             self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, recv_ns)
 
@@ -110,7 +112,7 @@ class StreamedFeed(Streams):
         if self._on_applied is not None:
             self._on_applied()
 
-    def _take(self, book: Book, recv_ns: int) -> None:
+    def _take(self, book: WholeBook, recv_ns: int) -> None:
         """The book begins with this one; what it changes of an earlier one is published."""
         self._kernel.stage(book)
         self._kernel.adopt(recv_ns)
@@ -135,6 +137,12 @@ class StreamedFeed(Streams):
         self.base_ns = 0
         self._count(Counter.GAPS)
 
+    def on_timer(self, now_ns: int) -> list[FeedKind]:
+        if self._based and self._kernel.snapshots != self._audits:
+            self._audits = self._kernel.snapshots  # those that the compiled path took, too
+            self.base_ns = now_ns
+        return super().on_timer(now_ns)
+
     # Nothing is asked for: ``snapshot_due_ns`` stays None
 
     def on_snapshot_asked(self, now_ns: int) -> None:
@@ -148,7 +156,7 @@ class StreamedFeed(Streams):
         self._count(Counter.SNAPSHOT_ERRORS)
 
 
-def _difference(kernel: Kernel, book: Book) -> tuple[list[int], list[int]]:
+def _difference(kernel: Kernel, book: WholeBook) -> tuple[list[int], list[int]]:
     """What turns the kernel's book into this one, flat sides; 0 deletes a price."""
     sides: list[list[int]] = []
     for had, now in ((kernel.bids(), book.bids), (kernel.asks(), book.asks)):

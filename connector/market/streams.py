@@ -40,6 +40,19 @@ class Base(Protocol):
     def venue_ns(self) -> int: ...
 
 
+class WholeBook(Base, Protocol):
+    """A whole book of the stream, likewise."""
+
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def bids(self) -> list[int]: ...
+    @property
+    def asks(self) -> list[int]: ...
+
+
 class DepthEvent(Protocol):
     """A depth message, decoded by the venue or packed by the compiled codec."""
 
@@ -73,6 +86,11 @@ class Kernel(Protocol):
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int: ...
     def last_recv_ns(self, kind: int) -> int: ...
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
+
+    window: int
+
+    @property
+    def snapshots(self) -> int: ...
     def bids(self) -> list[tuple[int, int]]: ...
     def asks(self) -> list[tuple[int, int]]: ...
     @property
@@ -184,7 +202,10 @@ class Streams(ABC):
         if line not in self._lines:
             return
         kind = FeedKind.MARK_PRICE
-        if isinstance(event, Depth | Book):
+        if isinstance(event, Depth):
+            self.on_depth(event, line, recv_ns)
+            return
+        if isinstance(event, Book):
             self.on_book(event, line, recv_ns)
             return
         if isinstance(event, Bbo):
@@ -202,8 +223,8 @@ class Streams(ABC):
             self._move(kind, State.LIVE, Reason.DATA, recv_ns)
 
     @abstractmethod
-    def on_book(self, event: Depth | Book, line: int, recv_ns: int) -> None:
-        """A message of the book's stream, decoded by the venue."""
+    def on_book(self, book: WholeBook, line: int, recv_ns: int) -> None:
+        """A whole book that the stream brought and the compiled path did not take."""
 
     @abstractmethod
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:

@@ -13,8 +13,8 @@ __all__ = ["VENUE"]
 
 
 def _codec(segment: Any) -> Any:
-    module = importlib.import_module("connector._speedups.codec")
-    return module.Codec(segment)  # takes no frame itself: all of them are decoded by ``market``
+    module = importlib.import_module("connector._speedups.codec_phemex")
+    return module.PhemexCodec(segment)
 
 
 def _pools_of(body: bytes) -> tuple[Pool, ...]:
