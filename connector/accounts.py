@@ -35,10 +35,11 @@ from connector.trading.commands import Command, Refusal
 from connector.trading.encoding import Encoding
 from connector.trading.roles import Account, Listed
 from connector.trading.texts import hide
+from connector.transport.calls import Called, perform
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
-from connector.venues.contract import Pool, Request, Scales, Venue
+from connector.venues.contract import Endpoint, Outcome, Pool, Request, Scales, Venue
 from connector.venues.trading_contract import (
     ApiRequest,
     Encoded,
@@ -480,6 +481,14 @@ class AccountService:
         """The body of the answer to a request that needs the key."""
         now_ns = monotonic_ns()
         return await self._rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
+
+    async def call(self, row: Endpoint, request: Request, share: float) -> Called:
+        """Call an endpoint with the account's key; see `perform`."""
+        if not self._running or not self.clock.known:
+            why = f"account {self.name} is not connected yet"
+            return Called(endpoint=row.name, outcome=Outcome.NOT_EXECUTED, message=why)
+        signed = self.trading.sign(request, self.signer, self.venue_ns(monotonic_ns()))
+        return await perform(self._rest, self._venue, row, signed, share)
 
     def _send(self, request: int, priority: Priority, message: Message, flying: Flying) -> None:
         self._flights.begin(request, flying)

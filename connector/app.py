@@ -25,6 +25,7 @@ from connector.model.states import Reason
 from connector.model.version import __version__
 from connector.protocol.backoff import Backoff
 from connector.service import MarketService
+from connector.strategy_calls import StrategyCalls
 from connector.trading_service import TradingService
 from connector.venues.contract import Venue
 
@@ -104,6 +105,7 @@ class App:
             state=self._state,
             allow=allow(mine | set(daemon.allow_uids), frozenset(daemon.allow_gids)),
             trading=self._trading,
+            calls=StrategyCalls(self._services, self._orders),
         )
         if self._trading is not None:
             self._bell.gateway = self._trading.gateway

@@ -103,7 +103,7 @@ class TradingService:
             skipped=self._skipped,
         )
         self.halts = Halts(path_of(runtime_dir), admin_gid, self._count)
-        ledger = Ledger(self.journals, wall_ns)
+        ledger = self.ledger = Ledger(self.journals, wall_ns)
         ids = Ids(boot)
         self.desk = Desk(
             self.accounts,

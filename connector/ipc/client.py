@@ -24,6 +24,7 @@ from connector._speedups.reader import FullBook, MarketReader
 from connector._speedups.segment import ABI_HASH
 from connector._speedups.segment import Mapping as SharedMapping
 from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
+from connector.ipc.called import CallAnswer, answer_of
 from connector.ipc.counters import Counters
 from connector.ipc.segments import read_book
 from connector.model.instrument import ContractType, Status
@@ -304,6 +305,45 @@ class Session(MarketReader):
         if not answer.get("ok"):
             raise ConnectorError(str(answer.get("error")))
         return answer
+
+    def call(
+        self,
+        venue: str,
+        endpoint: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        account: str = "",
+        timeout: float = 15.0,
+    ) -> CallAnswer:
+        """Call an endpoint of a venue by name through the daemon, with parameters of the venue's
+        names; waits for the answer, the daemon does not.
+
+        ``account``: whose key is used, where the endpoint wants one and the strategy may use
+        several; what may change something is for trading sessions. ValueError: a parameter the
+        venue would refuse, with its name, the rule and what is allowed; ConnectorError: not allowed
+        or no such endpoint. Nothing was sent then. EpochChanged: the daemon ended meanwhile; what
+        may have changed something is unknown, as after ``timeout`` seconds without an answer."""
+        self.touch()
+        assert self._socket is not None
+        self._socket.settimeout(timeout)
+        asked = {"request": "call", "venue": venue, "endpoint": endpoint, "account": account}
+        try:
+            told, fds = self._ask({**asked, "params": dict(params or {})})
+        except Stalled:
+            why = f"the daemon did not answer within {timeout:g} s"
+            return CallAnswer(endpoint, "unknown", message=why)
+        finally:
+            if self._socket is not None:
+                self._socket.settimeout(self._timeout)
+        try:
+            body = os.pread(fds[0], os.fstat(fds[0]).st_size, 0) if fds else b""
+        finally:
+            for fd in fds:
+                os.close(fd)
+        if told.get("ok"):
+            return answer_of(told, body or str(told.get("body", "")).encode())
+        why = str(told.get("error"))
+        raise ValueError(why) if "field" in told else ConnectorError(why)
 
     def fetch_book(self, index: int) -> tuple[int, int, int, int, bytes, bytes] | None:
         try:

@@ -23,6 +23,7 @@ from msgspec import Meta, Struct
 from connector._speedups.bell import Bell
 from connector._speedups.segment import ABI_HASH, Segment
 from connector.clock import monotonic_ns
+from connector.ipc.calls import Call, CallDoor, Made
 from connector.ipc.control import Peer, credentials, listen, peer_pidfd, send, take_lock
 from connector.ipc.segments import BookSource, End, SessionMemory, TradingMemory, book_memfd
 from connector.ipc.trading import AccountInfo, NotYet, Refused, Trading, TradingSession
@@ -69,6 +70,11 @@ class Request(Struct, frozen=True):
     command: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] = 0
     text: Annotated[str, Meta(max_length=MAX_TEXT_BYTES)] = ""
     """A command as it was written in JSON, for the journal."""
+    venue: Annotated[str, Meta(max_length=64)] = ""
+    endpoint: Annotated[str, Meta(max_length=128)] = ""
+    account: Annotated[str, Meta(max_length=64)] = ""
+    params: dict[str, Any] = {}
+    """A call of a venue's endpoint."""
 
 
 class SessionInfo(Struct, frozen=True):
@@ -108,7 +114,8 @@ class AttachServer:
 
     ``book(index)`` gives the full book of an instrument, or None when it has none that is valid.
     ``state()`` is what the request ``state`` answers (anything JSON can say). Without ``trading``
-    nobody may trade. ``start()`` and ``close()`` belong to one running loop.
+    nobody may trade; without ``calls`` no endpoint can be called. ``start()`` and ``close()``
+    belong to one running loop.
     """
 
     def __init__(
@@ -123,6 +130,7 @@ class AttachServer:
         allow: Allow = allow(),  # noqa: B008  (a pure function made once)
         max_sessions: int = 1000,
         trading: Trading | None = None,
+        calls: Made | None = None,
     ) -> None:
         self._segment = segment
         self._bell = bell
@@ -133,6 +141,7 @@ class AttachServer:
         self._allow = allow
         self._max_sessions = min(max_sessions, sessions_that_fit())
         self._trading = trading
+        self._calls = CallDoor(calls)
         self._sessions: dict[int, _Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Lock()
@@ -164,6 +173,7 @@ class AttachServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._calls.close()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -363,6 +373,9 @@ class AttachServer:
             try:
                 request = self._request.decode(data)
                 number = request.id
+                if request.request == "call":
+                    self._call(request, session)
+                    continue
                 answer, fds = await self._answer(request, session)
             except msgspec.MsgspecError as error:
                 self._count(Counter.CONTROL_ERRORS)
@@ -379,6 +392,18 @@ class AttachServer:
                 for fd in fds:
                     os.close(fd)
             await asyncio.sleep(0)  # a peer that floods gets one request a turn
+
+    def _call(self, request: Request, session: "_Session") -> None:
+        """Begin a call; the session's next requests do not wait for it."""
+        call = Call(
+            session.hello.strategy,
+            session.trading is not None,
+            request.venue,
+            request.endpoint,
+            request.account,
+            request.params,
+        )
+        self._calls.take(session.number, session.peer, request.id, call)
 
     async def _answer(
         self, request: Request, session: "_Session"
@@ -402,7 +427,9 @@ class AttachServer:
                 raise Refused(f"no instrument {request.instrument}")
             return {"ok": True}, (await self._copy(request.instrument),)
         self._count(Counter.CONTROL_ERRORS)
-        raise Refused(f"no request {request.request!r}: ping, sessions, state, trading, text, book")
+        raise Refused(
+            f"no request {request.request!r}: ping, sessions, state, trading, text, book, call"
+        )
 
     async def _told(self) -> list[dict[str, Any]]:
         """The sessions for an answer, some a turn."""

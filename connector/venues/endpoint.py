@@ -122,7 +122,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     credential: bool = False
     """About a key that gives access: for the owner of the account, not for strategies."""
     instead: str = ""
-    """The method of a strategy's session to use in its place: that passes the connector's checks."""
+    """The method of a strategy's session to use in its place: it passes the connector's checks."""
 
     @property
     def changes(self) -> bool:

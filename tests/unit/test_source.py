@@ -66,7 +66,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "service",
         "shutdown",
     },
-    "app": BELOW_APP | {"connections", "service", "daemon", "trading", "trading_service"},
+    "strategy_calls": BELOW_APP | {"accounts", "service", "trading", "trading_service"},
+    "app": BELOW_APP
+    | {"connections", "service", "daemon", "trading", "trading_service", "strategy_calls"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
     "cli": BELOW_APP
@@ -78,7 +80,7 @@ OF_SIMULATED_VENUES = {"sim.matching"}
 engine, which is pure and imports nothing of the package."""
 
 SHELL = (
-    "transport/", "sim/", "ipc/server", "ipc/control", "ipc/trading", "ipc/client",
+    "transport/", "sim/", "ipc/server", "ipc/calls", "ipc/control", "ipc/trading", "ipc/client",
     "connections.py", "instruments.py", "shutdown.py", "reconcile.py",
     "paper/account", "paper/market",
     "accounts.py", "private.py", "service.py", "trading_service.py", "app.py", "daemon.py",

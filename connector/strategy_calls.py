@@ -1,0 +1,143 @@
+"""Calls of venues' endpoints that strategies make: who may, what is written down, what it leaves of
+the budget."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connector.accounts import AccountService
+from connector.clock import monotonic_ns, wall_ns
+from connector.ipc.calls import BadCall, Call
+from connector.ipc.trading import Refused
+from connector.model.reports import Text
+from connector.service import MarketService
+from connector.trading.ledger import Ledger
+from connector.trading.roles import Account
+from connector.trading.texts import hide
+from connector.trading_service import TradingService
+from connector.transport.calls import Called, perform
+from connector.transport.rest import Rest
+from connector.venues.contract import Endpoint, Outcome, Request, Security
+from connector.venues.endpoint import Removed
+from connector.venues.endpoint_text import NoEndpoint, find
+from connector.venues.parameters import BadParameter
+
+SHARE = 0.5
+"""Of the rate budget, that calls of strategies may use up: books and orders need the rest."""
+
+
+class StrategyCalls:
+    """Makes the calls that come over the control socket."""
+
+    def __init__(self, markets: Mapping[str, MarketService], orders: TradingService | None) -> None:
+        self._markets, self._orders = markets, orders
+
+    async def __call__(self, call: Call) -> tuple[dict[str, Any], bytes]:
+        """What is told of a call, and the venue's answer. Raises Refused, BadCall."""
+        market = self._market(call.venue)
+        row, request = _asked(market, call)
+        if row.security is Security.NONE:
+            called = await perform(market.rest, market.venue, row, request, SHARE)
+        else:
+            called = await self._signed(market, call, row, request)
+        return _told(called, market.rest, request), called.body
+
+    def _market(self, name: str) -> MarketService:
+        wanted = name.lower()
+        for market in self._markets.values():
+            if wanted in (market.venue.folder, market.venue.name.lower()):
+                return market
+        known = ", ".join(market.venue.name for market in self._markets.values())
+        raise Refused(f"no venue {name!r} here; there are: {known}")
+
+    async def _signed(
+        self, market: MarketService, call: Call, row: Endpoint, request: Request
+    ) -> Called:
+        account = self._account(market, call)
+        if row.permission is not None and row.permission not in account.settings.allow:
+            raise Refused(
+                f"{row.name} is not allowed: accounts.{account.name}.allow does not name "
+                f'"{row.permission.value}"'
+            )
+        if not row.changes:
+            return await account.call(row, request, SHARE)
+        if not call.trades:
+            raise Refused(f"{row.name} may change something: only a trading session calls it")
+        assert self._orders is not None
+        ledger = self._orders.ledger
+        if ledger.behind():
+            raise Refused("the journal is too far behind for a call that may change something")
+        hidden = account.trading.unwritten
+        text = f"{row.name}: {request.method} {request.target}".encode()
+        text += b"\n" + request.body if request.body else b""
+        _write(ledger, call, Text.REQUEST, hide(text, hidden), account)
+        called = Called(endpoint=row.name, outcome=Outcome.UNKNOWN, message="the daemon ended")
+        try:
+            called = await account.call(row, request, SHARE)
+        finally:
+            text = f"{row.name}: {called.outcome.value}: {called.message}\n".encode() + called.body
+            _write(ledger, call, Text.ANSWER, hide(text, hidden), account, called.status)
+        return called
+
+    def _account(self, market: MarketService, call: Call) -> AccountService:
+        """The account whose key is used."""
+        served = self._orders.accounts if self._orders is not None else []
+        mine = [
+            one for one in served if one.venue == market.index and call.strategy in one.strategies
+        ]
+        names = ", ".join(one.name for one in mine)
+        if call.account:
+            mine = [one for one in mine if one.name == call.account]
+            if not mine:
+                has = f"it may use {names}" if names else "it may use none"
+                raise Refused(f"{call.strategy!r} may not use account {call.account!r}; {has}")
+        if not mine:
+            raise Refused(f"no account of {market.venue.name} may be used by {call.strategy!r}")
+        if len(mine) > 1:
+            raise Refused(f"which account? {call.strategy!r} may use {names}")
+        (chosen,) = mine
+        if not isinstance(chosen, AccountService):
+            raise Refused(f"{chosen.name} is a paper account: it has no key")
+        return chosen
+
+
+def _asked(market: MarketService, call: Call) -> tuple[Endpoint, Request]:
+    """The endpoint, and the request with its parameters checked."""
+    try:
+        row = find(market.venue.endpoints, call.endpoint)
+        if row.credential:
+            raise Refused(f"{row.name} is about a key: strategies never hold one")
+        if row.instead:
+            raise Refused(f"{row.name}: use session.{row.instead}(), which passes limits and halts")
+        return row, row.called(call.params)
+    except BadParameter as error:
+        raise BadCall(error.field, str(error)) from None
+    except (NoEndpoint, Removed) as error:
+        raise Refused(str(error)) from None
+
+
+def _write(
+    ledger: Ledger, call: Call, what: Text, text: bytes, account: Account, status: int = 0
+) -> None:
+    ledger.text(call.strategy, what, text, account=account, status=status)
+
+
+def _told(called: Called, rest: Rest, request: Request) -> dict[str, Any]:
+    now_ns, now_wall_ns = monotonic_ns(), wall_ns()
+    return {
+        "endpoint": called.endpoint,
+        "outcome": called.outcome.value,
+        "status": called.status,
+        "code": called.code,
+        "message": called.message,
+        "retry_ns": called.retry_ns,
+        "budget": [
+            {
+                "pool": pool.name,
+                "used": budget.used(now_ns, now_wall_ns),
+                "limit": pool.limit,
+                "window_ns": pool.window_ns,
+            }
+            for pool, budget in rest.pools
+            if pool.name == request.pool
+        ],
+    }

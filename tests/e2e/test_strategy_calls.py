@@ -1,0 +1,176 @@
+"""A strategy calls endpoints through the daemon: what it may, what it is told, what is kept."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import connector
+from connector.errors import ConnectorError
+from connector.model.packing import layout
+from connector.model.records import RecordType
+from connector.trading import journal_files
+from tests.reference.trading_stage import SECRET, Stage, staged
+
+TEXT = layout("TextBody")
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(tmp_path_factory.mktemp("calls")) as running:
+        yield running
+
+
+@pytest.fixture
+def reader(where: Stage) -> Iterator[connector.Session]:
+    with connector.attach("maker", where.daemon.runtime_dir) as session:
+        yield session
+
+
+@pytest.fixture
+def trader(where: Stage) -> Iterator[connector.TradingSession]:
+    with connector.attach("maker", where.daemon.runtime_dir, trading=True, patience=20) as session:
+        yield session
+
+
+def texts(where: Stage) -> list[tuple[str, str]]:
+    """What the strategy's journal keeps of its calls: request or answer, and the text."""
+    found = []
+    folders = where.daemon.runtime_dir, where.daemon.state_dir
+    for entry in journal_files.entries(*folders, "maker"):
+        if entry.kind == RecordType.TEXT:
+            head = TEXT.unpack(entry.body)
+            text = entry.body[TEXT.size : TEXT.size + head.text_bytes].decode()
+            assert SECRET not in text
+            assert "signature=" not in text.replace("signature=***", "")
+            found.append(({1: "request", 2: "answer"}[head.what], text))
+    return found
+
+
+def test_a_strategy_reads_the_market_and_its_own_account(reader: connector.Session) -> None:
+    answer = reader.call("BinanceU", "depth", {"symbol": "BTCUSDT", "limit": 5})
+    assert (answer.ok, answer.outcome, answer.status) == (True, "ok", 200)
+    assert len(answer.value["bids"]) == 5
+    (weight,) = answer.budget
+    assert weight.pool == "weight"
+    assert 2 <= weight.used < weight.limit == weight.used + weight.left
+    long = reader.call("binance_usdm", "exchangeinfo")
+    assert long.value["symbols"][0]["symbol"] == "BTCUSDT"
+    balance = reader.call("BinanceU", "balance", account="main")
+    assert balance.value[0]["asset"] == "USDT"
+
+
+@pytest.mark.parametrize("count", [10, 20_000])
+def test_an_answer_comes_whole_however_long(
+    where: Stage, reader: connector.Session, count: int
+) -> None:
+    """Longer than a message of the control socket may be, too."""
+    body = json.dumps([*range(count)])
+    where.sim.fault(kind="status", status=200, body=body, path="/fapi/v1/trades")
+    answer = reader.call("BinanceU", "trades", {"symbol": "BTCUSDT"})
+    assert answer.body.decode() == body
+    assert answer.value == [*range(count)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "text"),
+    [
+        ("depth", {}, "symbol: missing; a symbol, as BTCUSDT"),
+        ("depth", {"symbol": "X", "limit": 7}, "limit: 7 is not one of 5, 10, 20"),
+        ("depth", {"symbol": "X", "limit": "5"}, "limit: '5' is not one of"),
+        ("queryOrder", {"symbol": "X"}, "orderId: one of orderId, origClientOrderId is needed"),
+    ],
+)
+def test_a_wrong_parameter_is_a_value_error_with_its_rule(
+    reader: connector.Session, endpoint: str, params: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        reader.call("BinanceU", endpoint, params)
+
+
+ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "params", "account", "text"),
+    [
+        ("dept", {}, "", "no endpoint 'dept'; the nearest: depth"),
+        ("allForceOrders", {}, "", "removed 2021-04-27; use the stream"),
+        ("startStream", {}, "", "strategies never hold one"),
+        ("placeOrder", ORDER, "", r"use session.place\(\), which passes limits and halts"),
+        ("cancelAll", {"symbol": "BTCUSDT"}, "", 'accounts.main.allow does not name "order"'),
+        ("balance", {}, "other", "'maker' may not use account 'other'; it may use main"),
+        ("setLeverage", {"symbol": "BTCUSDT", "leverage": 3}, "", "only a trading session"),
+    ],
+)
+def test_what_is_not_allowed_is_not_sent(
+    where: Stage,
+    reader: connector.Session,
+    endpoint: str,
+    params: dict[str, Any],
+    account: str,
+    text: str,
+) -> None:
+    with pytest.raises(ConnectorError, match=text):
+        reader.call("BinanceU", endpoint, params, account=account)
+    with pytest.raises(ConnectorError, match="no venue 'Kraken' here; there are: BinanceU"):
+        reader.call("Kraken", endpoint, params)
+    with (
+        connector.attach("stranger", where.daemon.runtime_dir) as stranger,
+        pytest.raises(ConnectorError, match="no account of BinanceU may be used by 'stranger'"),
+    ):
+        stranger.call("BinanceU", "balance")
+
+
+def test_a_change_is_in_the_journal_before_and_after(
+    where: Stage, trader: connector.TradingSession
+) -> None:
+    before = len(texts(where))
+    answer = trader.call("BinanceU", "setLeverage", {"symbol": "BTCUSDT", "leverage": 7})
+    assert (answer.ok, answer.value["leverage"]) == (True, 7)
+    again = trader.call("BinanceU", "setPositionMode", {"dualSidePosition": "false"})
+    assert (again.ok, again.outcome, again.code) == (True, "already", -4059)
+    found = texts(where)[before:]
+    assert [what for what, _ in found] == ["request", "answer"] * 2
+    asked = "setLeverage: POST /fapi/v1/leverage?symbol=BTCUSDT&leverage=7"
+    assert found[0][1] == asked
+    assert found[1][1].startswith("setLeverage: ok: \n{")
+
+
+def test_a_change_whose_answer_is_lost_is_unknown_and_was_sent_once(
+    where: Stage, trader: connector.TradingSession
+) -> None:
+    where.sim.fault(kind="reset_http", path="/fapi/v1/leverage", count=1)
+    answer = trader.call("BinanceU", "setLeverage", {"symbol": "BTCUSDT", "leverage": 9})
+    assert (answer.ok, answer.outcome, answer.status) == (False, "unknown", 0)
+    assert texts(where)[-1][1].startswith("setLeverage: unknown: ")
+    rows = trader.call("BinanceU", "symbolConfig", {"symbol": "BTCUSDT"}).value
+    assert rows[0]["leverage"] == 9
+
+
+def test_a_call_that_waits_keeps_nobody(where: Stage, reader: connector.Session) -> None:
+    """Neither the daemon nor the other requests of anybody; and who waits too long is told that it
+    is unknown."""
+    where.sim.fault(kind="lost", path="/fapi/v1/openInterest", count=1)
+    found: list[connector.CallAnswer] = []
+
+    def ask() -> None:
+        with connector.attach("maker", where.daemon.runtime_dir) as session:
+            found.append(session.call("BinanceU", "openInterest", {"symbol": "BTCUSDT"}))
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    assert reader.call("BinanceU", "time").ok
+    assert reader.request("ping")["ok"]
+    waiting.join(20)
+    assert found[0].outcome == "unknown"
+    where.sim.fault(kind="lost", path="/fapi/v1/openInterest", count=1)
+    given = {"symbol": "BTCUSDT"}
+    answer = reader.call("BinanceU", "openInterest", given, timeout=0.05)
+    assert (answer.outcome, answer.message) == (
+        "unknown",
+        "the daemon did not answer within 0.05 s",
+    )
+    assert reader.call("BinanceU", "time").ok, "the late answer is not taken for another's"
