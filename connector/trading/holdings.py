@@ -11,6 +11,7 @@ mark, less what the position was worth then: realised and unrealised together, l
 quote. A position nobody told the fills of is taken in at mark. Pure: marks and time are handed in.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -26,6 +27,8 @@ from connector.trading.recovery import shifted
 from connector.trading.risk import Limits
 from connector.trading.roles import Account, Listed
 from connector.venues.trading_contract import PositionEvent
+
+log = logging.getLogger("connector.trading")
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
@@ -385,9 +388,13 @@ class Holdings:
                 continue
             holding = self.holding(owner, account.index, instrument, one.position_side)
             shift = instrument.qty_exponent - one.qty_exponent
-            holding.position_e = shifted(one.position_e, shift)
-            holding.unpriced_e = shifted(one.unpriced_e, shift)
             holding.cash_e = one.cash_e
+            try:
+                holding.position_e = shifted(one.position_e, shift)
+                holding.unpriced_e = shifted(one.unpriced_e, shift)
+            except ValueError as error:
+                log.error("a holding's day is not known: %s: %s", one.symbol, error)
+                self.forget(owner, self._wall())
             self._value(owner, holding)
         for owner in self._of_strategies.values():
             for (index, symbol, side), qty_e in positions.owned(owner.name):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from connector.model.instrument import Instrument
 from connector.model.intents import Action, CommandFlag, OrderType, PositionSide, TimeInForce
 from connector.model.order import Fill, Order
 from connector.model.packing import given, layout
@@ -80,6 +81,8 @@ class KeptCommand(Struct, kw_only=True, array_like=True):
     order_key: int = 0
     ref_id: str = ""
     batch: int = 0
+    place: Place | None = None
+    """In whose scale price and quantity are."""
     price_e: int | None = None
     qty_e: int | None = None
     code: int = 0
@@ -249,6 +252,7 @@ class Replay:
             order_key=taken.order_key,
             ref_id=raw.ref_id,
             batch=raw.batch,
+            place=place,
             price_e=given(raw.price_e),
             qty_e=given(raw.qty_e),
             code=taken.code,
@@ -397,6 +401,10 @@ def _positions(
     return {(account, place, side): qty_e for account, place, side, qty_e in rows}
 
 
+def _place_of(instrument: Instrument) -> Place:
+    return Place(instrument.symbol, instrument.price_exponent, instrument.qty_exponent)
+
+
 def kept(order: Order, account: str) -> KeptOrder:
     """An order for a checkpoint."""
     instrument = order.instrument
@@ -404,7 +412,7 @@ def kept(order: Order, account: str) -> KeptOrder:
         key=order.key,
         account=account,
         strategy=order.strategy,
-        place=Place(instrument.symbol, instrument.price_exponent, instrument.qty_exponent),
+        place=_place_of(instrument),
         client_order_id=order.client_order_id,
         order_id=order.order_id,
         venue_order_id=order.venue_order_id,
@@ -441,6 +449,7 @@ def kept_command(one: Pending, account: str, deadline_ns: int) -> KeptCommand:
         order_key=one.order.key if one.order else 0,
         ref_id=one.ref_id,
         batch=one.batch,
+        place=_place_of(one.order.instrument) if one.order else None,
         price_e=one.price_e,
         qty_e=one.qty_e,
         sent=True,

@@ -62,8 +62,12 @@ class Restorer:
                 continue
             instrument = self._known(place)
             if instrument is not None:
-                moved_e = shifted(qty_e, instrument.qty_exponent - place.qty_exponent)
                 where = (self._account, place.symbol, PositionSide(side))
+                try:
+                    moved_e = shifted(qty_e, instrument.qty_exponent - place.qty_exponent)
+                except ValueError as error:
+                    log.error("a position cannot be taken over: %s: %s", place.symbol, error)
+                    continue
                 self._positions.restore(replay.strategy, where, moved_e)
         effects: list[Effect] = []
         for _, command in sorted(replay.commands.items()):
@@ -130,6 +134,7 @@ class Restorer:
                 batch=command.batch,
             )
             return [answer]
+        price_e, qty_e = _rescaled(command, order)
         left_ns = min(max(0, command.deadline_ns - venue_ns), self._window_ns)
         pending = Pending(
             request=self._new_request(),
@@ -142,12 +147,29 @@ class Restorer:
             batch=command.batch,
             sent_ns=command.sent_ns,
             deadline_ns=now_ns + left_ns,
-            price_e=command.price_e,
-            qty_e=command.qty_e,
+            price_e=price_e,
+            qty_e=qty_e,
             told=command.told,
         )
         self._tracker.requested(pending)
         return self._tracker.lost(pending.request, now_ns)
+
+
+def _rescaled(command: KeptCommand, order: Order | None) -> tuple[int | None, int | None]:
+    """Price and quantity in the scale of this run; what is not exact there can have become of no
+    order: a price that none has, and the quantity rounded up, as exposure counts it."""
+    price_e, qty_e, place = command.price_e, command.qty_e, command.place
+    if order is None or place is None:
+        return price_e, qty_e
+    if price_e is not None:
+        try:
+            price_e = shifted(price_e, order.instrument.price_exponent - place.price_exponent)
+        except ValueError:
+            price_e = -1
+    if qty_e is not None:
+        digits = order.instrument.qty_exponent - place.qty_exponent
+        qty_e = shifted(qty_e, digits) if digits >= 0 else -(-qty_e // int(10**-digits))
+    return price_e, qty_e
 
 
 def _delisted(place: Place) -> Instrument:

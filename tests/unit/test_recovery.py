@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from connector._speedups.desk import command_body
+from connector._speedups.desk import command_body, sent_body
 from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action
 from connector.model.order import Order
@@ -14,6 +15,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import OrderStatus, Result, Update
 from connector.trading import reports
+from connector.trading.checkpoint import checkpoint
 from connector.trading.effects import Answered, AskFills, Detail, Effect, Report
 from connector.trading.ids import next_boot
 from connector.trading.positions import Positions
@@ -21,6 +23,7 @@ from connector.trading.recovery import Checkpoint, Replay, encoded, restored
 from connector.trading.restore import Restorer
 from connector.trading.tracker import FILL_ASKS, Tracker
 from connector.venues.trading_contract import Execution, OrderEvent, Source
+from tests.unit.test_desk import Account
 
 SECOND_NS = 1_000_000_000
 INSTRUMENT = Instrument(
@@ -174,6 +177,80 @@ def test_orders_and_positions_in_a_delisted_instrument_keep_its_name_and_scale()
     assert (order.instrument.price_exponent, order.instrument.qty_exponent) == (2, 3)
     assert order.instrument.status is Status.CLOSED
     assert [qty_e for _, qty_e in positions.owned("maker")] == [5]
+
+
+def restarted(run: Run, price: int, qty: int, carried: bool) -> Tracker:
+    """The next run, in which the instrument has that many more decimals; ``carried``: another run
+    was between, of which only the checkpoint is left."""
+    replay = Replay("maker")
+    for kind, body in run.journal:
+        replay.take(kind, 0, 0, body)
+    now = msgspec.structs.replace(INSTRUMENT, price_exponent=2 + price, qty_exponent=3 + qty)
+    tracker = Tracker(iter(range(9)).__next__)
+
+    def put_back(scale: Instrument) -> None:
+        restorer = Restorer(
+            tracker, Positions(), 0, "main", lambda symbol: scale, SECOND_NS,
+            iter(range(1, 9)).__next__, lambda instrument: None,
+        )  # fmt: skip
+        restorer.restore(replay, SECOND_NS, SECOND_NS)
+
+    if carried:
+        put_back(INSTRUMENT)
+        account: Any = Account(0, "main", "maker")
+        parts = checkpoint(replay, {"main"}, None, tracker, Positions(), lambda _: ["maker"],
+                           [account])  # fmt: skip
+        replay, kind = Replay("maker"), RecordType.CHECKPOINT
+        for body, _ in parts:
+            if body:
+                replay.take(kind, 0, 0, body)
+            kind = RecordType.CHECKPOINT_PART
+        tracker = Tracker(iter(range(9)).__next__)
+    put_back(now)
+    return tracker
+
+
+def up(value: int, digits: int) -> int:
+    return value * 10**digits if digits >= 0 else value // 10**-digits
+
+
+SCALES = [(0, 0, True), (1, 2, True), (2, 0, True), (-1, 0, False), (0, -1, False), (-2, -1, False)]
+
+
+@pytest.mark.parametrize("carried", [False, True])
+@pytest.mark.parametrize(("price", "qty", "exact"), SCALES)
+def test_an_amend_that_nobody_answered_is_taken_over_in_the_scale_of_now(
+    price: int, qty: int, exact: bool, carried: bool
+) -> None:
+    run = begun()
+    slot = COMMAND.pack(
+        stamp=5, action=Action.AMEND, order_key=1, price_e=5_000_010, qty_e=35,
+        **dict.fromkeys(("order_id", "stop_price_e", "activation_price_e", "callback_rate_e",
+                         "good_till_ns")),
+    )  # fmt: skip
+    run.journal.append((RecordType.COMMAND, command_body(slot, 1, 1, 0, 0, 0, "one", 0, 0)))
+    run.journal.append((RecordType.SENT, sent_body(1, 5, 1, 0, 0, SECOND_NS, Action.AMEND)))
+    tracker = restarted(run, price, qty, carried)
+    (pending,) = tracker.pending()
+    (order,) = tracker.orders
+    assert (order.price_e, order.qty_e) == (
+        5_000_000 * 10**2 // 10 ** (2 - price),
+        20 * 10**3 // 10 ** (3 - qty),
+    )
+    if price >= -1:  # 5000010 ends in one zero
+        assert pending.price_e == 5_000_010 * 10**2 // 10 ** (2 - price)
+    else:
+        assert pending.price_e == -1
+    assert tracker.amends(order) == pending.qty_e == (35 * 10**qty if qty >= 0 else 4)
+    if not exact:
+        return
+    said = OrderEvent(
+        source=Source.STREAM, execution=Execution.AMENDED, status=OrderStatus.NEW,
+        symbol="BTCUSDT", client_order_id="one", order_id=7, side=Side.BUY,
+        price_e=5_000_010 * 10**price, qty_e=35 * 10**qty, venue_ns=9, filled_qty_e=0,
+    )  # fmt: skip
+    answers = [one for one in tracker.event(0, said, 2 * SECOND_NS) if isinstance(one, Answered)]
+    assert [one.result for one in answers] == [Result.ACCEPTED]
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "8388607", "99999999999"])
