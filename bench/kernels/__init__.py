@@ -18,6 +18,7 @@ from bench.frames import SETS, Frames, load
 from bench.kernels.journal import appends
 from bench.kernels.reports import reports
 from bench.kernels.signing import requests, signatures
+from bench.kernels.streamed import streamed
 from bench.report import Group
 from bench.rig import Rig, scaled, sides, tick
 
@@ -170,4 +171,4 @@ def run(rounds: int) -> list[Group]:
     """Every bench of this file."""
     decoding = [decode(name, rounds) for name in SETS]
     orders = [signatures(rounds), requests(rounds), appends(rounds), reports(rounds)]
-    return [*decoding, books(rounds), memory(rounds), *orders]
+    return [*decoding, streamed(rounds), books(rounds), memory(rounds), *orders]

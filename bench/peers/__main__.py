@@ -19,10 +19,12 @@ from types import TracebackType
 
 from bench.frames import SETS, load
 from bench.machine import facts
+from bench.peers import ours_streamed, streamed
 from bench.peers.decode import CONTENDERS
 from bench.peers.orders import CLIENTS, trades
 from bench.peers.ours import dump
 from bench.report import Group, show, show_machine, write
+from bench.streamed import load as load_streamed
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -129,6 +131,44 @@ def depth(name: str, rounds: int, limit: int) -> Group:
     return group
 
 
+def phemex(rounds: int) -> Group:
+    """Phemex frame to book, everybody in turn."""
+    frames = load_streamed()
+    count = len(frames.increments)
+    group = Group(
+        f"Phemex frame to book, {frames.symbol}: {count} messages of {frames.levels:.1f} levels",
+        "the distance to what else a Python user could run has become smaller",
+    )
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        path = f"{folder}/frames"
+        ours_streamed.dump(frames, path)
+        commands = {"connector": [sys.executable, "-m", "bench.peers.ours_streamed", path]}
+        for peer in streamed.CONTENDERS:
+            commands[peer] = [str(PYTHON), str(HERE / "streamed.py"), peer, path]
+        running = {
+            peer: stack.enter_context(Contender(command)) for peer, command in commands.items()
+        }
+        best: dict[tuple[str, str], int] = {}
+        for what in ("book", "top", "whole"):
+            ends = set()
+            for _ in range(rounds):
+                for peer, contender in running.items():
+                    spent, prices = contender.run(what)
+                    best[peer, what] = min(best.get((peer, what), spent), spent)
+                    ends.add(prices)
+            if len(ends) != 1:
+                raise RuntimeError(f"{what}: not everybody ended with the same touch: {ends}")
+    for what, name in (("book", "change"), ("top", "change + best 20"), ("whole", "whole book")):
+        ours = best["connector", what]
+        group.add(f"connector: {name}", ours / count, "ns", note="always with best 20 and record")
+        for peer in streamed.CONTENDERS:
+            spent = best[peer, what]
+            group.add(f"{peer}: {name}", spent / count, "ns", note=f"{spent / ours:.0f}x ours")
+        fastest = min(best[peer, what] for peer in streamed.CONTENDERS)
+        group.add(f"fastest peer of ours: {name}", fastest / ours, "x", 20, at_least=True)
+    return group
+
+
 def hand_over(rounds: int) -> Group:
     """One way between two processes, Python on both ends."""
     from bench.ipc import python_hand_over
@@ -169,7 +209,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> int:
-    names = (*SETS, "ipc", "orders")
+    names = (*SETS, "phemex", "ipc", "orders")
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=5)
@@ -187,6 +227,8 @@ def main() -> int:
             group = trades(asked.rounds)
         elif name == "ipc":
             group = hand_over(asked.rounds)
+        elif name == "phemex":
+            group = phemex(asked.rounds)
         else:
             group = depth(name, asked.rounds, asked.messages)
         show(group)

@@ -2,10 +2,12 @@
 
 Reads plain or gzip files, one after the other in the order given: lines of collectors
 ("<time> {...}"), of cryptofeed ("<time>: {...}", "<url> -> <time>: {...}"), stamps in s, ms, us or
-ns. Snapshots and exchangeInfo are taken from the recording.
+ns. Snapshots and exchangeInfo are taken from the recording, and which venue it is of, unless
+--venue says it.
 
 --digest prints one JSON line after every N applied depth messages and one at the end:
-applied, u, bid, ask, nb, na, top20 and full (SHA-256 of the top 20 and of the whole book).
+applied, u, bid, ask, nb, na, top20 and full (SHA-256 of the top 20 and of the whole book). Where
+whole books come on the stream, u is their sequence and applied counts the changes alone.
 
 Exit codes: 0 the book is live at the end, 1 a file cannot be read, 2 wrong usage, 3 the book is
 not live at the end (nothing is printed for it).
@@ -13,15 +15,21 @@ not live at the end (nothing is printed for it).
 
 import argparse
 import sys
+from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 
 from connector.market.replay import Checkpoint, Replay
-from connector.protocol.recording import RecordingError, read
-from connector.venues.contract import load
+from connector.market.replay_streamed import StreamedReplay
+from connector.protocol.recording import Item, Kind, RecordingError, read
+from connector.venues.contract import Bases, Venue, folders, load
 
 FAILED, USAGE, NOT_LIVE = 1, 2, 3
 MOST_WARNINGS = 20
+MOST_UNTOLD = 10_000
+"""Lines without a depth message after which nobody asks any more whose the recording is."""
+UNTOLD = "binance_usdm"
 
 
 def _positive(text: str) -> int:
@@ -36,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbol", default="", help="needed where a recording holds several")
     parser.add_argument("--every", type=_positive, default=0, metavar="N", help="messages apart")
     parser.add_argument("--digest", action="store_true", help="JSON lines with the book's hashes")
-    parser.add_argument("--venue", default="binance_usdm", help="who sent it (%(default)s)")
+    parser.add_argument("--venue", default="", help="who sent it (default: seen from the frames)")
 
 
 class _Warnings:
@@ -56,9 +64,28 @@ class _Warnings:
             print(f"connector replay: {more} more sentences of this kind", file=sys.stderr)
 
 
+def _told(items: Iterable[Item], seen: list[Item]) -> Venue:
+    """The venue whose frames these are; ``seen`` gets the lines it took to tell."""
+    venues = [load(folder) for folder in folders()]
+    for item in items:
+        seen.append(item)
+        for venue in venues:
+            if item.kind is Kind.FRAME and venue.depth_stream(item.payload)[0]:
+                return venue
+        if len(seen) == MOST_UNTOLD:
+            break
+    return load(UNTOLD)
+
+
 def run(args: argparse.Namespace) -> int:
-    venue = load(args.venue)
     warn = _Warnings()
+    items = read(args.files, warn)
+    seen: list[Item] = []
+    try:
+        venue = load(args.venue) if args.venue else _told(items, seen)
+    except (OSError, RecordingError) as error:
+        print(f"connector replay: {error}", file=sys.stderr)
+        return FAILED
     lines: list[str] = []
     # Without --symbol nothing may be printed before the last line has shown no second symbol.
     show = lines.append if not args.symbol else print
@@ -69,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             show(_row(found))
 
-    replay = Replay(
+    kind = StreamedReplay if venue.bases is Bases.STREAMED else Replay
+    replay = kind(
         venue,
         symbol=args.symbol,
         every=args.every,
@@ -77,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         warn=warn,
     )
     try:
-        for item in read(args.files, warn):
+        for item in chain(seen, items):
             replay.take(item)
     except (OSError, RecordingError) as error:
         print(f"connector replay: {error}", file=sys.stderr)
@@ -101,19 +129,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(found: Checkpoint) -> str:
-    bid = " x ".join(found.bid or ("-", "-"))
-    ask = " x ".join(found.ask or ("-", "-"))
+    bid = " x ".join(map(str, found.bid or ("-", "-")))
+    ask = " x ".join(map(str, found.ask or ("-", "-")))
     return f"{found.applied:>9} messages  u {found.u}  bid {bid}  ask {ask}  {found.nb}+{found.na}"
 
 
-def _summary(replay: Replay) -> None:
+def _summary(replay: Replay | StreamedReplay) -> None:
     seconds = (replay.last_ns - replay.first_ns) / 1e9
     print(f"{replay.symbol or 'no symbol'}: {replay.applied} depth messages in {seconds:.1f} s")
     for name, number in sorted(replay.counts.items()):
         print(f"  {name:<18}{number}")
 
 
-def _why(replay: Replay) -> str:
+def _why(replay: Replay | StreamedReplay) -> str:
     """Why the book is not live, as far as the recording tells."""
     name = replay.symbol
     known = ", ".join(sorted(replay.symbols)) or "none"

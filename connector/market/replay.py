@@ -56,8 +56,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     applied: int
     u: int
-    bid: tuple[str, str] | None
-    ask: tuple[str, str] | None
+    bid: tuple[int | str, int | str] | None
+    ask: tuple[int | str, int | str] | None
     nb: int
     na: int
     top20: str

@@ -1,0 +1,248 @@
+"""Recorded messages of a venue whose books begin on the stream, without sockets; checkpoints out.
+
+The same compiled codec, the same feed and the same book as in the daemon. Changes before the first
+whole book are dropped, as they are there. Nothing shows that a message is missing but the next
+whole book; a message that cannot be read may have been one of the book's, so the book is given up
+until that comes."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from connector._speedups.decimal import format as decimal_text
+from connector._speedups.feed import Feed
+from connector._speedups.segment import Segment
+from connector.market.feeds import make_feed
+from connector.market.replay import FIRST_LINE, HANDLED, RING_BYTES, TOP, Checkpoint
+from connector.market.streams import Streams
+from connector.model.counters import Counter
+from connector.model.instrument import Instrument
+from connector.model.states import FeedKind, Reason, State
+from connector.protocol.recording import Item, Kind
+from connector.venues.contract import (
+    Book,
+    Channel,
+    Depth,
+    Subscription,
+    UnknownEvent,
+    UnknownSymbol,
+    Venue,
+)
+
+FAULTS = {
+    Counter.BOOKS_DIFFERED: "a whole book shows another one than was kept: a message was lost",
+    Counter.VENUE_RESETS: "the sequence went back: a reset of the venue",
+}
+Number = int | str
+Levels = list[tuple[int, int]]
+
+
+class StreamedDigests:
+    """Makes checkpoints of one instrument's books, hashed as the oracles of such venues are.
+
+    ``full`` is the SHA-256 of ``price:qty,…|price:qty,…``, bids and asks, best first, ``top20``
+    that of the best 20 of each; numbers as the venue writes them: integers, or decimals without
+    needless zeros."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._instrument = instrument
+
+    def __call__(self, applied: int, update_id: int, bids: Levels, asks: Levels) -> Checkpoint:
+        sides = [[self._level(*level) for level in side] for side in (bids, asks)]
+        return Checkpoint(
+            applied,
+            update_id,
+            sides[0][0] if bids else None,
+            sides[1][0] if asks else None,
+            len(bids),
+            len(asks),
+            _hash([side[:TOP] for side in sides]),
+            _hash(sides),
+        )
+
+    def _level(self, price_e: int, qty_e: int) -> tuple[Number, Number]:
+        one = self._instrument
+        return _number(price_e, one.price_exponent), _number(qty_e, one.qty_exponent)
+
+
+def _number(value_e: int, exponent: int) -> Number:
+    return decimal_text(value_e, exponent, 0) if exponent else value_e
+
+
+def _hash(sides: list[list[tuple[Number, Number]]]) -> str:
+    texts = (",".join(f"{price}:{qty}" for price, qty in side) for side in sides)
+    return hashlib.sha256("|".join(texts).encode()).hexdigest()
+
+
+class StreamedReplay:
+    """One symbol of a recording; the sibling of ``replay.Replay``, used in the same way."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        *,
+        symbol: str = "",
+        every: int = 0,
+        on_checkpoint: Callable[[Checkpoint], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._venue = venue
+        self._wanted = symbol
+        self._every = every
+        self._on_checkpoint = on_checkpoint
+        self._warn = warn
+        self._codec: Any = None
+        self._kernel: Any = None
+        self._feed: Streams | None = None
+        self._digests: StreamedDigests | None = None
+        self._said = 0
+        self._shown: State | None = None
+        self.instrument: Instrument | None = None
+        self.symbols: dict[str, int] = {}
+        """Depth messages by symbol, whole books included."""
+        self.counts: dict[str, int] = {}
+        self.applied = 0
+        self.first_ns = 0
+        self.last_ns = 0
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that is replayed; "" before it is known."""
+        return self._wanted or next(iter(self.symbols), "")
+
+    @property
+    def live(self) -> bool:
+        return self._kernel is not None and self._state() is State.LIVE
+
+    def take(self, item: Item) -> None:
+        """One line of the recording."""
+        self.first_ns = self.first_ns or item.time_ns
+        self.last_ns = item.time_ns
+        if item.kind is not Kind.FRAME or self._venue.recorded(item.payload):
+            return
+        symbol, _ = self._venue.depth_stream(item.payload)
+        if symbol:
+            self._meet(symbol)
+            self.symbols[symbol] += 1
+        if symbol in ("", self.symbol):
+            self._count("frames")
+            self._decode(item, symbol)
+
+    def finish(self) -> bool:
+        """The recording is over: the last checkpoint, if one is due; whether the book is LIVE."""
+        if not self.live:
+            return False
+        if self.applied != self._said:
+            self._checkpoint()
+        return True
+
+    def _meet(self, symbol: str) -> None:
+        """A symbol of the recording; the wanted one takes its spelling from here."""
+        if symbol not in self.symbols:
+            self.symbols[symbol] = 0
+            if symbol.upper() == self._wanted.upper():
+                self._wanted = symbol
+
+    def _begin(self, item: Item) -> None:
+        """The first whole book: it shows the scale, and what came before is of no use."""
+        instrument = self._venue.wire_instrument(self.symbol, item.payload)
+        segment = Segment.create(RING_BYTES)
+        self._kernel = Feed(segment, segment.add_instrument(instrument), instrument)
+        self._codec = self._venue.codec(segment)
+        self._codec.add(instrument.symbol, self._kernel)
+        subscriptions = [Subscription(instrument.symbol, Channel.DEPTH, "", 0)]
+        self._feed = make_feed(self._venue, self._kernel, subscriptions, self._counted)
+        self._feed.on_line_up(FIRST_LINE, 1, item.time_ns)
+        self._digests = StreamedDigests(instrument)
+        self.instrument = instrument
+
+    def _decode(self, item: Item, symbol: str) -> None:
+        """A frame: the compiled codec takes it, or the venue's decoder and the feed do."""
+        if self._feed is not None:
+            before = self._kernel.last_id
+            whole = self._codec.book(item.payload) is not None
+            if self._codec.decode(item.payload, item.time_ns, FIRST_LINE) == HANDLED:
+                self._applied(before, whole)
+                return
+            self._count("rare")
+        try:
+            events = self._venue.decode(item.payload, self._scales)
+            if self._feed is None and isinstance(events, Book):
+                self._begin(item)
+                events = self._venue.decode(item.payload, self._scales)
+        except ValueError as error:
+            self._unreadable(error, item.time_ns)
+            return
+        if self._feed is None:
+            if symbol:
+                self._count("early")
+            return
+        for event in events if isinstance(events, list) else [events]:
+            if isinstance(event, UnknownEvent | UnknownSymbol):
+                continue
+            if isinstance(event, Depth | Book):
+                before = self._kernel.last_id
+                self._feed.on_event(event, FIRST_LINE, item.time_ns)
+                self._applied(before, isinstance(event, Book))
+                self._look()
+
+    def _unreadable(self, error: ValueError, time_ns: int) -> None:
+        self._count("undecodable")
+        self._warn(f"a message that cannot be read: {error}")
+        if self._feed is not None:
+            self._feed.resync(Reason.FAULT, time_ns)
+            self._look()
+
+    def _scales(self, symbol: str) -> Instrument | None:
+        """Before the scale is known, any will do to see whether a message is a whole book."""
+        if symbol != self.symbol:
+            return None
+        return self.instrument or Instrument(
+            symbol=symbol,
+            exchange=self._venue.name,
+            price_exponent=0,
+            qty_exponent=0,
+            price_digits=0,
+            qty_digits=0,
+            tick_e=1,
+            step_e=1,
+        )
+
+    def _applied(self, before: int, whole: bool) -> None:
+        """After a message that may have moved the book: changes count, whole books do not."""
+        if whole or self._kernel.last_id == before:
+            return
+        self.applied += 1
+        if self._every and self.applied % self._every == 0 and self.live:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        assert self._digests is not None
+        self._said = self.applied
+        kernel = self._kernel
+        self._on_checkpoint(
+            self._digests(self.applied, kernel.last_id, kernel.bids(), kernel.asks())
+        )
+
+    def _look(self) -> None:
+        """Say it when the book is lost."""
+        state = self._state()
+        if state is not self._shown:
+            if state is State.RESYNC:
+                self._warn(
+                    f"{self.symbol}: the book is lost after update {self._kernel.last_id},"
+                    f" {self.applied} messages applied; it waits for a whole one"
+                )
+            self._shown = state
+
+    def _state(self) -> State:
+        return State(self._kernel.state(FeedKind.BOOK))
+
+    def _counted(self, counter: Counter) -> None:
+        self._count(counter.name.lower())
+        sentence = FAULTS.get(counter)
+        if sentence:
+            self._warn(f"{self.symbol}: {sentence}, {self.applied} messages applied")
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
