@@ -245,13 +245,14 @@ class Reconciler:
         """The fills of an order; the desk is told. Those of orders nobody knows any more were told
         by an earlier run: they must not come back as somebody else's.
 
-        ``spare``: only if affordable, and with the instrument's other fills of the time: what a fee
-        is owed for is known, and one whose fee is known shows how the list writes fees."""
+        ``spare``: only if affordable, and with the instrument's other fills of the time, unless
+        that is an earlier run's: what a fee is owed for is known, and one whose fee is known shows
+        how the list writes fees."""
         owner, now_ns = self._owner, monotonic_ns()
         age_ns = now_ns - order.created_ns + FILLS_BACK_NS
         lookups = owner.trading.lookups
         since_ns = owner.venue_ns(now_ns) - age_ns
-        order_id = None if spare else order.order_id
+        order_id = None if spare and not order.restored else order.order_id
         request = lookups.fills(order.instrument, order_id, since_ns, FILLS)
         if spare and not owner.affordable(request.weight, SHARE):
             return  # the tracker asks again

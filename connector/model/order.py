@@ -100,6 +100,8 @@ class Order(Struct, kw_only=True, eq=False):
     """Venue time of the newest word on price and quantity."""
     submitted: bool = False
     """Reported as accepted by the venue."""
+    restored: bool = False
+    """Of an earlier run: ``created_ns`` is when it was taken over."""
     echoed: bool = False
     """The private stream has told of it."""
     cancel_wanted: bool = False

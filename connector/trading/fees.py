@@ -31,6 +31,8 @@ class Fees:
         self._owed: dict[int, Owed] = {}
         self._signs: dict[int, int] = {}
         """By account: 1 when its lists have the sign of events, -1 when the opposite."""
+        self._witnesses: dict[int, Order] = {}
+        """By account: an order of an earlier run that has a fill with a known fee."""
 
     def __len__(self) -> int:
         return len(self._owed)
@@ -39,6 +41,15 @@ class Fees:
         """A fill was told without its fee."""
         if order.key not in self._owed:
             self._owed[order.key] = Owed(order, now_ns + WAITS_NS[0])
+
+    def restored(self, order: Order, now_ns: int) -> None:
+        """An order of an earlier run: what it was still owed is asked for again, by its own id,
+        since nobody knows when it was filled."""
+        for fill in order.fills.values():
+            if fill.fee_e:
+                self._witnesses[order.account] = order
+            elif not fill.fee_known:
+                self.owe(order, now_ns)
 
     def told(self, order: Order) -> None:
         """The fee of one of its fills is known now."""
@@ -57,8 +68,8 @@ class Fees:
 
     def due(self, now_ns: int) -> list[Order]:
         """Whose fills are to be asked for: of those of one instrument the oldest, since one
-        answer has them all."""
-        asked: dict[tuple[int, str], Order] = {}
+        answer has them all; of an order of an earlier run its own."""
+        asked: dict[tuple[int, str, int], Order] = {}
         for key, owed in list(self._owed.items()):
             if owed.at_ns > now_ns:
                 continue
@@ -67,7 +78,11 @@ class Fees:
             if owed.asks > MOST:
                 del self._owed[key]
                 continue
-            place = owed.order.account, owed.order.instrument.symbol
-            if place not in asked or owed.order.created_ns < asked[place].created_ns:
-                asked[place] = owed.order
+            order = owed.order
+            place = order.account, order.instrument.symbol, order.key if order.restored else 0
+            witness = self._witnesses.get(order.account)
+            if order.restored and order.account not in self._signs and witness is not None:
+                asked[order.account, witness.instrument.symbol, witness.key] = witness
+            if place not in asked or order.created_ns < asked[place].created_ns:
+                asked[place] = order
         return list(asked.values())

@@ -37,8 +37,8 @@ class Place(Struct, frozen=True, array_like=True):
     qty_exponent: int
 
 
-KeptFill = tuple[int | str, int, int, bool]
-"""Trade id, quantity, price, fee known."""
+KeptFill = tuple[int | str, int, int, int | None]
+"""Trade id, quantity, price, fee; None: it is owed."""
 
 
 class KeptOrder(Struct, kw_only=True, array_like=True):
@@ -371,8 +371,7 @@ class Replay:
             order.inferred_qty_e += said.last_qty_e
             order.inferred_price_e = price_e
         elif all(name != fill[0] for fill in order.fills):
-            known = given(said.fee_e) is not None
-            order.fills = [*order.fills, (name, said.last_qty_e, price_e, known)]
+            order.fills = [*order.fills, (name, said.last_qty_e, price_e, given(said.fee_e))]
         if order.strategy:
             side = said.last_qty_e if order.side == Side.BUY else -said.last_qty_e
             where = (order.account, order.place, order.position_side)
@@ -383,15 +382,15 @@ class Replay:
         order = self._known(more.order_key, place)
         if order is None:
             return
-        name = more.venue_trade_id or given(more.trade_id)
+        name, fee_e = more.venue_trade_id or given(more.trade_id), given(more.fee_e)
         if all(name != fill[0] for fill in order.fills):  # a part of what was inferred has its name
             if name is not None:
-                known = given(more.fee_e) is not None
-                order.fills = [*order.fills, (name, more.last_qty_e, more.last_price_e, known)]
+                order.fills = [*order.fills, (name, more.last_qty_e, more.last_price_e, fee_e)]
                 order.inferred_qty_e = max(0, order.inferred_qty_e - more.last_qty_e)
             return
         order.fills = [
-            (fill[0], fill[1], fill[2], fill[3] or fill[0] == name) for fill in order.fills
+            (*fill[:3], fee_e if fill[0] == name and fill[3] is None else fill[3])
+            for fill in order.fills
         ]
 
 
@@ -430,9 +429,7 @@ def kept(order: Order, account: str) -> KeptOrder:
         status=order.status,
         reason=order.reason,
         filled_qty_e=order.filled_qty_e,
-        fills=[
-            (name, fill.qty_e, fill.price_e, fill.fee_known) for name, fill in order.fills.items()
-        ],
+        fills=[(name, fill.qty_e, fill.price_e, fill.fee_e) for name, fill in order.fills.items()],
         inferred_qty_e=order.inferred_qty_e,
         inferred_price_e=order.inferred_price_e,
         submitted=order.submitted,
@@ -475,8 +472,8 @@ def rescaled(one: KeptOrder, price_exponent: int, qty_exponent: int) -> KeptOrde
         inferred_qty_e=shifted(one.inferred_qty_e, quantities),
         inferred_price_e=shifted(one.inferred_price_e, prices),
         fills=[
-            (name, shifted(qty_e, quantities), shifted(price_e, prices), known)
-            for name, qty_e, price_e, known in one.fills
+            (name, shifted(qty_e, quantities), shifted(price_e, prices), fee_e)
+            for name, qty_e, price_e, fee_e in one.fills
         ],
     )
 
@@ -495,7 +492,8 @@ def restored(one: KeptOrder, account: int, order: Order) -> Order:
     """The same as an order of this run; ``order`` has the instrument, in the scale of
     ``one.place``."""
     fills: Mapping[int | str, Fill] = {
-        name: Fill(qty_e, price_e, known) for name, qty_e, price_e, known in one.fills
+        name: Fill(qty_e, price_e, fee_e is not None, fee_e)
+        for name, qty_e, price_e, fee_e in one.fills
     }
     order.account, order.client_order_id = account, one.client_order_id
     order.order_id, order.venue_order_id = one.order_id, one.venue_order_id
@@ -514,4 +512,5 @@ def restored(one: KeptOrder, account: int, order: Order) -> Order:
     order.notional_e = sum(fill.qty_e * fill.price_e for fill in fills.values())
     order.notional_e += one.inferred_qty_e * one.inferred_price_e
     order.submitted, order.cancel_wanted = one.submitted, one.cancel_wanted
+    order.restored = True
     return order

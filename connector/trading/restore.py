@@ -97,7 +97,7 @@ class Restorer:
             instrument = _delisted(place)
         order = Order(key=one.key, account=self._account, strategy=one.strategy,
                       instrument=instrument, created_ns=now_ns)  # fmt: skip
-        self._tracker.orders.restore(restored(one, self._account, order))
+        self._tracker.restored(restored(one, self._account, order), now_ns)
         if order.missing_qty_e > 0:
             self._tracker.watched.fills(order, now_ns)
         if order.status.terminal:

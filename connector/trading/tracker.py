@@ -72,6 +72,11 @@ class Tracker:
         """A new order, before its request is sent; its client order id must be free."""
         self.orders.add(order)
 
+    def restored(self, order: Order, now_ns: int) -> None:
+        """An order of an earlier run, which may have been told fills without their fees."""
+        self.orders.restore(order)
+        self._fees.restored(order, now_ns)
+
     def requested(self, pending: Pending) -> None:
         """A request is about to leave; every one ends in `answered`, `unsent` or `lost`."""
         self._pending[pending.request] = pending

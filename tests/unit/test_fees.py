@@ -8,6 +8,7 @@ from connector.model.order import Order
 from connector.model.reports import OrderStatus
 from connector.trading.effects import AskFills, Detail, Effect, Report
 from connector.trading.fees import MOST, WAITS_NS
+from connector.trading.recovery import kept, restored
 from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import Execution, OrderEvent, Source
 from tests.reference.order_venue import INSTRUMENT
@@ -67,6 +68,30 @@ def test_a_fee_that_was_lost_is_found_in_the_list(sign: int) -> None:
     assert (told.trade_id, told.fee_e, told.fee_asset) == (2, 7, "USDT")
     assert stage.fill(cut, 2, Source.QUERY, sign * 7) == []
     assert stage.asked(10 * WAITS_NS[-1]) == []
+
+
+def test_what_an_earlier_run_was_owed_is_asked_for_again() -> None:
+    stage = Stage()
+    whole, cut, other = stage.order(), stage.order(), stage.order()
+    stage.fill(whole, 1, Source.STREAM, PAID_E)
+    stage.fill(cut, 2, Source.LITE)
+    stage.fill(other, 3, Source.LITE)
+    after = Stage()
+    for one in (whole, cut, other):
+        order = Order(key=one.key, account=ACCOUNT, strategy="s", instrument=INSTRUMENT)
+        after.tracker.restored(restored(kept(one, "main"), ACCOUNT, order), after.now_ns)
+    whole, cut, other = after.tracker.orders
+    assert after.asked(WAITS_NS[0] - 1) == []
+    assert after.asked(1) == [whole, cut, other], "and the one that shows the sign"
+    after.fill(cut, 2, Source.QUERY, -7)
+    after.fill(whole, 1, Source.QUERY, -PAID_E)
+    assert after.asked(WAITS_NS[1]) == [cut, other], "each by its id"
+    (told,) = after.fill(cut, 2, Source.QUERY, -7)
+    assert isinstance(told, Detail)
+    assert (told.trade_id, told.fee_e) == (2, 7)
+    assert after.asked(WAITS_NS[2]) == [other]
+    after.fill(other, 3, Source.QUERY, 0)
+    assert after.asked(10 * WAITS_NS[-1]) == []
 
 
 def test_a_fill_that_is_found_in_the_list_has_its_fee_once_the_sign_is_known() -> None:
