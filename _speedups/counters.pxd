@@ -87,6 +87,8 @@ cdef enum Count:
     COUNT_PROFITS_UNREADABLE = 80
     COUNT_WINDOW_CUTS = 81
     COUNT_BOOKS_DIFFERED = 82
+    COUNT_LANE = 83
+    COUNT_LANE_LEFT = 84
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -27,13 +27,6 @@
 #define JOURNAL_CHUNK ((uint64_t)1 << 20)           /* written at once */
 #define JOURNAL_RETRY_NS 100000000ll                /* after a disk refused */
 
-typedef struct {
-  pthread_t thread;
-  JournalDrain *first;
-  int64_t pause_ns;
-  uint64_t stop, finished, running;
-} JournalThread;
-
 static inline int64_t journal_clock(clockid_t clock) {
   struct timespec now;
   clock_gettime(clock, &now);

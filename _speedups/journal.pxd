@@ -5,7 +5,7 @@
 # Positions are absolute bytes over the journal's whole life. Reports are numbered densely from 1; what only the journal
 # holds (types below RECORD_COMMAND_ANSWER) carries the number of the last report. The body of RECORD_INSTRUMENT_CHANGE is
 # the InstrumentEntry that the number of the instrument stands for from there on.
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from .atomics cimport fetch_to_write, load_acquire, monotonic_ns, store_relaxed, store_release, unlikely
@@ -37,6 +37,11 @@ cdef extern from "journal_entry.h" nogil:
         int64_t retry_ns
         uint64_t faults, bytes, syncs, files
         char name[128]
+
+    ctypedef struct JournalThread:
+        JournalDrain* first
+        int64_t pause_ns
+        uint64_t stop, finished, running
 
     uint64_t journal_word(uint64_t length, uint64_t type, uint64_t flags) noexcept
     uint64_t journal_stamp(uint64_t position, uint64_t word, const char* entry, uint64_t length) noexcept
@@ -109,3 +114,17 @@ cdef class Journal:
     cdef object __weakref__
     cdef void mark(self, uint64_t position, uint64_t sequence) noexcept nogil
     cdef uint64_t window(self) noexcept nogil
+    # Are there so many bytes of entries left?
+    cdef bint fits(self, uint64_t size) noexcept nogil
+    # One entry that fits; `recv_ns` and `order_key` as in its header. The number of the last report.
+    cdef uint64_t put(
+        self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,
+        int64_t venue_ns, int64_t recv_ns, uint64_t order_key
+    ) noexcept nogil
+
+
+cdef class Drain:
+    cdef JournalThread* thread
+    cdef list journals
+    # Does a journal's disk refuse, or is more than so much behind?
+    cdef bint late(self, uint64_t most_bytes, int64_t most_ns) noexcept nogil

@@ -12,19 +12,14 @@ from posix.unistd cimport close
 
 from .atomics cimport load_acquire, load_relaxed, monotonic_ns, store_release
 from .journal cimport (
-    JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, LiveHead, LogHead, MARK_SHIFT, Mark,
-    journal_check, tape_at, tape_claim, tape_commit,
+    JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, JournalThread, LiveHead, LogHead,
+    MARK_SHIFT, Mark, journal_check, tape_at, tape_claim, tape_commit,
 )
 from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_CHECKPOINT_PART, RECORD_COMMAND, RECORD_COMMAND_ANSWER, RecordHeader
 from .layout_orders cimport Command
 from .ring cimport RING_MIN_BYTES
 
 cdef extern from "journal.h" nogil:
-    ctypedef struct JournalThread:
-        JournalDrain* first
-        int64_t pause_ns
-        uint64_t stop, finished, running
-
     char* journal_map(int fd, uint64_t capacity, LiveHead** head) noexcept
     void journal_unmap(char* base, uint64_t capacity) noexcept
     int journal_begin(int folder, const char* name, LogHead* log) noexcept
@@ -317,23 +312,33 @@ cdef class Journal:
         What neither the disk has taken nor memory can hold is lost: its number is used up, so that whoever reads the
         reports sees the gap; ``lost`` counts it. ValueError: the body is too long."""
         cdef uint64_t length = HEAD + PyBytes_GET_SIZE(body)
-        cdef RecordHeader* entry
         if not self.started:
             raise RuntimeError("the journal was not started")
         if length > (HEAD + MAX_REPORT if kind >= RECORD_COMMAND_ANSWER else self.tape.capacity >> 3):
             raise ValueError(f"an entry of type {kind} has {length:,} bytes: too long")
-        entry = tape_claim(&self.tape, length)
-        if entry == NULL:
+        if tape_claim(&self.tape, length) == NULL:
             self.tape.lost += 1
             if kind >= RECORD_COMMAND_ANSWER:
                 self.tape.sequence += 1
             return self.tape.sequence
+        return self.put(
+            kind, PyBytes_AS_STRING(body), length - HEAD, instrument, venue, account, venue_ns, recv_ns, order_key
+        )
+
+    cdef bint fits(self, uint64_t size) noexcept nogil:
+        return self.started and tape_claim(&self.tape, size) != NULL
+
+    cdef uint64_t put(
+        self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,
+        int64_t venue_ns, int64_t recv_ns, uint64_t order_key
+    ) noexcept nogil:
+        cdef RecordHeader* entry = tape_claim(&self.tape, HEAD + size)
         entry.instrument, entry.venue, entry.line = instrument, venue, account
         entry.venue_ns, entry.recv_ns, entry.update_id = venue_ns, recv_ns, <int64_t>order_key
-        memcpy(entry + 1, PyBytes_AS_STRING(body), length - HEAD)
-        if kind == RECORD_COMMAND and length > HEAD:
+        memcpy(entry + 1, body, size)
+        if kind == RECORD_COMMAND and size:
             self.command = number_of(<const Command*>(entry + 1), self.command)
-        return tape_commit(&self.tape, entry, length, kind, 0)
+        return tape_commit(&self.tape, entry, HEAD + size, kind, 0)
 
     @property
     def oldest(self):
@@ -393,9 +398,6 @@ cdef class Journal:
 cdef class Drain:
     """The thread that copies journals to disk, looking at each of them every ``pause_ns``."""
 
-    cdef JournalThread* thread
-    cdef list journals
-
     def __init__(self, int64_t pause_ns=2_000_000):
         self.thread = <JournalThread*>calloc(1, sizeof(JournalThread))
         if self.thread == NULL:
@@ -426,6 +428,9 @@ cdef class Drain:
 
     def behind(self, uint64_t most_bytes, int64_t most_ns):
         """Whether a journal's disk refuses, or is more than ``most_bytes`` or ``most_ns`` behind."""
+        return self.late(most_bytes, most_ns)
+
+    cdef bint late(self, uint64_t most_bytes, int64_t most_ns) noexcept nogil:
         cdef JournalDrain* drain = self.thread.first
         cdef uint64_t durable
         cdef int64_t now_ns = 0

@@ -2,6 +2,7 @@
 #ifndef CONNECTOR_JOURNAL_ENTRY_H
 #define CONNECTOR_JOURNAL_ENTRY_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -37,6 +38,13 @@ typedef struct JournalDrain {                       /* one journal as the thread
   uint64_t faults, bytes, syncs, files;             /* counts, for others to read */
   char name[JOURNAL_NAME];
 } JournalDrain;
+
+typedef struct {
+  pthread_t thread;
+  JournalDrain *first;
+  int64_t pause_ns;
+  uint64_t stop, finished, running;
+} JournalThread;
 
 #define JOURNAL_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define JOURNAL_STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)

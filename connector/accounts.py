@@ -36,6 +36,7 @@ from connector.trading.encoding import Encoding
 from connector.trading.roles import Account, Listed
 from connector.trading.texts import hide
 from connector.transport.calls import Called, perform
+from connector.transport.http_connection import Connection
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
@@ -105,15 +106,16 @@ class AccountService:
         self.clock = VenueClock(wall_ns() - monotonic_ns())
         self.desk: Desk
         self._venue, self._venue_settings, self._context = venue, venue_settings, context
-        self._segment, self._rest, self._bell, self._gate = segment, rest, bell, gate
-        self._budget = OrderBudget(self.trading.pools, lambda: rest.pools)
-        self._flights = Flights(self, self._budget, venue.used, segment)
+        self._segment, self.rest, self._bell, self._gate = segment, rest, bell, gate
+        self.budget = OrderBudget(self.trading.pools, lambda: rest.pools)
+        self._flights = Flights(self, self.budget, venue.used, segment)
         self._board = BudgetBoard(segment, venue_index, index)
         self._next_ask = -1
         self._reconciler = Reconciler(self, settings.reconcile_s)
         self._tasks: set[asyncio.Task[None]] = set()
         self.reconciled = False
-        self._running = False
+        """Only while the private stream is up: whatever takes it down sets it back."""
+        self.running = False
         self._guard: Guard | None = None
         if self.trading.countdown is not None and settings.guarded_s:
             self._guard = Guard(self, self.trading.countdown, settings.guarded_s)
@@ -124,7 +126,7 @@ class AccountService:
 
     def _begin(self) -> None:
         """New connections: the old ones ended with what held them."""
-        self._pool = OrderPool(
+        self.pool = OrderPool(
             self._venue.rest_url,
             self._context,
             self._flights,
@@ -132,8 +134,8 @@ class AccountService:
             timeout_s=self._venue_settings.request_s,
             local_address=self._venue_settings.local_address,
         )
-        self._encoding = Encoding(
-            self.trading, self.signer, self._pool.host, self._pool.prefix, self.count
+        self.encoding = Encoding(
+            self.trading, self.signer, self.pool.host, self.pool.prefix, self.count
         )
         self._socket = self._order_socket()
         self._private = PrivateStream(
@@ -178,7 +180,7 @@ class AccountService:
             self.reconciled
             and self._private.up
             and self.clock.known
-            and self._pool.open > 0
+            and self.pool.open > 0
             and (self._socket is None or self._socket.open > 0)
         )
 
@@ -200,12 +202,12 @@ class AccountService:
     ) -> Message | None:
         if self._socket is not None and self._socket.open:
             return None
-        return self._encoding.order(command, listed, order, self.venue_ns(now_ns))
+        return self.encoding.order(command, listed, order, self.venue_ns(now_ns))
 
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
         now_ns = monotonic_ns()
-        short = self._budget.shortage(message, action, now_ns, self.venue_ns(now_ns))
+        short = self.budget.shortage(message, action, now_ns, self.venue_ns(now_ns))
         if short is not None:
             wait_s = (short.retry_ns - now_ns) / SECOND_NS
             text = f"{short.pool}: used up, again in {wait_s:.1f} s"
@@ -218,6 +220,21 @@ class AccountService:
 
     def post(self, request: int, action: Action, message: Message) -> None:
         self._send(request, PRIORITY[action], message, Flying(action))
+        self._board.spend(message.orders)
+
+    def short(self) -> bool:
+        """Its requests go over HTTP alone, and nothing else is to be done about a new order."""
+        return self.settings.transport is Transport.HTTP and self._guard is None
+
+    def carried(
+        self, request: int, action: Action, message: Encoded, connection: Connection, left_ns: int
+    ) -> None:
+        """A request was written there, which the pool would have taken."""
+        flying = Flying(action)
+        self._flights.begin(request, flying)
+        self.pool.carry(connection, request, left_ns)
+        flying.message = message
+        flying.spent = self.budget.take(message, left_ns, self.venue_ns(left_ns))
         self._board.spend(message.orders)
 
     def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Message:
@@ -240,7 +257,7 @@ class AccountService:
             venue_order_id=order.venue_order_id,
             conditional=order.conditional,
         )
-        if not self._running or not self.clock.known:
+        if not self.running or not self.clock.known:
             return  # asked again later
         now_ns = monotonic_ns()
         message = self.encode(intent, now_ns)
@@ -248,7 +265,7 @@ class AccountService:
         self._send(number, Priority.QUERY, message, Flying(Action.QUERY, order, now_ns))
 
     def ask_fills(self, order: Order, spare: bool = False) -> None:
-        if self._running:
+        if self.running:
             self._start(self._reconciler.fills(order, spare), "fills")
 
     def ask_positions(
@@ -262,7 +279,7 @@ class AccountService:
                 found = None
             then(self, found)
 
-        if self._running:
+        if self.running:
             self._start(ask(), "positions")
         else:
             then(self, None)
@@ -292,7 +309,7 @@ class AccountService:
         now_ns, pause_ns = monotonic_ns(), answer.retry_after_ns or 60 * SECOND_NS
         if answer.until_ns:
             pause_ns = max(SECOND_NS, answer.until_ns - self.venue_ns(now_ns))
-        self._budget.stop(now_ns + pause_ns, orders_only=answer.orders_only)
+        self.budget.stop(now_ns + pause_ns, orders_only=answer.orders_only)
         log.warning(
             "the venue wants %s", "no more orders" if answer.orders_only else "silence",
             extra={"account": self.name, "seconds": round(pause_ns / SECOND_NS, 1)},
@@ -320,10 +337,10 @@ class AccountService:
         """Until cancelled; what is under way then is lost, which the desk is told."""
         self._begin()
         self._hearing = self.desk.hearing(self)
-        self._running = True
+        self.running = True
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pool.run(), name=f"orders/{self.name}")
+                group.create_task(self.pool.run(), name=f"orders/{self.name}")
                 await self._look_at_clock(FIRST_LOOKS)
                 if self._socket is not None:  # a logon is stamped with the venue's time
                     group.create_task(self._socket.run(), name=f"order api/{self.name}")
@@ -331,8 +348,8 @@ class AccountService:
                 group.create_task(self._private.run(), name=f"private/{self.name}")
                 group.create_task(self._reconciler.run(), name=f"reconcile/{self.name}")
         finally:
-            self._running = self.reconciled = False
-            self._pool.close()
+            self.running = self.reconciled = False
+            self.pool.close()
             if self._socket is not None:
                 self._socket.close()
             self.desk.stream_down(self)
@@ -342,12 +359,12 @@ class AccountService:
 
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
-        self._board.publish(self._budget.pools, now_ns, self.venue_ns(now_ns))
-        self._pool.tick(now_ns)
+        self._board.publish(self.budget.pools, now_ns, self.venue_ns(now_ns))
+        self.pool.tick(now_ns)
         if self._socket is not None:
             self._socket.tick(now_ns)
         self._private.tick(now_ns)
-        if self._guard is not None and self._running:
+        if self._guard is not None and self.running:
             self._guard.tick(now_ns)
 
     def pending(self) -> list[str]:
@@ -364,8 +381,8 @@ class AccountService:
             "ready": self.ready,
             "reconciled": self.reconciled,
             "stream": self._private.up,
-            "connections": self._pool.open,
-            "waiting": self._pool.waiting,
+            "connections": self.pool.open,
+            "waiting": self.pool.waiting,
             "order_api": None if self._socket is None else self._socket.open,
             "countdown": None if self._guard is None else self._guard.state(),
             "clock_error_ns": self.clock.error_ns if self.clock.known else None,
@@ -383,7 +400,7 @@ class AccountService:
         while looks:
             sent_ns = monotonic_ns()
             try:
-                body = await self._rest.ask(self.trading.lookups.time())
+                body = await self.rest.ask(self.trading.lookups.time())
                 venue_ns = self.trading.lookups.server_ns(body)
             except (VenueError, ValueError, RecursionError) as error:
                 if self.clock.known:
@@ -446,11 +463,11 @@ class AccountService:
         return self._streams if self._private.up else 0
 
     def limited(self, pools: Sequence[Pool]) -> None:
-        self._budget.resize(pools)
+        self.budget.resize(pools)
 
     def affordable(self, weight: int, share: float) -> bool:
         now_ns = monotonic_ns()
-        return self._rest.admit_ns(self._weighing(weight), now_ns, share) <= now_ns
+        return self.rest.admit_ns(self._weighing(weight), now_ns, share) <= now_ns
 
     def found(self, epoch: int, open_orders: int) -> None:
         if self._guard is not None:
@@ -480,29 +497,29 @@ class AccountService:
     async def signed(self, request: Request) -> bytes:
         """The body of the answer to a request that needs the key."""
         now_ns = monotonic_ns()
-        return await self._rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
+        return await self.rest.ask(self.trading.sign(request, self.signer, self.venue_ns(now_ns)))
 
     async def call(self, row: Endpoint, request: Request, share: float) -> Called:
         """Call an endpoint with the account's key; see `perform`."""
-        if not self._running or not self.clock.known:
+        if not self.running or not self.clock.known:
             why = f"account {self.name} is not connected yet"
             return Called(endpoint=row.name, outcome=Outcome.NOT_EXECUTED, message=why)
         signed = self.trading.sign(request, self.signer, self.venue_ns(monotonic_ns()))
-        return await perform(self._rest, self._venue, row, signed, share)
+        return await perform(self.rest, self._venue, row, signed, share)
 
     def _send(self, request: int, priority: Priority, message: Message, flying: Flying) -> None:
         self._flights.begin(request, flying)
         now_ns = monotonic_ns()
-        if not self._running:
+        if not self.running:
             self._flights.unsent(request, "the account is not served")
             return
-        if now_ns < self._rest.quiet_until_ns:  # sending on turns a 429 into a ban
-            wait_s = (self._rest.quiet_until_ns - now_ns) / SECOND_NS
+        if now_ns < self.rest.quiet_until_ns:  # sending on turns a 429 into a ban
+            wait_s = (self.rest.quiet_until_ns - now_ns) / SECOND_NS
             flying.code = Code.RATE_BUDGET
             self._flights.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
             return
         flying.message = message
-        flying.spent = self._budget.take(message, now_ns, self.venue_ns(now_ns))
+        flying.spent = self.budget.take(message, now_ns, self.venue_ns(now_ns))
         if isinstance(message, ApiRequest):
             assert self._socket is not None
             self._socket.send(request, priority, message)
@@ -510,17 +527,17 @@ class AccountService:
         if isinstance(message, Encoded):
             data = message.data
         else:
-            data = self._pool.encode(message.method, message.target, message.headers, message.body)
-        self._pool.send(request, priority, data)
+            data = self.pool.encode(message.method, message.target, message.headers, message.body)
+        self.pool.send(request, priority, data)
 
     def _spend(self, weight: int) -> None:
         """What a connection of the order API costs beside its requests."""
         now_ns = monotonic_ns()
-        self._budget.take(self._weighing(weight), now_ns, self.venue_ns(now_ns))
+        self.budget.take(self._weighing(weight), now_ns, self.venue_ns(now_ns))
 
     def _admit_ns(self, weight: int, now_ns: int) -> int:
         """When so much may be spent, the venue's wish for silence kept."""
-        return self._rest.admit_ns(self._weighing(weight), now_ns)
+        return self.rest.admit_ns(self._weighing(weight), now_ns)
 
     def _weighing(self, weight: int) -> Request:
         return Request("GET", "", weight=weight, pool=self.trading.lookups.time().pool)
@@ -530,7 +547,7 @@ class AccountService:
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> bool:
         """Run it beside everything else; False: the account does not run."""
-        if not self._running:
+        if not self.running:
             work.close()
             return False
         self._start(work, name)

@@ -88,7 +88,7 @@ class Desk:
         self._order: Order | None = None
         """Registered for the command at hand."""
         self._ledger = ledger
-        self._listed, self._find = listed, find
+        self.listed_at, self._find = listed, find
         self._clock, self._observe = clock, observe
         self.refs: dict[str, Refs] = {}
         self.outbox = Outbox(
@@ -123,7 +123,7 @@ class Desk:
         try:
             command = self._command = read(slot)
         except Refusal as refusal:
-            self._ledger.unread(session, slot, read_ns, refusal, self._listed, self.accounts)
+            self._ledger.unread(session, slot, read_ns, refusal, self.listed_at, self.accounts)
             return
         self.outbox.held.next(session, command)
         self._take(session, command, slot, read_ns)
@@ -141,7 +141,7 @@ class Desk:
             return
         if command.ref_id:
             refs.add(command.ref_id, b"", command.number, read_ns, slot)
-        listed = self._listed(command.instrument)
+        listed = self.listed_at(command.instrument)
         try:
             account = self.admission.account(session, command, listed)
             if command.action is Action.CANCEL_ALL:
@@ -394,7 +394,7 @@ class Desk:
         if order is not None:
             listed = self._find(account.venue, order.instrument.symbol)
         elif effect.instrument != NO_PLACE:
-            listed = self._listed(effect.instrument)
+            listed = self.listed_at(effect.instrument)
         self._ledger.answer(effect, listed, account)
         if (effect.strategy, effect.command) == self._taking:
             self._step = Step.OURS
@@ -420,10 +420,10 @@ class Desk:
             self.tracker.orders.ended(order)
             self.holdings.order(order)
         if command is None:
-            self._ledger.unread(session, slot, read_ns, refusal, self._listed, self.accounts)
+            self._ledger.unread(session, slot, read_ns, refusal, self.listed_at, self.accounts)
             return
         if step < Step.JOURNALLED:
-            listed = self._listed(command.instrument)
+            listed = self.listed_at(command.instrument)
             self._journal(session, command, slot, read_ns, listed, order, Code.INTERNAL)
         self._refuse(session.strategy, command, refusal)
 
@@ -456,7 +456,7 @@ class Desk:
         known = self.refs[session.strategy].get(command.ref_id)
         assert known is not None
         code = Code.ACCEPTED if same else Code.DUPLICATE_REF
-        listed = self._listed(command.instrument)
+        listed = self.listed_at(command.instrument)
         self._journal(session, command, slot, read_ns, listed, None, code)
         if not same:
             text = f"{command.ref_id} was used with other content"

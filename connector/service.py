@@ -102,6 +102,7 @@ class MarketService:
         self._ready = False
         self.loaded = asyncio.Event()
         """The venue's instruments are known."""
+        self._by_index: dict[int, Live] = {}
         self._clear()
 
     def _client(self) -> HttpClient:
@@ -114,17 +115,17 @@ class MarketService:
 
     def _clear(self) -> None:
         """Begin with nothing that is served."""
+        while self._by_index:
+            self._by_index.popitem()[1].served = False
         self.codec = self.venue.codec(self._segment)
         self._live: dict[str, Live] = {}
-        self._by_index: dict[int, Live] = {}
         self._turn: deque[Live] = deque()
         self._to_look_at = 0
         self._books: list[Feed] = []
         self._groups: list[Group] = []
         self._asking: set[str] = set()
         self._granted: set[str] = set()
-        self._selected = False
-        self._down = False
+        self._selected = self._down = False
         self.unavailable: dict[str, str] = {}
 
     # Life
@@ -444,10 +445,9 @@ class MarketService:
 
     def _retire(self, live: Live) -> None:
         """Serve an instrument no longer: DOWN first, then off the connections."""
-        symbol = live.chosen.instrument.symbol
-        now_ns = monotonic_ns()
+        symbol, now_ns = live.chosen.instrument.symbol, monotonic_ns()
         self.codec.remove(symbol)
-        live.feed.close(Reason.UNAVAILABLE, now_ns)
+        live.close(now_ns)
         for group in self._groups:
             group.leave(symbol, now_ns)
         self._groups = [group for group in self._groups if group.connections]

@@ -24,6 +24,7 @@ from connector.desk import Desk
 from connector.errors import ConfigError
 from connector.instruments import NO_VENUE, Directory, instrument_of
 from connector.ipc.trading import AccountInfo, NotYet, Trading, TradingSession
+from connector.lane import Lane
 from connector.market.live import Live
 from connector.model.counters import Counter
 from connector.model.policies import OnDeath
@@ -119,6 +120,7 @@ class TradingService:
             limits=_limits(accounts, strategies),
         )
         self.profits = ProfitFile(self.desk.holdings, runtime_dir, state_dir, wall_ns, self._count)
+        self.lane = Lane(self.desk, self.journals, self.halts, ids, segment)
         for account in self.accounts:
             account.desk = self.desk
         self._strategies = strategies
@@ -133,7 +135,7 @@ class TradingService:
         self._shutdown = Shutdown(self.desk, self.dead_man, self.accounts, self._policy)
         self.hurry = self._shutdown.hurry
         self.sessions = Trading(
-            self.desk.take,
+            self.lane.take,
             accounts=self._allowed,
             last_command=self.journals.last_command,
             opened=self._opened,

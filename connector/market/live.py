@@ -5,6 +5,7 @@ from connector.clock import monotonic_ns
 from connector.market.selection import Chosen
 from connector.market.streams import Streams
 from connector.model.instrument import Instrument
+from connector.model.states import Reason
 
 MARK_NS = 10_000_000_000
 """A mark price older than this says nothing of what the venue measures orders by."""
@@ -17,7 +18,13 @@ class Live:
         self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed
         self.venue = venue
         self.served = True
+        """It is what its place in the directory means; never again once it is not."""
         self.asked_ns = 0
+
+    def close(self, now_ns: int) -> None:
+        """It is served no longer."""
+        self.feed.close(Reason.UNAVAILABLE, now_ns)
+        self.served = False
 
     @property
     def instrument(self) -> Instrument:

@@ -94,6 +94,8 @@ class Counter(Word):
     PROFITS_UNREADABLE = 80, "files of the day's profits that a start could not read"
     WINDOW_CUTS = 81, "levels cut from books of which the venue keeps only the best up to date"
     BOOKS_DIFFERED = 82, "books found to differ from the venue's whole book of the same id"
+    LANE = 83, "commands whose requests left the short way"
+    LANE_LEFT = 84, "commands the short way left to the desk"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

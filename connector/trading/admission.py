@@ -49,7 +49,7 @@ class Admission:
         self._accounts, self._tracker = accounts, tracker
         self._ledger, self._ids = ledger, ids
         self._client_id = [re.compile(one.trading.client_id).fullmatch for one in accounts]
-        self.halts, self._risk = halts, risk
+        self.halts, self.risk = halts, risk
         self.draining = False
 
     def account(self, session: Session, command: Command, listed: Listed | None) -> Account:
@@ -97,7 +97,7 @@ class Admission:
             self._may_grow(account, command, now_ns)
         filters.check(command, listed.instrument, listed.mark_e)
         if grows:
-            self._risk.check(session.strategy, account, listed, command, order, now_ns)
+            self.risk.check(session.strategy, account, listed, command, order, now_ns)
         if command.action is Action.PLACE:
             order = self._new_order(account, listed, session.strategy, command, now_ns)
         assert order is not None or command.action is not Action.PLACE
@@ -113,7 +113,7 @@ class Admission:
             # Last: whoever halts while this is decided is heard.
             if halted := self.halts.why(account.name, session.strategy):
                 raise Refusal(Code.HALTED, text=halted)
-            self._risk.took(session.strategy, account, now_ns)
+            self.took(session.strategy, account, now_ns)
         return order, message
 
     def overtaken(self, account: Account, pending: Pending, now_ns: int) -> Refusal | None:
@@ -159,25 +159,11 @@ class Admission:
             raise Refusal(
                 Code.DUPLICATE_CLIENT_ID, Field.CLIENT_ORDER_ID, f"{name} was used before"
             )
-        return Order(
-            key=self._ids.key(),
-            account=account.index,
-            strategy=strategy,
-            instrument=listed.instrument,
-            client_order_id=name,
-            side=command.side,
-            order_type=command.order_type,
-            time_in_force=command.time_in_force,
-            position_side=command.position_side,
-            reduce_only=command.reduce_only,
-            conditional=command.order_type.conditional,
-            price_e=command.price_e,
-            qty_e=command.qty_e or 0,
-            stop_price_e=command.stop_price_e,
-            command=command.number,
-            ref_id=command.ref_id,
-            created_ns=now_ns,
-        )
+        return ordered(command, account, listed, strategy, self._ids.key(), name, now_ns)
+
+    def took(self, strategy: str, account: Account, now_ns: int) -> None:
+        """A new order or an amend goes out."""
+        self.risk.took(strategy, account, now_ns)
 
     def _named(
         self, account: Account, listed: Listed, strategy: str, command: Command
@@ -213,6 +199,37 @@ class Admission:
                 Code.NOT_PERMITTED, Field.ORDER_ID, "the order belongs to another strategy"
             )
         return order
+
+
+def ordered(
+    command: Command,
+    account: Account,
+    listed: Listed,
+    strategy: str,
+    key: int,
+    name: str,
+    now_ns: int,
+) -> Order:
+    """The new order a command asks for."""
+    return Order(
+        key=key,
+        account=account.index,
+        strategy=strategy,
+        instrument=listed.instrument,
+        client_order_id=name,
+        side=command.side,
+        order_type=command.order_type,
+        time_in_force=command.time_in_force,
+        position_side=command.position_side,
+        reduce_only=command.reduce_only,
+        conditional=command.order_type.conditional,
+        price_e=command.price_e,
+        qty_e=command.qty_e or 0,
+        stop_price_e=command.stop_price_e,
+        command=command.number,
+        ref_id=command.ref_id,
+        created_ns=now_ns,
+    )
 
 
 def _same(command: Command, order: Order | None) -> None:

@@ -28,13 +28,14 @@ class Holding:
 
     def __init__(self, leave: Callable[[Sequence[Held]], None]) -> None:
         self._leave = leave
-        self._held: list[Held] = []
+        self.held: list[Held] = []
+        """Commands that wait for the rest of their batch."""
         self._of: tuple[Session, Action, int, int] | None = None
         self._last = 0
 
     def next(self, session: Session, command: Command) -> None:
         """A command comes: unless it goes on with the batch, what is held leaves before it."""
-        if self._held:
+        if self.held:
             of = session, command.action, command.account, command.batch_size
             if of != self._of or command.batch <= self._last:
                 self.end()
@@ -43,15 +44,15 @@ class Holding:
 
     def add(self, session: Session, command: Command, one: Held) -> None:
         """Keep it for those behind it."""
-        if not self._held:
+        if not self.held:
             self._of = session, command.action, command.account, command.batch_size
-        self._held.append(one)
+        self.held.append(one)
         self._last = command.batch
 
     def end(self) -> None:
         """Nothing more comes."""
-        if self._held:
-            held, self._held = self._held, []
+        if self.held:
+            held, self.held = self.held, []
             self._leave(held)
 
 

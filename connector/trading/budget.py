@@ -48,7 +48,10 @@ class OrderBudget:
         ]
         self._address = address
         self._known: dict[str, tuple[tuple[Pool, Budget, int], ...]] = {}
-        self._known_address: Sequence[tuple[Pool, Budget]] = ()
+        self.needs: dict[str, Sequence[tuple[Budget, int, int]]] = {}
+        """By the name of a charge: which budget a new order asks how many units of, and how many it
+        must leave there; of those that `shortage` was asked for, while ``known_address`` stands."""
+        self.known_address: Sequence[tuple[Pool, Budget]] = ()
         """The pools ``_known`` speaks of; others take their place as a whole."""
 
     @property
@@ -64,6 +67,7 @@ class OrderBudget:
                     budget.resize(pool.limit)
                     self._own[index] = (pool, budget)
         self._known.clear()
+        self.needs.clear()
 
     def shortage(
         self, request: Message, action: Action, now_ns: int, venue_ns: int
@@ -109,12 +113,16 @@ class OrderBudget:
         if not isinstance(request, Encoded):
             return self._parts(request)
         address = self._address()
-        if address is not self._known_address:
-            self._known_address = address
+        if address is not self.known_address:
+            self.known_address = address
             self._known.clear()
+            self.needs.clear()
         parts = self._known.get(request.charge.name)
         if parts is None:
             parts = self._known[request.charge.name] = tuple(self._parts(request))
+            self.needs[request.charge.name] = [
+                (budget, units, int(pool.limit * RESERVE)) for pool, budget, units in parts
+            ]
         return parts
 
     def _parts(self, request: Message) -> Iterable[tuple[Pool, Budget, int]]:

@@ -19,10 +19,8 @@ class VenueClock:
         self._samples: deque[tuple[int, int]] = deque(maxlen=SAMPLES)
         self.offset_ns = guess_ns
         """Venue time minus monotonic time."""
-
-    @property
-    def known(self) -> bool:
-        return bool(self._samples)
+        self.known = False
+        """The venue told its time."""
 
     @property
     def error_ns(self) -> int:
@@ -33,11 +31,13 @@ class VenueClock:
         """An answer that was asked for at ``sent_ns`` says what time it is there."""
         middle_ns = (sent_ns + received_ns) // 2
         self._samples.append((received_ns - sent_ns, venue_ns - middle_ns))
+        self.known = True
         self.offset_ns = min(self._samples)[1]
 
     def forget(self) -> None:
         """The venue refused our time: only what comes from now on counts."""
         self._samples.clear()
+        self.known = False
 
     def venue_ns(self, now_ns: int) -> int:
         return now_ns + self.offset_ns

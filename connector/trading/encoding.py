@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from connector._speedups.encoder import OrderEncoder
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.order import Order
@@ -48,6 +49,12 @@ class Encoding:
             return None
         self._count(Counter.REQUESTS_ENCODED)
         return Encoded(data, charge)
+
+    def writer(self, listed: Listed) -> OrderEncoder | None:
+        """The encoder, knowing an instrument as it is now; None: there is none."""
+        if self._encoder is not None and self._written.get(listed.index) is not listed.instrument:
+            self._write(listed)
+        return self._encoder
 
     def _write(self, listed: Listed) -> None:
         assert self._encoder is not None

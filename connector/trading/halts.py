@@ -37,7 +37,8 @@ NAME, REASON = 72, DETAIL - 72
 _LINE = struct.Struct("<QQIII")
 _RESET = struct.Struct("<QI")
 _HEADER = struct.pack("<8sI", b"CONNHALT", 1).ljust(LINE, b"\0")
-_CLEAR = _HEADER + bytes(HEAD - LINE)
+CLEAR = _HEADER + bytes(HEAD - LINE)
+"""How the file begins while nothing is set."""
 
 
 class Scope(IntEnum):
@@ -138,6 +139,11 @@ class Halts:
             os.close(self._fd)
         self._fd, self._seen, self._fault = -1, b"", "the daemon is stopping"
 
+    @property
+    def fd(self) -> int:
+        """The open file, for who reads it as ``why`` does; -1: there is a fault, ask ``why``."""
+        return -1 if self._fault else self._fd
+
     def why(self, account: str, strategy: str) -> str:
         """Why nothing new may go out for them; "": it may. One read of the file."""
         if self._fault:
@@ -146,7 +152,7 @@ class Halts:
             head = os.pread(self._fd, HEAD, 0)
         except OSError as error:
             return f"{self._path}: {error.strerror}"
-        if head == _CLEAR:
+        if head == CLEAR:
             return ""
         if head != self._seen:
             self._read(head)
@@ -204,7 +210,7 @@ class Halts:
             self._fault = f"{self._path}: {why}"
             return
         head = os.pread(self._fd, HEAD, 0)
-        if head == _CLEAR and os.fstat(self._fd).st_size >= SIZE:
+        if head == CLEAR and os.fstat(self._fd).st_size >= SIZE:
             self._seen, self._standing = head, []
         else:
             self._read(head)
@@ -237,7 +243,7 @@ def _opened(path: Path, gid: int | None, make: bool = True) -> int:
             raise
         fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         os.ftruncate(fd, SIZE)
-        os.pwrite(fd, _CLEAR, 0)
+        os.pwrite(fd, CLEAR, 0)
         if os.geteuid() == 0:  # a root who halts before the daemon's first start
             owner = path.parent.stat()
             os.fchown(fd, owner.st_uid, owner.st_gid)
@@ -310,7 +316,7 @@ def clear(fd: int, scope: Scope | None = None, name: str = "") -> list[Halt]:
         if scope is not None:
             raise
         os.ftruncate(fd, SIZE)
-        os.pwrite(fd, _CLEAR, 0)
+        os.pwrite(fd, CLEAR, 0)
         return [_broken("the file was not in order")]
     gone = [
         i for i, one in standing.items() if scope is None or (one.scope, one.name) == (scope, name)

@@ -73,9 +73,11 @@ class Journals:
         self._place, self._accounts = place, accounts
         self._skipped = skipped
         self._capacity, self._file_bytes = capacity, file_bytes
+        self.behind_bytes = capacity // 2
+        """The disk may lag so far before new orders are refused."""
         self._retain_bytes = retain_bytes
-        self._open: dict[str, _Open] = {}
-        self._drain = Drain()
+        self._open: dict[str, Open] = {}
+        self.drain = Drain()
         self._folder = -1
         self._waiting: set[str] = set()
         self.untidy = True
@@ -87,9 +89,11 @@ class Journals:
         """A strategy's journal, made or mended if this is the first time; that takes milliseconds.
 
         ValueError: a strategy cannot be called that; OSError: there is no room for it."""
-        return self._opened(strategy).journal
+        return self.opened(strategy).journal
 
-    def _opened(self, strategy: str) -> "_Open":
+    def opened(self, strategy: str) -> "Open":
+        """The same with what else is known of it, for who appends beside `append`: only what is
+        ``described`` may be named, and ``handed`` is to be called behind it."""
         if (known := self._open.get(strategy)) is not None:
             return known
         found = journal_files.open_journal(self._runtime, self._state, strategy, self._capacity)
@@ -109,9 +113,9 @@ class Journals:
         except BaseException:
             os.close(found.log_fd)
             raise
-        self._drain.add(found.journal)
-        self._drain.start()
-        opened = self._open[strategy] = _Open(found.journal, found.position)
+        self.drain.add(found.journal)
+        self.drain.start()
+        opened = self._open[strategy] = Open(found.journal, found.position)
         if found.faults:
             self._count(Counter.JOURNAL_MENDED, len(found.faults))
         return opened
@@ -140,15 +144,19 @@ class Journals:
         """Write one entry; the number of the strategy's last report: its own, if it is one.
 
         A report is handed to the strategy's session at once."""
-        opened = self._open.get(strategy) or self._opened(strategy)
+        opened = self._open.get(strategy) or self.opened(strategy)
         if self._describe is not None:
             self._tell(opened, _named(body) if kind is RecordType.COMMAND else instrument)
         number = opened.append(kind, body, instrument, venue, account, venue_ns, recv_ns, order_key)
-        if opened.reports is not None and opened.reports.pump():
-            self._waiting.add(strategy)
+        self.handed(strategy, opened)
         return number
 
-    def _tell(self, opened: "_Open", instrument: int) -> None:
+    def handed(self, strategy: str, opened: "Open") -> None:
+        """The session hears of what was appended."""
+        if opened.reports is not None and opened.reports.pump():
+            self._waiting.add(strategy)
+
+    def _tell(self, opened: "Open", instrument: int) -> None:
         """Say once a log file which instrument a number means."""
         if instrument in opened.described or self._describe is None:
             return
@@ -171,7 +179,7 @@ class Journals:
         ``resume``: the number of the last report it has, 0: none yet; None: it wants those to come.
         ``ended`` is called, from ``pump``, with the reason why the session must end: its report
         cursor cannot be. ValueError: it cannot have that report, the journal has fewer."""
-        opened = self._opened(strategy)
+        opened = self.opened(strategy)
         journal = opened.journal
         if opened.reports is not None:
             raise ValueError(f"{strategy!r} has a session already")
@@ -236,7 +244,7 @@ class Journals:
                 self._waiting.discard(strategy)
         return more
 
-    def _from_disk(self, strategy: str, opened: "_Open", reports: Reports) -> int:
+    def _from_disk(self, strategy: str, opened: "Open", reports: Reports) -> int:
         assert opened.log is not None
         position, data = opened.log.read(reports.position)
         try:
@@ -255,7 +263,7 @@ class Journals:
         self._skipped(strategy)
         return DISK
 
-    def _add_held(self, opened: "_Open") -> None:
+    def _add_held(self, opened: "Open") -> None:
         if opened.reports is not None and (held := opened.reports.held - opened.held):
             self._count(Counter.REPORTS_HELD, held)
             opened.held += held
@@ -265,7 +273,7 @@ class Journals:
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
-        behind = self._drain.behind(self._capacity // 2, BEHIND_NS)
+        behind = self.drain.behind(self.behind_bytes, BEHIND_NS)
         if behind != self._was_behind:
             self._was_behind = behind
             if behind:
@@ -317,7 +325,7 @@ class Journals:
     def roll(self, strategy: str, at_once: bool = False) -> None:
         """Begin a checkpoint: a new log file begins with it, if reports were written to the last
         one. ``tick`` goes on with it; ``at_once``: as far as memory has room, it is written now."""
-        opened = self._opened(strategy)
+        opened = self.opened(strategy)
         opened.rolled = opened.journal.position
         opened.parts = self._checkpoint(strategy)
         body, last = next(opened.parts)
@@ -328,7 +336,7 @@ class Journals:
         while at_once and self._go_on(opened):
             pass
 
-    def _go_on(self, opened: "_Open") -> bool:
+    def _go_on(self, opened: "Open") -> bool:
         """Write the next part of a checkpoint, if there is one; False: not now."""
         journal, parts = opened.journal, opened.parts
         if parts is None or journal.position - journal.durable > self._capacity // 4:
@@ -373,7 +381,7 @@ class Journals:
     def close(self, timeout_s: float = 5.0) -> bool:
         """Put everything on disk; False: not all of it in time, which the next start makes up for
         unless the machine stops, too."""
-        whole = self._drain.stop(int(timeout_s * 1e9))
+        whole = self.drain.stop(int(timeout_s * 1e9))
         if not whole and self._open:
             log.error("not all of the journal is on disk", extra=self._lag())
         for strategy in self._open:
@@ -390,7 +398,7 @@ def _named(command: bytes) -> int:
     return int.from_bytes(command[_INSTRUMENT : _INSTRUMENT + 4], "little")
 
 
-class _Open:
+class Open:
     """A journal that is written, and the session that hears of it, if there is one."""
 
     def __init__(self, journal: Journal, begun: int) -> None:

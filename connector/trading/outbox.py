@@ -71,7 +71,7 @@ class Outbox:
             sent = True
             account.post(pending.request, pending.action, message)
         except Exception as error:
-            self._settle([pending], error, sent)
+            self.settle([pending], error, sent)
 
     def cancel(self, order: Order) -> None:
         """Pursue a cancel; the strategy was answered long ago."""
@@ -133,7 +133,7 @@ class Outbox:
             sent = True
             account.post_batch([one.request for one in all_of_them], action, message)
         except Exception as error:
-            self._settle(all_of_them, error, sent)
+            self.settle(all_of_them, error, sent)
         return True
 
     def _send_held(self, one: Held) -> None:
@@ -146,7 +146,7 @@ class Outbox:
             self._refuse(pending, refusal.code, str(refusal))
             return
         except Exception as error:  # those behind it leave all the same
-            self._settle([pending], error, False)
+            self.settle([pending], error, False)
             return
         self.send(account, one.listed, pending, one.message)
 
@@ -156,7 +156,7 @@ class Outbox:
             self._tracker.requested(pending)
         self._perform(self._tracker.unsent(pending.request, code, self._clock(), text))
 
-    def _settle(self, requests: Sequence[Pending], error: Exception, sent: bool) -> None:
+    def settle(self, requests: Sequence[Pending], error: Exception, sent: bool) -> None:
         """Requests that failed on their way out: unknown if a byte may have left."""
         for one in requests:
             self.fault(error, one.strategy, one.command)

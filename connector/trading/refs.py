@@ -49,26 +49,27 @@ class Refs:
     """The requests of one strategy."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self.known: OrderedDict[str, Known] = OrderedDict()
+        """Oldest first."""
         self._kept = kept
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.known)
 
     def newest(self, most: int) -> list[tuple[str, Known]]:
         """The last requests, oldest first."""
-        return list(self._known.items())[-most:]
+        return list(self.known.items())[-most:]
 
     def get(self, ref_id: str) -> Known | None:
-        return self._known.get(ref_id)
+        return self.known.get(ref_id)
 
     def add(
         self, ref_id: str, content: bytes, command: int, now_ns: int, slot: bytes = b""
     ) -> None:
         """Remember a first request, by its digest or its slot."""
-        self._known[ref_id] = Known(content, command, now_ns, slot=slot)
-        while self._known:
-            oldest = next(iter(self._known.values()))
-            if len(self._known) <= self._kept and now_ns - oldest.at_ns < KEPT_NS:
+        self.known[ref_id] = Known(content, command, now_ns, slot=slot)
+        while self.known:
+            oldest = next(iter(self.known.values()))
+            if len(self.known) <= self._kept and now_ns - oldest.at_ns < KEPT_NS:
                 break
-            self._known.popitem(last=False)
+            self.known.popitem(last=False)

@@ -123,6 +123,12 @@ class Risk:
         self._holdings.account(account.index).took(now_ns)
         self._holdings.strategy(strategy).took(now_ns)
 
+    def most_e(self, owner: "Owner", instrument: Instrument) -> int | None:
+        """The largest quantity of one order; None: no such limit."""
+        if owner.limits is None or instrument.symbol not in owner.limits.order_quantity:
+            return None
+        return self._quantity_e(owner, owner.limits, instrument)
+
     def _check_size(self, one: Wanted, value_e: int, limits: Limits, owner: "Owner") -> None:
         most_e = limits.order_notional_e
         if most_e is not None and value_e > most_e:

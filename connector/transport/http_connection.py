@@ -66,6 +66,11 @@ class Connection(asyncio.Protocol):
         """Send a request; ``done`` gets the answer or why there is none, within the very callback
         that knows. ``bodiless``: the answer has no body whatever its headers say (HEAD)."""
         assert self.transport is not None
+        self.begin(done, bodiless)
+        self.transport.write(message)
+
+    def begin(self, done: Done, bodiless: bool = False) -> None:
+        """Expect an answer; for who writes the request to ``transport`` in the same callback."""
         assert self._done is None
         if self._used:  # after a body that was left out the parser would wait for it
             self._parser = httptools.HttpResponseParser(self._answer)
@@ -74,7 +79,6 @@ class Connection(asyncio.Protocol):
         self._head_fed = self._body_fed = 0
         self.got_bytes = False
         self._done = done
-        self.transport.write(message)
 
     def give_up(self, why: str) -> None:
         """End the exchange and the socket: the answer, if it still came, would be nobody's."""

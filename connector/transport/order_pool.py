@@ -12,7 +12,7 @@ import itertools
 import logging
 import random
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -91,14 +91,14 @@ class OrderPool:
         self.prefix = parts.path.rstrip("/")
         """The path in front of the venue's own."""
         self._context, self._owner = context, owner
-        self._connections, self._reserved = connections, reserved
+        self._connections, self.reserved = connections, reserved
         self._timeout_ns = int(timeout_s * SECOND_NS)
         self._queue_most, self._queue_ns = queue, int(queue_s * SECOND_NS)
         self._local_address = local_address
-        self._idle: list[Connection] = []
-        self._busy: dict[Connection, tuple[int, int]] = {}
+        self.idle: list[Connection] = []
+        self.busy: dict[Connection, tuple[int, int]] = {}
         """What it carries, and until when it may."""
-        self._queue: list[tuple[Priority, int, int, int, bytes]] = []
+        self.queue: list[tuple[Priority, int, int, int, bytes]] = []
         self._order = itertools.count()
         self._ended: dict[Connection, asyncio.Event] = {}
         self._closing = False
@@ -108,12 +108,12 @@ class OrderPool:
     @property
     def open(self) -> int:
         """Connections that are up."""
-        return len(self._idle) + len(self._busy)
+        return len(self.idle) + len(self.busy)
 
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return len(self._queue)
+        return len(self.queue)
 
     def encode(
         self, method: str, target: str, headers: tuple[tuple[str, str], ...], body: bytes
@@ -123,28 +123,35 @@ class OrderPool:
 
     def send(self, request: int, priority: Priority, message: bytes) -> None:
         """Send now if a connection is free for it, else queue it."""
-        if not self._queue:
+        if not self.queue:
             connection = self._free(priority)
             if connection is not None:
                 self._start(connection, request, message)
                 return
-        if self._closing or len(self._queue) >= self._queue_most:
+        if self._closing or len(self.queue) >= self._queue_most:
             why = "closing" if self._closing else f"{self._queue_most} requests are waiting"
             self._owner.unsent(request, why)
             return
         until_ns = monotonic_ns() + self._queue_ns
-        heapq.heappush(self._queue, (priority, next(self._order), until_ns, request, message))
+        heapq.heappush(self.queue, (priority, next(self._order), until_ns, request, message))
         self._pump()
+
+    def carry(self, connection: Connection, request: int, now_ns: int) -> None:
+        """A request was written at ``now_ns``, in this very callback, to the connection that
+        ``send`` would have taken."""
+        self.idle.remove(connection)
+        connection.begin(self._carries(connection, request, now_ns))
+        self._owner.left(request, now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Give up what waited or was under way for too long."""
-        for connection, (_, until_ns) in list(self._busy.items()):
+        for connection, (_, until_ns) in list(self.busy.items()):
             if now_ns >= until_ns:
                 connection.give_up(f"no answer within {self._timeout_ns / SECOND_NS:g} s")
-        late = [entry for entry in self._queue if now_ns >= entry[2]]
+        late = [entry for entry in self.queue if now_ns >= entry[2]]
         if late:
-            self._queue = [entry for entry in self._queue if now_ns < entry[2]]
-            heapq.heapify(self._queue)
+            self.queue = [entry for entry in self.queue if now_ns < entry[2]]
+            heapq.heapify(self.queue)
             for entry in late:
                 self._owner.unsent(entry[3], "every connection was busy for too long")
 
@@ -159,12 +166,12 @@ class OrderPool:
     def close(self) -> None:
         """End every connection: what waits is unsent, what is under way is lost."""
         self._closing = True
-        queue, self._queue = self._queue, []
+        queue, self.queue = self.queue, []
         for entry in sorted(queue):
             self._owner.unsent(entry[3], "closing")
-        for connection in list(self._busy):
+        for connection in list(self.busy):
             connection.give_up("closing")
-        for connection in list(self._idle):
+        for connection in list(self.idle):
             connection.close()
 
     async def _keep(self) -> None:
@@ -195,9 +202,9 @@ class OrderPool:
 
     async def _connect(self, ended: asyncio.Event) -> Connection:
         def gone(connection: Connection) -> None:
-            if connection in self._idle:
-                self._idle.remove(connection)
-            self._busy.pop(connection, None)
+            if connection in self.idle:
+                self.idle.remove(connection)
+            self.busy.pop(connection, None)
             ended.set()
 
         _, connection = await aiofastnet.create_connection(
@@ -209,7 +216,7 @@ class OrderPool:
             local_addr=(self._local_address, 0) if self._local_address else None,
         )
         assert isinstance(connection, Connection)
-        self._idle.append(connection)
+        self.idle.append(connection)
         self._pump()
         return connection
 
@@ -217,45 +224,51 @@ class OrderPool:
 
     def _free(self, priority: Priority) -> Connection | None:
         """The connection used last among the idle ones, unless the rest is kept for cancels."""
-        while self._idle:
-            if priority is not Priority.CANCEL and len(self._idle) <= self._kept():
+        while self.idle:
+            if priority is not Priority.CANCEL and len(self.idle) <= self._kept():
                 return None
-            connection = self._idle.pop()
+            connection = self.idle.pop()
             if connection.alive:
                 return connection
         return None
 
     def _kept(self) -> int:
         """How many idle connections other requests leave alone; the only one left serves all."""
-        others = len(self._idle) + len(self._busy) - 1
-        return self._reserved if self._reserved < others else others
+        others = len(self.idle) + len(self.busy) - 1
+        return self.reserved if self.reserved < others else others
 
     def _start(self, connection: Connection, request: int, message: bytes) -> None:
         now_ns = monotonic_ns()
-        self._busy[connection] = (request, now_ns + self._timeout_ns)
+        connection.send(message, self._carries(connection, request, now_ns))
+        self._owner.left(request, now_ns)
+
+    def _carries(
+        self, connection: Connection, request: int, now_ns: int
+    ) -> Callable[[HttpAnswer | Exception], None]:
+        """It is busy until what this gives is called."""
+        self.busy[connection] = (request, now_ns + self._timeout_ns)
 
         def done(result: HttpAnswer | Exception) -> None:
-            self._busy.pop(connection, None)
+            self.busy.pop(connection, None)
             if isinstance(result, Exception):
                 self._owner.lost(request, str(result))
                 return
             if connection.alive:
-                self._idle.append(connection)
+                self.idle.append(connection)
             else:
                 connection.close()
             self._owner.answered(request, result.status, result.headers, result.body)
             self._pump()
 
-        connection.send(message, done)
-        self._owner.left(request, now_ns)
+        return done
 
     def _pump(self) -> None:
-        while self._queue:
-            if why := self._owner.stopped(self._queue[0][3]):
-                self._owner.unsent(heapq.heappop(self._queue)[3], why)
+        while self.queue:
+            if why := self._owner.stopped(self.queue[0][3]):
+                self._owner.unsent(heapq.heappop(self.queue)[3], why)
                 continue
-            connection = self._free(self._queue[0][0])
+            connection = self._free(self.queue[0][0])
             if connection is None:
                 return
-            _, _, _, request, message = heapq.heappop(self._queue)
+            _, _, _, request, message = heapq.heappop(self.queue)
             self._start(connection, request, message)

@@ -28,7 +28,7 @@ class Rest:
         self, venue: Venue, client: HttpClient, count: Callable[[Counter, int], None]
     ) -> None:
         self._venue, self.client, self._count = venue, client, count
-        self._pools: list[tuple[Pool, Budget]] = []
+        self.pools: list[tuple[Pool, Budget]] = []
         self.set_pools(venue.pools)
 
     def set_pools(self, pools: Iterable[Pool]) -> None:
@@ -36,8 +36,8 @@ class Rest:
         it does not name stay as they are."""
         pools = list(pools)
         stated = {pool.name for pool in pools}
-        pools += [pool for pool, _ in self._pools if pool.name not in stated]
-        known = {(pool.name, pool.window_ns): budget for pool, budget in self._pools}
+        pools += [pool for pool, _ in self.pools if pool.name not in stated]
+        known = {(pool.name, pool.window_ns): budget for pool, budget in self.pools}
         quiet_ns = max((budget.quiet_until_ns for budget in known.values()), default=0)
         fresh: list[tuple[Pool, Budget]] = []
         for pool in pools:
@@ -48,17 +48,13 @@ class Rest:
             else:
                 budget.resize(pool.limit)
             fresh.append((pool, budget))
-        self._pools = fresh
-
-    @property
-    def pools(self) -> list[tuple[Pool, Budget]]:
-        return self._pools
+        self.pools = fresh
 
     @property
     def quiet_until_ns(self) -> int:
         """Nothing is sent before this instant."""
         quiet_ns = 0
-        for _, budget in self._pools:  # every order asks: no generator
+        for _, budget in self.pools:  # every order asks: no generator
             if budget.quiet_until_ns > quiet_ns:
                 quiet_ns = budget.quiet_until_ns
         return quiet_ns
@@ -66,7 +62,7 @@ class Rest:
     def admit_ns(self, request: Request, now_ns: int, share: float = 1.0) -> int:
         """The earliest instant at which ``request`` may go out, within ``share`` of its pools."""
         due_ns = max(now_ns, self.quiet_until_ns)
-        for pool, budget in self._pools:
+        for pool, budget in self.pools:
             if pool.name == request.pool:
                 reserve = pool.limit - int(pool.limit * share)
                 due_ns = max(due_ns, budget.admit_ns(now_ns, wall_ns(), request.weight, reserve))
@@ -103,7 +99,7 @@ class Rest:
             raise Throttled(f"{request.name}: the budget allows it later", due_ns)
         numbers = [
             (pool, budget, budget.take(now_ns, wall_ns(), request.weight))
-            for pool, budget in self._pools
+            for pool, budget in self.pools
             if pool.name == request.pool
         ]
         self._count(Counter.HTTP_REQUESTS, 1)
@@ -134,7 +130,7 @@ class Rest:
     def _stop(self, pause_ns: int) -> None:
         until_ns = monotonic_ns() + pause_ns
         # Sending on turns a 429 into a ban of the whole address, so every pool stops.
-        for _, budget in self._pools:
+        for _, budget in self.pools:
             budget.stop(until_ns)
         log.warning(
             "the venue wants silence",

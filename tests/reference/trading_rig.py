@@ -48,7 +48,7 @@ class Strategy:
                 **fields,
             },
         )
-        self.rig.trading.desk.take(self, slot, monotonic_ns())
+        self.rig.trading.lane.take(self, slot, monotonic_ns())
         return self.commands
 
     def place(self, **fields: Any) -> int:

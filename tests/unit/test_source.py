@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": BELOW_APP | {"connections", "instruments", "pieces", "budget_board"},
     "shutdown": BELOW_APP | {"trading", "desk"},
     "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
+    "lane": BELOW_APP | {"trading", "desk", "accounts"},
     "trading_state": BELOW_APP | {"trading", "desk"},
     "trading_service": BELOW_APP
     | {
@@ -62,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "trading",
         "desk",
         "accounts",
+        "lane",
         "paper",
         "service",
         "shutdown",

@@ -1,0 +1,85 @@
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+
+from .desk cimport Command as Taken
+from .encoder cimport OrderEncoder
+from .feed cimport Feed
+from .journal cimport Drain, Journal
+from .order_ids cimport Ids
+from .segment cimport Segment
+
+cdef extern from "lane.h" nogil:
+    enum:
+        LANE_ABSENT
+
+    ctypedef struct LaneGrid:
+        int64_t low, high, step
+
+    ctypedef struct LaneRules:
+        LaneGrid price
+        LaneGrid quantity[2]
+        int64_t min_notional_e, up_e, down_e, contract_size_e
+        int price_exponent, quantity_exponent
+
+    ctypedef struct LaneLimits:
+        int64_t notional_e, quantity_e, exposure_e, loss_e, open_orders, rate, collar_bps
+
+    ctypedef struct LaneHeld:
+        int64_t position_e, buys_e, sells_e, cash_e, value_e, held_profit_e, exposure_e, profit_e
+
+    ctypedef struct LaneOrder:
+        int64_t price_e, qty_e
+        int market, buy, reduces
+
+    ctypedef struct LaneMarket:
+        int64_t bid_e, ask_e, mark_e
+        int live
+
+    int lane_filters(const LaneRules* rules, const LaneOrder* order, const LaneMarket* market) noexcept
+    int lane_touch(const LaneOrder* order, const LaneMarket* market) noexcept
+    int lane_limits(
+        const LaneRules* rules, const LaneLimits* limits, const LaneHeld* held, const LaneOrder* order,
+        const LaneMarket* market) noexcept
+    int lane_clear(int fd, const char* clear, size_t size) noexcept
+    int64_t lane_wall_ns() noexcept
+
+
+cdef class Bound:                 # one owner whose limits bind
+    cdef LaneLimits limits
+    cdef readonly object owner, holding
+    cdef bint allows(
+        self, const LaneRules* rules, const LaneOrder* order, const LaneMarket* market, int64_t read_ns
+    ) except -1
+
+
+cdef class Route:                 # one strategy's orders in one instrument of one account
+    cdef LaneRules rules
+    cdef readonly list bounds
+    cdef readonly object account, listed, instrument, encoding, opened, charge, chosen
+    cdef Feed feed
+    cdef Journal journal
+    cdef OrderEncoder encoder
+    cdef uint32_t index
+    cdef uint16_t venue, number
+    cdef int64_t window_ns
+    cdef bint look(self, LaneMarket* market) noexcept nogil
+
+
+cdef class Lane:
+    cdef object slow, learn, book, failed, desk, admission, orders, held, halts
+    cdef bint left                # the command at hand is gone
+    cdef dict routes
+    cdef Ids ids
+    cdef Drain drain
+    cdef uint64_t most_bytes
+    cdef int64_t most_ns
+    cdef Segment segment
+    cdef bytes clear
+    cdef public bint on
+    cdef int go(self, object session, bytes slot, int64_t read_ns) except -1
+    cdef bint may_place(self, Route route, Taken command, object session, int64_t read_ns) except -1
+    cdef object named(self, Route route, Taken command, object session)
+    cdef bint affords(self, Route route, bint placing) except -1
+    cdef object carrier(self, object account, bint placing)
+    cdef int leave(
+        self, object session, Taken command, Route route, object order, int64_t read_ns, int64_t checked_ns
+    ) except -1

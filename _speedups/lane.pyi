@@ -1,0 +1,76 @@
+"""The short way of common commands: checked, journalled, signed and written before anything else
+is done about them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from connector._speedups.encoder import OrderEncoder
+from connector._speedups.feed import Feed
+from connector._speedups.journal import Drain, Journal
+from connector._speedups.order_ids import Ids
+from connector._speedups.segment import Segment
+
+MARK_NS: int
+
+class Bound:
+    """The limits of one account or strategy; ``quantity_e``: of an order in this instrument, None:
+    no such limit; ``holding``: what it has of the instrument."""
+
+    owner: Any
+    holding: Any
+    def __init__(self, owner: Any, limits: Any, quantity_e: int | None, holding: Any) -> None: ...
+
+class Route:
+    """One strategy's orders in one instrument of one account, as long as all these stay what they
+    are."""
+
+    account: Any
+    listed: Any
+    instrument: Any
+    encoding: Any
+    opened: Any
+    charge: Any
+    chosen: Any
+    bounds: list[Bound]
+    def __init__(
+        self,
+        account: Any,
+        listed: Any,
+        feed: Feed,
+        encoding: Any,
+        encoder: OrderEncoder,
+        opened: Any,
+        journal: Journal,
+        bounds: list[Bound],
+        window_ns: int,
+        charge: Any,
+    ) -> None: ...
+
+class Lane:
+    """Takes commands as ``Desk.take`` does, which is ``slow``.
+
+    ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;
+    ``book(...)`` is told of what has left and raises nothing; ``failed(session, error)`` of a fault
+    before anything left. ``clear`` is how a halt file begins in which nothing is set;
+    ``most_bytes`` and ``most_ns`` are how far the journals may be from the disk."""
+
+    on: bool
+    """Else every command is left to ``slow``."""
+    def __init__(
+        self,
+        *,
+        slow: Callable[[Any, bytes, int], object],
+        learn: Callable[[Any, int, int], Route | None],
+        book: Callable[..., None],
+        failed: Callable[[Any, Exception], None],
+        desk: Any,
+        halts: Any,
+        ids: Ids,
+        drain: Drain,
+        most_bytes: int,
+        most_ns: int,
+        segment: Segment,
+        clear: bytes,
+    ) -> None: ...
+    def take(self, session: Any, slot: bytes, read_ns: int) -> None:
+        """One command, as copied from the session's ring."""

@@ -1,0 +1,395 @@
+"""The short way of common commands: checked, journalled, signed and written before anything else is done about them.
+
+A plain order or the cancel of a known one leaves here if it surely may: every check is made on the very state the desk
+keeps, by the desk's rules. What is not sure, or not common, is left to the desk, untouched; so is every refusal. What the
+desk does for a request before it leaves is done right after, in the same callback: no answer can come in between, and
+the journal has everything.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from .atomics cimport monotonic_ns
+from .budget cimport Budget
+from .counters cimport COUNT_LANE, COUNT_LANE_LEFT, COUNT_REQUESTS_ENCODED, count
+from .desk cimport Command as Taken
+from .encoder cimport OrderEncoder
+from .feed cimport Feed
+from .histogram cimport histogram_add
+from .journal cimport Drain, Journal
+from .layout cimport CONNECTOR_ABSENT, RECORD_COMMAND, RECORD_SENT, RecordHeader, STATE_LIVE
+from .layout_orders cimport (
+    ACTION_CANCEL, ACTION_PLACE, COMMAND_REDUCE_ONLY, Command, CommandBody, POSITION_BOTH, SentBody, STP_DEFAULT,
+    TYPE_LIMIT, TYPE_MARKET,
+)
+from .order_ids cimport ID_BYTES, Ids
+from .publish cimport KIND_BBO, KIND_BOOK, valid
+from .segment cimport Segment
+
+cdef enum:
+    HOP_TAKE_TO_SENT = 5          # connector.model.counters.Hop
+    REQUEST_MOST = 4096
+    BUY = 1
+
+
+MARK_NS = 10_000_000_000
+"""`connector.market.live.MARK_NS`; a test compares."""
+cdef int64_t MARK_OLD_NS = MARK_NS
+
+
+cdef int64_t limit_of(object value) except? -1:
+    return LANE_ABSENT if value is None else value
+
+
+@cython.final
+cdef class Bound:
+    """The limits of one account or strategy; ``quantity_e``: of an order in this instrument, None: no such limit;
+    ``holding``: what it has of the instrument."""
+
+    def __init__(self, owner, limits, quantity_e, holding):
+        self.owner, self.holding = owner, holding
+        self.limits.notional_e = limit_of(limits.order_notional_e)
+        self.limits.quantity_e = limit_of(quantity_e)
+        self.limits.exposure_e = limit_of(limits.exposure_e)
+        self.limits.loss_e = limit_of(limits.loss_e)
+        self.limits.open_orders = limit_of(limits.open_orders)
+        self.limits.rate = limit_of(limits.orders_per_second)
+        self.limits.collar_bps = limit_of(limits.collar_bps)
+
+    cdef bint allows(
+        self, const LaneRules* rules, const LaneOrder* order, const LaneMarket* market, int64_t read_ns
+    ) except -1:
+        cdef LaneHeld held
+        cdef int64_t unpriced_e
+        cdef object owner = self.owner, holding
+        memset(&held, 0, sizeof(held))
+        if self.limits.open_orders != LANE_ABSENT and <int64_t>owner.open_orders >= self.limits.open_orders:
+            return False
+        if (
+            self.limits.rate != LANE_ABSENT and <int64_t>len(owner.sent_ns) >= self.limits.rate
+            and <int64_t>owner.pace(read_ns) >= self.limits.rate
+        ):
+            return False
+        if not order.reduces and (self.limits.exposure_e != LANE_ABSENT or self.limits.loss_e != LANE_ABSENT):
+            held.profit_e = owner.profit_e
+            if self.limits.exposure_e != LANE_ABSENT:
+                holding = self.holding
+                unpriced_e = holding.unpriced_e
+                if unpriced_e or owner.unmarked:
+                    return False
+                held.position_e, held.buys_e, held.sells_e = holding.position_e, holding.buys_e, holding.sells_e
+                held.cash_e, held.value_e, held.held_profit_e = holding.cash_e, holding.value_e, holding.profit_e
+                held.exposure_e = owner.exposure_e
+        return lane_limits(rules, &self.limits, &held, order, market)
+
+
+@cython.final
+cdef class Route:
+    """One strategy's orders in one instrument of one account, as long as all these stay what they are."""
+
+    def __init__(
+        self, account, listed, Feed feed not None, encoding, OrderEncoder encoder not None, opened,
+        Journal journal not None, list bounds not None, int64_t window_ns, charge,
+    ):
+        cdef LaneRules* rules = &self.rules
+        instrument = listed.instrument
+        self.account, self.listed, self.instrument, self.encoding = account, listed, instrument, encoding
+        self.feed, self.journal, self.encoder, self.opened = feed, journal, encoder, opened
+        self.bounds, self.charge, self.chosen = bounds, charge, listed.chosen
+        self.index, self.venue, self.number, self.window_ns = listed.index, account.venue, account.index, window_ns
+        rules.price.low, rules.price.high = instrument.min_price_e, instrument.max_price_e
+        rules.price.step = instrument.tick_e
+        rules.quantity[0].low, rules.quantity[0].high = instrument.min_qty_e, instrument.max_qty_e
+        rules.quantity[0].step = instrument.step_e
+        rules.quantity[1] = rules.quantity[0]
+        if instrument.market_min_qty_e != CONNECTOR_ABSENT:
+            rules.quantity[1].low = instrument.market_min_qty_e
+        if instrument.market_max_qty_e != CONNECTOR_ABSENT:
+            rules.quantity[1].high = instrument.market_max_qty_e
+        if instrument.market_step_e != CONNECTOR_ABSENT:
+            rules.quantity[1].step = instrument.market_step_e
+        rules.min_notional_e = instrument.min_notional_e
+        rules.up_e, rules.down_e = instrument.multiplier_up_e, instrument.multiplier_down_e
+        rules.contract_size_e = instrument.contract_size_e
+        rules.price_exponent, rules.quantity_exponent = instrument.price_exponent, instrument.qty_exponent
+        for exponent in (rules.price_exponent, rules.quantity_exponent):
+            if not 0 <= exponent <= 18:
+                raise ValueError(f"{exponent} decimals are not within 0 to 18")
+
+    cdef bint look(self, LaneMarket* market) noexcept nogil:
+        """The market now; False: it cannot be told. As `Live.touch` and `Live.mark_e`."""
+        market.bid_e = market.ask_e = market.mark_e = 0
+        market.live = True
+        if self.feed.c.state[KIND_BBO] == STATE_LIVE:
+            market.bid_e = max(0, self.feed.c.top.bbo.bid_price_e)
+            market.ask_e = max(0, self.feed.c.top.bbo.ask_price_e)
+        elif valid(self.feed.c.state[KIND_BOOK]):
+            if self.feed.c.top.levels.bids:
+                market.bid_e = self.feed.c.top.levels.bid[0].price_e
+            if self.feed.c.top.levels.asks:
+                market.ask_e = self.feed.c.top.levels.ask[0].price_e
+        else:
+            market.live = False
+        if self.feed.c.mark_ns and monotonic_ns() - self.feed.c.top.trade.mark_recv_ns <= MARK_OLD_NS:
+            market.mark_e = self.feed.c.top.trade.mark_e
+            return market.mark_e > 0
+        return True
+
+
+@cython.final
+cdef class Lane:
+    """Takes commands as ``Desk.take`` does, which is ``slow``.
+
+    ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``book(...)`` is told of
+    what has left and raises nothing; ``failed(session, error)`` of a fault before anything left.
+    ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals
+    may be from the disk."""
+
+    def __init__(
+        self, *, slow, learn, book, failed, desk, halts, Ids ids not None, Drain drain not None,
+        uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None,
+    ):
+        self.slow, self.learn, self.book, self.failed = slow, learn, book, failed
+        self.desk, self.admission, self.orders, self.held = desk, desk.admission, desk.tracker.orders, desk.outbox.held
+        self.halts, self.ids, self.drain = halts, ids, drain
+        self.most_bytes, self.most_ns, self.segment, self.clear = most_bytes, most_ns, segment, clear
+        self.routes = {}
+        self.on = True
+
+    def take(self, session, bytes slot not None, int64_t read_ns):
+        """One command, as copied from the session's ring."""
+        cdef const Command* c
+        cdef object key, route
+        self.left = False
+        if self.on:
+            try:
+                self.go(session, slot, read_ns)
+            except Exception as error:
+                self.failed(session, error)
+        if self.left:
+            count(self.segment.counters, COUNT_LANE)
+            return
+        count(self.segment.counters, COUNT_LANE_LEFT)
+        self.slow(session, slot, read_ns)
+        if self.on and PyBytes_GET_SIZE(slot) == sizeof(Command):
+            c = <const Command*>PyBytes_AS_STRING(slot)
+            key = session.strategy, c.account, c.instrument
+            if key not in self.routes and c.action in (ACTION_PLACE, ACTION_CANCEL):
+                route = self.learn(session, c.account, c.instrument)
+                if route is not None:
+                    self.routes[key] = route
+
+    cdef int go(self, object session, bytes slot, int64_t read_ns) except -1:
+        """Sets ``left``: it is gone, and everything about it is done; until then nothing is changed."""
+        cdef Taken command
+        cdef const Command* c
+        cdef Route route
+        cdef object strategy, key, found, refs, order
+        if PyBytes_GET_SIZE(slot) != sizeof(Command):
+            return 0
+        c = <const Command*>PyBytes_AS_STRING(slot)
+        if c.action != ACTION_PLACE and c.action != ACTION_CANCEL:
+            return 0
+        strategy = session.strategy
+        key = strategy, c.account, c.instrument
+        found = self.routes.get(key)
+        if found is None:
+            return 0
+        route = found
+        command = Taken(slot)
+        if (
+            not command._plain() or c.stamp >> 63 or c.batch > 1 or c.batch_size > 1 or self.held.held
+            or c.venue_order_id[0] != 0 or c.order_id != CONNECTOR_ABSENT
+        ):
+            return 0
+        if c.ref_id[0] != 0:
+            refs = self.desk.refs.get(strategy)
+            if refs is None or command.ref_id in refs.known:
+                return 0
+        if (
+            not route.listed.served or route.listed.chosen is not route.chosen
+            or route.account.encoding is not route.encoding
+        ):
+            del self.routes[key]              # learnt anew behind this command
+            return 0
+        if c.action == ACTION_PLACE:
+            if not self.may_place(route, command, session, read_ns):
+                return 0
+            return self.leave(session, command, route, None, read_ns, monotonic_ns())
+        order = self.named(route, command, session)
+        if order is None:
+            return 0
+        return self.leave(session, command, route, order, read_ns, monotonic_ns())
+
+    cdef bint may_place(self, Route route, Taken command, object session, int64_t read_ns) except -1:
+        """As `Admission.admit`, up to the venue's budget and the halts."""
+        cdef const Command* c = &command.raw
+        cdef LaneOrder order
+        cdef LaneMarket market
+        cdef Bound bound
+        cdef object one
+        if (
+            c.flags & ~<unsigned int>COMMAND_REDUCE_ONLY or c.position_side != POSITION_BOTH
+            or c.self_trade != STP_DEFAULT or c.client_order_id[0] != 0 or read_ns > c.valid_until_ns
+            or self.admission.draining or not route.account.reconciled or not route.account.clock.known
+            or self.drain.late(self.most_bytes, self.most_ns) or not route.look(&market)
+        ):
+            return False
+        order.price_e, order.qty_e = c.price_e, c.qty_e
+        order.market, order.buy = c.order_type == TYPE_MARKET, c.side == BUY
+        order.reduces = c.flags & COMMAND_REDUCE_ONLY != 0
+        if not lane_filters(&route.rules, &order, &market) or not lane_touch(&order, &market):
+            return False
+        for one in route.bounds:
+            bound = one
+            if not bound.allows(&route.rules, &order, &market, read_ns):
+                return False
+        return True
+
+    cdef object named(self, Route route, Taken command, object session):
+        """The own, known order a cancel means, by one name; None: the desk has to look."""
+        cdef const Command* c = &command.raw
+        cdef object orders = self.orders, order
+        if c.order_key:
+            order = orders.get(c.order_key)
+        elif c.placed_by:
+            order = orders.by_command(session.strategy, c.placed_by)
+        else:
+            order = orders.by_client_id(c.account, command.client_order_id)
+        if (
+            order is None or order.conditional or order.strategy != session.strategy or order.account != c.account
+            or order.instrument.symbol != route.instrument.symbol
+            or (c.client_order_id[0] != 0 and command.client_order_id != order.client_order_id)
+        ):
+            return None
+        return order
+
+    cdef bint affords(self, Route route, bint placing) except -1:
+        """The venue wants no silence, and, of a new order, the budgets have room."""
+        cdef int64_t now_ns = monotonic_ns(), venue_ns
+        cdef Budget budget
+        cdef int64_t units, reserve
+        cdef object account = route.account, pools = account.rest.pools, needs, row
+        for row in pools:
+            budget = row[1]
+            if now_ns < budget.quiet_until_ns:
+                return False
+        if not placing:
+            return True
+        if account.budget.known_address is not pools:
+            return False
+        needs = account.budget.needs.get(route.charge)
+        if needs is None:
+            return False
+        venue_ns = now_ns + <int64_t>account.clock.offset_ns
+        for row in needs:
+            budget, units, reserve = row[0], row[1], row[2]
+            if now_ns < budget.quiet_until_ns:
+                return False
+            if units and not budget.allows(now_ns, venue_ns, units, reserve):
+                return False
+        return True
+
+    cdef object carrier(self, object account, bint placing):
+        """The connection that would be written to now; None: it has to wait. As `OrderPool.send`."""
+        cdef object pool = account.pool, connection
+        cdef list idle = pool.idle
+        cdef Py_ssize_t free = len(idle), others, reserved
+        if free == 0 or not account.running or pool.queue:
+            return None
+        if placing:
+            others = free + len(pool.busy) - 1
+            reserved = pool.reserved
+            if free <= min(others, reserved):
+                return None
+        connection = idle[free - 1]
+        return connection if connection.reusable and not connection.transport.is_closing() else None
+
+    cdef int leave(
+        self, object session, Taken command, Route route, object order, int64_t read_ns, int64_t checked_ns
+    ) except -1:
+        """``order``: what a cancel means."""
+        cdef bint placing = order is None
+        cdef Command copy = command.raw
+        cdef CommandBody body
+        cdef SentBody sent
+        cdef char[REQUEST_MOST] out
+        cdef char[ID_BYTES] text
+        cdef int64_t venue_ns, sent_ns, left_ns, encoded_ns
+        cdef Py_ssize_t length
+        cdef bytes data, given
+        cdef int fd, size
+        cdef uint64_t key
+        cdef object account = route.account, name, connection, write, number, request, fault = None
+        memset(<char*>&body + sizeof(Command), 0, sizeof(body) - sizeof(Command))
+        if placing:
+            size = self.ids.peek(text)
+            if size == 0:
+                return 0
+            name = text[:size].decode("ascii")
+            if self.orders.by_client_id(copy.account, name) is not None:
+                return 0
+            memcpy(copy.client_order_id, text, size)
+            memcpy(body.client_order_id, text, size)
+            key = self.ids.next_key
+        else:
+            name = order.client_order_id
+            given = (<str>name).encode()
+            if PyBytes_GET_SIZE(given) > <Py_ssize_t>sizeof(copy.client_order_id) or order.venue_order_id:
+                return 0
+            memset(copy.client_order_id, 0, sizeof(copy.client_order_id))
+            memcpy(copy.client_order_id, PyBytes_AS_STRING(given), PyBytes_GET_SIZE(given))
+            memcpy(body.client_order_id, copy.client_order_id, sizeof(copy.client_order_id))
+            if order.order_id is not None:
+                copy.order_id = order.order_id
+            copy.side = <unsigned char><int>order.side
+            key = order.key
+        venue_ns = <int64_t>account.clock.offset_ns
+        length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
+        if length <= 0:
+            return 0
+        data = PyBytes_FromStringAndSize(out, length)
+        encoded_ns = monotonic_ns()
+        connection = self.carrier(account, placing)
+        if connection is None or not self.affords(route, placing):
+            return 0
+        if copy.instrument not in route.opened.described or not route.journal.fits(
+            2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody)
+        ):
+            return 0
+        write = connection.transport.write
+        number = session.number
+        request = self.desk.outbox.new_request()
+        memset(&sent, 0, sizeof(sent))
+        sent.request, body.session = request, number
+        if placing:                           # last: whoever halts while this is decided is heard
+            fd = self.halts.fd
+            if not lane_clear(fd, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear)):
+                return 0
+            self.ids.next_id += 1
+            self.ids.next_key += 1
+        # Nothing fails from here on.
+        memcpy(&body.command, &command.raw, sizeof(Command))
+        body.order_key, body.read_ns, body.wall_ns = key, read_ns, lane_wall_ns()
+        body.checked_ns, body.encoded_ns = checked_ns, encoded_ns
+        route.journal.put(
+            RECORD_COMMAND, &body, sizeof(body), route.index, route.venue, route.number, 0, read_ns, key
+        )
+        sent_ns = monotonic_ns()
+        sent.order_key, sent.command, sent.sent_ns, sent.wall_ns = key, copy.stamp, sent_ns, lane_wall_ns()
+        sent.deadline_ns, sent.action = read_ns + route.window_ns + venue_ns, copy.action
+        route.journal.put(RECORD_SENT, &sent, sizeof(sent), route.index, route.venue, route.number, 0, 0, key)
+        self.left = True
+        left_ns = monotonic_ns()
+        try:
+            write(data)
+        except Exception as error:
+            fault = error
+        histogram_add(self.segment.histograms + HOP_TAKE_TO_SENT, monotonic_ns() - read_ns)
+        count(self.segment.counters, COUNT_REQUESTS_ENCODED)
+        self.book(
+            session, command, route, order, key, name, read_ns, request, sent_ns, left_ns, connection, data, fault
+        )
+        return 0
