@@ -170,7 +170,7 @@ class Connection:
             "url": self._url,
             "open": current is not None,
             "line": current.line if current is not None else None,
-            "streams": len(self._streams),
+            "streams": self.streams,
             "granted": len(current.session.granted) if current is not None else 0,
             "opened": self.supervisor.link.opened,
             "silent": self._ladder.silent,

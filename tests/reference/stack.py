@@ -15,6 +15,7 @@ from typing import Any
 import connector
 from connector.ipc.segments import BookImage, read_book
 from connector.model.states import State
+from connector.venues.contract import load
 from tests.reference.raw_peer import HELLO, RawPeer
 
 COMMAND = [sys.executable, "-m", "connector"]
@@ -34,7 +35,9 @@ def eventually(what: Any, seconds: float = 10.0, step_s: float = 0.02) -> Any:
 class Sim:
     """A ``connector sim`` process."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, venue: str = "binance_usdm") -> None:
+        self.venue = load(venue)
+        arguments = ("--venue", venue, *arguments)
         self.process = subprocess.Popen(
             [*COMMAND, "sim", *arguments], stdout=subprocess.PIPE, text=True
         )
@@ -98,6 +101,7 @@ class Daemon:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.venue = sim.venue.folder if sim is not None else "binance_usdm"
         self.runtime_dir = folder / "run"
         self.state_dir = folder / "state"
         if config is None:
@@ -144,9 +148,9 @@ class Daemon:
             hosts = {"rest_url": sim.where["rest"], "ws_url": sim.where["ws"]}
             if sim.where["ca"]:
                 hosts["ca_file"] = sim.where["ca"]
-        text += "[venues.binance_usdm]\n" + _toml({**hosts, **venue})
+        text += f"[venues.{self.venue}]\n" + _toml({**hosts, **venue})
         for row in feeds or [{"instruments": ["*"]}]:
-            text += "[[venues.binance_usdm.feeds]]\n" + _toml(row)
+            text += f"[[venues.{self.venue}.feeds]]\n" + _toml(row)
         return text
 
     def ready(self, seconds: float = 20.0) -> "Daemon":
@@ -187,7 +191,7 @@ class Daemon:
     def state(self) -> dict[str, Any]:
         venues = self.ask("state")["state"]["venues"]
         assert isinstance(venues, dict)
-        return dict(venues["binance_usdm"])
+        return dict(venues[self.venue])
 
     def book(self, index: int) -> BookImage | None:
         """The full book of an instrument; None while it is not valid."""

@@ -1,0 +1,154 @@
+"""The daemon on the simulated Phemex, both as real processes: books whose base comes on the
+stream."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import connector
+from connector.model.counters import Counter
+from connector.model.records import Flag, RecordType, dtype
+from connector.model.states import FeedKind, State
+from tests.reference.market_reader import Reader, equal_books, row_of
+from tests.reference.stack import Daemon, Sim, eventually
+
+SYMBOLS = ["BTCUSD", "cETHUSD", "cXRPUSD"]
+SILENCE_S = 6
+"""The simulated venue ends a client that does not ping for so long; the true one after 31 s."""
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Sim]:
+    flow = ["--rate", "10", "--no-bursts", "--silence", str(SILENCE_S)]
+    with Sim("--symbols", ",".join(SYMBOLS), *flow, venue="phemex") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(sim: Sim, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    feeds = [{"instruments": SYMBOLS, "quiet_ms": 1500}]
+    # A venue lists a few times a day what is asked for here every other second.
+    more = {"refresh_s": 2}
+    with Daemon(tmp_path_factory.mktemp("daemon"), sim, feeds=feeds, venue=more) as running:
+        yield running.ready()
+
+
+@pytest.fixture
+def reader(daemon: Daemon, sim: Sim) -> Iterator[Reader]:
+    sim.clear()
+    eventually(lambda: daemon.state()["books_live"] == len(SYMBOLS), 20)
+    with Reader(daemon) as running:
+        list(running.records())
+        yield running
+
+
+def healed(daemon: Daemon, sim: Sim) -> None:
+    eventually(lambda: daemon.state()["books_live"] == len(SYMBOLS), 20)
+    assert equal_books(daemon, sim, SYMBOLS)
+
+
+def test_books_equal_the_venues_and_every_kind_is_there(
+    daemon: Daemon, sim: Sim, reader: Reader
+) -> None:
+    healed(daemon, sim)
+    seen: set[RecordType] = set()
+    kinds = {RecordType.BOOK_DELTA, RecordType.BBO, RecordType.TRADE, RecordType.MARK_PRICE}
+
+    def every_kind() -> bool:
+        seen.update(kind for kind, index, _ in reader.records() if index == 0)
+        return kinds <= seen
+
+    eventually(every_kind, 20)
+    with connector.attach("look", daemon.runtime_dir) as session:
+        top = session.top("BTCUSD")
+        bbo, trade = top.bbo(), top.trade()
+        assert 0 < bbo.bid_price < bbo.ask_price
+        for price in (trade.mark, trade.index, trade.price):
+            assert price == pytest.approx(bbo.bid_price, rel=0.05), "all in one scale"
+    assert reader.counter(Counter.FAST) > reader.counter(Counter.FALLBACK) > 0
+    assert not reader.counter(Counter.UNKNOWN_SYMBOL) + reader.counter(Counter.UNDECODABLE)
+    (connection,) = daemon.state()["connections"]
+    assert connection["streams"] == connection["granted"] == 2 * len(SYMBOLS) + 1
+
+
+def test_whole_books_that_equal_ours_are_told_to_nobody(
+    daemon: Daemon, sim: Sim, reader: Reader
+) -> None:
+    snapshots, gaps = reader.counter(Counter.SNAPSHOTS), reader.counter(Counter.GAPS)
+    sim.fault("repeat")
+    eventually(lambda: reader.counter(Counter.SNAPSHOTS) >= snapshots + len(SYMBOLS))
+    assert reader.counter(Counter.BOOKS_DIFFERED) == 0
+    assert reader.counter(Counter.GAPS) == gaps
+    healed(daemon, sim)
+
+
+def test_a_lost_change_is_found_by_the_next_whole_book(
+    daemon: Daemon, sim: Sim, reader: Reader
+) -> None:
+    """Its sequence does not show it: until then nothing is wrong as far as anybody can tell."""
+    found = reader.counter(Counter.BOOKS_DIFFERED)
+
+    def lost() -> bool:
+        # The next change may restore what was lost, and a book of another id is no error found.
+        sim.fault("drop", stream="cETHUSD@orderbook", count=3)
+        eventually(lambda: not any(row["left"] for row in sim.status()["rules"]), 10)
+        sim.fault("repeat", symbol="cETHUSD")
+        return reader.counter(Counter.BOOKS_DIFFERED) > found
+
+    eventually(lost, 30)
+    told = []
+    for type_, index, record in reader.records():
+        if index != 1:
+            continue
+        if type_ is RecordType.FEED_STATE:
+            body = row_of(dtype("FeedStateBody"), memoryview(record)[64:])
+            if body["kind"] == FeedKind.BOOK:
+                told.append(State(body["state"]).name)
+        elif type_ is RecordType.BOOK_DELTA:
+            flags = row_of(dtype("RecordHeader"), memoryview(record))["flags"]
+            told.append("RESYNC delta" if flags & Flag.RESYNC else "delta")
+    gap = told.index("GAP")
+    assert told[gap : gap + 4] == ["GAP", "RESYNC", "RESYNC delta", "LIVE"]
+    healed(daemon, sim)
+
+
+def test_ids_that_start_anew_are_a_reset(daemon: Daemon, sim: Sim, reader: Reader) -> None:
+    resets = reader.counter(Counter.VENUE_RESETS)
+    sim.fault("reset", symbol="cXRPUSD")
+    eventually(lambda: reader.counter(Counter.VENUE_RESETS) > resets)
+    healed(daemon, sim)
+
+
+@pytest.mark.parametrize("how", ["abrupt", "clean"])
+def test_a_cut_connection_is_opened_again(
+    how: str, daemon: Daemon, sim: Sim, reader: Reader
+) -> None:
+    connects = reader.counter(Counter.CONNECTS)
+    sim.fault("cut", how=how)
+    eventually(lambda: reader.counter(Counter.CONNECTS) == connects + 1, 20)
+    states = eventually(lambda: reader.states(0), 5)
+    assert states[0] is State.DOWN, "a book nobody feeds says so at once"
+    healed(daemon, sim)
+
+
+def test_a_client_that_pings_is_not_ended(daemon: Daemon, sim: Sim, reader: Reader) -> None:
+    connects = reader.counter(Counter.CONNECTS)
+    (opened,) = sim.status()["connections"]
+    answered = reader.counter(Counter.FALLBACK)
+    # Answers to pings are what is left to Python once everything was granted.
+    eventually(lambda: reader.counter(Counter.FALLBACK) >= answered + 2, 3 * SILENCE_S)
+    assert reader.counter(Counter.CONNECTS) == connects
+    assert [row["id"] for row in sim.status()["connections"]] == [opened["id"]]
+    assert "silence" not in str(sim.status()["closed_for"])
+
+
+def test_a_delisted_contract_leaves_and_the_others_stay(
+    daemon: Daemon, sim: Sim, reader: Reader
+) -> None:
+    sim.instrument("cXRPUSD", status="Delisted")
+    eventually(lambda: "cXRPUSD" in daemon.state()["unavailable"], 20)
+    eventually(lambda: daemon.state()["books_live"] == daemon.state()["books"] == 2, 20)
+    assert equal_books(daemon, sim, SYMBOLS[:2])
+    eventually(lambda: len(sim.status()["connections"]) == 1)
+    (connection,) = sim.status()["connections"]
+    assert not any(name.startswith("cXRPUSD@orderbook") for name in connection["streams"])
