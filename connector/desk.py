@@ -304,8 +304,10 @@ class Desk:
             if not self.positions.said(account.index, event):
                 return
             self.holdings.said(account, event)
-        if isinstance(event, BalanceEvent) and not self.positions.balance(account.index, event):
-            return
+        if isinstance(event, BalanceEvent):
+            if not self.positions.balance(account.index, event):
+                return
+            self.holdings.paid(account, event)
         for strategy in sorted(account.strategies) or [NOBODY]:
             self._tell(account, event, strategy)
 

@@ -371,6 +371,7 @@ def _account(event: AccountChanged) -> Iterable[AccountEvent]:
             wallet_e=change.wallet_m,
             change_e=change.change_m,
             reason=reason,
+            symbol=event.symbol,
             venue_ns=event.time_ns,
         )
     for view in event.positions:

@@ -8,30 +8,34 @@ are newer; a strategy's is the sum of its own fills.
 
 The day's profit is what was paid and received since midnight UTC (or a reset) plus the position at
 mark, less what the position was worth then: realised and unrealised together, less fees in the
-quote. A position nobody told the fills of is taken in at mark. Pure: marks and time are handed in.
+quote, with the funding that the private stream told of. A position nobody told the fills of is
+taken in at mark. Pure: marks and time are handed in.
 """
 
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, field
 
 from connector.model.instrument import MARK_EXPONENT, Instrument
 from connector.model.order import Order
 from connector.model.records import Side
-from connector.model.reports import Update
+from connector.model.reports import BalanceReason, Update
 from connector.trading.effects import Answered, Detail, Effect, Report
 from connector.trading.positions import Positions
 from connector.trading.recovery import shifted
 from connector.trading.risk import Limits
 from connector.trading.roles import Account, Listed
-from connector.venues.trading_contract import PositionEvent
+from connector.venues.trading_contract import BalanceEvent, PositionEvent
 
 log = logging.getLogger("connector.trading")
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
+PAYMENTS = 1_024
+"""Funding payments remembered."""
 MARKED_A_TICK = 64
 """Holdings valued anew at one look: some 50 us."""
 ACCOUNT, STRATEGY = "account", "strategy"
@@ -58,6 +62,7 @@ class KeptOwner(Struct, array_like=True):
     since_ns: int
     holdings: list[Kept] = []
     unknown: bool = False
+    paid_e: int = 0
 
 
 class Holding(Struct, eq=False):
@@ -119,6 +124,8 @@ class Owner(Struct, eq=False):
     """Less ``UNKNOWN_E`` while ``unknown``."""
     unknown: bool = False
     """What was gained and lost earlier in the day cannot be found out."""
+    paid_e: int = 0
+    """Funding received less paid since the day began."""
     unmarked: set[str] = field(default_factory=set)
     """Instruments with exposure and no fresh mark."""
     holdings: dict[tuple[int, str, int], Holding] = field(default_factory=dict)
@@ -161,6 +168,8 @@ class Holdings:
         self._counted: dict[int, int] = {}
         """Leaves of open orders, as they were counted, by key."""
         self._kept: list[tuple[Owner, Kept]] = []
+        self._payments: dict[tuple[Any, ...], None] = {}
+        """The newest: two private streams tell each one twice."""
         self._turn: deque[tuple[Owner, Holding]] = deque()
         self.changed = False
         """Something that ``kept`` tells has changed since it was asked."""
@@ -267,6 +276,37 @@ class Holdings:
             self._value(owner, holding)
             self.changed = True
 
+    def paid(self, account: Account, event: BalanceEvent) -> None:
+        """Funding in the quote. A strategy's part goes by its own position; where the venue does
+        not say of which instrument, it is the account's alone."""
+        change_e = event.change_e
+        if event.reason is not BalanceReason.FUNDING or not change_e:
+            return
+        told = (account.index, event.asset, event.symbol, event.venue_ns, event.wallet_e, change_e)
+        if told in self._payments:
+            return
+        self._payments[told] = None
+        if len(self._payments) > PAYMENTS:
+            del self._payments[next(iter(self._payments))]
+        owner = self._of_accounts[account.index]
+        held = [
+            one for one in owner.holdings.values()
+            if event.asset in (one.instrument.quote, one.instrument.margin)
+        ]  # fmt: skip
+        if not held:
+            return
+        self._pay(owner, change_e)
+        whole_e = _position_e(owner, account.index, event.symbol)
+        for one in self._of_strategies.values():
+            part_e = _position_e(one, account.index, event.symbol)
+            if whole_e and part_e:
+                self._pay(one, change_e * part_e // whole_e)
+
+    def _pay(self, owner: Owner, money_e: int) -> None:
+        owner.paid_e += money_e
+        owner.profit_e += money_e
+        self.changed = True
+
     def said(self, account: Account, event: PositionEvent) -> None:
         """The venue's word on a position of an account."""
         instrument = account.scales(event.symbol)
@@ -295,6 +335,7 @@ class Holdings:
     def begin(self, owner: Owner, since_ns: int) -> None:
         """The owner's profit begins anew."""
         owner.since_ns = since_ns
+        self._pay(owner, -owner.paid_e)
         if owner.unknown:
             owner.unknown = False
             owner.profit_e += UNKNOWN_E
@@ -363,7 +404,7 @@ class Holdings:
                 if one.position_e or one.cash_e or one.unpriced_e
             ]  # fmt: skip
             row.holdings += [kept for one, kept in self._kept if one is owner]
-            row.unknown = owner.unknown
+            row.unknown, row.paid_e = owner.unknown, owner.paid_e
             found.append(row)
         return found
 
@@ -374,6 +415,7 @@ class Holdings:
             owner = known.get((row.kind, row.name))
             if owner is not None and row.since_ns >= owner.since_ns:
                 owner.since_ns = row.since_ns
+                self._pay(owner, row.paid_e)
                 if row.unknown:
                     self.forget(owner, row.since_ns)
                 self._kept += [(owner, one) for one in row.holdings]
@@ -407,6 +449,14 @@ class Holdings:
                 self._value(owner, holding)
         for order in orders:
             self.order(order)
+
+
+def _position_e(owner: Owner, account: int, symbol: str) -> int:
+    """Of both sides together."""
+    return sum(
+        one.position_e for (index, name, _), one in owner.holdings.items()
+        if index == account and name == symbol
+    )  # fmt: skip
 
 
 def _fee(fill: Report | Detail) -> int:

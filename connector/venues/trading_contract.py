@@ -229,6 +229,8 @@ class BalanceEvent(Struct, frozen=True, kw_only=True):
     available_e: int | None = None
     change_e: int | None = None
     reason: BalanceReason = BalanceReason.OTHER
+    symbol: str = ""
+    """Whose funding it was, where the venue says it."""
     venue_ns: int = 0
 
 

@@ -3,19 +3,23 @@
 import os
 import resource
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from connector.model.intents import PositionSide
-from connector.model.reports import Field
+from connector.model.order import Order
+from connector.model.records import Side
+from connector.model.reports import BalanceReason, Field, OrderStatus
 from connector.trading.commands import Refusal
 from connector.trading.halts import Scope
 from connector.trading.holdings import DAY_NS, KeptOwner
 from connector.trading.positions import Positions
 from connector.trading.profit_file import NAME, ProfitFile
 from connector.trading.risk import Limits
-from tests.unit.test_risk import MONEY, NOW_NS, REDUCE, SECOND_NS, SELL, Rig
+from connector.venues.trading_contract import BalanceEvent
+from tests.unit.test_risk import BTC, MONEY, NOW_NS, REDUCE, SECOND_NS, SELL, Rig
 
 
 class Files:
@@ -209,6 +213,54 @@ def test_an_operator_lets_a_loss_begin_anew_once(
     profits.tick(2, reset)
     assert rig.profits() == ((account - 100) * MONEY, (strategy - 100) * MONEY)
     assert restarted(files, 1000, BTCUSDT=9_900 * MONEY).profits()[1] == (strategy - 100) * MONEY
+
+
+FUNDING = BalanceReason.FUNDING
+PAYMENTS: list[tuple[dict[str, Any], int, int]] = [
+    ({}, -9, -9),
+    ({"change_e": 9 * MONEY}, 9, 9),
+    ({"symbol": "ETHUSDT"}, -9, 0),
+    ({"symbol": ""}, -9, 0),
+    ({"asset": "BNB"}, 0, 0),
+    ({"reason": BalanceReason.TRANSFER}, 0, 0),
+    ({"reason": BalanceReason.ORDER}, 0, 0),
+    ({"change_e": None}, 0, 0),
+]
+
+
+@pytest.mark.parametrize(("what", "account", "strategy"), PAYMENTS)
+def test_funding_counts_once_also_over_a_restart(
+    files: Files, what: dict[str, Any], account: int, strategy: int
+) -> None:
+    rig = Rig()
+    rig.fill(1000, 10_000_00)
+    fields = {"asset": "USDT", "wallet_e": 5, "change_e": -9 * MONEY, "reason": FUNDING,
+              "symbol": "BTCUSDT", "venue_ns": 7}  # fmt: skip
+    event = BalanceEvent(**fields | what)
+    other = BalanceEvent(**fields | what | {"wallet_e": 6})
+    for one in (event, other, event):  # the second private stream tells the first again
+        rig.holdings.paid(rig.main, one)
+    wanted = (2 * account * MONEY, 2 * strategy * MONEY)
+    assert rig.profits() == wanted
+    files.of(rig).close()
+    after = restarted(files, 1000)
+    after.said(1000)
+    assert after.profits() == wanted
+    after.now_ns += DAY_NS
+    after.holdings.tick()
+    assert after.profits() == (0, 0)
+
+
+def test_funding_is_shared_by_what_each_strategy_holds() -> None:
+    rig = Rig()
+    rig.fill(3000, 10_000_00)
+    taker = Order(key=98, account=0, strategy="taker", instrument=BTC, side=Side.SELL,
+                  status=OrderStatus.FILLED)  # fmt: skip
+    rig.fill(-1000, 10_000_00, taker)
+    paid = BalanceEvent(asset="USDT", wallet_e=0, change_e=-MONEY, reason=FUNDING, symbol="BTCUSDT")
+    rig.holdings.paid(rig.main, paid)
+    found = {one.name: one.profit_e for one in rig.holdings.owners()}
+    assert found == {"main": -MONEY, "maker": -MONEY * 3 // 2, "taker": MONEY // 2}
 
 
 def test_rows_of_others_are_kept_until_their_account_is_known() -> None:

@@ -271,6 +271,22 @@ def test_an_account_update() -> None:
     )
 
 
+def test_funding_names_its_symbol() -> None:
+    row = {"a": "USDT", "wb": "9.7", "cw": "9.7", "bc": "-0.3"}
+    change = {"m": "FUNDING_FEE", "B": [row], "P": [], "S": "BTCUSDT"}
+    frame = {"e": "ACCOUNT_UPDATE", "E": 1, "T": 1, "a": change}
+    assert decode(json.dumps(frame).encode(), scales) == [
+        BalanceEvent(
+            asset="USDT",
+            wallet_e=970_000_000,
+            change_e=-30_000_000,
+            reason=BalanceReason.FUNDING,
+            symbol="BTCUSDT",
+            venue_ns=MS,
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("word", "reason"),
     [

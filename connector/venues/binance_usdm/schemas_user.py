@@ -116,6 +116,8 @@ class ChangedPosition(Struct):
 
 class ChangedAccount(Struct):
     m: Raw = NOTHING
+    S: Raw = NOTHING
+    """Of FUNDING_FEE, since 2026-08-07."""
     B: list[ChangedBalance] = field(default_factory=list)
     P: list[ChangedPosition] = field(default_factory=list)
 

@@ -280,6 +280,7 @@ def _account(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
                     wallet_e=wallet_e,
                     change_e=scaled(balance.bc, MONEY_EXPONENT),
                     reason=reason,
+                    symbol=text(event.a.S),
                     venue_ns=venue_ns,
                 )
             )
