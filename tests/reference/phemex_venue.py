@@ -1,6 +1,8 @@
 """The simulated Phemex without sockets: a market in made-up time, connections that keep what they
 are told, and a client's book built from it by the venue's own recipe."""
 
+import hashlib
+import hmac
 import json
 from typing import Any
 
@@ -9,9 +11,17 @@ from connector.protocol.http1 import Request
 from connector.sim.faults import Faults
 from connector.sim.hub import Hub, content
 from connector.sim.listings import contracts
+from connector.sim.matching.engine import Engine
 from connector.sim.synthetic import SyntheticMarket
 from connector.venues.phemex.sim import SIM
-from connector.venues.sim_contract import House, Opening, OrderSetup, RestAnswer
+from connector.venues.sim_contract import (
+    ApiKey,
+    House,
+    Opening,
+    OrderSetup,
+    RestAnswer,
+    SimAccount,
+)
 
 START_MS = 1_790_133_513_000
 STEP_NS = 1_000_000
@@ -21,7 +31,12 @@ class Phemex:
     """The venue, its clock and its connections."""
 
     def __init__(
-        self, symbols: list[str] | None = None, *, rate: float = 400, market: Any = None
+        self,
+        symbols: list[str] | None = None,
+        *,
+        rate: float = 400,
+        market: Any = None,
+        accounts: tuple[SimAccount, ...] = (),
     ) -> None:
         self.start_ns = self.now_ns = monotonic_ns()
         self.market = market or SyntheticMarket(
@@ -30,7 +45,12 @@ class Phemex:
         )  # fmt: skip
         self.faults = Faults()
         self.hub = self.market.hub = Hub(self.faults, SIM.wrapped, lambda *later: None)
-        self.rest: Any = SIM.rest(500, None, OrderSetup(), START_MS)
+        self.engine: Engine | None = None
+        if accounts:
+            self.engine = Engine(first_order_id=1000)
+            self.market.attach(self.engine, SIM.rules)
+        setup = OrderSetup(accounts=accounts)
+        self.rest: Any = SIM.rest(500, self.engine, setup, START_MS)
         self.house = House(market=self.market, rest=self.rest, now_ms=self.wall_ms)
         self.clients: list[Client] = []
 
@@ -47,6 +67,13 @@ class Phemex:
             self.now_ns += STEP_NS
             while self.market.run_until(self.now_ns, 1000):
                 pass
+            self.tell()
+
+    def tell(self) -> None:
+        """Let the accounts hear what happened."""
+        self.rest.turn(self.wall_ms())
+        for stream, payload in self.rest.take():
+            self.hub.publish(stream, payload)
 
     def get(self, path: str, query: str = "", **headers: str) -> RestAnswer:
         request = Request("GET", path, query, headers)
@@ -89,7 +116,9 @@ class Client:
                 market.unsubscribed(stream)
         for name in reply.added:
             stream = SIM.stream(name, market.symbols)
-            assert stream is not None, name
+            if stream is None:
+                self._hear(name)
+                continue
             if hub.add(name, self):
                 market.subscribed(stream)
             self.heard.add(name)
@@ -97,6 +126,14 @@ class Client:
                 hub.greet(name, payload, self)
         found: dict[str, Any] = json.loads(reply.message)
         return found
+
+    def _hear(self, name: str) -> None:
+        """A private stream."""
+        (private,) = self.venue.rest.private("ws", name)
+        self.venue.hub.add(private, self)
+        self.heard.add(private)
+        for payload in self.venue.rest.greeting(private, self.venue.wall_ms()):
+            self.venue.hub.greet(private, payload, self)
 
     def of(self, key: str) -> list[dict[str, Any]]:
         """The pushes of a kind."""
@@ -128,3 +165,66 @@ class ClientBook:
             "asks": sorted(map(list, self.sides["asks"].items())),
             "bids": sorted(map(list, self.sides["bids"].items()), reverse=True),
         }
+
+
+KEY, SECRET = "806066b0-f02b-4d3e-b444-76ec718e1023", "not-a-secret_-"
+OTHER = "11111111-f02b-4d3e-b444-76ec718e1023"
+UNIT = 100_000_000
+FUNDS = {"BTC": 10 * UNIT, "USD": 100_000 * UNIT}
+
+
+def account(name: str = "demo", key: str = KEY, **balances: int) -> SimAccount:
+    keys = (ApiKey(key=key, secret=SECRET),)
+    return SimAccount(name=name, keys=keys, balances=balances or FUNDS)
+
+
+class Trader:
+    """One account of the venue: it signs, asks, and hears its private stream."""
+
+    def __init__(self, venue: Phemex, key: str = KEY) -> None:
+        self.venue, self.key = venue, key
+        self.client = venue.client()
+        expiry = venue.wall_ms() // 1000 + 60
+        signature = self.signature(f"{key}{expiry}".encode())
+        answer = self.client.ask("user.auth", ["API", key, signature, expiry])
+        assert answer["result"] == {"status": "success"}
+        assert self.client.ask("aop.subscribe", [])["error"] is None
+        self.opened = self.client.of("accounts")
+        self.client.pushed.clear()
+        self._names = 0
+
+    @staticmethod
+    def signature(text: bytes) -> str:
+        return hmac.new(SECRET.encode(), text, hashlib.sha256).hexdigest()
+
+    def ask(self, method: str, path: str, query: str = "", body: bytes = b"") -> dict[str, Any]:
+        """The body of the answer to a signed request."""
+        expiry = str(self.venue.wall_ms() // 1000 + 60)
+        headers = {
+            "x-phemex-access-token": self.key,
+            "x-phemex-request-expiry": expiry,
+            "x-phemex-request-signature": self.signature((path + query + expiry).encode() + body),
+        }
+        request = Request(method, path, query, headers, body)
+        now_ms = self.venue.wall_ms()
+        found = self.venue.rest.answer(self.venue.market, request, "10.0.0.1", now_ms, now_ms)
+        self.venue.tell()
+        answer: dict[str, Any] = json.loads(found.body)
+        return answer
+
+    def order(self, **fields: Any) -> dict[str, Any]:
+        """Place an order; the client id is made up unless it is given."""
+        self._names += 1
+        given = {"symbol": "BTCUSD", "clOrdID": f"c-{self._names}", "side": "Buy"} | fields
+        return self.ask("POST", "/orders", body=json.dumps(given).encode())
+
+    def heard(self) -> list[dict[str, Any]]:
+        """The order entries since the last call."""
+        found = [each for push in self.client.of("orders") for each in push["orders"]]
+        self.client.pushed.clear()
+        return found
+
+    def touch(self, symbol: str = "BTCUSD") -> tuple[int, int]:
+        """Best bid and ask, scaled."""
+        top = self.venue.market.top(symbol, 1)
+        return int(top.bids[0][0]), int(top.asks[0][0])

@@ -49,10 +49,12 @@ BUSINESS = {
     11081: "TE_RISK_LIMIT_EXCEEDS",
     11085: "TE_CL_ORD_ID_DUPLICATE",
     11086: "TE_PEG_PRICE_TYPE_INVALID",
+    11097: "TE_CANNOT_FIND_WALLET_OF_THIS_CURRENCY",
     11108: "TE_CANNOT_REPLACE_OR_CANCEL_MARKET_ORDER",
     11111: "TE_MISSING_ORDER_ID",
     11115: "TE_ORDER_VALUE_TOO_SMALL",
     30000: "Please double check input arguments",
+    30018: "phemex.data.size.uplimt",
     39997: "Symbol not listed",
 }
 

@@ -13,7 +13,15 @@ import orjson
 
 from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
-from connector.venues.phemex import sim_feeds, sim_limits, sim_listings
+from connector.venues.phemex import (
+    sim_feeds,
+    sim_limits,
+    sim_listings,
+    sim_orders,
+    sim_params,
+)
+from connector.venues.phemex.sim_auth import Denied
+from connector.venues.phemex.sim_desk import AOP, Desk
 from connector.venues.phemex.sim_listings import LISTED, envelope
 from connector.venues.sim_contract import (
     Contract,
@@ -177,6 +185,7 @@ class Rest:
         self, weight_limit: int, engine: Matching | None, setup: OrderSetup, now_ms: int
     ) -> None:
         self._limiter = sim_limits.Limiter({sim_limits.CONTRACT: weight_limit})
+        self._desk = Desk(engine, setup, now_ms) if engine is not None else None
 
     @property
     def throttled(self) -> int:
@@ -199,6 +208,10 @@ class Rest:
             headers["x-phemex-request-tracing"] = tracing
         if not verdict.served:
             return RestAnswer(429, _failure("39995", "Too many requests."), headers)
+        if self._desk is not None and path in sim_orders.PATHS:
+            self._desk.market = market
+            status, body = _signed(self._desk, request, now_ms)
+            return RestAnswer(status, body, headers)
         params = dict(parse_qsl(request.query, keep_blank_values=True))
         found = market_data(path)
         if found is not None and request.method == "GET":
@@ -215,25 +228,55 @@ class Rest:
         except Missing as missing:
             return RestAnswer(200, _failure(412, str(missing)), headers)
 
-    def login(self, params: list[Any], now_ms: int) -> str:
+    def login(self, params: list[Any], market: MarketView, now_ms: int) -> str:
         """The account of a ``user.auth``; "" for a token that is none."""
-        return ""
+        if self._desk is None:
+            return ""
+        self._desk.market = market
+        return self._desk.keys.login(params, now_ms)
 
     def private(self, route: str, name: str) -> tuple[str, ...]:
-        """There are no private streams without accounts."""
-        return ()
+        """An account's stream; a session asks only for that of whose it is."""
+        account, _, kind = name.rpartition("@")
+        known = self._desk is not None and kind == AOP and account in self._desk.people
+        return (name,) if known else ()
 
     def greeting(self, private: str, now_ms: int) -> list[bytes]:
-        return []
+        assert self._desk is not None
+        return self._desk.greeting(private.rpartition("@")[0], now_ms)
 
     def turn(self, now_ms: int) -> None:
-        """Nothing here happens by itself."""
+        if self._desk is not None:
+            self._desk.turn(now_ms)
 
     def take(self) -> list[tuple[str, bytes]]:
-        return []
+        return [] if self._desk is None else self._desk.take()
 
     def api(self, market: MarketView, opened: Opening, address: str, now_ms: int) -> OrderApi:
         raise Refused(404, "no order API on WebSocket")
+
+
+def _signed(desk: Desk, request: Request, now_ms: int) -> tuple[int, bytes]:
+    """Status and body of a request that needs to be somebody's."""
+    try:
+        person = desk.people[desk.keys.account(request, now_ms)]
+    except Denied as denied:
+        return denied.status, denied.body
+    handler = sim_orders.HANDLERS.get((request.method, request.path))
+    if handler is None:
+        return 405, b""
+    try:
+        fields: Any = dict(parse_qsl(request.query, keep_blank_values=True))
+        if request.method == "POST" and request.body:
+            fields = orjson.loads(request.body)
+        if not isinstance(fields, dict):
+            raise sim_params.Fault(sim_params.BAD)
+        data = handler(desk, person, fields, now_ms * sim_feeds.MS_NS)
+    except orjson.JSONDecodeError:
+        return 200, sim_params.Fault(sim_params.BAD).body
+    except sim_params.Fault as fault:
+        return 200, fault.body
+    return 200, orjson.dumps({"code": 0, "msg": "", "data": data})
 
 
 def retry_after(path: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from connector.venues.phemex.sim_desk import AOP
 from connector.venues.phemex.sim_feeds import (
     BOOK,
     DAY,
@@ -140,7 +141,7 @@ class Session:
     def _auth(self, params: list[Any], number: Any) -> Reply:
         rest = self._house.rest
         assert isinstance(rest, Rest)
-        account = rest.login(params, self._house.now_ms())
+        account = rest.login(params, self._house.market, self._house.now_ms())
         if not account:
             raise Wrong(BAD_TOKEN)
         self.account = account
@@ -151,10 +152,10 @@ class Session:
             raise Wrong(BAD_TOKEN)
         if params:
             raise Wrong(INVALID)
-        return self._add(f"{self.account}@aop", number)
+        return self._add(f"{self.account}@{AOP}", number)
 
     def _no_aop(self, params: list[Any], number: Any) -> Reply:
-        return self._remove(self._of("aop"), number)
+        return self._remove(self._of(AOP), number)
 
     def _drop(self, kind: str) -> Callable[[list[Any], Any], Reply]:
         """Those of the named symbol, or all."""
