@@ -237,6 +237,7 @@ class RecentTrade(Struct, rename="camel"):
     time: Raw
     is_buyer_maker: Raw
     quote_qty: Raw = NOTHING
+    is_rpi_trade: Raw = field(default=NOTHING, name="isRPITrade")
 
 
 class RecentAggTrade(Struct):

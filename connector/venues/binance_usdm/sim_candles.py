@@ -40,7 +40,7 @@ def klines(params: Params, market: MarketView, now_ms: int) -> bytes:
         raise Fault(-1023, "Start time is greater than end time.")
     rows = [
         row
-        for row in _joined(market.candles(symbol), interval)
+        for row in joined(market.candles(symbol), interval)
         if (start_ms is None or row.open_ms >= start_ms)
         and (end_ms is None or row.open_ms <= end_ms)
     ]
@@ -49,7 +49,7 @@ def klines(params: Params, market: MarketView, now_ms: int) -> bytes:
     return orjson.dumps([_kline(row, _end_ms(row.open_ms, interval) - 1) for row in rows])
 
 
-def _joined(minutes: Iterable[Candle], interval: str) -> Iterator[Candle]:
+def joined(minutes: Iterable[Candle], interval: str) -> Iterator[Candle]:
     """The minutes put together to candles of that length."""
     for start_ms, group in groupby(minutes, lambda row: _start_ms(row.open_ms, interval)):
         yield _whole(start_ms, list(group))

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
-from connector.venues.binance_usdm import sim_signed
+from connector.venues.binance_usdm import sim_market, sim_signed
 from connector.venues.binance_usdm.sim_api import HANDSHAKE_WEIGHT, Api
 from connector.venues.binance_usdm.sim_candles import (
     klines,
@@ -60,6 +60,10 @@ class Route(Struct, frozen=True):
 
     weight: Callable[[Params], int]
     answer: Callable[[Params, MarketView, int], bytes]
+    pool: str = ""
+    """Counted there, a request each, in place of the weight; its answers carry no count."""
+    keyed: bool = False
+    """It wants an API key, unsigned."""
 
 
 def depth_body(
@@ -193,6 +197,14 @@ def _book_ticker(params: Params, market: MarketView, now_ms: int) -> bytes:
     return orjson.dumps([found for name in market.symbols if (found := row(name))])
 
 
+FUNDING, STATISTICS = "funding", "statistics"
+FIVE_MINUTES_MS = 300_000
+
+
+def _one(params: Params) -> int:
+    return 1
+
+
 ROUTES: dict[str, Route] = {
     "/fapi/v1/ping": Route(lambda p: 1, lambda p, m, now: b"{}"),
     "/fapi/v1/time": Route(lambda p: 1, lambda p, m, now: b'{"serverTime":%d}' % now),
@@ -206,6 +218,32 @@ ROUTES: dict[str, Route] = {
     "/fapi/v1/ticker/price": Route(lambda p: 1 if "symbol" in p else 2, ticker_price),
     "/fapi/v2/ticker/price": Route(lambda p: 1 if "symbol" in p else 2, ticker_price),
     "/fapi/v1/ticker/bookTicker": Route(lambda p: 2 if "symbol" in p else 5, _book_ticker),
+    "/fapi/v1/historicalTrades": Route(lambda p: 200, sim_market.historical_trades, keyed=True),
+    "/fapi/v1/continuousKlines": Route(klines_weight, sim_market.continuous_klines),
+    "/fapi/v1/indexPriceKlines": Route(klines_weight, sim_market.index_klines),
+    "/fapi/v1/markPriceKlines": Route(klines_weight, sim_market.mark_klines),
+    "/fapi/v1/premiumIndexKlines": Route(klines_weight, sim_market.premium_klines),
+    "/fapi/v1/fundingRate": Route(_one, sim_market.funding_rate, FUNDING),
+    "/fapi/v1/fundingInfo": Route(_one, sim_market.nothing, FUNDING),
+    "/fapi/v1/openInterest": Route(_one, sim_market.open_interest),
+    "/fapi/v1/indexInfo": Route(_one, sim_market.index_info),
+    "/fapi/v1/rpiDepth": Route(lambda p: 20, sim_market.rpi_depth),
+    "/fapi/v1/assetIndex": Route(lambda p: 1 if "symbol" in p else 10, sim_market.asset_index),
+    "/fapi/v1/constituents": Route(lambda p: 2, sim_market.constituents),
+    "/fapi/v1/insuranceBalance": Route(_one, sim_market.insurance),
+    "/fapi/v1/symbolAdlRisk": Route(_one, sim_market.adl_risk),
+    "/fapi/v1/tradingSchedule": Route(lambda p: 5, sim_market.schedule),
+} | {
+    f"/futures/data/{name}": Route(_one, served, STATISTICS)
+    for name, served in (
+        ("openInterestHist", sim_market.unknown_statistic),
+        ("topLongShortAccountRatio", sim_market.unknown_statistic),
+        ("topLongShortPositionRatio", sim_market.unknown_statistic),
+        ("globalLongShortAccountRatio", sim_market.unknown_statistic),
+        ("takerlongshortRatio", sim_market.taker_volume),
+        ("basis", sim_market.basis),
+        ("delivery-price", sim_market.deliveries),
+    )
 }
 
 
@@ -216,15 +254,19 @@ class Rest:
         self, weight_limit: int, engine: Matching | None, setup: OrderSetup, now_ms: int
     ) -> None:
         self._weights = Weights(weight_limit)
+        self._pools = {
+            FUNDING: Weights(500, window_ms=FIVE_MINUTES_MS),
+            STATISTICS: Weights(1000, window_ms=FIVE_MINUTES_MS),
+        }
         self._desk = Desk(engine, setup, now_ms) if engine is not None else None
 
     @property
     def throttled(self) -> int:
-        return self._weights.throttled
+        return self._weights.throttled + sum(one.throttled for one in self._pools.values())
 
     @property
     def banned(self) -> int:
-        return self._weights.banned
+        return self._weights.banned + sum(one.banned for one in self._pools.values())
 
     def answer(
         self, market: MarketView, request: Request, address: str, arrived_ms: int, now_ms: int
@@ -242,8 +284,9 @@ class Rest:
                 weight = route.weight(params)
         except Fault as refused:
             fault = refused
-        verdict = self._weights.take(address, weight, now_ms)
-        headers = {"x-mbx-used-weight-1m": str(verdict.used)}
+        pool = self._pools.get(route.pool) if route is not None else None
+        verdict = (pool or self._weights).take(address, weight, now_ms)
+        headers = {"x-mbx-used-weight-1m": str(verdict.used)} if pool is None else {}
         if verdict.status != 200:
             headers["Retry-After"] = str(verdict.retry_after_s)
             return RestAnswer(verdict.status, verdict.body, headers)
@@ -262,9 +305,17 @@ class Rest:
             body = error_body(-1020, f"Request method '{method}' not supported")
             return RestAnswer(405, body, headers)
         try:
+            if route.keyed:
+                self._key(request)
             return RestAnswer(200, route.answer(params, market, now_ms), headers)
         except Fault as refused:
             return RestAnswer(refused.status, refused.body, headers)
+
+    def _key(self, request: Request) -> None:
+        """Whether a key is there that somebody has; raises `Fault`."""
+        if self._desk is None:
+            raise Fault(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        self._desk.keyring.account(request.headers.get("x-mbx-apikey"))
 
     def private(self, route: str, name: str) -> tuple[str, ...]:
         """The private streams behind a name of a URL or a SUBSCRIBE; un-routed URLs carried them

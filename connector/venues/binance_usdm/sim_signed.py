@@ -48,6 +48,9 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("DELETE", "/fapi/v1/listenKey"): Signed(
         W1, lambda desk, call: desk.close_listen_key(call.account), key_only=True
     ),
+    ("POST", "/fapi/v1/stock/contract"): Signed(
+        fixed(50), lambda desk, call: {"code": 200, "msg": "success"}
+    ),
 } | sim_algo.ROUTES | sim_account.ROUTES | sim_history.ROUTES  # fmt: skip
 
 PATHS = {path for _, path in ROUTES}

@@ -20,14 +20,22 @@ class Verdict(Struct, frozen=True):
 
 
 class Weights:
-    """Counts request weight per address in fixed minutes, throttles, and bans who goes on.
+    """Counts request weight per address in fixed windows, throttles, and bans who goes on.
 
-    Beyond ``limit`` the answer is 429 until the minute is over; after ``patience`` such answers in
+    Beyond ``limit`` the answer is 429 until the window is over; after ``patience`` such answers in
     a row the address is banned (418) for ``ban_s``, twice as long each time, at most three days.
     """
 
-    def __init__(self, limit: int = WEIGHT_LIMIT, *, patience: int = 10, ban_s: int = 120) -> None:
+    def __init__(
+        self,
+        limit: int = WEIGHT_LIMIT,
+        *,
+        patience: int = 10,
+        ban_s: int = 120,
+        window_ms: int = MINUTE_MS,
+    ) -> None:
         self.limit, self._patience, self._ban_s = limit, patience, ban_s
+        self._window_ms = window_ms
         self._minute: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, int] = {}
         self._banned_until_ms: dict[str, int] = {}
@@ -39,8 +47,8 @@ class Weights:
         """Count a request of ``weight`` and decide."""
         until_ms = self._banned_until_ms.get(address, 0)
         minute, used = self._minute.get(address, (0, 0))
-        if minute != now_ms // MINUTE_MS:
-            minute, used = now_ms // MINUTE_MS, 0
+        if minute != now_ms // self._window_ms:
+            minute, used = now_ms // self._window_ms, 0
             if now_ms >= until_ms:
                 self._refused.pop(address, None)
         if now_ms < until_ms:
@@ -54,14 +62,19 @@ class Weights:
                 seconds = min(3 * 86400, self._ban_s * 2 ** (bans - 1))
                 until_ms = self._banned_until_ms[address] = now_ms + seconds * 1000
                 return self._ban(address, used, until_ms, now_ms)
-            wait_s = math.ceil((MINUTE_MS - now_ms % MINUTE_MS) / 1000)
+            wait_s = math.ceil((self._window_ms - now_ms % self._window_ms) / 1000)
             text = (
                 f"Too many requests; current limit of IP({address}) is {self.limit} requests per "
-                "minute. Please use the websocket for live updates to avoid polling the API."
+                f"{self._minutes()}. Please use the websocket for live updates to avoid polling "
+                "the API."
             )
             return Verdict(used, 429, wait_s, error_body(-1003, text))
         self._minute[address] = (minute, used + weight)
         return Verdict(used + weight)
+
+    def _minutes(self) -> str:
+        minutes = self._window_ms // MINUTE_MS
+        return "minute" if minutes == 1 else f"{minutes} minutes"
 
     def _ban(self, address: str, used: int, until_ms: int, now_ms: int) -> Verdict:
         text = (
