@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from connector._speedups.bell import Bell
@@ -72,8 +72,8 @@ class AccountService:
     """One account, running until cancelled; it may be run again. Implements
     ``trading.roles.Account``.
 
-    ``scales`` gives every instrument of the venue; ``rest`` is the venue's door under the budget of
-    this address. ``desk`` must be set before anything runs."""
+    ``scales`` gives every instrument of the venue, ``served`` those in the directory; ``rest`` is
+    the venue's door under the budget of this address. ``desk`` must be set before anything runs."""
 
     def __init__(
         self,
@@ -89,6 +89,7 @@ class AccountService:
         context: ssl.SSLContext | None,
         gate: RollingWindow,
         scales: Scales,
+        served: Callable[[], Iterable[Instrument]],
     ) -> None:
         assert venue.trading is not None
         self.index, self.name, self.venue = index, name, venue_index
@@ -102,7 +103,7 @@ class AccountService:
             self.signer = self.trading.signer(key, secret, settings.kind)
         except ValueError as error:
             raise ConfigError(f"accounts.{name}: {error}") from None
-        self.scales = scales
+        self.scales, self._served = scales, served
         self.clock = VenueClock(wall_ns() - monotonic_ns())
         self.desk: Desk
         self._venue, self._venue_settings, self._context = venue, venue_settings, context
@@ -458,6 +459,14 @@ class AccountService:
             self.desk.account_event(self, event)
 
     # What the reconciler asks of its owner
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Those it may have something in: in the directory, with a position, with an order."""
+        held = [one.symbol for one in self.desk.positions.account(self.index) if one.qty_e]
+        found = {one.symbol: one for one in self._served()}
+        found |= {one.symbol: one for one in map(self.scales, held) if one is not None}
+        found |= {one.instrument.symbol: one.instrument for one in self.open_orders()}
+        return list(found.values())
 
     def epoch(self) -> int:
         return self._streams if self._private.up else 0

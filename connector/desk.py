@@ -72,7 +72,7 @@ class Desk:
         limits: Mapping[tuple[str, str], Limits] = MappingProxyType({}),
     ) -> None:
         self.accounts = accounts
-        self.tracker = Tracker(ids.key)
+        self.tracker = Tracker(ids.key, lambda account: accounts[account].trading.denial)
         self.holdings = Holdings(
             accounts,
             limits,

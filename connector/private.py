@@ -22,6 +22,7 @@ from connector.protocol.session import Link
 from connector.transport.supervisor import Supervisor
 from connector.transport.websocket import WebSocket, connect
 from connector.venues.contract import Request, Venue
+from connector.venues.trading_contract import Logon, Signer, StreamKey
 
 log = logging.getLogger("connector.private")
 
@@ -33,12 +34,22 @@ PROBE_NS = 15 * SECOND_NS
 class _Socket(Struct):
     listener: Listener
     probed_ns: int
+    connection: WebSocket | None = None
     believed: bool = True
     """Its key is the one in use."""
+    steps: list[bytes] = []
+    """What is to be sent until it is a private one; the first was sent and is not answered."""
+    patient_ns: int = 0
+    """Until then its answer is waited for."""
 
 
 class Owner(Protocol):
     """The account."""
+
+    @property
+    def signer(self) -> Signer: ...
+    def venue_ns(self, now_ns: int) -> int:
+        """The venue's clock."""
 
     async def signed(self, request: Request) -> bytes: ...
     def stream_up(self) -> None:
@@ -83,91 +94,104 @@ class PrivateStream:
 
     @property
     def up(self) -> bool:
-        """A socket with the key in use is open."""
-        return any(socket.believed for socket in self._open.values())
+        """A socket with the key in use is open, and private."""
+        return any(one.believed and not one.steps for one in self._open.values())
 
     async def run(self) -> None:
         """Until cancelled."""
         self._key_wanted.clear()
-        await self._make_key()
+        kind = self._stream.key
+        if kind is None:
+            await self._supervisor.run()
+            return
+        await self._make_key(kind)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_key())
+            group.create_task(self._keep_key(kind))
             group.create_task(self._supervisor.run())
 
     def renew(self) -> None:
-        """Make a new key and open a new socket; the old one is not believed any more."""
+        """Make a new key, where there is one, and open a new socket; the old one is not believed
+        any more."""
         for socket in self._open.values():
             socket.believed = False
-        self._key_wanted.set()
+        if self._stream.key is not None:
+            self._key_wanted.set()
+            return
+        for epoch in list(self._open):
+            self._supervisor.drop(epoch, "it keeps something back")
 
     def tick(self, now_ns: int) -> None:
-        """Now and then: an account may have nothing to say for days, a dead connection neither."""
-        for epoch, socket in self._open.items():
-            heard_ns = max(socket.probed_ns, socket.listener.last_frame_ns)
-            if now_ns - heard_ns > PROBE_NS:
+        """Now and then: an account may have nothing to say for days, a dead connection neither. A
+        venue that wants pings gets them, whatever is heard."""
+        every_ns = self._venue.heartbeat.ping_every_ns
+        for epoch, socket in list(self._open.items()):
+            heard_ns = 0 if every_ns else socket.listener.last_frame_ns
+            if now_ns - max(socket.probed_ns, heard_ns) > (every_ns or PROBE_NS):
                 socket.probed_ns = now_ns
                 self._supervisor.probe(epoch)
+            if socket.steps and now_ns > socket.patient_ns:
+                self._supervisor.drop(epoch, "the logon was not answered")
 
     # The key
 
-    async def _make_key(self) -> None:
+    async def _make_key(self, kind: StreamKey) -> None:
         backoff = Backoff(SECOND_NS // 2, 30 * SECOND_NS, random.random, SECOND_NS // 8)
         while True:
             try:
-                self._key = self._stream.key(await self._owner.signed(self._stream.start()))
+                self._key = kind.read(await self._owner.signed(kind.start()))
                 return
             except (VenueError, ValueError, RecursionError) as error:
                 self._warn("no key for the stream: %s", error)
                 retry_ns = error.retry_ns - monotonic_ns() if isinstance(error, Throttled) else 0
                 await asyncio.sleep(max(backoff.next_ns(), retry_ns) / SECOND_NS)
 
-    async def _keep_key(self) -> None:
+    async def _keep_key(self, kind: StreamKey) -> None:
         """Extend the key's life with chances to spare; make another one when it is gone."""
         backoff = Backoff(5 * SECOND_NS, 60 * SECOND_NS, random.random, SECOND_NS)
-        wait_s = self._keep_s()
+        wait_s = _keep_s(kind)
         while True:
             try:
                 async with asyncio.timeout(wait_s):
                     await self._key_wanted.wait()
             except TimeoutError:
                 try:
-                    if await self._extended():
+                    if await self._extended(kind):
                         backoff.reset()
-                        wait_s = self._keep_s()
+                        wait_s = _keep_s(kind)
                         continue
                 except VenueError as error:
                     self._warn("the stream's key was not extended: %s", error)
                     wait_s = backoff.next_ns() / SECOND_NS
                     continue
             self._key_wanted.clear()
-            await self._make_key()
-            wait_s = self._keep_s()
+            await self._make_key(kind)
+            wait_s = _keep_s(kind)
             backoff.reset()
             for epoch in list(self._open):
                 self._supervisor.drop(epoch, "the key was renewed")
 
-    async def _extended(self) -> bool:
+    async def _extended(self, kind: StreamKey) -> bool:
         """Whether the key lives on."""
-        if self._stream.keep is None:
+        if kind.keep is None:
             return True
         try:
-            body = await self._owner.signed(self._stream.keep())
+            body = await self._owner.signed(kind.keep())
         except Rejected as error:
             self._warn("the stream's key is gone: %s", error)
             return False
         try:
-            return self._stream.key(body) == self._key
+            return kind.read(body) == self._key
         except (ValueError, RecursionError):
             return True  # extended; the venue used to answer without naming the key
-
-    def _keep_s(self) -> float:
-        return self._stream.keep_every_ns * (0.8 + 0.2 * random.random()) / SECOND_NS
 
     # The socket: what the supervisor tells
 
     async def _connect(self, epoch: int) -> WebSocket:
+        logon = self._stream.logon
+
         def arrived(frame: bytes, recv_ns: int, line: int) -> None:
-            self._owner.frame(frame, recv_ns)
+            if logon is None or not self._answered(logon, epoch, frame):
+                self._owner.frame(frame, recv_ns)
 
         def failed(_listener: Listener, error: Exception, message: bytes) -> None:
             log.error(
@@ -193,15 +217,58 @@ class PrivateStream:
     def opened(self, epoch: int, connection: WebSocket, now_ns: int) -> None:
         self._owner.count(Counter.CONNECTS)
         key, listener = self._began.pop(epoch)
-        was_up, believed = self.up, key == self._key and not self._key_wanted.is_set()
-        self._open[epoch] = _Socket(listener, now_ns, believed)
+        believed = key == self._key and not self._key_wanted.is_set()
+        socket = self._open[epoch] = _Socket(listener, now_ns, connection, believed)
         if not believed:  # the key is made anew while this one was being opened
             self._supervisor.drop(epoch, "the key was renewed")
             return
+        others = self._others(epoch)
+        if self._stream.logon is not None:
+            owner = self._owner
+            socket.steps = list(self._stream.logon.messages(owner.signer, owner.venue_ns(now_ns)))
+            self._say(socket, now_ns)
+            return
+        self._serves(epoch, others)
+
+    def _others(self, epoch: int) -> bool:
+        """Whether another socket delivers."""
+        return any(
+            one.believed and not one.steps for other, one in self._open.items() if other != epoch
+        )
+
+    def _serves(self, epoch: int, others: bool) -> None:
         self._supervisor.serving(epoch)
         log.info("private stream connected", extra={"account": self._name})
-        if not was_up:
+        if not others:
             self._owner.stream_up()
+
+    def _say(self, socket: _Socket, now_ns: int) -> None:
+        """The next message of the logon."""
+        assert socket.connection is not None
+        socket.patient_ns = now_ns + int(self._settings.request_s * SECOND_NS)
+        socket.connection.send(socket.steps[0])
+
+    def _answered(self, logon: Logon, epoch: int, frame: bytes) -> bool:
+        """Whether a frame answers one of our messages; takes the next step if so."""
+        try:
+            answer = logon.answer(frame)
+        except (ValueError, RecursionError):
+            return False  # whoever reads events says so
+        if answer is None:
+            return False
+        socket = self._open.get(epoch)
+        if not answer.ok:
+            self._warn("refused on the private stream: %s", answer.message)
+            if answer.fatal:
+                self._supervisor.drop(epoch, "the logon was refused")
+                return True
+        if socket is not None and socket.steps and answer.request_id is not None:
+            socket.steps.pop(0)
+            if socket.steps:
+                self._say(socket, monotonic_ns())
+            else:
+                self._serves(epoch, self._others(epoch))
+        return True
 
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         self._owner.count(Counter.DISCONNECTS)
@@ -216,6 +283,10 @@ class PrivateStream:
 
     def _warn(self, what: str, why: object) -> None:
         log.warning(what, why, extra={"account": self._name})
+
+
+def _keep_s(kind: StreamKey) -> float:
+    return kind.keep_every_ns * (0.8 + 0.2 * random.random()) / SECOND_NS
 
 
 def _nothing(*_: object) -> None:

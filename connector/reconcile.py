@@ -12,6 +12,7 @@ from connector.clock import monotonic_ns
 from connector.desk import Desk
 from connector.errors import Throttled, VenueError
 from connector.model.counters import Counter
+from connector.model.instrument import Instrument
 from connector.model.order import Order
 from connector.protocol.backoff import Backoff
 from connector.trading.positions import asked_at
@@ -50,6 +51,9 @@ class Owner(Account, Protocol):
 
     def limited(self, pools: Sequence[Pool]) -> None:
         """The venue states these limits for the account."""
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Those it may have something in."""
 
     def epoch(self) -> int:
         """The private stream that is up, by number; 0: none is."""
@@ -112,20 +116,22 @@ class Reconciler:
     async def _everything(self) -> None:
         owner = self._owner
         lookups, epoch = owner.trading.lookups, owner.epoch()
-        owner.limited(lookups.limit_pools(await owner.signed(lookups.limits())))
+        if lookups.limits is not None and lookups.limit_pools is not None:
+            owner.limited(lookups.limit_pools(await owner.signed(lookups.limits())))
         listed = await self.orders()
         await self.positions()
         asked_ns = monotonic_ns()
-        balances = lookups.balance_events(await owner.signed(lookups.balances()))
-        self._balances(balances, asked_ns)
-        config = lookups.config_event(await owner.signed(lookups.config()))
-        owner.desk.account_event(owner, config)
+        self._balances(await self._asked_balances(), asked_ns)
+        if lookups.config is not None and lookups.config_event is not None:
+            config = lookups.config_event(await owner.signed(lookups.config()))
+            owner.desk.account_event(owner, config)
         owner.found(epoch, len(listed))
 
     def _affordable(self) -> bool:
         """Whether a look at everything leaves enough weight to others."""
-        lookups = self._owner.trading.lookups
-        requests = [*lookups.open_orders(), lookups.positions(), lookups.balances()]
+        lookups, about = self._owner.trading.lookups, self._owner.instruments()
+        each = (lookups.open_orders(about), lookups.positions(about), lookups.balances(about))
+        requests = [request for several in each for request in several]
         return self._owner.affordable(sum(request.weight for request in requests), SHARE)
 
     # Now and then
@@ -133,7 +139,6 @@ class Reconciler:
     async def _look(self) -> None:
         """Compare while own orders are open; what differs is counted, logged and mended."""
         owner = self._owner
-        lookups = owner.trading.lookups
         if not owner.ready or not any(order.strategy for order in owner.open_orders()):
             return
         if not self._affordable():
@@ -143,10 +148,8 @@ class Reconciler:
         sure = {order.key for order in owner.open_orders() if order.submitted}
         try:
             rows = await self._rows()
-            positions = lookups.position_events(
-                await owner.signed(lookups.positions()), owner.scales
-            )
-            balances = lookups.balance_events(await owner.signed(lookups.balances()))
+            positions = await self._asked_positions()
+            balances = await self._asked_balances()
         except FAULTS as error:
             log.warning("cannot compare: %s", error, extra={"account": owner.name})
             return
@@ -222,7 +225,7 @@ class Reconciler:
 
     async def _rows(self) -> list[OrderEvent]:
         owner, rows = self._owner, list[OrderEvent]()
-        for request in owner.trading.lookups.open_orders():
+        for request in owner.trading.lookups.open_orders(owner.instruments()):
             body = await owner.signed(request)
             rows += owner.trading.lookups.order_events(body, owner.scales)
         return rows
@@ -236,9 +239,21 @@ class Reconciler:
     async def positions(self) -> Sequence[PositionEvent]:
         """All positions; the desk is told. Raises what ``FAULTS`` are."""
         owner, asked_ns = self._owner, monotonic_ns()
-        lookups = owner.trading.lookups
-        found = lookups.position_events(await owner.signed(lookups.positions()), owner.scales)
+        found = await self._asked_positions()
         owner.desk.positions_listed(owner, found, owner.venue_ns(asked_ns))
+        return found
+
+    async def _asked_positions(self) -> list[PositionEvent]:
+        owner, found = self._owner, list[PositionEvent]()
+        for request in owner.trading.lookups.positions(owner.instruments()):
+            body = await owner.signed(request)
+            found += owner.trading.lookups.position_events(body, owner.scales)
+        return found
+
+    async def _asked_balances(self) -> list[BalanceEvent]:
+        owner, found = self._owner, list[BalanceEvent]()
+        for request in owner.trading.lookups.balances(owner.instruments()):
+            found += owner.trading.lookups.balance_events(await owner.signed(request))
         return found
 
     async def fills(self, order: Order, spare: bool = False) -> None:
@@ -252,7 +267,8 @@ class Reconciler:
         age_ns = now_ns - order.created_ns + FILLS_BACK_NS
         lookups = owner.trading.lookups
         since_ns = owner.venue_ns(now_ns) - age_ns
-        order_id = None if spare and not order.restored else order.order_id
+        name = order.order_id or order.venue_order_id or None
+        order_id = None if spare and not order.restored else name
         request = lookups.fills(order.instrument, order_id, since_ns, FILLS)
         if spare and not owner.affordable(request.weight, SHARE):
             return  # the tracker asks again

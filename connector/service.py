@@ -92,7 +92,7 @@ class MarketService:
             self.venue, self._rest, cache, settings.refresh_s, self.count
         )
         self._directory = Directory(segment, venue_index)
-        self.gone = self._directory.gone
+        self.gone, self.instruments = self._directory.gone, self._directory.listed.values
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers, self._group_numbers = itertools.count(1), itertools.count()
         self._board = BudgetBoard(segment, venue_index)

@@ -186,6 +186,7 @@ class TradingService:
             market.context,
             market.gate,
             market.instrument,
+            market.instruments,
         )
 
     # Life

@@ -95,7 +95,8 @@ class Births:
 
 def waits(order: Order) -> bool:
     """A conditional order that may be triggered, or was, and what it became is not known."""
-    return order.order_type.conditional and order.order_id is None and not order.status.terminal
+    named = order.order_id is not None or order.venue_order_id  # it keeps its id when triggered
+    return order.order_type.conditional and not named and not order.status.terminal
 
 
 def may_become(order: Order, event: OrderEvent) -> bool:

@@ -19,8 +19,8 @@ Listing = TypeVar("Listing", BalanceEvent, PositionEvent)
 
 def asked_at(event: Listing, venue_ns: int) -> Listing:
     """What was asked for tells of no later moment, whatever stamp it carries: the venue's clock may
-    have been ahead when it was written."""
-    if event.venue_ns <= venue_ns:
+    have been ahead when it was written. Without a stamp it tells of that moment."""
+    if 0 < event.venue_ns <= venue_ns:
         return event
     return msgspec.structs.replace(event, venue_ns=venue_ns)
 

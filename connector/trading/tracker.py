@@ -29,6 +29,7 @@ from connector.trading.index import OrderIndex
 from connector.trading.pending import Pending
 from connector.trading.watch import SECOND_NS, Due, WatchList
 from connector.venues.trading_contract import (
+    Denial,
     Execution,
     OrderAnswer,
     OrderEvent,
@@ -36,8 +37,8 @@ from connector.venues.trading_contract import (
     Source,
 )
 
-PROOF_NS = 2 * SECOND_NS
-"""A venue's word that something did not happen counts this long after it can no longer happen."""
+PROOF_NS = Denial().lag_ns
+"""How long a venue's word may lag behind, where it names no other time."""
 DENIALS = 6
 """A live order that the venue denies this often has ended: it forgets unfilled ones after days."""
 FILL_ASKS = 8
@@ -47,15 +48,20 @@ ALIVE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.TR
 _LATE, _RECOVERED, _MAKER, _TAKER = map(
     int, (ReportFlag.LATE, ReportFlag.RECOVERED, ReportFlag.MAKER, ReportFlag.TAKER)
 )
+_ASKED = frozenset({Source.QUERY, Source.HISTORY})
+"""What the stream did not tell as it happened."""
 _PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOutcome.BANNED})
 """Refusals that say nothing of the next attempt."""
 
 
 class Tracker:
-    """The orders of all accounts. ``new_key`` gives keys that were never used."""
+    """The orders of all accounts. ``new_key`` gives keys that were never used, ``denial`` what it
+    takes at an account's venue until its "no" proves something."""
 
-    def __init__(self, new_key: Callable[[], int]) -> None:
-        self._new_key = new_key
+    def __init__(
+        self, new_key: Callable[[], int], denial: Callable[[int], Denial] = lambda _: Denial()
+    ) -> None:
+        self._new_key, self._denial = new_key, denial
         self.orders = OrderIndex()
         self.watched = WatchList()
         self._births = Births(PROOF_NS)
@@ -170,6 +176,8 @@ class Tracker:
                 return ()  # the full event follows and says what this one cannot
             if event.status is None and not event.client_order_id:
                 return ()  # a listed fill: perhaps of an own order whose id nobody told yet
+            if event.source is Source.HISTORY and (event.status is None or event.status.terminal):
+                return ()  # it was told when it happened, if it was anybody's
         own = self.orders.open_of(account)
         parents = self._births.hold(account, event, instrument, own, now_ns)
         for parent in parents:
@@ -204,16 +212,20 @@ class Tracker:
         live_ns = self._live_since.get(order.account)
         if live_ns is None:
             return ()
-        proof_ns = max(self._deadline(order), live_ns) + PROOF_NS
+        denial = self._denial(order.account)
+        proof_ns = max(self._deadline(order), live_ns) + denial.lag_ns
         if asked_ns < proof_ns:
             if not order.submitted:
                 self.watched.ask(order, proof_ns)
             return ()
+        denials = self.watched.denied(order)
         if order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
+            if 0 < denials < denial.times:
+                return ()  # asked again
             order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
             self._report(order, Update.REJECTED, flags=_RECOVERED)
             self._ended(order)
-        elif order.status in ALIVE and self.watched.denied(order) >= DENIALS:
+        elif order.status in ALIVE and denials >= DENIALS:
             order.status, order.reason = OrderStatus.EXPIRED, EndReason.VENUE
             self._report(order, Update.CANCELLED, flags=_RECOVERED)
             self._ended(order)
@@ -350,7 +362,10 @@ class Tracker:
         if pending.action is Action.AMEND:
             if pending.price_e in (None, order.price_e) and pending.qty_e in (None, order.qty_e):
                 return Result.ACCEPTED
-            too_late = event is not None and asked_ns >= pending.deadline_ns + PROOF_NS
+            too_late = (
+                event is not None
+                and asked_ns >= pending.deadline_ns + self._denial(order.account).lag_ns
+            )
             return Result.REFUSED if order.status.terminal or too_late else None
         return None
 
@@ -384,7 +399,9 @@ class Tracker:
         self._missing(order, now_ns)
         self._settle(order, event, asked_ns)
         said = event.status is not None and event.source is not Source.ANSWER
-        self._alive(order, said, event.source is Source.QUERY, now_ns)
+        self._alive(order, said, event.source in _ASKED, now_ns)
+        if event.passing and not order.status.terminal:
+            self.watched.ask(order, now_ns + SECOND_NS)
         if event.born_order_id is not None:
             for before in self._births.claimed(order, event.born_order_id):
                 self._apply(order, before, now_ns, 0)
@@ -447,7 +464,7 @@ class Tracker:
             order.notional_e += event.last_qty_e * (event.last_price_e - order.inferred_price_e)
             self._detail(order, event)
             return
-        flags = _RECOVERED if event.source is Source.QUERY else 0
+        flags = _RECOVERED if event.source in _ASKED else 0
         self._book(order, event, flags)
 
     def _book(self, order: Order, event: OrderEvent, flags: int) -> None:

@@ -27,7 +27,7 @@ from connector.model.intents import (
 )
 from connector.model.records import Side
 from connector.model.reports import BalanceReason, EndReason, Field, OrderStatus
-from connector.venues.contract import Cost, Pool, Request, Scales
+from connector.venues.contract import Control, Cost, Pool, Request, Scales
 
 MONEY_EXPONENT = 8
 """Fees, balances and profits are integers of 10^-8."""
@@ -156,6 +156,9 @@ class Source(Word):
     """The answer to our own request."""
     QUERY = "query"
     """Asked for: single orders, lists of open orders, lists of fills."""
+    HISTORY = "history"
+    """Told at the beginning of a stream: what happened before it, once more or for the first
+    time."""
 
 
 class Execution(Word):
@@ -288,18 +291,37 @@ UserEvent = OrderEvent | AccountEvent | StreamExpired | UnknownUserEvent
 # The venue
 
 
-class PrivateStream(Struct, frozen=True, kw_only=True):
-    """How a venue's private stream is opened, kept and read."""
+class StreamKey(Struct, frozen=True, kw_only=True):
+    """A key that stands in a private stream's URL and has a life of its own."""
 
     start: Callable[[], Request]
     """Create the key, or learn the one that exists."""
-    key: Callable[[bytes], str]
+    read: Callable[[bytes], str]
     """The key in that answer; it is a secret: never logged. Raises ValueError."""
     keep: Callable[[], Request] | None
     """Extend the key's life."""
     keep_every_ns: int
+
+
+class Logon(Struct, frozen=True, kw_only=True):
+    """Messages by which a connection becomes a private one."""
+
+    messages: Callable[[Signer, int], Sequence[bytes]]
+    """Signer and the venue's time in ns; each is sent when the one before it was granted."""
+    answer: Callable[[bytes], Control | None]
+    """What a frame says of one of our messages; ``fatal``: the connection is of no use. None: it is
+    an event. Raises ValueError."""
+
+
+class PrivateStream(Struct, frozen=True, kw_only=True):
+    """How a venue's private stream is opened, kept and read."""
+
+    key: StreamKey | None = None
+    """None: the URL is the same for everybody."""
+    logon: Logon | None = None
+    """None: the URL alone makes it private."""
     target: Callable[[str], str]
-    """Path and query of the WebSocket for this key."""
+    """Path and query of the WebSocket for this key, "" where there is none."""
     decode: Callable[[bytes, Scales], Sequence[UserEvent]]
     """The events of one frame. Total: unknown fields and values never lose the known ones; raises
     ValueError on what is not an event."""
@@ -310,34 +332,52 @@ class PrivateStream(Struct, frozen=True, kw_only=True):
     says what ``decode`` says, or leaves the frame to it. None: ``decode`` reads everything."""
 
 
+Instruments = Sequence[Instrument]
+"""Those the account may have something in; a venue that lists everything at once need not care."""
+
+
 class Lookups(Struct, frozen=True, kw_only=True):
     """What can be asked for reconciling: requests (unsigned) and how their answers are read.
 
-    Every decoder raises ValueError on what it cannot read."""
+    What takes several requests is complete when all of them are answered. Every decoder raises
+    ValueError on what it cannot read."""
 
     time: Callable[[], Request]
     server_ns: Callable[[bytes], int]
     order: Callable[[Intent], Request]
     """One order by its ids (action QUERY)."""
     order_event: Callable[[bytes, Scales], OrderEvent]
-    open_orders: Callable[[], Sequence[Request]]
+    open_orders: Callable[[Instruments], Sequence[Request]]
     """Normal and conditional ones."""
     order_events: Callable[[bytes, Scales], Sequence[OrderEvent]]
     """A list of orders, of either kind."""
-    fills: Callable[[Instrument, int | None, int, int], Request]
-    """Own fills of an instrument: those of the order with this id, or, where it is not known, those
-    from a time on (Unix ns); at most so many."""
+    fills: Callable[[Instrument, int | str | None, int, int], Request]
+    """Own fills of an instrument: those of the order with this id of the venue, or, where it is not
+    known or the venue has no such question, those from a time on (Unix ns); at most so many."""
     fill_events: Callable[[bytes, Scales], Sequence[OrderEvent]]
     """As TRADE events of source QUERY, oldest first."""
-    positions: Callable[[], Request]
+    positions: Callable[[Instruments], Sequence[Request]]
     position_events: Callable[[bytes, Scales], Sequence[PositionEvent]]
-    balances: Callable[[], Request]
+    """A time of 0 stands for when it was asked."""
+    balances: Callable[[Instruments], Sequence[Request]]
     balance_events: Callable[[bytes], Sequence[BalanceEvent]]
-    config: Callable[[], Request]
-    config_event: Callable[[bytes], AccountConfigEvent]
-    limits: Callable[[], Request]
-    """What the account may order, which may differ from what everybody may."""
-    limit_pools: Callable[[bytes], Sequence[Pool]]
+    """Likewise."""
+    config: Callable[[], Request] | None = None
+    """None: the venue has no such question."""
+    config_event: Callable[[bytes], AccountConfigEvent] | None = None
+    limits: Callable[[], Request] | None = None
+    """What the account may order, which may differ from what everybody may; None: it does not."""
+    limit_pools: Callable[[bytes], Sequence[Pool]] | None = None
+
+
+class Denial(Struct, frozen=True):
+    """What it takes until a venue's word that it does not know an order, or that an order is not
+    changed, proves anything."""
+
+    lag_ns: int = 2_000_000_000
+    """What is asked may be so far behind what has happened."""
+    times: int = 1
+    """How often an order that may have been placed must be denied."""
 
 
 class ApiRequest(Struct, frozen=True, kw_only=True):
@@ -468,3 +508,4 @@ class Trading(Struct, frozen=True, kw_only=True):
     venue cannot."""
     api: OrderApi | None = None
     batches: Batches | None = None
+    denial: Denial = Denial()

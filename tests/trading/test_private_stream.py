@@ -32,6 +32,13 @@ class Owner:
         self.told: list[str] = []
         self.changed = asyncio.Event()
 
+    @property
+    def signer(self) -> Any:
+        raise AssertionError("this venue has no logon")
+
+    def venue_ns(self, now_ns: int) -> int:
+        return now_ns
+
     async def signed(self, request: Request) -> bytes:
         self.asked.append(request.method)
         self.changed.set()
@@ -65,7 +72,9 @@ def staged(answers: dict[str, Sequence[str | VenueError]], act: Any) -> Owner:
     async def main(url: str) -> Owner:
         venue = load("binance_usdm")
         assert venue.trading is not None
-        stream = msgspec.structs.replace(venue.trading.stream, keep_every_ns=20 * MS)
+        assert venue.trading.stream.key is not None
+        key = msgspec.structs.replace(venue.trading.stream.key, keep_every_ns=20 * MS)
+        stream = msgspec.structs.replace(venue.trading.stream, key=key)
         trading = msgspec.structs.replace(venue.trading, stream=stream)
         venue = msgspec.structs.replace(venue, ws_url=url, trading=trading)
         owner = Owner(answers)

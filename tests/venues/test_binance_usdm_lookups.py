@@ -21,7 +21,7 @@ def query(**ids: object) -> Request:
     return LOOKUPS.order(intent)
 
 
-OPEN_ORDERS, OPEN_ALGOS = LOOKUPS.open_orders()
+OPEN_ORDERS, OPEN_ALGOS = LOOKUPS.open_orders(())
 GOLDEN = [
     # 27, A9: without a symbol, for those of every symbol; the weight is that of all symbols
     (OPEN_ORDERS, "GET /fapi/v1/openOrders", 40),
@@ -34,8 +34,8 @@ GOLDEN = [
     (LOOKUPS.fills(INSTRUMENT, None, NOW_MS * MS, 7),
      f"GET /fapi/v1/userTrades?symbol=BTCUSDT&startTime={NOW_MS}&limit=7", 5),
     # A13 and the v3 of 35, which supersede 29 and 35
-    (LOOKUPS.positions(), "GET /fapi/v3/positionRisk", 5),
-    (LOOKUPS.balances(), "GET /fapi/v3/balance", 5),
+    (LOOKUPS.positions(())[0], "GET /fapi/v3/positionRisk", 5),
+    (LOOKUPS.balances(())[0], "GET /fapi/v3/balance", 5),
     (LOOKUPS.config(), "GET /fapi/v1/accountConfig", 5),
     # A5
     (LOOKUPS.limits(), "GET /fapi/v1/rateLimit/order", 1),

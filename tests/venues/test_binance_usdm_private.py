@@ -28,12 +28,14 @@ from tests.reference.binance_desk import OTHER, UNIT
 from tests.reference.both_sides import MS, TRADING, Desk, price, qty
 
 STREAM, LOOKUPS = TRADING.stream, TRADING.lookups
+assert STREAM.key is not None
+KEY = STREAM.key
 
 
 @pytest.fixture
 def desk() -> Desk:
     made = Desk("http")
-    made.ask(STREAM.start())
+    made.ask(KEY.start())
     made.heard()
     return made
 
@@ -107,17 +109,17 @@ def test_a_fill_brings_its_trade_its_fee_the_balance_and_the_position(desk: Desk
     assert (asked.last_qty_e, asked.last_price_e) == (fill.last_qty_e, fill.last_price_e)
     assert (asked.side, asked.maker, asked.fee_e) == (Side.BUY, False, None)
     assert (asked.fee_listed_e, asked.fee_asset) == (fill.fee_e, fill.fee_asset)
-    (held,) = LOOKUPS.position_events(desk.ask(LOOKUPS.positions()), desk.instruments.get)
+    (held,) = LOOKUPS.position_events(desk.ask(*LOOKUPS.positions(())), desk.instruments.get)
     assert (held.symbol, held.qty_e, held.isolated) == ("BTCUSDT", qty(desk, 100), False)
     assert float(held.entry) == 30000.1
-    found = {one.asset: one for one in LOOKUPS.balance_events(desk.ask(LOOKUPS.balances()))}
+    found = {one.asset: one for one in LOOKUPS.balance_events(desk.ask(*LOOKUPS.balances(())))}
     assert found["USDT"].wallet_e == balance.wallet_e
 
 
 def test_a_short_position_is_negative(desk: Desk) -> None:
     desk.placed(side=Side.SELL, order_type=OrderType.MARKET, qty_e=qty(desk, 100))
     (told,) = [one for one in desk.heard() if isinstance(one, PositionEvent)]
-    (asked,) = LOOKUPS.position_events(desk.ask(LOOKUPS.positions()), desk.instruments.get)
+    (asked,) = LOOKUPS.position_events(desk.ask(*LOOKUPS.positions(())), desk.instruments.get)
     assert told.qty_e == asked.qty_e == -qty(desk, 100)
 
 
@@ -148,7 +150,7 @@ def test_a_conditional_order_is_told_by_its_own_event_and_then_by_the_order_it_b
     assert (new.stop_price_e, new.born_order_id) == (stop.stop_price_e, None)
     open_now = [
         event
-        for request in LOOKUPS.open_orders()
+        for request in LOOKUPS.open_orders(())
         for event in LOOKUPS.order_events(desk.ask(request), desk.instruments.get)
     ]
     assert [(one.conditional, one.order_id) for one in open_now] == [(True, stop.order_id)]
@@ -202,7 +204,7 @@ def test_what_is_open_is_what_was_placed(desk: Desk) -> None:
     ]
     found = [
         event
-        for request in LOOKUPS.open_orders()
+        for request in LOOKUPS.open_orders(())
         for event in LOOKUPS.order_events(desk.ask(request), desk.instruments.get)
     ]
     assert {one.order_id for one in found} == {one.order_id for one in placed}
@@ -216,16 +218,16 @@ def test_the_settings_of_the_account_and_the_time_are_asked_for(desk: Desk) -> N
 
 
 def test_the_key_of_the_stream_is_made_and_kept(desk: Desk) -> None:
-    key = STREAM.key(desk.ask(STREAM.start()))
+    key = KEY.read(desk.ask(KEY.start()))
     assert key
-    assert STREAM.key(desk.ask(STREAM.start())) == key, "asking again gives the same"
-    assert STREAM.keep is not None
-    desk.ask(STREAM.keep())
+    assert KEY.read(desk.ask(KEY.start())) == key, "asking again gives the same"
+    assert KEY.keep is not None
+    desk.ask(KEY.keep())
     target = STREAM.target(key)
     assert target.startswith(f"/private/ws?listenKey={key}&events=")
     assert "ORDER_TRADE_UPDATE" in target
     with pytest.raises(ValueError, match="listenKey"):
-        STREAM.key(b"{}")
+        KEY.read(b"{}")
 
 
 def test_the_countdown_is_taken(desk: Desk) -> None:

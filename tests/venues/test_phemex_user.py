@@ -45,7 +45,7 @@ def scales(symbol: str) -> Instrument | None:
 
 
 def test_the_published_snapshot() -> None:
-    """Three fills of a maker, of an earlier connection: as if asked for."""
+    """Three fills of a maker, from before the connection."""
     *fills, balance, position = decode(FRAMES["snapshot_2019"], scales)
     assert [
         (one.last_qty_e, one.last_price_e, one.fee_e, one.venue_trade_id[:8]) for one in fills
@@ -57,7 +57,7 @@ def test_the_published_snapshot() -> None:
     for one in fills:
         assert isinstance(one, OrderEvent)
         assert (one.source, one.execution, one.status) == (
-            Source.QUERY,
+            Source.HISTORY,
             Execution.TRADE,
             OrderStatus.FILLED,
         )
@@ -201,6 +201,7 @@ def test_a_cancel_that_replaces_does_not_end_the_order() -> None:
     event = entry(action="Replace", ordStatus="Canceled", execStatus="ReplaceToCanceled")
     assert (event.execution, event.status, event.passing) == (Execution.STATE, None, True)
     assert event.reason is EndReason.NONE
+    assert (event.price_e, event.qty_e) == (None, None)
 
 
 @pytest.mark.parametrize(

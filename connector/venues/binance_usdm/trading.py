@@ -34,12 +34,14 @@ from connector.venues.trading_contract import (
     Batches,
     Charge,
     Execution,
+    Instruments,
     Intent,
     Lookups,
     OrderEvent,
     PositionEvent,
     PrivateStream,
     Source,
+    StreamKey,
     Trading,
     Transport,
 )
@@ -80,11 +82,20 @@ def _order(intent: Intent) -> Request:
     return ENDPOINTS[name].request(**params)
 
 
-def _open_orders() -> tuple[Request, ...]:
+def _open_orders(instruments: Instruments) -> tuple[Request, ...]:
+    """Everything in two answers, whatever it is about."""
     return ENDPOINTS["openOrders"].request(), ENDPOINTS["openAlgos"].request()
 
 
-def _fills(instrument: Instrument, order_id: int | None, since_ns: int, most: int) -> Request:
+def _positions(instruments: Instruments) -> tuple[Request, ...]:
+    return (ENDPOINTS["positionRisk"].request(),)
+
+
+def _balances(instruments: Instruments) -> tuple[Request, ...]:
+    return (ENDPOINTS["balance"].request(),)
+
+
+def _fills(instrument: Instrument, order_id: int | str | None, since_ns: int, most: int) -> Request:
     """By the order where that goes: a time reaches 7 days, and the oldest fills come first."""
     if order_id is not None:
         return ENDPOINTS["userTrades"].request(
@@ -211,10 +222,12 @@ def trading(config: Config) -> Trading:
         client_id=orders.CLIENT_ID.pattern,
         unwritten=("signature", "apiKey", "listenKey"),
         stream=PrivateStream(
-            start=ENDPOINTS["startStream"].request,
-            key=_key,
-            keep=ENDPOINTS["keepStream"].request,
-            keep_every_ns=KEEP_NS,
+            key=StreamKey(
+                start=ENDPOINTS["startStream"].request,
+                read=_key,
+                keep=ENDPOINTS["keepStream"].request,
+                keep_every_ns=KEEP_NS,
+            ),
             target=_target,
             decode=user.decode,
             echo_ns=ECHO_NS,
@@ -229,9 +242,9 @@ def trading(config: Config) -> Trading:
             order_events=answers.order_events,
             fills=_fills,
             fill_events=_fill_events,
-            positions=ENDPOINTS["positionRisk"].request,
+            positions=_positions,
             position_events=_position_events,
-            balances=ENDPOINTS["balance"].request,
+            balances=_balances,
             balance_events=_balance_events,
             config=ENDPOINTS["accountConfig"].request,
             config_event=_config_event,

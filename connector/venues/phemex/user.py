@@ -5,9 +5,9 @@ from the status and the execution together, never from ``action``, which is the 
 order and stays through its fills. Total for well-formed frames: an unknown word is no event of its
 own, an unreadable value is None and takes nothing else with it.
 
-A snapshot is history: the open orders, and up to a hundred closed and a hundred filled ones. Its
-entries count as asked for (``Source.QUERY``), so that orders nobody knows any more do not come back
-as somebody else's, and fills that were missed are told as recovered.
+A snapshot shows the open orders, and up to a hundred closed and a hundred filled ones: its entries
+are history (``Source.HISTORY``), so that orders nobody knows any more do not come back as somebody
+else's, and fills that were missed are told as recovered.
 """
 
 from collections.abc import Sequence
@@ -112,7 +112,9 @@ def control(frame: bytes) -> Control | None:
     number = whole(found.id)
     if found.error is not None:
         words = f"{text(found.error.code)} {text(found.error.message)}"
-        return Control(number, ok=False, fatal=number == LOGON_ID, message=words)
+        # Without the hedged family the connection serves the other.
+        fatal = number in (LOGON_ID, SUBSCRIBE_ID)
+        return Control(number, ok=False, fatal=fatal, message=words)
     raw = bytes(found.result)
     ok = raw == b'"pong"'
     if raw.startswith(b"{"):
@@ -154,7 +156,7 @@ def _family(
     scales: Scales,
 ) -> list[UserEvent]:
     numbers, order_of, account_of, position_of = _READERS[hedged]
-    source = Source.QUERY if head.type == "snapshot" else Source.STREAM
+    source = Source.HISTORY if head.type == "snapshot" else Source.STREAM
     venue_ns = whole(head.timestamp) or 0
     found: list[UserEvent] = []
     filled = False
@@ -206,6 +208,7 @@ def _order(row: Any, numbers: Numbers, scales: Scales, source: Source, venue_ns:
     maker, exec_id = MAKER.get(happened), name(row.exec_id)
     fill = maker is not None and bool(exec_id)
     execution, status, passing = _meaning(row, happened, fill)
+    hollow = passing or status is OrderStatus.REJECTED
     code = whole(row.code) or 0
     return OrderEvent(
         source=source,
@@ -220,10 +223,9 @@ def _order(row: Any, numbers: Numbers, scales: Scales, source: Source, venue_ns:
         time_in_force=TIMES.get(text(row.time_in_force)),
         position_side=POSITION_SIDES.get(text(row.pos_side), PositionSide.BOTH),
         reduce_only=text(row.exec_inst) in REDUCING,
-        price_e=numbers.price(row.price_ep, instrument),
-        qty_e=numbers.qty(row.order_qty, instrument)
-        if status is not OrderStatus.REJECTED
-        else None,
+        # Taken off to be put back, it may show either price; rejected, a quantity of 0.
+        price_e=None if passing else numbers.price(row.price_ep, instrument),
+        qty_e=None if hollow else numbers.qty(row.order_qty, instrument),
         filled_qty_e=numbers.qty(row.cum_qty, instrument),
         stop_price_e=numbers.price(row.stop_px_ep, instrument),
         # A cancel shows what it took away as its quantity, without an execution.
