@@ -117,7 +117,8 @@ def test_terms_of_an_instrument() -> None:
         return Instrument(
             symbol="X", exchange="Phemex", quote=quote, margin=margin, price_exponent=4,
             qty_exponent=0, price_digits=1, qty_digits=0, tick_e=1000, step_e=1,
-            contract_size_e=size_e,
+            contract_size_e=size_e, inverse=quote != margin,
+            value_exponent=value_exponent(margin),
         )  # fmt: skip
 
     assert terms(listed("USD", "BTC", 10**8)) == BTCUSD

@@ -19,7 +19,8 @@ from connector.model.intents import (
 )
 from connector.model.records import Side
 from connector.model.reports import Field
-from connector.venues.phemex.endpoints_trading import ENDPOINTS
+from connector.venues.endpoint import Permission
+from connector.venues.phemex.endpoints import ENDPOINTS
 from connector.venues.phemex.orders import encode, encode_batch, together
 from connector.venues.phemex.signing import sign, signer
 from connector.venues.trading_contract import CannotEncode, Intent
@@ -292,6 +293,6 @@ def test_money_goes_in_the_body_and_the_code_in_the_query() -> None:
 def test_everything_that_moves_money_wants_permission_and_is_never_repeated() -> None:
     for row in ENDPOINTS.values():
         if row.path.startswith("/exchange/") and row.changes:
-            assert row.permission.value in ("transfer", "withdraw"), row.name
+            assert row.permission in (Permission.TRANSFER, Permission.WITHDRAW), row.name
             assert row.retry.value == "query", row.name
     assert ENDPOINTS["confirmWithdraw"].changes

@@ -8,6 +8,7 @@ from connector.venues.contract import Bases, Pool, Request, Venue
 from connector.venues.phemex import errors, instruments, limits, market
 from connector.venues.phemex.config import Config
 from connector.venues.phemex.endpoints import ENDPOINTS, PRODUCTS, ROUTES
+from connector.venues.phemex.trading import trading
 
 __all__ = ["VENUE"]
 
@@ -60,6 +61,7 @@ def configured(config: Config) -> Venue:
         recorded=market.recorded,
         depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
+        trading=trading(config.window_ms),
     )
 
 

@@ -15,5 +15,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ws_url: Url = "wss://ws.phemex.com"
     """With its path, where it has one: the test network is wss://testnet-api.phemex.com/ws. The
     first host, wss://phemex.com/ws, has answered HTTP 410 since 2023."""
+    window_ms: Annotated[int, Meta(ge=2000, le=60_000)] = 10_000
+    """How long after its signature the venue may still execute a request, which dies at a whole
+    second. What is unknown is found out sooner with a shorter one, and a slow request refused."""
     products: Literal["/public/products", "/exchange/public/products"] = "/public/products"
     """Where the products are listed; the second is the path of 2020."""

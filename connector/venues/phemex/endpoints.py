@@ -1,4 +1,6 @@
-"""The venue's REST table, market side, and its class of WebSocket URL."""
+"""The venue's REST table, market side, and its class of WebSocket URL.
+
+``ENDPOINTS`` is the whole table, order, account and wallet side included."""
 
 from typing import Any
 
@@ -6,7 +8,7 @@ from msgspec import Struct
 
 from connector.venues.contract import Channel, Endpoint, Route
 from connector.venues.endpoint import Status
-from connector.venues.phemex import schemas
+from connector.venues.phemex import endpoints_trading, schemas
 from connector.venues.phemex.limits import MARKET, OTHERS
 
 
@@ -32,7 +34,7 @@ def _get(
     )
 
 
-ENDPOINTS = {
+MARKET_ENDPOINTS = {
     endpoint.name: endpoint
     for endpoint in (
         _get(
@@ -95,6 +97,8 @@ ENDPOINTS = {
         ),
     )
 }
+
+ENDPOINTS = MARKET_ENDPOINTS | endpoints_trading.ENDPOINTS
 
 PRODUCTS = {
     endpoint.path: endpoint for endpoint in (ENDPOINTS["products"], ENDPOINTS["exchangeProducts"])

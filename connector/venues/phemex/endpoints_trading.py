@@ -12,9 +12,7 @@ from connector.venues.endpoint import Endpoint, Permission, Retry, Security, Sta
 from connector.venues.parameters import Rule, needed, not_with, one_of
 from connector.venues.phemex import params as p
 from connector.venues.phemex import schemas_trading as s
-
-CONTRACT = "contract"
-OTHERS = "others"
+from connector.venues.phemex.limits import CONTRACT, OTHERS
 
 CONDITIONAL = ("Stop", "StopLimit", "MarketIfTouched", "LimitIfTouched")
 PLACE = (
@@ -22,10 +20,6 @@ PLACE = (
     needed("stopPxEp", "ordType", *CONDITIONAL),
 )
 ONE_ID = (one_of("orderID", "clOrdID"), not_with("orderID", "clOrdID"))
-
-
-class NoParams(Struct, forbid_unknown_fields=True):
-    """There are none."""
 
 
 def _row(
@@ -222,15 +216,6 @@ ACCOUNT_ROWS = (
         Raw,
         OTHERS,
         rules=(one_of("posBalanceEv", "posBalance"),),
-    ),
-    _row(
-        "time",
-        "GET /public/time",
-        "the venue's clock",
-        NoParams,
-        s.Time,
-        OTHERS,
-        security=Security.NONE,
     ),
 )
 

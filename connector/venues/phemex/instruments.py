@@ -13,6 +13,7 @@ from connector.model.instrument import ABSENT, ContractType, Instrument, Status
 from connector.protocol.cutting import cut
 from connector.venues.contract import Listing, Pieces
 from connector.venues.phemex import schemas
+from connector.venues.phemex.money import value_exponent
 from connector.venues.phemex.schemas import Product, decimals, number, text
 
 EXCHANGE = "Phemex"
@@ -133,6 +134,8 @@ def _instrument(product: Product, scales: Scales) -> Instrument:
         value_scale = scales.get(settle, DEFAULT_VALUE_SCALE)
     if not 0 <= value_scale <= 18:
         raise ValueError(f"value_scale: {value_scale} decimals do not fit")
+    if value_scale != value_exponent(settle):
+        raise ValueError(f"value_scale: {value_scale}, but values of {settle} are read otherwise")
     for name in ("min_price_ep", "max_price_ep", "max_order_qty"):
         if not 0 <= getattr(product, name) < LARGEST:
             raise ValueError(f"{name}: {getattr(product, name)} does not fit")

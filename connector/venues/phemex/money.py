@@ -67,10 +67,10 @@ class Terms(Struct, frozen=True):
 def terms(instrument: Instrument) -> Terms:
     """The terms of an instrument of the contract API."""
     return Terms(
-        inverse=instrument.margin != instrument.quote,
+        inverse=instrument.inverse,
         size_e=instrument.contract_size_e,
         price=10**instrument.price_exponent,
-        value=10 ** value_exponent(instrument.margin),
+        value=10**instrument.value_exponent,
     )
 
 

@@ -1,18 +1,68 @@
 """Positions and balances of answers and private messages, both families: sections 4.5 and 7.4."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from connector._speedups.decimal import format as decimal
 from connector.model.instrument import Instrument
 from connector.model.intents import PositionSide
 from connector.model.reports import BalanceReason
+from connector.venues.contract import Scales
 from connector.venues.phemex.answers import POSITION_SIDES
 from connector.venues.phemex.errors import text
-from connector.venues.phemex.numbers import DECIMALS, Numbers, numbers_of, whole
+from connector.venues.phemex.numbers import DECIMALS, INTEGERS, Numbers, numbers_of, whole
+from connector.venues.phemex.schemas_trading import (
+    AccountPositions,
+    AccountRow,
+    HedgedAccountRow,
+    HedgedPositionRow,
+    Named,
+    PositionRow,
+    Reply,
+)
 from connector.venues.trading_contract import BalanceEvent, PositionEvent
 
 RATIO = 10**8
 SIGNS = {"Buy": 1, "Sell": -1, "None": 0, "": 0}
+
+_REPLY = msgspec.json.Decoder(Reply)
+_HELD = msgspec.json.Decoder(AccountPositions)
+_NAMED = msgspec.json.Decoder(Named)
+_POSITION = msgspec.json.Decoder(PositionRow)
+_HEDGED_POSITION = msgspec.json.Decoder(HedgedPositionRow)
+_ACCOUNT = msgspec.json.Decoder(AccountRow)
+_HEDGED_ACCOUNT = msgspec.json.Decoder(HedgedAccountRow)
+
+
+def position_events(body: bytes, scales: Scales) -> Sequence[PositionEvent]:
+    """The positions of a trading account. Raises ValueError."""
+    found = []
+    for raw in _account(body).positions:
+        instrument = scales(text(_NAMED.decode(raw).symbol))
+        decoder = _HEDGED_POSITION if numbers_of(instrument) is DECIMALS else _POSITION
+        event = position(decoder.decode(raw), instrument)
+        if event is not None:
+            found.append(event)
+    return found
+
+
+def balance_events(body: bytes) -> Sequence[BalanceEvent]:
+    """The balance of a trading account. Raises ValueError."""
+    raw = _account(body).account
+    found = balance(_ACCOUNT.decode(raw), INTEGERS, 0)
+    found = found or balance(_HEDGED_ACCOUNT.decode(raw), DECIMALS, 0)
+    if found is None:
+        raise ValueError("account: no balance")
+    return [found]
+
+
+def _account(body: bytes) -> AccountPositions:
+    found = _HELD.decode(_REPLY.decode(body).data)
+    if not bytes(found.account).startswith(b"{"):
+        raise ValueError("an answer without an account")
+    return found
 
 
 def position(row: Any, instrument: Instrument | None) -> PositionEvent | None:

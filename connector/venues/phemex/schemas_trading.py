@@ -20,7 +20,6 @@ SPELLED = {
     "exec_id": "execID",
     "account_id": "accountID",
     "user_id": "userID",
-    "un_realised_pnl_ev": "unRealisedPnlEv",
 }
 
 
@@ -42,6 +41,8 @@ def hedged_name(name: str) -> str:
 
 def hedged_row_name(name: str) -> str:
     """The name of a field in rows of the hedged API's answers."""
+    if name == "unrealised_pnl_ev":
+        return "unRealisedPnlRv"
     return answer_name(name) + "Rq" if name in QUANTITIES else hedged_name(name)
 
 
@@ -144,7 +145,7 @@ HedgedAccountRow = twin(AccountRow, hedged_row_name)
 
 
 class PositionRow(Struct, rename=answer_name):
-    """A position of sections 4.5 and 7.4, which spell one field differently."""
+    """A position of section 4.5; only the dearer question tells its profit of now."""
 
     symbol: Raw = NOTHING
     currency: Raw = NOTHING
@@ -153,8 +154,7 @@ class PositionRow(Struct, rename=answer_name):
     value_ev: Raw = NOTHING
     avg_entry_price_ep: Raw = NOTHING
     leverage_er: Raw = NOTHING
-    un_realised_pnl_ev: Raw = NOTHING
-    unrealised_pnl_ev: Raw = NOTHING
+    unrealised_pnl_ev: Raw = field(default=NOTHING, name="unRealisedPnlEv")
     cum_closed_pnl_ev: Raw = NOTHING
     transact_time_ns: Raw = NOTHING
     pos_side: Raw = NOTHING
