@@ -18,7 +18,7 @@ import orjson
 import connector
 from connector._speedups.events import plain
 from connector._speedups.order_events import Report
-from connector.errors import ConfigError
+from connector.errors import ConfigError, ConnectorError
 from connector.ipc.json_door import JsonDoor
 
 CHUNK = 65536
@@ -63,12 +63,21 @@ def run(args: argparse.Namespace) -> int:
 def _say_what_stays(session: connector.TradingSession) -> None:
     """This session's end is its strategy's, and open orders do not outlive that by themselves."""
     name = session.strategy
-    if count := sum(not order.foreign for order in session.orders()):
+    if count := _open_orders(session):
         print(
             f"connector send: {count} open orders of {name!r}: cancelled 10 s from now unless it"
             f" attaches again or [strategies.{name}] says otherwise (on_death, grace_s)",
             file=sys.stderr,
         )
+
+
+def _open_orders(session: connector.TradingSession) -> int:
+    """By the daemon's word: reports of the last ones may not have been read."""
+    try:
+        told = session.request("trading")["trading"]["accounts"]
+        return sum(account["open"].get(session.strategy, 0) for account in told)
+    except (ConnectorError, OSError):  # it is gone
+        return sum(not order.foreign for order in session.orders())
 
 
 class _Sender:

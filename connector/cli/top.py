@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import orjson
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
 from connector.cli import _frame
 from connector.cli._frame_orders import rows as order_rows
 from connector.cli._sample import Watch
+from connector.cli._screen import Screenful
 from connector.errors import AttachError, EpochChanged, Stalled
 from connector.model.paths import runtime_directory
 
@@ -86,7 +86,7 @@ def _follow(
             old = before if before.epoch == sample.epoch and before is not sample else None
             since = window[0] if window and window[0] is not sample else None
             view = _frame.frame(sample, old, rows, console.width, since)
-            live.update(Group(view, "", Text(note, "dim")), refresh=True)
+            live.update(Screenful(view, note), refresh=True)
             time.sleep(interval_s)
 
 

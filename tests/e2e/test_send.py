@@ -116,6 +116,9 @@ def test_a_batch_is_answered_for_each_of_its_orders(stage: Stage) -> None:
         for one in answers
     }
     assert results == {0: True, 1: False, 2: True}
+    assert done.stderr.startswith("connector send: 2 open orders of 'maker': cancelled"), (
+        done.stderr
+    )
 
 
 def test_tap_shows_a_strategy_what_it_is_told(stage: Stage, tmp_path: Path) -> None:

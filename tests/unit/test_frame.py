@@ -1,14 +1,17 @@
 """The live view says what the samples say: rates between two of them, latencies of the window."""
 
 import io
+import re
 from typing import Any
 
 import orjson
 import pytest
 from rich.console import Console
+from rich.screen import Screen
 
 from connector.cli import _frame
 from connector.cli._frame import Book, Buckets, Reader, Sample
+from connector.cli._screen import Screenful
 from connector.ipc.counters import Budget
 from connector.model.counters import Counter, Hop
 from connector.model.histogram import BUCKETS, bucket
@@ -228,3 +231,25 @@ def test_what_does_not_fit_is_counted() -> None:
     text = shown(sample(trading={"accounts": [many]}))
     assert text.count("PARTIALLY_FILLED") == 8
     assert "and 992 more" in text
+
+
+@pytest.mark.parametrize("height", [1, 2, 10, 24, 200])
+def test_a_low_window_says_how_much_it_leaves_out(height: int) -> None:
+    now = sample(books=[book(symbol=f"S{number}USDT") for number in range(30)])
+    whole = shown(now).splitlines()
+    file = io.StringIO()
+    console = Console(width=200, height=height, file=file, force_terminal=True, color_system=None)
+    view = Screenful(_frame.frame(now, None, 40), "Ctrl-C ends it")
+    console.print(Screen(view))
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert len(lines) <= height
+    assert any("Ctrl-C ends it" in line for line in lines)
+    if height >= len(whole) + 2:
+        assert [line for line in lines if line][:-1] == [
+            line.rstrip() for line in whole if line.strip()
+        ]
+        return
+    (left,) = re.findall(r"… (\d+) more lines", lines[-1])
+    kept = lines[:-1]
+    assert [line.strip() for line in kept] == [line.strip() for line in whole[: len(kept)]]
+    assert len(kept) + int(left) == len(whole)
