@@ -224,12 +224,17 @@ cdef inline int64_t stamp(const Token* token) noexcept nogil:
 
 
 cdef inline object price_text(const Token* token):
-    """As it is written; "" when it is nothing but zeros."""
-    cdef Py_ssize_t i
+    """As it is written; "" when it is nothing but zeros, or no price."""
+    cdef Py_ssize_t i, point = -1
+    cdef bint something = False
     for i in range(token.size):
-        if token.p[i] != c'0' and token.p[i] != c'.':
-            return word(token)
-    return ""
+        if token.p[i] == c'.' and point < 0 < i:
+            point = i
+        elif not c'0' <= token.p[i] <= c'9':
+            return ""
+        elif token.p[i] != c'0':
+            something = True
+    return word(token) if something else ""
 
 
 # A whole frame: what is around the order, and the order.

@@ -1,15 +1,16 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from connector._speedups.codec import Codec
 from connector._speedups.order_reader import OrderReader
 from connector.model.order import Fill, Order
 from connector.model.reports import EndReason, OrderStatus
 
-class Hearing:
-    def __init__(
+class Hearing(Codec):
+    def use(
         self,
         reader: OrderReader,
-        account: int,
+        account: Any,
         tracker: Any,
         *,
         moves: Mapping[OrderStatus, frozenset[OrderStatus]],
@@ -17,11 +18,16 @@ class Hearing:
         reasons: Iterable[EndReason],
         fill: Callable[[int, int, bool, int | None], Fill],
         report: Callable[..., Any],
+        place: Callable[[str], int | None],
+        opened: Callable[[str], Any],
         write: Callable[[Order, bytes, int, int], object],
+        handed: Callable[[str, Any], object],
         clock: Callable[[], int],
         wall: Callable[[], int],
         follow: Callable[[Any], object],
         counted: Callable[[Order], object],
-        spoken: Callable[[int], object],
+        fault: Callable[[Exception, str], object],
+        failed: Callable[[Exception], object],
+        hop: int,
     ) -> None: ...
     def take(self, frame: bytes, recv_ns: int) -> bool: ...

@@ -8,10 +8,15 @@ it, in the same callback.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from .layout cimport CONNECTOR_ABSENT
+from .atomics cimport monotonic_ns
+from .codec cimport Codec, HANDLED, RARE
+from .counters cimport COUNT_RARE_ERRORS, count
+from .histogram cimport histogram_add
+from .journal cimport Journal
+from .layout cimport CONNECTOR_ABSENT, RECORD_ORDER_REPORT, RecordHeader
 from .layout_orders cimport (
     ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, ORDER_REJECTED, OrderReportBody,
     UPDATE_AMENDED, UPDATE_CANCELLED, UPDATE_EXECUTED, UPDATE_SUBMITTED,
@@ -19,15 +24,24 @@ from .layout_orders cimport (
 from .order_reader cimport (
     HAPPENED_AMENDED, HAPPENED_CANCELLED, HAPPENED_EXPIRED, HAPPENED_NEW, HAPPENED_TRADE, OrderReader, Told, UNSAID,
 )
+from .reports cimport Reports
+from .segment cimport Segment
 
 cdef extern from "Python.h":
     object PyUnicode_DecodeASCII(const char* text, Py_ssize_t size, const char* errors)
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
+cdef extern from "hearing.h" nogil:
+    bint average_of "connector_average" (
+        int64_t high, int64_t low, int64_t quantity, int price_exponent, int64_t* average_e, int* exponent
+    )
+
 cdef enum:
     STATUSES = 16
+    ENTRY = sizeof(RecordHeader) + sizeof(OrderReportBody)
 
 cdef int64_t MOST_QTY = 1LL << 62   # two of them still fit
+cdef object MASK = (1 << 62) - 1
 
 
 cdef inline object word(const char* text, Py_ssize_t size):
@@ -48,39 +62,61 @@ cdef inline bint put(char* field, Py_ssize_t room, object text) except -1:
     return True
 
 
+cdef bint readable(object average) except -1:
+    """An average price that fits its field; "" is none."""
+    cdef Py_ssize_t size = 0, i
+    cdef const char* data = PyUnicode_AsUTF8AndSize(average, &size)
+    cdef int points = 0
+    for i in range(size):
+        if data[i] == c'.':
+            points += 1
+        elif not c'0' <= data[i] <= c'9':
+            return False
+    return size - points <= 18 and points <= 1 and (size == 0 or data[0] != c'.')
+
+
 cdef inline bint ended(int status) noexcept:
     return ORDER_FILLED <= status <= ORDER_REJECTED
 
 
 @cython.final
-cdef class Hearing:
-    """One account's.
-
-    ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill`` and ``report``
-    make a Fill and a Report. ``write(order, body, told_ns, recv_ns)`` journals a report and hands it over;
-    ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix; ``follow(report)`` counts a fill, ``counted(order)`` what is open of an
-    order; ``spoken(recv_ns)`` is called when the reports of a frame are out."""
+cdef class Hearing(Codec):
+    """The codec of one account's private stream."""
 
     cdef OrderReader reader
-    cdef object tracker, index, fill, report, write, clock, wall, follow, counted, spoken
-    cdef dict under_way, watched, by_venue, by_client
+    cdef object tracker, index, fill, report, place, opened, write, handed, clock, wall, follow, counted, fault, failed
+    cdef dict under_way, watched, by_venue, by_client, places, journals
     cdef list statuses, reasons
     cdef uint32_t[STATUSES] moves
     cdef object account
+    cdef uint16_t number, venue
+    cdef int hop
     # Of the event at hand
     cdef Told told
     cdef OrderReportBody body
     cdef int64_t recv_ns
 
-    def __init__(
-        self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, write, clock,
-        wall, follow, counted, spoken,
+    def use(
+        self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, place, opened,
+        write, handed, clock, wall, follow, counted, fault, failed, int hop,
     ):
-        self.reader, self.account, self.tracker, self.index = reader, account, tracker, tracker.orders
+        """Begin; until then every frame is left to the tracker.
+
+        ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill`` and ``report``
+        make a Fill and a Report. ``place(symbol)`` is the index of an instrument in the directory, None: it has none;
+        ``opened(strategy)`` its journal and who hears of it, None: ``write`` has to; ``write(order, body, told_ns, recv_ns)``
+        journals a report and hands it over, ``handed(strategy, opened)`` goes on with a session that lags. ``clock`` is
+        CLOCK_MONOTONIC, ``wall`` Unix; ``follow(report)`` counts a fill, ``counted(order)`` what is open of an order;
+        ``fault(error, strategy)`` and, of a whole frame, ``failed(error)`` are told of faults of ours. ``hop``: in which
+        histogram it is put down how long reports took."""
+        self.reader, self.account, self.tracker, self.index = reader, account.index, tracker, tracker.orders
+        self.number, self.venue = account.index, account.venue
         self.under_way, self.watched = tracker.under_way, tracker.watched.plans
         self.by_venue, self.by_client = tracker.orders.venue_ids, tracker.orders.client_ids
-        self.fill, self.report, self.write, self.clock, self.wall = fill, report, write, clock, wall
-        self.follow, self.counted, self.spoken = follow, counted, spoken
+        self.fill, self.report, self.clock, self.wall = fill, report, clock, wall
+        self.place, self.opened, self.write, self.handed = place, opened, write, handed
+        self.follow, self.counted, self.fault, self.failed, self.hop = follow, counted, fault, failed, hop
+        self.places, self.journals = {}, {}
         self.statuses, self.reasons = [None] * STATUSES, [None] * 256
         for status in statuses:
             self.statuses[<int>status] = status
@@ -90,10 +126,25 @@ cdef class Hearing:
             for one in after:
                 self.moves[<int>status] |= 1 << <int>one
 
+    cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
+        with gil:
+            return self.heard(frame, length, recv_ns)
+
+    cdef int heard(self, const char* frame, Py_ssize_t length, int64_t recv_ns) noexcept:
+        try:
+            return HANDLED if self.hear(frame, length, recv_ns) else RARE
+        except Exception as error:    # the report is out, or was counted as a fault; the stream goes on
+            count(self.counters, COUNT_RARE_ERRORS)
+            self.failed(error)
+            return HANDLED
+
     def take(self, bytes frame not None, int64_t recv_ns):
         """Whether this was all that had to be done about a frame; False: nothing was, and the tracker has to."""
+        return self.hear(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), recv_ns)
+
+    cdef bint hear(self, const char* frame, Py_ssize_t length, int64_t recv_ns) except -1:
         cdef object order
-        if not self.reader.look(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &self.told):
+        if self.reader is None or not self.reader.look(frame, length, &self.told):
             return False
         self.recv_ns = recv_ns
         try:
@@ -124,7 +175,7 @@ cdef class Hearing:
         cdef OrderReportBody* body = &self.body
         cdef int status = order.status
         cdef object instrument, requests
-        if ended(status) or order.inferred_qty_e:
+        if ended(status) or order.inferred_qty_e or not readable(order.average):
             return False
         if not order.submitted and (
             not self.may(status, ORDER_NEW) or order.known_qty_e or order.filled_qty_e or order.average
@@ -216,7 +267,7 @@ cdef class Hearing:
             self.average(order, True)
             self.say(order, UPDATE_CANCELLED)
             reported = over = True
-        self.spoken(self.recv_ns)
+        histogram_add(self.segment.histograms + self.hop, monotonic_ns() - self.recv_ns)
         # The strategy has it.
         known_e = order.known_qty_e
         if (
@@ -290,9 +341,25 @@ cdef class Hearing:
         cdef OrderReportBody* body = &self.body
         if taken and t.average_size and t.filled_qty_e == body.filled_qty_e:
             body.average_e, body.average_exponent = t.average_e, t.average_exponent
-        elif order.average or order.known_qty_e:
+            return 0
+        if not taken or order.average_of_e == body.filled_qty_e:
+            body.average_e, body.average_exponent = order.average_price()
+        elif order.known_qty_e and not self.summed(order):
             body.average_e, body.average_exponent = order.average_price()
         return 0
+
+    cdef bint summed(self, object order) except -1:
+        """The average from the exact sums; False: they are too large for here."""
+        cdef object notional_e = order.notional_e, high = notional_e >> 62
+        cdef int exponent = 0
+        cdef bint found
+        if high >> 36:
+            return False
+        found = average_of(
+            high, notional_e & MASK, order.known_qty_e, order.instrument.price_exponent, &self.body.average_e, &exponent
+        )
+        self.body.average_exponent = exponent
+        return found
 
     cdef int say(self, object order, int update) except -1:
         """One more report of the order as it stands."""
@@ -301,11 +368,40 @@ cdef class Hearing:
         return self.out(order)
 
     cdef int out(self, object order) except -1:
+        """``body`` into the journal and to its strategy."""
+        cdef object strategy = order.strategy, opened, index, reports
+        cdef Journal journal
         self.body.wall_ns = self.wall()
+        opened = self.journals.get(strategy)
+        index = self.places.get(order.instrument.symbol)
+        if opened is None or index is None or index not in opened.described:
+            return self.out_slowly(order)
+        journal = opened.journal
+        if not journal.fits(ENTRY):
+            return self.out_slowly(order)
+        journal.put(
+            RECORD_ORDER_REPORT, &self.body, sizeof(OrderReportBody), index, self.venue, self.number, self.told.told_ns,
+            self.recv_ns, self.body.order_key,
+        )
+        reports = opened.reports
+        try:
+            if reports is not None and (<Reports?>reports).pump():
+                self.handed(strategy, opened)
+        except Exception as error:
+            self.fault(error, strategy)
+        return 0
+
+    cdef int out_slowly(self, object order) except -1:
+        """The same by the journals; the next one may find what it needs."""
+        cdef object index
         self.write(
             order, PyBytes_FromStringAndSize(<const char*>&self.body, sizeof(OrderReportBody)), self.told.told_ns,
             self.recv_ns,
         )
+        self.journals[order.strategy] = self.opened(order.strategy)
+        index = self.place(order.instrument.symbol)
+        if index is not None:
+            self.places[order.instrument.symbol] = index
         return 0
 
     cdef object told_fill(self, object order):

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from connector._speedups.bell import Bell
-from connector._speedups.hearing import Hearing
 from connector._speedups.segment import Segment
 from connector.budget_board import BudgetBoard
 from connector.clock import monotonic_ns, wall_ns
@@ -120,7 +119,6 @@ class AccountService:
         self._guard: Guard | None = None
         if self.trading.countdown is not None and settings.guarded_s:
             self._guard = Guard(self, self.trading.countdown, settings.guarded_s)
-        self._hearing: Hearing | None = None
         self._streams = 0
         """How many private streams began: what is asked under one proves nothing for the next."""
         self._begin()
@@ -337,7 +335,8 @@ class AccountService:
     async def run(self) -> None:
         """Until cancelled; what is under way then is lost, which the desk is told."""
         self._begin()
-        self._hearing = self.desk.hearing(self)
+        if (hearing := self.desk.hearing(self, self._segment)) is not None:
+            self._private.codec = hearing
         self.running = True
         try:
             async with asyncio.TaskGroup() as group:
@@ -425,8 +424,6 @@ class AccountService:
         log.warning("private stream lost: %s", why, extra={"account": self.name})
 
     def frame(self, frame: bytes, recv_ns: int) -> None:
-        if self._hearing is not None and self._hearing.take(frame, recv_ns):
-            return
         try:
             events = self.trading.stream.decode(frame, self.scales)
         except (ValueError, RecursionError) as error:

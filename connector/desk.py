@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from connector._speedups.hearing import Hearing
+from connector._speedups.segment import Segment
 from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
@@ -95,11 +96,11 @@ class Desk:
             accounts, self.tracker, self.holdings, ledger, find, clock, self.perform, count
         )
 
-    def hearing(self, account: Account) -> Hearing | None:
+    def hearing(self, account: Account, segment: Segment) -> Hearing | None:
         """The short way of an account's plain events, beside `order_event`; None: it has none."""
         return hearing(
-            account, self.tracker, self.positions, self.holdings, self._ledger,
-            find=self._find, clock=self._clock, observe=self._observe, fault=self.outbox.fault,
+            segment, account, self.tracker, self.positions, self.holdings, self._ledger,
+            find=self._find, clock=self._clock, fault=self.outbox.fault,
         )  # fmt: skip
 
     def hearers(self, order: Order) -> list[str]:

@@ -165,11 +165,13 @@ class Instruments:
 
 
 def instrument_of(entry: bytes) -> Instrument:
-    """What a directory entry, a drawn ``InstrumentEntry``, says."""
+    """What a directory entry, a drawn ``InstrumentEntry``, says; it does not say everything."""
     was: Any = _ENTRY.unpack(entry)
     named = was._asdict()
     named |= {"contract": ContractType(was.contract), "status": Status(was.status)}
-    return Instrument(**{name: named[name] for name in Instrument.__struct_fields__})
+    return Instrument(
+        **{name: named[name] for name in Instrument.__struct_fields__ if name in named}
+    )
 
 
 class Unserved(Struct, frozen=True):

@@ -81,7 +81,9 @@ class PrivateStream:
         self._owner, self._name = owner, name
         self._venue, self._settings, self._context = venue, settings, context
         self._stream = venue.trading.stream
-        self._codec, self._bell = Codec(segment), bell
+        self._bell = bell
+        self.codec = Codec(segment)
+        """Reads frames first; what it leaves goes to the owner."""
         self._key = ""
         self._key_wanted = asyncio.Event()
         self._open: dict[int, _Socket] = {}
@@ -202,7 +204,7 @@ class PrivateStream:
 
         key = self._key
         most = self._venue.limits.max_message
-        listener = Listener(self._codec, 0, self._bell, arrived, _nothing, _nothing, most, failed)
+        listener = Listener(self.codec, 0, self._bell, arrived, _nothing, _nothing, most, failed)
         socket = await connect(
             self._venue.ws_url.rstrip("/") + self._stream.target(key),
             lambda: listener,

@@ -1,8 +1,10 @@
 """The short way of an account's plain events (``_speedups/hearing.pyx``), beside the tracker's."""
 
+import logging
 from collections.abc import Callable
 
 from connector._speedups.hearing import Hearing
+from connector._speedups.segment import Segment
 from connector.model.counters import Hop
 from connector.model.order import MOVES, Fill, Order
 from connector.model.reports import EndReason, OrderStatus, Update
@@ -13,8 +15,11 @@ from connector.trading.positions import Positions
 from connector.trading.roles import Account, Listed
 from connector.trading.tracker import Tracker
 
+log = logging.getLogger("connector.hearing")
+
 
 def hearing(
+    segment: Segment,
     account: Account,
     tracker: Tracker,
     positions: Positions,
@@ -23,14 +28,16 @@ def hearing(
     *,
     find: Callable[[int, str], Listed | None],
     clock: Callable[[], int],
-    observe: Callable[[int, int], object],
     fault: Callable[[Exception, str], None],
 ) -> Hearing | None:
-    """An account's; None: its venue has no reader for it. The arguments are the desk's."""
-    reader = account.trading.stream.reader
+    """An account's; None: its venue has no reader for it. All but ``segment`` is the desk's."""
+    reader, venue = account.trading.stream.reader, account.venue
     if reader is None:
         return None
-    hop, venue = Hop.RECV_TO_REPORT.value, account.venue
+
+    def place(symbol: str) -> int | None:
+        listed = find(venue, symbol)
+        return listed.index if listed is not None else None
 
     def write(order: Order, body: bytes, told_ns: int, recv_ns: int) -> None:
         try:
@@ -43,25 +50,33 @@ def hearing(
         positions.filled(report)
         holdings.filled(report)
 
-    def spoken(recv_ns: int) -> None:
-        observe(hop, clock() - recv_ns)
+    def failed(error: Exception) -> None:
+        more = {"account": account.name}
+        log.error("a private frame could not be handled", extra=more, exc_info=error)
 
-    return Hearing(
+    made = Hearing(segment)
+    made.use(
         reader(),
-        account.index,
+        account,
         tracker,
         moves=MOVES,
         statuses=OrderStatus,
         reasons=EndReason,
         fill=Fill,
         report=_filled,
+        place=place,
+        opened=ledger.journals.opened,
         write=write,
+        handed=ledger.journals.handed,
         clock=clock,
         wall=ledger.wall,
         follow=follow,
         counted=holdings.order,
-        spoken=spoken,
+        fault=fault,
+        failed=failed,
+        hop=Hop.RECV_TO_REPORT.value,
     )
+    return made
 
 
 def _filled(

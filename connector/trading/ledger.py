@@ -34,7 +34,7 @@ class Ledger:
     """Writes to the journals; ``wall`` is Unix time."""
 
     def __init__(self, journals: Journals, wall: Callable[[], int]) -> None:
-        self._journals, self.wall = journals, wall
+        self.journals, self.wall = journals, wall
         self._flags = ReportFlag(0)
         self.recv_ns = 0
         """When the frame was received that is being told of, CLOCK_MONOTONIC; 0: it is none."""
@@ -45,7 +45,7 @@ class Ledger:
 
     def behind(self) -> bool:
         """Too far from the disk for new orders."""
-        return self._journals.behind()
+        return self.journals.behind()
 
     def command(
         self,
@@ -195,7 +195,7 @@ class Ledger:
     def snapshot(self, strategy: str, orders: int, positions: int) -> Iterator[None]:
         """What is written within is no event but how things stand."""
         body = _SNAPSHOT.pack(
-            journal_sequence=self._journals.sequence(strategy),
+            journal_sequence=self.journals.sequence(strategy),
             wall_ns=self.wall(),
             orders=orders,
             positions=positions,
@@ -255,7 +255,7 @@ class Ledger:
         recv_ns: int = 0,
         order_key: int = 0,
     ) -> None:
-        self._journals.append(
+        self.journals.append(
             strategy,
             kind,
             body,

@@ -1,7 +1,7 @@
 """Whom the desk works with, as far as it knows them."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from connector._speedups.desk import Command
 from connector.model.instrument import Instrument
@@ -124,6 +124,12 @@ class Journals(Protocol):
         order_key: int = 0,
     ) -> int:
         """Write one entry; its sequence."""
+
+    def opened(self, strategy: str) -> Any:
+        """Its journal and who hears of it, for who appends beside `append`."""
+
+    def handed(self, strategy: str, opened: Any) -> None:
+        """Its session hears of what was appended."""
 
     def sequence(self, strategy: str) -> int:
         """Number of the last report."""

@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from connector._speedups.reports import Reports
+from connector._speedups.segment import Segment
 from connector.desk import Desk
+from connector.ipc.segments import TradingMemory
 from connector.model.instrument import Instrument
 from connector.model.intents import Action, OrderType
 from connector.model.order import Order
@@ -18,6 +21,7 @@ from connector.model.records import RecordType, Side
 from connector.model.reports import OrderStatus
 from connector.trading.halts import Halts, path_of
 from connector.trading.ids import Ids
+from connector.trading.journal import Journals
 from connector.trading.ledger import Ledger
 from connector.trading.pending import Pending
 from connector.venues.contract import load
@@ -29,6 +33,7 @@ from connector.venues.trading_contract import (
     Source,
 )
 
+SEGMENT = Segment.create(1 << 18)
 STORIES, STEPS = 500, 40
 SECOND_NS = 10**9
 WALL_NS = 1_700_000_000 * SECOND_NS
@@ -95,17 +100,21 @@ class Account:
         self.told.append(("sent", request, action))
 
 
+class Unopened:
+    described = frozenset[int]()
+
+
 class Rig:
     """A desk, with the short way or without."""
 
-    def __init__(self, halts: Halts, short: bool) -> None:
+    def __init__(self, halts: Halts, short: bool, journals: Any = None) -> None:
         self.account: Any = Account()
         self.now_ns = 10**12
         self.entries: list[Any] = []
         self.faults: list[Any] = []
         self.desk = Desk(
             [self.account],
-            Ledger(self, lambda: WALL_NS),
+            Ledger(journals or self, lambda: WALL_NS),
             Ids(1),
             listed=lambda index: None,
             find=lambda venue, symbol: PLACES.get(symbol),  # type: ignore[arg-type,return-value]
@@ -113,7 +122,7 @@ class Rig:
             clock=lambda: self.now_ns,
             count=lambda counter, amount: self.faults.append(counter),
         )
-        self.hearing = self.desk.hearing(self.account) if short else None
+        self.hearing = self.desk.hearing(self.account, SEGMENT) if short else None
         self.desk.stream_up(self.account)
 
     # The journals
@@ -122,6 +131,10 @@ class Rig:
         self.entries.append((strategy, kind, body, more))
         return len(self.entries)
 
+    def opened(self, strategy: str) -> Any:
+        return Unopened()
+
+    def handed(self, strategy: str, opened: Any) -> None: ...
     def sequence(self, strategy: str) -> int:
         return len(self.entries)
 
@@ -453,3 +466,53 @@ def test_both_ways_say_and_do_the_same(halts: Halts) -> None:
         assert short[one] > 50, (one, short, long)
         assert long[one] > 50, (one, short, long)
     assert not any(status in ("REJECTED", "EXPIRED_IN_MATCH") for _, status in short)
+
+
+def test_both_write_the_same_journal_and_hand_it_over(halts: Halts, tmp_path: Path) -> None:
+    story = Story(7, halts)
+    made: list[Journals] = []
+    rings: list[Reports] = []
+    sessions = [TradingMemory(1), TradingMemory(2)]
+    for number, session in enumerate(sessions):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made.append(Journals(folder, folder, describe=lambda index: bytes([index]) * 512))
+        rings.append(made[-1].attach("maker", session.up, session.down))
+    story.rigs = Rig(halts, True, made[0]), Rig(halts, False, made[1])
+    try:
+        for number in range(300):
+            story.step()
+            if number == 150:
+                for journals in made:
+                    journals.roll("maker")  # instruments are described anew
+        assert sum(story.short.values()) > 20
+        assert rings[0].sequence == rings[1].sequence > 50
+        one, other = (
+            [
+                (e.position, e.kind, e.sequence, e.instrument, e.venue, e.account, e.venue_ns,
+                 e.recv_ns, e.order_key, e.body)
+                for e in journals.read("maker")
+            ]
+            for journals in made
+        )  # fmt: skip
+        assert one == other
+        assert {e[3] for e in one if e[1] == RecordType.ORDER_REPORT} == {0, 1}
+    finally:
+        for journals in made:
+            journals.close()
+        for session in sessions:
+            session.close()
+
+
+@pytest.mark.parametrize("written", ["x", "1e3", ".5", "-1", "1.2.3", ""])
+def test_an_average_that_is_no_price_hides_no_fill(halts: Halts, written: str) -> None:
+    story = Story(1, halts)
+    story.place()
+    o = {name: next(iter(story.true.values()))[name] for name in "scSofqpi"}
+    o |= {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "1", "L": "99.5", "t": 1, "z": "1"}
+    o["ap"] = written
+    story.hear(json.dumps({"e": "ORDER_TRADE_UPDATE", "T": 1, "o": o}).encode())
+    story.check()
+    order = next(iter(story.rigs[0].desk.tracker.orders))
+    assert len(order.fills) == 1
+    assert order.average_price() == (995, 1)

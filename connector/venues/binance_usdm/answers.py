@@ -4,6 +4,7 @@ Shapes R15, R16, R27, R28 of the reference. What an answer says is taken field b
 that is missing, unknown or does not fit the scale is None, never a reason to lose the others.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -73,6 +74,7 @@ EXECUTIONS = {
 }
 """What an answer says has happened; else it says how the order stands."""
 
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?")
 _ORDER = msgspec.json.Decoder(OrderRow)
 _ORDERS = msgspec.json.Decoder(list[Raw])
 _ALGO = msgspec.json.Decoder(AlgoRow)
@@ -194,7 +196,6 @@ def _order(row: OrderRow, scales: Scales, source: Source, execution: Execution) 
     qty_exponent = instrument.qty_exponent if instrument else None
     word = text(row.status)
     client_id = text(row.client_order_id)
-    average = text(row.avg_price)
     return OrderEvent(
         source=source,
         execution=execution,
@@ -210,7 +211,7 @@ def _order(row: OrderRow, scales: Scales, source: Source, execution: Execution) 
         price_e=positive(row.price, price_exponent),
         qty_e=scaled(row.orig_qty, qty_exponent),
         filled_qty_e=scaled(row.executed_qty, qty_exponent),
-        average=average if average.strip("0.") else "",
+        average=average(row.avg_price),
         stop_price_e=positive(row.stop_price, price_exponent),
         reason=REASONS.get(word, EndReason.NONE),
         liquidation=client_id.startswith(LIQUIDATIONS),
@@ -266,6 +267,12 @@ def positive(raw: Raw, exponent: int | None) -> int | None:
     """Like ``scaled``; the venue writes 0 where there is none."""
     found = scaled(raw, exponent)
     return found if found is not None and found > 0 else None
+
+
+def average(raw: Raw) -> str:
+    """An average price as it is written; "": nothing has been filled, or it is none."""
+    value = text(raw)
+    return value if _DECIMAL.fullmatch(value) and value.strip("0.") else ""
 
 
 def whole(raw: Raw) -> int | None:

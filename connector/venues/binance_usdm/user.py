@@ -20,6 +20,7 @@ from connector.venues.binance_usdm.answers import (
     STATUSES,
     TIMES,
     TYPES,
+    average,
     positive,
     scaled,
     stamp,
@@ -152,7 +153,7 @@ def _traded(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
     price_exponent = instrument.price_exponent if instrument else None
     qty_exponent = instrument.qty_exponent if instrument else None
     execution = EXECUTIONS.get(text(o.x), Execution.STATE)
-    word, client_id, average = text(o.X), text(o.c), text(o.ap)
+    word, client_id = text(o.X), text(o.c)
     trade_id = whole(o.t)
     is_fill = execution is Execution.TRADE and trade_id is not None
     return (
@@ -172,7 +173,7 @@ def _traded(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
             price_e=positive(o.p, price_exponent),
             qty_e=scaled(o.q, qty_exponent),
             filled_qty_e=scaled(o.z, qty_exponent),
-            average=average if average.strip("0.") else "",
+            average=average(o.ap),
             stop_price_e=positive(o.sp, price_exponent),
             last_qty_e=(scaled(o.l, qty_exponent) or 0) if is_fill else 0,
             last_price_e=positive(o.L, price_exponent) if is_fill else None,
