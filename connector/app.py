@@ -62,7 +62,8 @@ class App:
         self._complete = asyncio.Event()
         self._failed: asyncio.Future[BaseException] | None = None
         self._is_ready = False
-        self._helper = ThreadPoolExecutor(1, "helper")
+        self._chores = ThreadPoolExecutor(1, "chores")
+        """What waits for the kernel or the disk: memory for books, log files, copies of files."""
         self._refilling: asyncio.Future[None] | None = None
         self._lines_lost = 0
 
@@ -73,7 +74,7 @@ class App:
         own_directory(self._state_dir)
         refill()
         # A thread is started when it is first used, which takes a while, too.
-        await asyncio.get_running_loop().run_in_executor(self._helper, _nothing)
+        await asyncio.get_running_loop().run_in_executor(self._chores, _nothing)
         daemon = self._config.daemon
         segment = self._segment = Segment.create(daemon.ring_bytes, __version__)
         self._bell = Bell(asyncio.get_running_loop().call_soon, segment)
@@ -140,9 +141,9 @@ class App:
                 self._orders.tick(now_ns)
                 if self._orders.journals.untidy:
                     self._orders.journals.untidy = False
-                    self._helper.submit(self._orders.journals.tidy)
+                    self._chores.submit(self._orders.journals.tidy)
                 if self._orders.profits.due(now_ns):
-                    self._helper.submit(self._orders.profits.copy)
+                    self._chores.submit(self._orders.profits.copy)
             except Exception:
                 log.exception("a tick of the accounts failed")
         if not self._is_ready and self._services and not self._pending():
@@ -175,7 +176,7 @@ class App:
             await self._server.close()
         if self._orders is not None:
             self._orders.close()
-        self._helper.shutdown(wait=False, cancel_futures=True)
+        self._chores.shutdown(wait=False, cancel_futures=True)
 
     def status(self) -> str:
         live = books = 0
@@ -238,7 +239,7 @@ class App:
         """Ready memory for the books; a thread has the kernel clear it, which takes a while."""
         if self._refilling is None and memory_wanted():
             loop = asyncio.get_running_loop()
-            self._refilling = loop.run_in_executor(self._helper, fetch_memory)
+            self._refilling = loop.run_in_executor(self._chores, fetch_memory)
             self._refilling.add_done_callback(self._refilled)
 
     def _refilled(self, done: "asyncio.Future[None]") -> None:
