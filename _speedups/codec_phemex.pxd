@@ -6,6 +6,7 @@ from .layout cimport Level
 
 cdef enum:
     MOST_LEVELS = 4096            # a side; the full book has some 2,300. A message with more is left.
+    MOST_DEPTH = 0x7FFFFFFF
     MOST_TRADES = 1024            # in a message: their place in it is ten bits of their number
     PLACE_BITS = 10
 

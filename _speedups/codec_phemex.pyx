@@ -54,7 +54,10 @@ cdef inline bint take_rest(Cursor* c, PhemexCodec codec, BookMessage* m) noexcep
     ):
         return False
     m.slot = take_symbol(c, codec)
-    if unlikely(m.slot == NULL or not may_take(c, b',"timestamp":', 13, &m.venue_ns)):
+    if unlikely(
+        m.slot == NULL or m.sequence == 0 or m.depth > MOST_DEPTH
+        or not may_take(c, b',"timestamp":', 13, &m.venue_ns)
+    ):
         return False
     if likely(take(c, b',"type":"incremental"}', 22)):
         return c.p == c.end
@@ -217,7 +220,7 @@ cdef int take_trades(
     c.p = frame
     c.end = frame + length
     if unlikely(
-        not take(&c, b'{"sequence":', 12) or take_integer(&c, &sequence) != NUMBER_OK
+        not take(&c, b'{"sequence":', 12) or take_integer(&c, &sequence) != NUMBER_OK or sequence == 0
         or sequence > <int64_t>(MAX_VALUE >> PLACE_BITS) or not take(&c, b',"symbol":', 10)
     ):
         return VERDICT_RARE
@@ -276,13 +279,13 @@ cdef inline bint take_field(Cursor* c, PhemexCodec codec, Ticker* t) noexcept no
     return True
 
 
-# A price of the contract's scale at the scale of mark prices.
-cdef inline bint as_mark(const FeedC* feed, int64_t price_e, int64_t* out) noexcept nogil:
-    cdef int up = feed.mark_exponent - feed.price_exponent
+# A number of the contract's scale with `up` more decimals.
+cdef inline bint with_more(int64_t number, int up, int64_t* out) noexcept nogil:
     cdef uint64_t scaled = 0
-    if price_e < 0 or up < 0 or up > 18 or multiply(<uint64_t>price_e, POW10[up], &scaled) or scaled > MAX_VALUE:
+    cdef uint64_t magnitude = <uint64_t>(-number if number < 0 else number)
+    if unlikely(up < 0 or up > 18 or multiply(magnitude, POW10[up], &scaled) or scaled > MAX_VALUE):
         return False
-    out[0] = <int64_t>scaled
+    out[0] = -<int64_t>scaled if number < 0 else <int64_t>scaled
     return True
 
 
@@ -292,7 +295,8 @@ cdef int take_ticker(
 ) noexcept nogil:
     cdef Cursor c
     cdef Ticker t
-    cdef int64_t venue_ns = 0, mark_e = 0, index_e = CONNECTOR_ABSENT
+    cdef int64_t venue_ns = 0, mark_e = 0, index_e = CONNECTOR_ABSENT, rate_e = CONNECTOR_ABSENT
+    cdef int finer
     cdef FeedC* feed
     cdef RecordHeader* record
     cdef MarkPriceBody* body
@@ -312,7 +316,12 @@ cdef int take_ticker(
     if t.slot == NULL or not t.told & TOLD_MARK:  # the first months had no mark price in it
         return HANDLED
     feed = t.slot.feed
-    if unlikely(not as_mark(feed, t.mark, &mark_e) or (t.told & TOLD_INDEX and not as_mark(feed, t.index, &index_e))):
+    finer = feed.mark_exponent - feed.price_exponent
+    if unlikely(
+        not with_more(t.mark, finer, &mark_e)
+        or (t.told & TOLD_INDEX and not with_more(t.index, finer, &index_e))
+        or (t.told & TOLD_RATE and not with_more(t.rate, feed.rate_exponent - feed.ratio_exponent, &rate_e))
+    ):
         return VERDICT_RARE
     record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(MarkPriceBody))
     if unlikely(record == NULL):
@@ -326,7 +335,7 @@ cdef int take_ticker(
     body.mark_e = mark_e
     body.index_e = index_e
     body.settle_e = body.average_e = CONNECTOR_ABSENT
-    body.rate_e = t.rate if t.told & TOLD_RATE else CONNECTOR_ABSENT
+    body.rate_e = rate_e
     return feed_mark_price(feed, record)
 
 

@@ -178,6 +178,7 @@ cdef class Feed:
         self.c.qty_exponent = instrument.qty_exponent
         self.c.mark_exponent = segment.directory[index].mark_exponent
         self.c.rate_exponent = segment.directory[index].rate_exponent
+        self.c.ratio_exponent = instrument.ratio_exponent
         self.c.bid_low_e = self.c.ask_high_e = CONNECTOR_ABSENT
 
     def __dealloc__(self):
@@ -526,8 +527,7 @@ cdef class Feed:
 
     def asks(self, most=None): return list_side(self.c.book, False, most) if self.c.book != NULL else []
 
-    def top(self, most=20):
-        return self.bids(most), self.asks(most)
+    def top(self, most=20): return self.bids(most), self.asks(most)
 
     @property
     def counts(self):
