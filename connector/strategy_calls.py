@@ -19,7 +19,7 @@ from connector.transport.rest import Rest
 from connector.venues.contract import Endpoint, Outcome, Request, Security
 from connector.venues.endpoint import Removed
 from connector.venues.endpoint_text import NoEndpoint, find
-from connector.venues.parameters import BadParameter
+from connector.venues.parameters import BadParameter, parameters
 
 SHARE = 0.5
 """Of the rate budget, that calls of strategies may use up: books and orders need the rest."""
@@ -30,6 +30,9 @@ class StrategyCalls:
 
     def __init__(self, markets: Mapping[str, MarketService], orders: TradingService | None) -> None:
         self._markets, self._orders = markets, orders
+        for market in markets.values():  # now, and not while frames wait
+            for row in market.venue.endpoints.values():
+                parameters(row.params)
 
     async def __call__(self, call: Call) -> tuple[dict[str, Any], bytes]:
         """What is told of a call, and the venue's answer. Raises Refused, BadCall."""

@@ -214,6 +214,10 @@ class ExchangeInfo(Struct, rename="camel"):
     symbols: list[Raw]
     rate_limits: list[RateLimit] = field(default_factory=list)
     server_time: Raw = NOTHING
+    timezone: Raw = NOTHING
+    futures_type: Raw = NOTHING
+    exchange_filters: Raw = NOTHING
+    assets: Raw = NOTHING
 
 
 class NoParams(Struct, forbid_unknown_fields=True):
