@@ -34,6 +34,9 @@ MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 }
 """Nothing outside this table changes a status."""
 
+_FINE = 10**60
+"""Reciprocals of prices are kept with so many digits, past any that shows."""
+
 REVIVED: frozenset[OrderStatus] = MOVES[OrderStatus.UNKNOWN]
 """What becomes of an order that counted as rejected before the venue ever confirmed it, and is then
 heard of alive: the proof was wrong."""
@@ -141,8 +144,20 @@ class Order(Struct, kw_only=True, eq=False):
         if not self.known_qty_e:
             return 0, 0
         exponent = self.instrument.price_exponent + 8
+        if self.instrument.inverse:
+            return _short(self._harmonic_e(), exponent)
         average_e = round_half_even(self.notional_e * 10**8, self.known_qty_e)
         return _short(average_e, exponent)
+
+    def _harmonic_e(self) -> int:
+        """Inverse contracts add up in the margin asset: the quantities over what each is worth at
+        its price, with eight decimals more than a price has."""
+        parts = [(fill.qty_e, fill.price_e) for fill in self.fills.values()]
+        parts.append((self.inferred_qty_e, self.inferred_price_e))
+        parts = [(qty_e, price_e) for qty_e, price_e in parts if price_e > 0]
+        worth = sum(qty_e * _FINE // price_e for qty_e, price_e in parts)
+        total_e = sum(qty_e for qty_e, _ in parts)
+        return round_half_even(total_e * _FINE * 10**8, worth) if worth else 0
 
 
 def round_half_even(numerator: int, denominator: int) -> int:

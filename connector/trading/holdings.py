@@ -6,6 +6,9 @@ that is not proved dead filled on its worse side: pending and unknown ones count
 larger size, reduce-only orders not. An account's position is the venue's word and the fills that
 are newer; a strategy's is the sum of its own fills.
 
+An inverse contract is worth its size in the quote whatever the price; what it brings is counted in
+its margin asset, where prices move it, and valued in the quote at mark.
+
 The day's profit is what was paid and received since midnight UTC (or a reset) plus the position at
 mark, less what the position was worth then: realised and unrealised together, less fees in the
 quote, with the funding that the private stream told of. A position nobody told the fills of is
@@ -34,6 +37,7 @@ log = logging.getLogger("connector.trading")
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
+ONE: int = 10**MARK_EXPONENT
 PAYMENTS = 1_024
 """Funding payments remembered."""
 MARKED_A_TICK = 64
@@ -77,7 +81,7 @@ class Holding(Struct, eq=False):
     """Leaves of buys that may still fill."""
     sells_e: int = 0
     cash_e: int = 0
-    """Received less paid since the day began, 10^-8 of the quote."""
+    """Received less paid since the day began, 10^-8 of the quote; inverse: of the margin asset."""
     unpriced_e: int = 0
     """Part of the position that has still to be taken in at mark."""
     mark_e: int = 0
@@ -103,11 +107,22 @@ class Holding(Struct, eq=False):
 
     def notional_e(self, qty_e: int) -> int:
         """At mark, in 10^-8 of the quote, rounded away from zero."""
-        return -(-qty_e * self.mark_e * self.instrument.contract_size_e // self.scale)
+        size_e = self.instrument.contract_size_e
+        if self.instrument.inverse:
+            return -(-qty_e * size_e * ONE // self.scale)
+        return -(-qty_e * self.mark_e * size_e // self.scale)
 
     def money_e(self, qty_e: int, price_e: int) -> int:
-        """A signed quantity at a price of 10^-8."""
-        return qty_e * price_e * self.instrument.contract_size_e // self.scale
+        """A signed quantity at a price of 10^-8, as ``cash_e`` counts it. To be long of an inverse
+        contract is to owe its worth in the margin asset."""
+        size_e = self.instrument.contract_size_e
+        if self.instrument.inverse:
+            return -qty_e * size_e * ONE * ONE // (self.scale * price_e) if price_e else 0
+        return qty_e * price_e * size_e // self.scale
+
+    def in_quote_e(self, money_e: int) -> int:
+        """What ``cash_e`` counts, in 10^-8 of the quote at mark."""
+        return money_e * self.mark_e // ONE if self.instrument.inverse else money_e
 
 
 class Owner(Struct, eq=False):
@@ -295,6 +310,8 @@ class Holdings:
         ]  # fmt: skip
         if not held:
             return
+        if held[0].instrument.quote != event.asset:
+            change_e = held[0].in_quote_e(change_e)
         self._pay(owner, change_e)
         whole_e = _position_e(owner, account.index, event.symbol)
         for one in self._of_strategies.values():
@@ -384,7 +401,8 @@ class Holdings:
             holding.cash_e -= holding.money_e(holding.unpriced_e, holding.mark_e)
             holding.unpriced_e = 0
         priced_e = holding.position_e - holding.unpriced_e
-        profit_e = holding.cash_e + holding.money_e(priced_e, holding.mark_e)
+        money_e = holding.cash_e + holding.money_e(priced_e, holding.mark_e)
+        profit_e = holding.in_quote_e(money_e)
         owner.profit_e += profit_e - holding.profit_e
         holding.profit_e = profit_e
 
@@ -460,9 +478,10 @@ def _position_e(owner: Owner, account: int, symbol: str) -> int:
 
 
 def _fee(fill: Report | Detail) -> int:
-    """A fee in the quote, which is what profit is measured in."""
+    """A fee in what profit is measured in: the quote, or the margin asset of an inverse one."""
     instrument = fill.order.instrument
-    if fill.fee_e is None or fill.fee_asset not in (instrument.quote, instrument.margin):
+    assets = (instrument.margin, "" if instrument.inverse else instrument.quote)
+    if fill.fee_e is None or not fill.fee_asset or fill.fee_asset not in assets:
         return 0
     return fill.fee_e
 

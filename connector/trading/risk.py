@@ -207,13 +207,16 @@ def order_notional_e(one: Wanted, touch: tuple[int, int] | None, mark_e: int) ->
     """What an order may be worth, in 10^-8: at the dearest of its own price, the mark and, without
     a limit of its own, the price it would meet now."""
     instrument = one.instrument
+    size_e = one.qty_e * instrument.contract_size_e
+    if instrument.inverse:  # whatever its price
+        return -(-size_e // int(10**instrument.qty_exponent))
     own_e = max(one.price_e or 0, one.stop_price_e or 0)
     if touch is not None and one.price_e is None:
         own_e = max(own_e, touch[one.side is Side.BUY])
     shift = MARK_EXPONENT - instrument.price_exponent
     own_e = own_e * 10**shift if shift >= 0 else -(-own_e // 10**-shift)
     scale = 10 ** (MARK_EXPONENT + instrument.qty_exponent)
-    value: int = -(-one.qty_e * max(mark_e, own_e) * instrument.contract_size_e // scale)
+    value: int = -(-size_e * max(mark_e, own_e) // scale)
     return value
 
 
