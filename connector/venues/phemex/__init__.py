@@ -55,6 +55,7 @@ def configured(config: Config) -> Venue:
         snapshot=market.snapshot,
         decode=market.decode,
         judge=errors.judge,
+        judge_change=errors.judge_change,
         used=limits.used,
         instruments_endpoint="products",
         snapshot_endpoint="orderbook",

@@ -41,6 +41,14 @@ ORDER = {
     Proof.REFUSED: OrderOutcome.REFUSED,
 }
 
+# Of what is not here the venue says that it was not done.
+CHANGE = {
+    OrderOutcome.UNKNOWN: Outcome.UNKNOWN,
+    OrderOutcome.NOT_EXECUTED: Outcome.NOT_EXECUTED,
+    OrderOutcome.CLOCK: Outcome.NOT_EXECUTED,
+    OrderOutcome.THROTTLED: Outcome.THROTTLED,
+}
+
 
 def _codes(*names: str) -> frozenset[int]:
     found = frozenset(row.code for row in ROWS.values() if row.name in names)
@@ -150,6 +158,17 @@ def judge_order(
     if status in (401, 403):
         return judge_code(action, 401, words, headers)
     return Verdict(OrderOutcome.UNKNOWN, code, f"HTTP {status}: {words}")
+
+
+def judge_change(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Classify the answer to a call that may have changed something, money too; total.
+
+    As strict as `judge_order`: what is not known to prove something is UNKNOWN."""
+    found = judge_order(Action.PLACE, status, headers, body)
+    if found is None:
+        return judge(status, headers, body)
+    outcome = CHANGE.get(found.outcome, Outcome.REJECTED)
+    return Answer(outcome, found.code, found.message, found.retry_after_ns)
 
 
 def judge_code(action: Action, code: int, words: str, headers: Mapping[str, str]) -> Verdict:
