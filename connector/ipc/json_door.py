@@ -63,6 +63,7 @@ _ACTIONS: dict[str, dict[str, tuple[type, ...]]] = {
     "query_order": _WHERE | _ORDER,
 }
 _BATCHES = {"place_batch": "place_order", "cancel_batch": "cancel_order"}
+_DIRECTIONS = ("Buy", "Sell")
 _REQUIRED = ("ref_id", "exchange", "symbol", "contract_type", "account_id")
 _ELEMENT_DEFAULTS = ("exchange", "symbol", "contract_type", "account_id", "valid_for_ms")
 _DEEPEST = 16
@@ -218,6 +219,8 @@ class JsonDoor:
         if action == "place_order":
             if "side" not in found:
                 raise Refused(Code.MALFORMED, "direction", "missing")
+            if found["side"] not in _DIRECTIONS:
+                raise Refused(Code.MALFORMED, "direction", f"one of {', '.join(_DIRECTIONS)}")
             if "order_type" not in found:
                 raise Refused(Code.MALFORMED, "order_type", "missing")
             found.setdefault("quantity", None)
@@ -279,8 +282,8 @@ def _parse(line: str | bytes) -> dict[str, Any]:
     if len(data) > MAX_TEXT_BYTES:
         raise Refused(Code.MALFORMED, "", f"{len(data)} bytes, at most {MAX_TEXT_BYTES} are taken")
     try:
-        found = json.loads(
-            data, parse_float=_decimal, parse_constant=_NoNumber, object_pairs_hook=_once
+        found = json.loads(  # of bytes it would guess another encoding, and pass over a mark
+            data.decode(), parse_float=_decimal, parse_constant=_NoNumber, object_pairs_hook=_once
         )
     except (ValueError, RecursionError) as error:
         raise Refused(Code.MALFORMED, "", f"no JSON: {error}") from None

@@ -129,7 +129,7 @@ class Api:
     def _serve(
         self, request_id: Any, method: str, params: dict[str, Any], arrived_ms: int, now_ms: int
     ) -> Reply:
-        values = Params.of(params)
+        values = Params.of(params, typed=True)
         show = params.get("returnRateLimits", self._show_limits)
         verdict = self._weights.take(self._address, self._weight(method, values), now_ms)
         limits = [_limit("REQUEST_WEIGHT", "MINUTE", 1, self._weights.limit, verdict.used)]

@@ -59,6 +59,8 @@ class Params:
 
     def __init__(self, query: str = "", body: str = "") -> None:
         self._values: dict[str, str] = {}
+        self._strings, self._numbers = set[str](), set[str]()
+        """Where that makes a difference."""
         self.take(body)
         first = self._values
         self._values = {}
@@ -73,10 +75,13 @@ class Params:
             self._values[key] = value
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "Params":
-        """The parameters of a JSON object: an element of a batch, or of the WebSocket API."""
+    def of(cls, values: Mapping[str, Any], typed: bool = False) -> "Params":
+        """The parameters of a JSON object: an element of a batch, or of the WebSocket API, which
+        is ``typed``: decimals are strings there and whole numbers are JSON's."""
         self = cls()
         for key, value in values.items():
+            if typed and isinstance(value, str | int | float) and not isinstance(value, bool):
+                (self._strings if isinstance(value, str) else self._numbers).add(key)
             if isinstance(value, bool):
                 text = "true" if value else "false"
             elif isinstance(value, int | float):
@@ -132,6 +137,8 @@ class Params:
         value = self.required(name) if required else self.text(name)
         if value is None:
             return None
+        if name in self._strings:
+            raise malformed(name)
         if not re.fullmatch(INTEGER, value):
             raise illegal(name, INTEGER)
         if int(value) > MAX_ID:
@@ -142,6 +149,8 @@ class Params:
         value = self.required(name) if required else self.text(name)
         if value is None:
             return None
+        if name in self._numbers:
+            raise malformed(name)
         if not re.fullmatch(DECIMAL, value):
             raise illegal(name, DECIMAL)
         return Decimal(value)
