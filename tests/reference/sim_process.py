@@ -31,6 +31,10 @@ class Simulator:
         row: dict[str, Any] = answer.json()[0]
         return row
 
+    def heal(self) -> None:
+        """No faults any more."""
+        assert self.client().delete(self.rest + "/_sim/faults").status_code == 200
+
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = self.get("/_sim/status").json()
         return found
@@ -52,6 +56,9 @@ class _Once:
 
     def post(self, url: str, **options: Any) -> httpx.Response:
         return self._do("POST", url, **options)
+
+    def delete(self, url: str, **options: Any) -> httpx.Response:
+        return self._do("DELETE", url, **options)
 
     def _do(self, method: str, url: str, **options: Any) -> httpx.Response:
         with httpx.Client(verify=self._verify, timeout=10, trust_env=False) as client:

@@ -58,7 +58,7 @@ class Strategy:
                 "side": Side.BUY,
                 "order_type": OrderType.LIMIT,
                 "time_in_force": TimeInForce.GTC,
-                "instrument": self.rig.index("BTCUSDT"),
+                "instrument": self.rig.index(self.rig.symbol),
                 **fields,
             },
         )
@@ -100,8 +100,8 @@ class Strategy:
 class Rig:
     """The application and its simulated venue."""
 
-    def __init__(self, app: App, venue: Simulator) -> None:
-        self.app, self.venue = app, venue
+    def __init__(self, app: App, venue: Simulator, symbol: str) -> None:
+        self.app, self.venue, self.symbol = app, venue, symbol
 
     @property
     def trading(self) -> TradingService:
@@ -117,13 +117,13 @@ class Rig:
     def touches(self) -> bool:
         """Best bid and ask are live."""
         (market,) = self.app._services.values()
-        found = market.find("BTCUSDT")
+        found = market.find(self.symbol)
         return found is not None and found.touch is not None
 
-    def order(self, price: str, qty: str, symbol: str = "BTCUSDT") -> dict[str, int]:
+    def order(self, price: str, qty: str, symbol: str = "") -> dict[str, int]:
         """Price and quantity in the instrument's scale."""
         (market,) = self.app._services.values()
-        found = market.instrument(symbol)
+        found = market.instrument(symbol or self.symbol)
         assert found is not None
         return {
             "price_e": parse(price, found.price_exponent),
@@ -140,20 +140,22 @@ class Rig:
         return found
 
 
-def configuration(venue: Simulator, **account: Any) -> dict[str, Any]:
+def configuration(
+    venue: Simulator, name: str = "binance_usdm", symbol: str = "BTCUSDT", **account: Any
+) -> dict[str, Any]:
+    section: dict[str, Any] = {
+        "rest_url": venue.rest,
+        "ws_url": venue.ws,
+        "request_s": 2.0,
+        "feeds": [{"instruments": [symbol], "channels": ["bbo", "mark_price"]}],
+    }
+    if name == "binance_usdm":
+        section["ws_api_url"] = f"{venue.ws}/ws-fapi/v1"
     return {
-        "venues": {
-            "binance_usdm": {
-                "rest_url": venue.rest,
-                "ws_url": venue.ws,
-                "ws_api_url": f"{venue.ws}/ws-fapi/v1",
-                "request_s": 2.0,
-                "feeds": [{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
-            }
-        },
+        "venues": {name: section},
         "accounts": {
             "main": {
-                "venue": "binance_usdm",
+                "venue": name,
                 "key": "env:TEST_RIG_KEY",
                 "secret": "env:TEST_RIG_SECRET",
                 "strategies": ["maker", "taker"],
@@ -166,15 +168,23 @@ def configuration(venue: Simulator, **account: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def rig(
-    venue: Simulator, folder: Path, key: str, secret: str, **account: Any
+    venue: Simulator,
+    folder: Path,
+    key: str,
+    secret: str,
+    *,
+    name: str = "binance_usdm",
+    symbol: str = "BTCUSDT",
+    **account: Any,
 ) -> AsyncIterator[Rig]:
-    """A ready daemon's inside."""
+    """A ready daemon's inside, at the venue of that name."""
     os.environ.update(TEST_RIG_KEY=key, TEST_RIG_SECRET=secret)
-    app = App(settings(configuration(venue, **account), "test"), folder / "run", folder / "state")
+    configured = configuration(venue, name, symbol, **account)
+    app = App(settings(configured, "test"), folder / "run", folder / "state")
     await app.start()
     ticking = asyncio.create_task(_tick(app))
     try:
-        made = Rig(app, venue)
+        made = Rig(app, venue, symbol)
         async with asyncio.timeout(30):
             await app.ready()
             # Best prices count from their first message on; without them nothing may be placed.

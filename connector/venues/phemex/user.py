@@ -94,12 +94,14 @@ _READERS: dict[bool, tuple[Any, ...]] = {
 }
 
 
-def logon(signer: Signer, venue_ns: int) -> Sequence[bytes]:
+def logon(signer: Signer, venue_ns: int, hedged: bool = False) -> Sequence[bytes]:
     """The messages that make a connection a private one: login, then the subscription of each
-    family."""
+    family; ``hedged``: of both."""
     frames = [{"method": "user.auth", "params": logon_params(signer, venue_ns), "id": LOGON_ID}]
     frames += [
-        {"method": method, "params": [], "id": number} for number, method in SUBSCRIBE.items()
+        {"method": method, "params": [], "id": number}
+        for number, method in SUBSCRIBE.items()
+        if hedged or number != HEDGED_ID
     ]
     return [msgspec.json.encode(frame) for frame in frames]
 

@@ -1,0 +1,122 @@
+"""Phemex accounts against the simulated venue: an order's whole life, answers and events that get
+lost, a key that is wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.model.counters import Counter
+from connector.model.intents import OrderType, TimeInForce
+from connector.model.records import Side
+from connector.model.reports import OrderStatus, Result, Update
+from tests.reference.sim_process import Simulator, simulator
+from tests.reference.trading_rig import Action, Rig, rig
+
+KEY, SECRET = "806066b0-f02b-4d3e-b444-76ec718e1023", "canary-_0c9e5e1d"
+NEW = (Update.SUBMITTED, OrderStatus.NEW)
+FILLED = (Update.EXECUTED, OrderStatus.FILLED)
+CANCELLED = (Update.CANCELLED, OrderStatus.CANCELLED)
+MARKET = {"order_type": OrderType.MARKET, "time_in_force": TimeInForce.NONE}
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Simulator]:
+    with simulator(
+        "--venue", "phemex", "--symbols", "BTCUSD", "--rate", "20",
+        "--account", f"main={KEY}:{SECRET}",
+    ) as made:  # fmt: skip
+        yield made
+
+
+def staged(venue: Simulator, folder: Path, act: Callable[[Rig], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with rig(venue, folder, KEY, SECRET, name="phemex", symbol="BTCUSD") as stage:
+            try:
+                await act(stage)
+            finally:
+                venue.heal()
+
+    asyncio.run(main())
+
+
+def bid_e(stage: Rig) -> int:
+    (market,) = stage.app._services.values()
+    found = market.find("BTCUSD")
+    assert found is not None
+    assert found.touch is not None
+    return found.touch[0]
+
+
+def test_orders_from_their_start_to_their_end(venue: Simulator, tmp_path: Path) -> None:
+    async def act(stage: Rig) -> None:
+        maker, place = stage.strategy(), {"instrument": stage.index("BTCUSD")}
+        price_e = bid_e(stage) - 500 * 10**4
+        resting = maker.place(price_e=price_e, qty_e=10, client_order_id="rests")
+        await stage.until(lambda: maker.reports("rests") == [NEW])
+        maker.send(Action.AMEND, placed_by=resting, price_e=price_e + 10**4, qty_e=12, **place)
+        await stage.until(lambda: len(maker.reports("rests")) == 2)
+        assert maker.reports("rests")[1] == (Update.AMENDED, OrderStatus.NEW)
+        maker.send(Action.CANCEL, placed_by=resting, **place)
+        await stage.until(lambda: CANCELLED in maker.reports("rests"))
+        maker.place(qty_e=5, client_order_id="takes", **MARKET)
+        await stage.until(lambda: FILLED in maker.reports("takes"))
+        assert maker.reports("takes") == [NEW, FILLED]
+        stop = maker.place(
+            **MARKET | {"order_type": OrderType.STOP_MARKET}, side=Side.SELL, qty_e=5,
+            stop_price_e=price_e, client_order_id="waits",
+        )  # fmt: skip
+        await stage.until(lambda: maker.reports("waits") == [NEW])
+        maker.send(Action.CANCEL, placed_by=stop, **place)
+        await stage.until(lambda: CANCELLED in maker.reports("waits"))
+        assert {result for result, _ in maker.answers()} == {Result.ACCEPTED}
+        (held,) = [one for one in stage.trading.desk.positions.account(0) if one.qty_e]
+        assert (held.symbol, held.qty_e) == ("BTCUSD", 5)
+
+    staged(venue, tmp_path, act)
+
+
+def test_a_placed_order_whose_answer_is_lost_is_known_from_the_stream(
+    venue: Simulator, tmp_path: Path
+) -> None:
+    async def act(stage: Rig) -> None:
+        maker = stage.strategy()
+        venue.fault(kind="reset_http", path="/orders/create", method="PUT", execute=True)
+        price_e = bid_e(stage) - 500 * 10**4
+        number = maker.place(price_e=price_e, qty_e=10, client_order_id="lost")
+        await stage.until(lambda: (Result.ACCEPTED, 0) in maker.answers(number))
+        assert maker.reports("lost") == [NEW]
+
+    staged(venue, tmp_path, act)
+
+
+def test_a_stream_that_keeps_a_fill_back_is_replaced_and_the_fill_recovered_once(
+    venue: Simulator, tmp_path: Path
+) -> None:
+    async def act(stage: Rig) -> None:
+        maker = stage.strategy()
+        venue.fault(kind="drop", stream="*@aop", count=0)
+        maker.place(qty_e=5, client_order_id="unheard", **MARKET)
+        await stage.until(lambda: FILLED in maker.reports("unheard"), 30)
+        venue.heal()
+        await stage.until(lambda: stage.trading.accounts[0].ready)
+        assert len(maker.fills()) == 1
+
+    staged(venue, tmp_path, act)
+
+
+def test_a_wrong_secret_is_never_ready(venue: Simulator, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with rig(
+            venue, tmp_path, KEY, SECRET + "x", name="phemex", symbol="BTCUSD", required=False
+        ) as stage:
+            segment, account = stage.app._segment, stage.trading.accounts[0]
+            assert segment is not None
+            await stage.until(lambda: segment.counter(Counter.DISCONNECTS.value))
+            assert not account.ready
+            maker = stage.strategy()
+            maker.place(price_e=bid_e(stage), qty_e=1)
+            assert [result for result, _ in maker.answers()] == [Result.REFUSED]
+
+    asyncio.run(main())
