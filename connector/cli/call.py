@@ -3,7 +3,8 @@
 Without ENDPOINT the venue's endpoints are listed, with --help behind one it is described.
 Parameters are the venue's own, KEY=VALUE; what the venue would refuse is refused before anything is
 sent, with the field and what is allowed. The call goes to the venue directly; a running daemon is
-only asked what is left of the rate budget.
+only asked what is left of the rate budget. With --strategy it goes through the daemon, with its
+keys and budget, and is that strategy's: what may change something needs its trading session.
 
 Endpoints that want a key need --config, and --account where it has several of the venue. Orders,
 transfers and withdrawals are sent only if `allow` of the account names them. What may have changed
@@ -15,6 +16,7 @@ import argparse
 import sys
 from typing import Any
 
+from connector.cli._call_daemon import Asked, through
 from connector.cli._call_direct import Direct
 from connector.cli._call_output import describe, listing, show
 from connector.errors import ConfigError
@@ -38,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value"
     )
+    parser.add_argument(
+        "--strategy", metavar="NAME", default="", help="through the running daemon, as NAME"
+    )
     parser.add_argument("--runtime-dir", default="", help="where the daemon's control socket is")
     parser.add_argument("--state-dir", default="", help="where calls.jsonl is")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for the answer")
@@ -57,11 +62,12 @@ def run(args: argparse.Namespace) -> int:
         if args.describe:
             print(describe(row, args.json))
             return 0
-        request = row.called(_pairs(args.given), text=True)
+        given = row.read(_pairs(args.given))
+        request = row.called(given)
     except (NoEndpoint, BadParameter, Removed) as error:
         print(f"connector call: {error}", file=sys.stderr)
         return 2
-    called = _made(args, row, request)
+    called = _made(args, row, request, given)
     print(show(row, called, args.json))
     return CODES.get(called.outcome, 1)
 
@@ -82,7 +88,14 @@ def _pairs(given: list[str]) -> dict[str, Any]:
     return found
 
 
-def _made(args: argparse.Namespace, row: Endpoint, request: Request) -> Called:
+def _made(
+    args: argparse.Namespace, row: Endpoint, request: Request, given: dict[str, Any]
+) -> Called:
+    if args.strategy:
+        if args.config or args.set:
+            raise ConfigError("--strategy: the daemon has a configuration of its own")
+        asked = Asked(args.venue, args.account, args.timeout)
+        return through(args.strategy, args.runtime_dir, row, asked, given)
     direct = Direct(
         args.venue, args.config, args.set, args.account, args.runtime_dir, args.state_dir
     )

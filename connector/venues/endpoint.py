@@ -140,10 +140,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         `Removed`.
 
         ``text``: values are words, as on a command line."""
+        return self._made(self.read(given, text=text))
+
+    def read(self, given: Mapping[str, Any], *, text: bool = True) -> dict[str, Any]:
+        """The parameters of a call as what they mean; raises as ``called``."""
         if self.status is Status.REMOVED:
             when = f" {self.since}" if self.since else ""
             raise Removed(f"{self.name}: removed{when}; use {self.successor}")
-        return self._made(checked(self.params, self.rules, given, text=text))
+        return checked(self.params, self.rules, given, text=text)
 
     def _made(self, params: Mapping[str, Any]) -> Request:
         given = {name: value for name, value in params.items() if value is not None}

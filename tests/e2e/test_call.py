@@ -1,6 +1,7 @@
 """`connector call` against the simulated venue: what is sent, what is refused, what is told."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+import connector
 from connector.cli import main
 from tests.reference.sim_process import Simulator, simulator
+from tests.reference.stack import Daemon, Sim, eventually
 
 KEY, SECRET = "OURKEY", "canary-51d7ab3390"
 
@@ -191,3 +194,44 @@ def test_without_an_endpoint_all_are_listed(capsys: pytest.CaptureFixture[str]) 
     assert {"endpoint", "parameters", "cost", "status"} <= set(rows[0])
     assert main(["call"]) == 2
     assert "BinanceU" in capsys.readouterr().err
+
+
+def test_what_a_running_daemon_cannot_spare_is_not_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The venue allows a weight of 70 a minute here, and the daemon knows of more than 30."""
+    feeds = [{"instruments": ["BTCUSDT"], "channels": ["bbo"]}]
+    with (
+        Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "70") as sim,
+        Daemon(tmp_path, sim, feeds=feeds) as daemon,
+    ):
+        daemon.ready()
+
+        def call(*words: str) -> tuple[int, str]:
+            place = ["--config", str(tmp_path / "c.toml"), "--runtime-dir", str(daemon.runtime_dir)]
+            code = main(["call", "BinanceU", *words, *place])
+            return code, capsys.readouterr().err
+
+        def left() -> int:
+            with connector.attach("look", daemon.runtime_dir) as session:
+                (weight,) = [one for one in session.counters.budgets() if one.pool == "weight"]
+                return weight.left if weight.limit == 70 else 0
+
+        def refused() -> bool:
+            """Whether a call does not fit; the venue's minute may end anywhere before."""
+            before = sim.status()["requests"]
+            code, err = call("ticker24h")
+            if code == 0:
+                with connector.attach("look", daemon.runtime_dir) as session:
+                    assert session.call("BinanceU", "time").ok  # its answer tells of those 40
+                end = time.monotonic() + 1
+                while left() >= 40 and time.monotonic() < end:
+                    time.sleep(0.01)
+                return False
+            assert "the running daemon has" in err
+            assert "ticker24h costs 40: try again in" in err
+            assert sim.status()["requests"] == before
+            return True
+
+        eventually(lambda: left() > 60)
+        eventually(refused)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import connector
+from connector.cli import main
 from connector.errors import ConnectorError
 from connector.model.packing import layout
 from connector.model.records import RecordType
@@ -174,3 +175,27 @@ def test_a_call_that_waits_keeps_nobody(where: Stage, reader: connector.Session)
         "the daemon did not answer within 0.05 s",
     )
     assert reader.call("BinanceU", "time").ok, "the late answer is not taken for another's"
+
+
+def test_the_command_calls_through_the_daemon_as_a_strategy(
+    where: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(*words: str) -> tuple[int, str, str]:
+        place = ["--strategy", "maker", "--runtime-dir", str(where.daemon.runtime_dir)]
+        code = main(["call", "BinanceU", *words, *place])
+        return (code, *capsys.readouterr())
+
+    code, out, _ = command("balance", "--json")
+    assert code == 0
+    assert json.loads(out)["result"][0]["asset"] == "USDT"
+    before = len(texts(where))
+    code, out, _ = command("setLeverage", "symbol=BTCUSDT", "leverage=4")
+    assert (code, "leverage: 4" in out) == (0, True)
+    assert [what for what, _ in texts(where)[before:]] == ["request", "answer"]
+    code, out, err = command("cancelAll", "symbol=BTCUSDT")
+    assert (code, out) == (1, "")
+    assert 'allow does not name "order"' in err
+    with connector.attach("maker", where.daemon.runtime_dir, trading=True, patience=20):
+        code, _, err = command("setLeverage", "symbol=BTCUSDT", "leverage=5")
+        assert (code, "trades already" in err) == (1, True)
+        assert command("balance")[0] == 0
