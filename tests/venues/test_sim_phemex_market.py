@@ -179,10 +179,15 @@ def test_what_the_streams_and_rest_say_of_a_day_agrees() -> None:
     assert abs(row["markPrice"] / row["indexPrice"] - 1) < 0.001
     # An inverse contract turns over bitcoin: contracts / price, and so many contracts at least.
     assert row["turnover"] == pytest.approx(row["volume"] * 10**12 / row["close"], rel=0.01)
-    for path in ("/md/ticker/24hr", "/v1/md/ticker/24hr", "/md/v1/ticker/24hr"):
-        answer = json.loads(venue.get(path, "symbol=BTCUSD").body)
-        assert answer["error"] is None
-        assert answer["result"].keys() == row.keys() | {"timestamp"}
+    first = json.loads(venue.get("/md/ticker/24hr", "symbol=BTCUSD").body)
+    assert first["error"] is None
+    assert first["result"].keys() == row.keys() | {"timestamp"}
+    for path in ("/v1/md/ticker/24hr", "/md/v1/ticker/24hr"):
+        later = json.loads(venue.get(path, "symbol=BTCUSD").body)["result"]
+        assert (later["lastEp"], later["turnoverEv"]) == (
+            first["result"]["close"], first["result"]["turnover"],
+        )  # fmt: skip
+        assert later["bidEp"] < later["askEp"]
     every = json.loads(venue.get("/md/v1/ticker/24hr/all").body)["result"]
     assert [each["symbol"] for each in every] == ["BTCUSD", "cETHUSD"]
 

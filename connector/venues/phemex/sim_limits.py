@@ -28,7 +28,7 @@ def group_of(path: str) -> str:
 
 
 def weight_of(path: str) -> int:
-    if path.endswith("kline"):
+    if "kline" in path:
         return CANDLE_WEIGHT
     return WEIGHTS.get(path, 1)
 

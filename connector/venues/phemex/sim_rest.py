@@ -103,6 +103,38 @@ def _days(params: Params, market: MarketView, now_ms: int) -> bytes:
     return _wrap(_id(params), orjson.dumps(rows))
 
 
+_NAMES = {
+    "open": "openEp", "high": "highEp", "low": "lowEp", "close": "lastEp", "turnover": "turnoverEv",
+    "indexPrice": "indexEp", "markPrice": "markEp", "fundingRate": "fundingRateEr",
+    "predFundingRate": "predFundingRateEr",
+}  # fmt: skip
+
+
+def _named_day(params: Params, market: MarketView, now_ms: int) -> bytes:
+    """The second form: suffixes tell the scales, and the best prices are there."""
+    contract = market.symbols[_symbol(params, market)]
+    if not isinstance(contract, Contract):
+        raise BadRequest
+    return _wrap(_id(params), orjson.dumps(_named(contract, market, now_ms)))
+
+
+def _named_days(params: Params, market: MarketView, now_ms: int) -> bytes:
+    rows = [
+        _named(row, market, now_ms)
+        for row in market.symbols.values()
+        if isinstance(row, Contract) and row.status in ("", LISTED)
+    ]
+    return _wrap(_id(params), orjson.dumps(rows))
+
+
+def _named(contract: Contract, market: MarketView, now_ms: int) -> dict[str, Any]:
+    row = sim_feeds.day(market, contract, now_ms)
+    top = market.top(contract.symbol, 1)
+    best = {"askEp": int(top.asks[0][0]), "bidEp": int(top.bids[0][0])}
+    named = {_NAMES.get(name, name): value for name, value in row.items()}
+    return named | best | {"timestamp": now_ms * sim_feeds.MS_NS}
+
+
 MARKET_DATA: dict[str, Route] = {
     "orderbook": _orderbook,
     "fullbook": _fullbook,
@@ -110,7 +142,12 @@ MARKET_DATA: dict[str, Route] = {
     "ticker/24hr": _day,
     "ticker/24hr/all": _days,
 }
-"""Under ``/md/``, ``/v1/md/`` and ``/md/v1/``."""
+"""Under ``/md/``."""
+LATER: dict[str, Route] = MARKET_DATA | {
+    "ticker/24hr": _named_day,
+    "ticker/24hr/all": _named_days,
+}
+"""Under ``/v1/md/`` and ``/md/v1/``."""
 
 KLINE_LIMITS = (5, 10, 50, 100, 500, 1000)
 
@@ -156,6 +193,7 @@ ROUTES: dict[str, Route] = {
     "/v1/exchange/public/products": _old_products,
     "/public/time": _time,
     "/exchange/public/md/v2/kline": _klines,
+    "/exchange/public/md/v2/kline/last": _klines,
     "/exchange/public/md/kline": _klines,
     "/v1/exchange/public/md/kline": _klines,
 }
@@ -163,9 +201,9 @@ ROUTES: dict[str, Route] = {
 
 def market_data(path: str) -> Route | None:
     """What serves a path of market data, by any of its prefixes."""
-    for prefix in ("/v1/md/", "/md/v1/", "/md/"):
+    for prefix, routes in (("/v1/md/", LATER), ("/md/v1/", LATER), ("/md/", MARKET_DATA)):
         if path.startswith(prefix):
-            return MARKET_DATA.get(path.removeprefix(prefix))
+            return routes.get(path.removeprefix(prefix))
     return None
 
 

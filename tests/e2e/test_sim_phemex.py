@@ -1,0 +1,115 @@
+"""The simulated Phemex as a process: the rules of its sockets, and ccxt, which trades there."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+
+from tests.reference.sim_process import ROOT, Simulator, simulator
+
+CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
+KEY, SECRET = "806066b0-f02b-4d3e-b444-76ec718e1023", "somebody's secret"
+
+
+def closed_for(venue: Simulator) -> dict[str, int]:
+    found: dict[str, int] = venue.status()["closed_for"]
+    return found
+
+
+async def ask(ws: Any, method: str, *params: Any) -> Any:
+    await ws.send(json.dumps({"id": 1, "method": method, "params": params}))
+    while True:
+        answer = json.loads(await ws.recv())
+        if "error" in answer:
+            return answer
+
+
+async def last_words(ws: Any) -> float:
+    """Read until the end; how long it took."""
+    began = time.monotonic()
+    try:
+        while True:
+            await ws.recv()
+    except websockets.ConnectionClosed:
+        return time.monotonic() - began
+
+
+def test_a_client_without_a_ping_is_dropped_without_a_word_while_data_flows() -> None:
+    async def pinging(ws: Any) -> None:
+        while True:
+            assert (await ask(ws, "server.ping"))["result"] == "pong"
+            await asyncio.sleep(0.1)
+
+    async def run(venue: Simulator) -> None:
+        async with (
+            websockets.connect(venue.ws, ping_interval=None) as silent,
+            websockets.connect(venue.ws + "/ws", ping_interval=None) as alive,
+        ):
+            pings = asyncio.create_task(pinging(alive))
+            await ask(silent, "orderbook.subscribe", "BTCUSD")
+            assert await last_words(silent) > 1
+            assert silent.close_code == 1006
+            assert not pings.done()
+            pings.cancel()
+
+    with simulator("--venue", "phemex", "--symbols", "1", "--silence", "2") as venue:
+        asyncio.run(run(venue))
+        assert closed_for(venue)["silence"] == 1
+
+
+def test_a_sixth_connection_and_a_request_too_many_are_refused() -> None:
+    async def run(venue: Simulator) -> None:
+        sockets = [await websockets.connect(venue.ws) for _ in range(5)]
+        with pytest.raises(websockets.InvalidStatus, match="429"):
+            await websockets.connect(venue.ws)
+        for _ in range(21):
+            await sockets[0].send('{"id":1,"method":"server.ping","params":[]}')
+        await last_words(sockets[0])
+        assert sockets[0].close_code == 1006
+        for each in sockets:
+            await each.close()
+
+    with simulator("--venue", "phemex", "--symbols", "1") as venue:
+        asyncio.run(run(venue))
+        assert closed_for(venue)["too many messages"] == 1
+
+
+@pytest.mark.skipif(not CLIENTS.exists(), reason=f"no clients' environment, {CLIENTS}")
+def test_ccxt_reads_the_market_and_trades() -> None:
+    options = ["--venue", "phemex", "--symbols", "BTCUSD", "--account", f"demo={KEY}:{SECRET}"]
+    with simulator(*options) as venue:
+        client = subprocess.run(
+            [str(CLIENTS), str(ROOT / "tests" / "reference" / "ccxt_phemex.py"),
+             venue.rest, venue.ws, KEY, SECRET, "BTCUSD"],
+            capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+        assert client.returncode == 0, client.stderr
+        assert venue.status()["throttled"] == 0
+    seen = json.loads(client.stdout)
+    looked, traded = seen["looked"], seen["traded"]
+    assert looked["market"] == {
+        "inverse": True, "linear": False, "settle": "BTC", "contractSize": 1,
+    }  # fmt: skip
+    assert looked["book"] == {"bids": 30, "asks": 30}
+    assert looked["spread"][0] < looked["spread"][1]
+    low, last, high = looked["ticker"]
+    assert low <= last <= high
+    assert traded["placed"]["status"] == "open"
+    assert (traded["placed"]["clientOrderId"], traded["placed"]["amount"]) == ("ccxt-one", 10)
+    assert (traded["edited"]["amount"], traded["edited"]["id"]) == (12, traded["placed"]["id"])
+    assert traded["canceled"]["status"] == "canceled"
+    assert traded["open_after_cancel"] == traded["open_at_the_end"] == 0
+    assert (traded["bought"]["status"], traded["bought"]["filled"]) == ("closed", 100)
+    assert traded["position"] == {"contracts": 100, "side": "long"}
+    assert sum(each["amount"] for each in traded["trades"]) == 100
+    assert traded["sold"]["status"] == "closed"
+    assert traded["left"] == ["canceled", "canceled"]
+    assert (traded["waiting"], traded["misspelt"]) == (True, 1)
+    assert (traded["rejected"], traded["unknown"]) == ("InvalidOrder", "OrderNotFound")
+    assert traded["after"] < traded["before"]

@@ -1,0 +1,140 @@
+"""A trader on the simulated Phemex that is not ours: ccxt, unmodified but for its URLs.
+
+    python ccxt_phemex.py REST_URL WS_URL KEY SECRET SYMBOL
+
+Reads markets and market data, follows book, trades and ticker, then places, amends and cancels
+while it follows its balance, and writes one JSON object of what it saw.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from ccxt_trader import collect, order_row, until
+
+HOSTS = {"https://{hostname}": "rest", "wss://ws.phemex.com": "ws"}
+
+
+def pointed(urls: Any, targets: dict[str, str]) -> Any:
+    """ccxt's tree of URLs with the venue's hosts replaced."""
+    if isinstance(urls, dict):
+        return {key: pointed(value, targets) for key, value in urls.items()}
+    if isinstance(urls, str):
+        for host, name in HOSTS.items():
+            urls = urls.replace(host, targets[name])
+    return urls
+
+
+async def look(exchange: Any, symbol: str) -> dict[str, Any]:
+    """The market side."""
+    market = exchange.market(symbol)
+    book = await exchange.watch_order_book(symbol)
+    for _ in range(20):
+        book = await exchange.watch_order_book(symbol)
+    fetched = await exchange.fetch_order_book(symbol)
+    ticker = await exchange.fetch_ticker(symbol)
+    watched = await exchange.watch_ticker(symbol)
+    trades = await exchange.watch_trades(symbol)
+    candles = await exchange.fetch_ohlcv(symbol, "1m")
+    rows = await exchange.fetch_trades(symbol)
+    return {
+        "market": {name: market[name] for name in ("inverse", "linear", "settle", "contractSize")},
+        "precision": market["precision"],
+        "book": {side: len(book[side]) for side in ("bids", "asks")},
+        "nonce": book["nonce"],
+        "fetched_nonce": fetched["nonce"],
+        "spread": [book["bids"][0][0], book["asks"][0][0]],
+        "ticker": [ticker["low"], ticker["last"], ticker["high"]],
+        "watched_ticker": watched["last"],
+        "watched_trades": len(trades),
+        "trade": {name: rows[-1][name] for name in ("side", "price", "amount")},
+        "candles": len(candles),
+    }
+
+
+async def trade(exchange: Any, symbol: str) -> dict[str, Any]:
+    """The order side. ccxt reads no arrays of orders on the private stream (4.5 expects another
+    shape there), so orders are asked for, and what it hears there is the account."""
+    settle = exchange.market(symbol)["settle"]
+    swap = {"type": "swap", "code": settle}
+    seen: dict[str, Any] = {"before": (await exchange.fetch_balance(swap))[settle]["total"]}
+    balances: list[Any] = []
+    watching = asyncio.create_task(collect(lambda: exchange.watch_balance(swap), balances))
+    bid = (await exchange.fetch_order_book(symbol))["bids"][0][0]
+    price = float(exchange.price_to_precision(symbol, bid * 0.97))
+
+    async def order(order_id: str) -> Any:
+        return order_row(await exchange.fetch_order(order_id, symbol))
+
+    placed = await exchange.create_order(
+        symbol, "limit", "buy", 10, price, {"timeInForce": "PostOnly", "clientOrderId": "ccxt-one"}
+    )
+    (opened,) = await exchange.fetch_open_orders(symbol)
+    seen["placed"] = order_row(opened)
+    # It names the quantity of a contract as that of a coin pair: the venue's own name goes with it.
+    quantity = {"orderQty": 12}
+    await exchange.edit_order(placed["id"], symbol, "limit", "buy", 12, price, quantity)
+    (opened,) = await exchange.fetch_open_orders(symbol)
+    seen["edited"] = order_row(opened)
+    await exchange.cancel_order(placed["id"], symbol)
+    seen["canceled"] = await order(placed["id"])
+    seen["open_after_cancel"] = len(await exchange.fetch_open_orders(symbol))
+    bought = await exchange.create_order(symbol, "market", "buy", 100)
+    seen["bought"] = await order(bought["id"])
+    seen["trades"] = [
+        {"amount": t["amount"], "fee": t["fee"]["cost"], "order": t["order"]}
+        for t in await exchange.fetch_my_trades(symbol)
+    ]
+    (position,) = await exchange.fetch_positions([symbol], {"code": settle})
+    seen["position"] = {name: position[name] for name in ("contracts", "side")}
+    sold = await exchange.create_order(symbol, "market", "sell", 100, None, {"reduceOnly": True})
+    seen["sold"] = await order(sold["id"])
+    stop = await exchange.create_order(
+        symbol, "market", "sell", 5, None, {"triggerPrice": price, "triggerDirection": "descending"}
+    )
+    left = [await exchange.create_order(symbol, "limit", "buy", n, price) for n in (1, 2)]
+    await exchange.cancel_all_orders(symbol)
+    seen["left"] = [(await order(each["id"]))["status"] for each in left]
+    (waiting,) = await exchange.fetch_open_orders(symbol)
+    seen["waiting"] = waiting["id"] == stop["id"]
+    # It spells the flag in another way, which cancels nothing that waits.
+    await exchange.cancel_all_orders(symbol, {"trigger": True})
+    seen["misspelt"] = len(await exchange.fetch_open_orders(symbol))
+    await exchange.cancel_all_orders(symbol, {"untriggered": "true"})
+    seen["open_at_the_end"] = len(await exchange.fetch_open_orders(symbol))
+    await exchange.set_leverage(5, symbol, {"leverage": 5})
+    for name, action in {
+        "rejected": exchange.create_order(symbol, "limit", "buy", 30_000_000, price),
+        "unknown": exchange.cancel_order("123", symbol),
+    }.items():
+        try:
+            await action
+        except Exception as error:
+            seen[name] = type(error).__name__
+    seen["after"] = (await exchange.fetch_balance(swap))[settle]["total"]
+    await until(lambda: bool(balances) and balances[-1][settle]["total"] == seen["after"])
+    watching.cancel()
+    return seen
+
+
+async def main(targets: dict[str, str], key: str, secret: str, market_id: str) -> dict[str, Any]:
+    import ccxt.pro
+
+    # No pauses of its own: what it asks is far below the venue's limits.
+    exchange = ccxt.pro.phemex({"apiKey": key, "secret": secret, "enableRateLimit": False})
+    exchange.urls["api"] = pointed(exchange.urls["api"], targets)
+    try:
+        await exchange.load_markets()
+        symbol = exchange.market(market_id)["symbol"]
+        return {
+            "looked": await look(exchange, symbol),
+            "traded": await trade(exchange, symbol),
+        }
+    finally:
+        await exchange.close()
+
+
+if __name__ == "__main__":
+    rest, ws, *words = sys.argv[1:]
+    sys.stdout.write(json.dumps(asyncio.run(main({"rest": rest, "ws": ws}, *words))))
