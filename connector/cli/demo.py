@@ -132,11 +132,7 @@ class Demo:
         self._run_until(begin_ns + int(seconds / 3 * 1e9))
         self._wound()
         self._run_until(begin_ns + int(seconds * 1e9))
-        deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
-        sample = self._watch.sample()
-        while not (self._healed(sample) and self._found_out()) and monotonic_ns() < deadline_ns:
-            self._run_until(monotonic_ns() + 100_000_000)
-            sample = self._watch.sample()
+        sample = self._settled()
         result = self._finish_strategy()
         traded, complaints = self._judged(sample, result)
         _frame.show(sample, before)
@@ -197,6 +193,7 @@ class Demo:
                         )
             except KeyboardInterrupt:
                 pass
+        sample = self._settled()  # Ctrl-C may have come in the middle of a gap
         _, complaints = self._judged(sample, self._finish_strategy())
         _frame.show(sample, before)
         for complaint in complaints:
@@ -226,6 +223,18 @@ class Demo:
         while (left_s := (when_ns - monotonic_ns()) / 1e9) > 0:
             time.sleep(min(left_s, 0.2))
             self._family.check()
+
+    def _settled(self) -> _frame.Sample:
+        """How it stands once what is wrong on purpose, or under load, had its time to heal."""
+        assert self._watch is not None
+        deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
+        while True:
+            sample = self._watch.sample()
+            whole = all(book.state in VALID for book in sample.books)
+            healed = not self._wounded or (self._healed(sample) and self._found_out())
+            if (whole and healed) or monotonic_ns() > deadline_ns:
+                return sample
+            self._run_until(monotonic_ns() + 100_000_000)
 
     def _wound(self) -> None:
         """Have the venue lose some depth messages of one symbol, and the answer to one order."""
