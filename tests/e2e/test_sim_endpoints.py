@@ -1,0 +1,47 @@
+"""ccxt asks the simulated venue for every endpoint it knows, and gets what it expects."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector.venues.binance_usdm import VENUE
+from tests.reference.sim_process import ROOT, simulator
+
+CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
+pytestmark = pytest.mark.skipif(not CLIENTS.exists(), reason=f"no clients' environment, {CLIENTS}")
+
+KEY, SECRET = "SOMEBODYSKEY", "somebody's secret"
+NO_SUCH_ORDER = {"openOrder", "order", "orderAmendment", "algoOrder"}
+NOT_SERVED = {f"{kind}/asyn{rest}" for kind in ("order", "trade", "income") for rest in ("", "/id")}
+"""Files of history; the page of the simulator says so."""
+
+
+def test_ccxt_reads_every_endpoint_it_knows() -> None:
+    account = f"somebody={KEY}:{SECRET}"
+    with simulator("--symbols", "BTCUSDT,ETHUSDT", "--rate", "50", "--account", account) as venue:
+        client = subprocess.run(
+            [str(CLIENTS), str(ROOT / "tests" / "reference" / "ccxt_endpoints.py"), venue.rest,
+             venue.ws, KEY, SECRET, "BTCUSDT"],
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert client.returncode == 0, client.stderr
+        assert venue.status()["throttled"] == 0
+    seen = json.loads(client.stdout)
+    ours = {row.path for row in VENUE.endpoints.values() if row.method == "GET"}
+    known = {path: said for path, said in seen["called"].items() if path in ours}
+    assert len(known) >= 65, "ccxt knows so many"
+    for path, said in known.items():
+        name = path.removeprefix("/fapi/v1/")
+        if name in NOT_SERVED:
+            assert '"code":-1099' in said, path
+        elif name in NO_SUCH_ORDER:
+            assert said.startswith("OrderNotFound"), path
+        else:
+            assert said == "ok", path
+    assert seen["funding"] == [seen["rate"]] * 3
+    assert seen["open_interest"] == 0
+    assert all(seen["candles"].values())
+    assert seen["tickers"] == seen["best"] == ["BTC/USDT:USDT", "ETH/USDT:USDT"]
