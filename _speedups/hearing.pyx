@@ -13,7 +13,7 @@ from libc.string cimport memcpy, memset
 
 from .atomics cimport monotonic_ns
 from .codec cimport Codec, HANDLED, RARE
-from .counters cimport COUNT_RARE_ERRORS, count
+from .counters cimport COUNT_HEARD, COUNT_RARE_ERRORS, count
 from .histogram cimport histogram_add
 from .journal cimport Journal
 from .layout cimport CONNECTOR_ABSENT, RECORD_ORDER_REPORT, RecordHeader
@@ -153,6 +153,7 @@ cdef class Hearing(Codec):
                 return False
         except OverflowError:          # a number past 63 bits
             return False
+        count(self.counters, COUNT_HEARD)
         self.apply(order)
         return True
 
@@ -276,10 +277,10 @@ cdef class Hearing(Codec):
         ):
             now_ns = self.clock()
             self.tracker.heard(order, now_ns, t.status != UNSAID, over, fill and t.fee_e == CONNECTOR_ABSENT)
-        if reported:
-            self.counted(order)
         if report is not None:
             self.follow(report)
+        elif reported:
+            self.counted(order)
         return 0
 
     cdef bint terms(self, object order) except -1:
@@ -344,7 +345,7 @@ cdef class Hearing(Codec):
             return 0
         if not taken or order.average_of_e == body.filled_qty_e:
             body.average_e, body.average_exponent = order.average_price()
-        elif order.known_qty_e and not self.summed(order):
+        elif order.known_qty_e and (order.instrument.inverse or not self.summed(order)):
             body.average_e, body.average_exponent = order.average_price()
         return 0
 

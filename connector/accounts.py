@@ -440,6 +440,7 @@ class AccountService:
         finally:
             self.desk.heard(0)
         if any(isinstance(event, OrderEvent) for event in events):
+            self.count(Counter.HEARD_LEFT)
             self._segment.observe(Hop.RECV_TO_REPORT.value, monotonic_ns() - recv_ns)
 
     def _event(self, event: UserEvent) -> None:

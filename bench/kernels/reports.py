@@ -42,7 +42,8 @@ INSTRUMENT = Instrument(
 
 
 class _Listed:
-    index, venue, instrument, mark_e, served = 0, 0, INSTRUMENT, None, True
+    index, venue, instrument, served = 0, 0, INSTRUMENT, True
+    mark_e = 3400 * 10**8
     touch = None
 
 

@@ -96,6 +96,8 @@ class Counter(Word):
     BOOKS_DIFFERED = 82, "books found to differ from the venue's whole book of the same id"
     LANE = 83, "commands whose requests left the short way"
     LANE_LEFT = 84, "commands the short way left to the desk"
+    HEARD = 85, "private frames of orders that went the short way"
+    HEARD_LEFT = 86, "private frames of orders the short way left to the tracker"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

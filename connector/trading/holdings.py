@@ -228,9 +228,10 @@ class Holdings:
         """What was reported has happened."""
         for effect in effects:
             if isinstance(effect, Report):
-                self.order(effect.order)
                 if effect.update in FILLS:
                     self.filled(effect)
+                else:
+                    self.order(effect.order)
             elif isinstance(effect, Answered):
                 if effect.order is not None:
                     self.order(effect.order)
@@ -240,18 +241,9 @@ class Holdings:
     def order(self, order: Order, wanted_e: int = 0) -> None:
         """Something of an order may have changed: it is counted as it is now; ``wanted_e``: the
         total quantity of an amend that is about to leave."""
-        is_open, was = not order.status.terminal, self._counted.get(order.key)
-        leaves_e = 0
-        if is_open and not order.reduce_only:
-            leaves_e = max(0, max(order.qty_e, wanted_e, self._amends(order)) - order.filled_qty_e)
-        if (was is None) is not is_open and leaves_e == (was or 0):
+        opened, more_e = self._recounted(order, wanted_e)
+        if not opened and not more_e:
             return
-        if is_open:
-            self._counted[order.key] = leaves_e
-        else:
-            self._counted.pop(order.key, None)
-        opened = int(is_open) - int(was is not None)
-        more_e = leaves_e - (was or 0)
         for owner in self._owners(order):
             owner.open_orders += opened
             if more_e:
@@ -262,16 +254,39 @@ class Holdings:
                     holding.sells_e += more_e
                 self._value(owner, holding)
 
+    def _recounted(self, order: Order, wanted_e: int = 0) -> tuple[int, int]:
+        """What has changed since an order was counted: open orders, and leaves."""
+        is_open, was = not order.status.terminal, self._counted.get(order.key)
+        if not is_open:
+            if was is None:
+                return 0, 0
+            del self._counted[order.key]
+            return -1, -was
+        leaves_e = 0
+        if not order.reduce_only:
+            most_e = max(order.qty_e, wanted_e, self._amends(order))
+            leaves_e = max(0, most_e - order.filled_qty_e)
+        self._counted[order.key] = leaves_e
+        return (1, leaves_e) if was is None else (0, leaves_e - was)
+
     def filled(self, fill: Report) -> None:
-        """A fill that is reported for the first time."""
+        """A fill that is reported for the first time, and what it leaves of its order."""
         order, price_e = fill.order, fill.last_price_e
         if price_e is None or not fill.last_qty_e:
+            self.order(order)
             return
-        qty_e = fill.last_qty_e if order.side is Side.BUY else -fill.last_qty_e
-        price_e = to_mark(price_e, order.instrument)
+        opened, more_e = self._recounted(order)
+        buys = order.side is Side.BUY
+        qty_e = fill.last_qty_e if buys else -fill.last_qty_e
+        price_e, fee_e = to_mark(price_e, order.instrument), _fee(fill)
         for owner in self._owners(order):
+            owner.open_orders += opened
             holding = self.holding(owner, order.account, order.instrument, order.position_side)
-            holding.cash_e -= holding.money_e(qty_e, price_e) + _fee(fill)
+            if buys:
+                holding.buys_e += more_e
+            else:
+                holding.sells_e += more_e
+            holding.cash_e -= holding.money_e(qty_e, price_e) + fee_e
             if holding.said_ns and fill.venue_ns <= holding.said_ns:
                 holding.unpriced_e -= qty_e  # the venue's word has it already, taken in at mark
             else:

@@ -54,6 +54,8 @@ HOT = [
     ("journal", "tape_commit"),
     ("reports", "reports_put"),
     ("reports", "Reports_hand"),
+    ("events_binance_usdm", "take_frame"),
+    ("events_binance_usdm", "take_object"),
     ("signer", "hmac_words"),
     ("signer", "hmac_hex"),
     ("signer", "hmac_base64"),
