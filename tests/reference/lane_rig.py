@@ -112,6 +112,7 @@ class Side:
             None,
             RollingWindow(10**6, SECOND_NS),
             {"BTCUSDT": instrument}.get,
+            lambda: (instrument,),
         )
         self.journals = Journals(folder, folder, describe=self.segment.entry, capacity=1 << 20)
         self.halts = Halts(path_of(folder))
