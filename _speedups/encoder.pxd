@@ -71,6 +71,7 @@ cdef inline char* put_decimal(char* p, uint64_t value, int exponent, int digits)
 cdef class OrderEncoder:
     cdef Written* written         # by the instrument's index in the directory; length 0: not known
     cdef uint32_t count
+    cdef public uint64_t number   # the next request's, where requests have one
     # The complete signed request at `out`, in at most `room` bytes: its length, or what kept it from being made. The
     # command is a copy, whole and resolved: an order's ids, for an amend also its side, price and quantity; it is no
     # amend or cancel of a conditional order that waits. venue_ns is the venue's clock.

@@ -6,6 +6,8 @@ from connector.model.instrument import Instrument
 ROOM: Final[int]
 
 class OrderEncoder:
+    number: int
+    """The next request's, where a venue's requests have one."""
     def add(self, index: int, instrument: Instrument) -> None: ...
     def remove(self, index: int) -> None: ...
     def request(

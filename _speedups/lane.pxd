@@ -61,11 +61,13 @@ cdef class Route:                 # one strategy's orders in one instrument of o
     cdef uint32_t index
     cdef uint16_t venue, number
     cdef int64_t window_ns
+    cdef bint over_api            # its requests have numbers, and go over a connection that takes any number of them
+    cdef bint stale               # to be learnt anew
     cdef bint look(self, LaneMarket* market) noexcept nogil
 
 
 cdef class Lane:
-    cdef object slow, learn, book, failed, desk, admission, orders, held, halts
+    cdef object slow, learn, book, failed, numbers, desk, admission, orders, held, halts
     cdef bint left                # the command at hand is gone
     cdef dict routes
     cdef Ids ids
@@ -79,7 +81,7 @@ cdef class Lane:
     cdef bint may_place(self, Route route, Taken command, object session, int64_t read_ns) except -1
     cdef object named(self, Route route, Taken command, object session)
     cdef bint affords(self, Route route, bint placing) except -1
-    cdef object carrier(self, object account, bint placing)
+    cdef object carrier(self, Route route, bint placing)
     cdef int leave(
         self, object session, Taken command, Route route, object order, int64_t read_ns, int64_t checked_ns
     ) except -1

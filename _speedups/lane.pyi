@@ -44,6 +44,7 @@ class Route:
         bounds: list[Bound],
         window_ns: int,
         charge: Any,
+        over_api: bool,
     ) -> None: ...
 
 class Lane:
@@ -51,8 +52,9 @@ class Lane:
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;
     ``book(...)`` is told of what has left and raises nothing; ``failed(session, error)`` of a fault
-    before anything left. ``clear`` is how a halt file begins in which nothing is set;
-    ``most_bytes`` and ``most_ns`` are how far the journals may be from the disk."""
+    before anything left. ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt
+    file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals may
+    be from the disk."""
 
     on: bool
     """Else every command is left to ``slow``."""
@@ -71,6 +73,7 @@ class Lane:
         most_ns: int,
         segment: Segment,
         clear: bytes,
+        numbers: Callable[[], int],
     ) -> None: ...
     def take(self, session: Any, slot: bytes, read_ns: int) -> None:
         """One command, as copied from the session's ring."""

@@ -91,13 +91,13 @@ cdef class Route:
 
     def __init__(
         self, account, listed, Feed feed not None, encoding, OrderEncoder encoder not None, opened,
-        Journal journal not None, list bounds not None, int64_t window_ns, charge,
+        Journal journal not None, list bounds not None, int64_t window_ns, charge, bint over_api,
     ):
         cdef LaneRules* rules = &self.rules
         instrument = listed.instrument
         self.account, self.listed, self.instrument, self.encoding = account, listed, instrument, encoding
         self.feed, self.journal, self.encoder, self.opened = feed, journal, encoder, opened
-        self.bounds, self.charge, self.chosen = bounds, charge, listed.chosen
+        self.bounds, self.charge, self.chosen, self.over_api = bounds, charge, listed.chosen, over_api
         self.index, self.venue, self.number, self.window_ns = listed.index, account.venue, account.index, window_ns
         rules.price.low, rules.price.high = instrument.min_price_e, instrument.max_price_e
         rules.price.step = instrument.tick_e
@@ -144,14 +144,14 @@ cdef class Lane:
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``book(...)`` is told of
     what has left and raises nothing; ``failed(session, error)`` of a fault before anything left.
-    ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals
+    ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals
     may be from the disk."""
 
     def __init__(
         self, *, slow, learn, book, failed, desk, halts, Ids ids not None, Drain drain not None,
-        uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None,
+        uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None, numbers,
     ):
-        self.slow, self.learn, self.book, self.failed = slow, learn, book, failed
+        self.slow, self.learn, self.book, self.failed, self.numbers = slow, learn, book, failed, numbers
         self.desk, self.admission, self.orders, self.held = desk, desk.admission, desk.tracker.orders, desk.outbox.held
         self.halts, self.ids, self.drain = halts, ids, drain
         self.most_bytes, self.most_ns, self.segment, self.clear = most_bytes, most_ns, segment, clear
@@ -176,7 +176,8 @@ cdef class Lane:
         if self.on and PyBytes_GET_SIZE(slot) == sizeof(Command):
             c = <const Command*>PyBytes_AS_STRING(slot)
             key = session.strategy, c.account, c.instrument
-            if key not in self.routes and c.action in (ACTION_PLACE, ACTION_CANCEL):
+            route = self.routes.get(key)
+            if (route is None or (<Route>route).stale) and c.action in (ACTION_PLACE, ACTION_CANCEL):
                 route = self.learn(session, c.account, c.instrument)
                 if route is not None:
                     self.routes[key] = route
@@ -212,7 +213,8 @@ cdef class Lane:
             not route.listed.served or route.listed.chosen is not route.chosen
             or route.account.encoding is not route.encoding
         ):
-            del self.routes[key]              # learnt anew behind this command
+            route.stale = True
+        if route.stale:
             return 0
         if c.action == ACTION_PLACE:
             if not self.may_place(route, command, session, read_ns):
@@ -278,10 +280,9 @@ cdef class Lane:
                 return False
         if not placing:
             return True
-        if account.budget.known_address is not pools:
-            return False
         needs = account.budget.needs.get(route.charge)
-        if needs is None:
+        if needs is None or account.budget.known_address is not pools:
+            route.stale = True
             return False
         venue_ns = now_ns + <int64_t>account.clock.offset_ns
         for row in needs:
@@ -292,12 +293,19 @@ cdef class Lane:
                 return False
         return True
 
-    cdef object carrier(self, object account, bint placing):
-        """The connection that would be written to now; None: it has to wait. As `OrderPool.send`."""
-        cdef object pool = account.pool, connection
+    cdef object carrier(self, Route route, bint placing):
+        """What would be written to now; None: it has to wait. As `OrderPool.send` and `OrderSocket.send`."""
+        cdef object account = route.account, pool = account.pool, connection
         cdef list idle = pool.idle
         cdef Py_ssize_t free = len(idle), others, reserved
-        if free == 0 or not account.running or pool.queue:
+        if not account.running:
+            return None
+        if route.over_api:
+            connection = account.socket.serving
+            if connection is None or connection.logged_on or not connection.connection.is_open:
+                return None
+            return connection if not placing or free or pool.busy else None
+        if free == 0 or pool.queue:
             return None
         if placing:
             others = free + len(pool.busy) - 1
@@ -347,19 +355,21 @@ cdef class Lane:
             copy.side = <unsigned char><int>order.side
             key = order.key
         venue_ns = <int64_t>account.clock.offset_ns
+        if route.over_api:
+            route.encoder.number = self.numbers()
         length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
         if length <= 0:
             return 0
         data = PyBytes_FromStringAndSize(out, length)
         encoded_ns = monotonic_ns()
-        connection = self.carrier(account, placing)
+        connection = self.carrier(route, placing)
         if connection is None or not self.affords(route, placing):
             return 0
         if copy.instrument not in route.opened.described or not route.journal.fits(
             2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody)
         ):
             return 0
-        write = connection.transport.write
+        write = connection.connection.send if route.over_api else connection.transport.write
         number = session.number
         request = self.desk.outbox.new_request()
         memset(&sent, 0, sizeof(sent))
@@ -384,7 +394,8 @@ cdef class Lane:
         self.left = True
         left_ns = monotonic_ns()
         try:
-            write(data)
+            if write(data) is False:
+                fault = ConnectionError("the connection is closing")
         except Exception as error:
             fault = error
         histogram_add(self.segment.histograms + HOP_TAKE_TO_SENT, monotonic_ns() - read_ns)

@@ -24,3 +24,19 @@ cdef class BinanceUsdmEncoder(OrderEncoder):
     cdef Py_ssize_t encode_command(
         self, const Command* command, int64_t venue_ns, char* out, size_t room
     ) noexcept nogil
+
+cdef enum:
+    FRAME_BYTES = 2048            # a request of the WebSocket API at its longest
+    PAIRS_MOST = 16
+
+cdef struct Pair:                 # a parameter, its value percent-encoded
+    const char* name
+    const char* value
+    size_t name_length, value_length
+
+cdef class BinanceUsdmApiEncoder(OrderEncoder):
+    cdef HmacSigner signer
+    cdef Text window, key
+    cdef Py_ssize_t encode_command(
+        self, const Command* command, int64_t venue_ns, char* out, size_t room
+    ) noexcept nogil

@@ -5,3 +5,6 @@ class BinanceUsdmEncoder(OrderEncoder):
     def __init__(
         self, signer: HmacSigner, key: str, host: str, prefix: str = "", window_ms: int = 5000
     ) -> None: ...
+
+class BinanceUsdmApiEncoder(OrderEncoder):
+    def __init__(self, signer: HmacSigner, key: str, window_ms: int = 5000) -> None: ...

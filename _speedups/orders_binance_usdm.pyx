@@ -1,14 +1,14 @@
-"""The hot orders of Binance USD-M as complete HTTP/1.1 requests, byte for byte those of the venue's ``orders.py``.
+"""The hot orders of Binance USD-M as complete requests, over HTTP/1.1 byte for byte those of the venue's ``orders.py``.
 
 LIMIT and MARKET orders, amends and cancels of an HMAC account; everything else is left to Python, and so is every
 refusal: it has the words for it. Sections 3 and 8 of the venue's reference.
 """
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from .atomics cimport unlikely
-from .encoder cimport ENCODE_RARE, ENCODE_ROOM, OrderEncoder, Written, put, put_decimal, put_integer
+from .encoder cimport ENCODE_RARE, ENCODE_ROOM, NAME_BYTES, OrderEncoder, Written, put, put_decimal, put_integer
 from .layout cimport CONNECTOR_ABSENT
 from .layout_orders cimport (
     ACTION_AMEND, ACTION_CANCEL, ACTION_PLACE, COMMAND_CLOSE_POSITION, COMMAND_PRICE_PROTECT, COMMAND_REDUCE_ONLY,
@@ -45,6 +45,8 @@ cdef extern from *:
 
 cdef enum:
     MS = 1_000_000
+
+cdef uint64_t LARGEST_ID = 1 << 53          # a request's number that JSON keeps exact is below
 
 
 cdef inline char* put_word(char* p, const Word* word) noexcept nogil:
@@ -211,3 +213,135 @@ cdef class BinanceUsdmEncoder(OrderEncoder):
         if command.action == ACTION_CANCEL:
             return put(p, self.short_tail, self.short_length) - out
         return put(p, self.tail, self.tail_length) - out
+
+
+# The parameters of a query; 0: they are too many.
+cdef inline int split(const char* query, const char* end, Pair* pairs) noexcept nogil:
+    cdef int count = 0
+    cdef const char* p = query
+    while p < end:
+        if unlikely(count == PAIRS_MOST - 1):
+            return 0
+        pairs[count].name = p
+        while p[0] != c"=":
+            p += 1
+        pairs[count].name_length = p - pairs[count].name
+        p += 1
+        pairs[count].value = p
+        while p < end and p[0] != c"&":
+            p += 1
+        pairs[count].value_length = p - pairs[count].value
+        p += 1
+        count += 1
+    return count
+
+
+cdef inline bint before(const Pair* one, const Pair* other) noexcept nogil:
+    cdef size_t shorter = min(one.name_length, other.name_length)
+    cdef int found = memcmp(one.name, other.name, shorter)
+    return found < 0 or (found == 0 and one.name_length < other.name_length)
+
+
+cdef inline bint named(const Pair* pair, const char* name, size_t length) noexcept nogil:
+    return pair.name_length == length and memcmp(pair.name, name, length) == 0
+
+
+# A value as it was before ``put_client_id``; nothing else is ever percent-encoded here.
+cdef inline char* put_value(char* p, const Pair* pair) noexcept nogil:
+    cdef size_t i = 0
+    while i < pair.value_length:
+        if pair.value[i] == c"%":
+            p[0] = c"/" if pair.value[i + 1] == c"2" else c":"
+            i += 3
+        else:
+            p[0] = pair.value[i]
+            i += 1
+        p += 1
+    return p
+
+
+@cython.final
+cdef class BinanceUsdmApiEncoder(OrderEncoder):
+    """The same orders as messages of the venue's WebSocket API, byte for byte those of its ``ws_api.py``: signed over
+    the parameters sorted by name. ``number`` must be set before each of them."""
+
+    def __init__(self, HmacSigner signer not None, str key not None, int window_ms=5000):
+        if not (key.isascii() and key.isprintable()) or '"' in key or "\\" in key:
+            raise ValueError("a key of other characters than letters, digits and the like")
+        if not 0 < window_ms <= 60_000:
+            raise ValueError(f"recvWindow {window_ms} is not within 1 to 60000")
+        self.signer, self.key = signer, _text(key)
+        self.window = _text(f"&recvWindow={window_ms}&timestamp=")
+
+    cdef Py_ssize_t encode_command(
+        self, const Command* command, int64_t venue_ns, char* out, size_t room
+    ) noexcept nogil:
+        cdef char[NAME_BYTES + PARAMS_BYTES] query
+        cdef char[FRAME_BYTES] signed
+        cdef Pair[PAIRS_MOST] pairs
+        cdef int[PAIRS_MOST] order
+        cdef const Written* written
+        cdef char* p
+        cdef char* s
+        cdef int count, i, j
+        if unlikely(
+            command.instrument >= self.count or venue_ns < 0 or self.signer.key.update == NULL
+            or (command.action != ACTION_CANCEL and (command.side == 0 or command.side > 2))
+            or self.number == 0 or self.number >= LARGEST_ID
+        ):
+            return ENCODE_RARE
+        written = &self.written[command.instrument]
+        if unlikely(written.length == 0 or memchr(written.name, c"%", written.length) != NULL):
+            return ENCODE_RARE    # not known, or a name that JSON may write in its own way
+        if unlikely(room < FRAME_BYTES):
+            return ENCODE_ROOM
+        p = put(put(query, b"symbol=", 7), written.name, written.length)
+        s = put_integer(put(out, b'{"id":', 6), self.number)
+        if command.action == ACTION_PLACE:
+            p = put_place(p, command, written)
+            s = put(s, b',"method":"order.place","params":{', 34)
+        elif command.action == ACTION_CANCEL:
+            p = put_order_id(p, command)
+            s = put(s, b',"method":"order.cancel","params":{', 35)
+        elif command.action == ACTION_AMEND:
+            p = put_amend(p, command, written)
+            s = put(s, b',"method":"order.modify","params":{', 35)
+        else:
+            return ENCODE_RARE
+        if unlikely(p == NULL):
+            return ENCODE_RARE
+        p = put_integer(put(p, self.window.bytes, self.window.length), <uint64_t>(venue_ns // MS))
+        count = split(query, p, pairs)
+        if unlikely(count == 0):
+            return ENCODE_RARE
+        for i in range(count):
+            s[0] = c'"'
+            s = put(put(s + 1, pairs[i].name, pairs[i].name_length), b'":', 2)
+            if named(&pairs[i], b"orderId", 7) or named(&pairs[i], b"recvWindow", 10) \
+                    or named(&pairs[i], b"timestamp", 9):
+                s = put(s, pairs[i].value, pairs[i].value_length)
+            else:
+                s[0] = c'"'
+                s = put(put_value(s + 1, &pairs[i]), b'"', 1)
+            s[0] = c","
+            s += 1
+        s = put(put(put(s, b'"apiKey":"', 10), self.key.bytes, self.key.length), b'","signature":"', 15)
+        pairs[count].name, pairs[count].name_length = b"apiKey", 6
+        pairs[count].value, pairs[count].value_length = self.key.bytes, self.key.length
+        for i in range(count + 1):
+            j = i
+            while j > 0 and before(&pairs[i], &pairs[order[j - 1]]):
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = i
+        p = signed
+        for i in range(count + 1):
+            p = put(put(p, pairs[order[i]].name, pairs[order[i]].name_length), b"=", 1)
+            if order[i] == count:
+                p = put(p, self.key.bytes, self.key.length)
+            else:
+                p = put_value(p, &pairs[order[i]])
+            p[0] = c"&"
+            p += 1
+        hmac_hex(&self.signer.key, signed, p - signed - 1, s)
+        return put(s + HMAC_HEX, b'"}}', 3) - out

@@ -37,7 +37,7 @@ from connector.trading.texts import hide
 from connector.transport.calls import Called, perform
 from connector.transport.http_connection import Connection
 from connector.transport.order_pool import OrderPool, Priority
-from connector.transport.order_socket import OrderSocket, next_number
+from connector.transport.order_socket import Line, OrderSocket, next_number
 from connector.transport.rest import Rest
 from connector.venues.contract import Endpoint, Outcome, Pool, Request, Scales, Venue
 from connector.venues.trading_contract import (
@@ -133,10 +133,13 @@ class AccountService:
             timeout_s=self._venue_settings.request_s,
             local_address=self._venue_settings.local_address,
         )
-        self.encoding = Encoding(
-            self.trading, self.signer, self.pool.host, self.pool.prefix, self.count
-        )
-        self._socket = self._order_socket()
+        self.socket = self._order_socket()
+        trading, make, api = self.trading, self.trading.encoder, self.trading.api
+        encoder = make(self.signer, self.pool.host, self.pool.prefix) if make is not None else None
+        self.encoding = self._over_http = Encoding(encoder, trading.charges, self.count)
+        if self.socket is not None and api is not None:
+            encoder = api.encoder(self.signer) if api.encoder is not None else None
+            self.encoding = Encoding(encoder, trading.charges, self.count, next_number)
         self._private = PrivateStream(
             self,
             self.name,
@@ -180,7 +183,7 @@ class AccountService:
             and self._private.up
             and self.clock.known
             and self.pool.open > 0
-            and (self._socket is None or self._socket.open > 0)
+            and (self.socket is None or self.socket.open > 0)
         )
 
     def venue_ns(self, now_ns: int) -> int:
@@ -189,7 +192,7 @@ class AccountService:
     def encode(self, intent: Intent, now_ns: int) -> Message:
         """The signed request. Over the WebSocket order API if the account uses it, it serves and
         it has such a request; else over HTTP. Raises CannotEncode."""
-        venue_ns, socket, api = self.venue_ns(now_ns), self._socket, self.trading.api
+        venue_ns, socket, api = self.venue_ns(now_ns), self.socket, self.trading.api
         if socket is not None and socket.open and api is not None:
             asked = api.encode(intent, self.signer, venue_ns, next_number(), socket.logged_on)
             if asked is not None:
@@ -199,9 +202,9 @@ class AccountService:
     def encoded(
         self, command: Command, listed: Listed, order: Order, now_ns: int
     ) -> Message | None:
-        if self._socket is not None and self._socket.open:
-            return None
-        return self.encoding.order(command, listed, order, self.venue_ns(now_ns))
+        down = self.socket is not None and not self.socket.open
+        encoding = self._over_http if down else self.encoding
+        return encoding.order(command, listed, order, self.venue_ns(now_ns))
 
     def afford(self, action: Action, message: Message) -> None:
         """Raises Refusal when the venue's limits do not allow it now."""
@@ -222,16 +225,27 @@ class AccountService:
         self._board.spend(message.orders)
 
     def short(self) -> bool:
-        """Its requests go over HTTP alone, and nothing else is to be done about a new order."""
-        return self.settings.transport is Transport.HTTP and self._guard is None
+        """Nothing is to be done about a new order but to send it."""
+        return self._guard is None
 
     def carried(
-        self, request: int, action: Action, message: Encoded, connection: Connection, left_ns: int
+        self,
+        request: int,
+        action: Action,
+        message: Encoded | ApiRequest,
+        connection: Connection | Line,
+        left_ns: int,
     ) -> None:
-        """A request was written there, which the pool would have taken."""
+        """A request was written there, which `post` would have taken."""
         flying = Flying(action)
         self._flights.begin(request, flying)
-        self.pool.carry(connection, request, left_ns)
+        if isinstance(message, ApiRequest):
+            assert self.socket is not None
+            assert isinstance(connection, Line)
+            self.socket.carry(connection, request, message.number, left_ns)
+        else:
+            assert isinstance(connection, Connection)
+            self.pool.carry(connection, request, left_ns)
         flying.message = message
         flying.spent = self.budget.take(message, left_ns, self.venue_ns(left_ns))
         self._board.spend(message.orders)
@@ -342,16 +356,16 @@ class AccountService:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.pool.run(), name=f"orders/{self.name}")
                 await self._look_at_clock(FIRST_LOOKS)
-                if self._socket is not None:  # a logon is stamped with the venue's time
-                    group.create_task(self._socket.run(), name=f"order api/{self.name}")
+                if self.socket is not None:  # a logon is stamped with the venue's time
+                    group.create_task(self.socket.run(), name=f"order api/{self.name}")
                 group.create_task(self._keep_clock(), name=f"clock/{self.name}")
                 group.create_task(self._private.run(), name=f"private/{self.name}")
                 group.create_task(self._reconciler.run(), name=f"reconcile/{self.name}")
         finally:
             self.running = self.reconciled = False
             self.pool.close()
-            if self._socket is not None:
-                self._socket.close()
+            if self.socket is not None:
+                self.socket.close()
             self.desk.stream_down(self)
             for task in list(self._tasks):
                 task.cancel()
@@ -361,8 +375,8 @@ class AccountService:
         """About every 50 ms."""
         self._board.publish(self.budget.pools, now_ns, self.venue_ns(now_ns))
         self.pool.tick(now_ns)
-        if self._socket is not None:
-            self._socket.tick(now_ns)
+        if self.socket is not None:
+            self.socket.tick(now_ns)
         self._private.tick(now_ns)
         if self._guard is not None and self.running:
             self._guard.tick(now_ns)
@@ -383,7 +397,7 @@ class AccountService:
             "stream": self._private.up,
             "connections": self.pool.open,
             "waiting": self.pool.waiting,
-            "order_api": None if self._socket is None else self._socket.open,
+            "order_api": None if self.socket is None else self.socket.open,
             "countdown": None if self._guard is None else self._guard.state(),
             "clock_error_ns": self.clock.error_ns if self.clock.known else None,
         }
@@ -528,8 +542,8 @@ class AccountService:
         flying.message = message
         flying.spent = self.budget.take(message, now_ns, self.venue_ns(now_ns))
         if isinstance(message, ApiRequest):
-            assert self._socket is not None
-            self._socket.send(request, priority, message)
+            assert self.socket is not None
+            self.socket.send(request, priority, message)
             return
         if isinstance(message, Encoded):
             data = message.data

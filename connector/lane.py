@@ -23,7 +23,7 @@ from connector.trading.pending import Pending
 from connector.trading.refs import Refs
 from connector.trading.roles import Session
 from connector.transport.http_connection import Connection
-from connector.venues.trading_contract import Encoded
+from connector.transport.order_socket import Line, next_number
 
 log = logging.getLogger("connector.lane")
 
@@ -51,6 +51,7 @@ class Lane:
             most_ns=BEHIND_NS,
             segment=segment,
             clear=CLEAR,
+            numbers=next_number,
         )
         self.take = self.kernel.take
 
@@ -80,6 +81,7 @@ class Lane:
         holdings = self._desk.holdings
         owners = holdings.account(account), holdings.strategy(session.strategy)
         opened = self._journals.opened(session.strategy)
+        to.budget.prepare(to.trading.charges[Action.PLACE])
         try:
             return Route(
                 to,
@@ -92,6 +94,7 @@ class Lane:
                 [self._bound(one, account, listed.instrument) for one in owners if one.limits],
                 to.trading.window_ns,
                 to.trading.charges[Action.PLACE].name,
+                to.socket is not None,
             )
         except (OverflowError, ValueError) as error:  # numbers past 63 bits
             log.warning("no short way: %s", error, extra={"symbol": listed.instrument.symbol})
@@ -120,7 +123,7 @@ class Lane:
         request: int,
         sent_ns: int,
         left_ns: int,
-        connection: Connection,
+        connection: Connection | Line,
         data: bytes,
         fault: Exception | None,
     ) -> None:
@@ -151,7 +154,7 @@ class Lane:
             if placing:
                 desk.tracker.register(order)
             desk.tracker.requested(pending)
-            message = Encoded(data, account.trading.charges[action])
+            message = route.encoding.message(data, account.trading.charges[action])
             account.carried(request, action, message, connection, left_ns)
             if command.ref_id:
                 refs = desk.refs.setdefault(strategy, Refs())

@@ -10,7 +10,7 @@ from msgspec import Struct
 from connector.model.intents import Action
 from connector.protocol.ratelimit import Budget
 from connector.venues.contract import Pool
-from connector.venues.trading_contract import Encoded, Message
+from connector.venues.trading_contract import Charge, Encoded, Message
 
 RESERVE = 0.1
 """Share of each pool that new orders leave to cancels and amends."""
@@ -50,7 +50,7 @@ class OrderBudget:
         self._known: dict[str, tuple[tuple[Pool, Budget, int], ...]] = {}
         self.needs: dict[str, Sequence[tuple[Budget, int, int]]] = {}
         """By the name of a charge: which budget a new order asks how many units of, and how many it
-        must leave there; of those that `shortage` was asked for, while ``known_address`` stands."""
+        must leave there; of those that `prepare` was told, while ``known_address`` stands."""
         self.known_address: Sequence[tuple[Pool, Budget]] = ()
         """The pools ``_known`` speaks of; others take their place as a whole."""
 
@@ -68,6 +68,10 @@ class OrderBudget:
                     self._own[index] = (pool, budget)
         self._known.clear()
         self.needs.clear()
+
+    def prepare(self, charge: Charge) -> None:
+        """Have ready what requests of this charge need."""
+        self._parts_of(Encoded(b"", charge))
 
     def shortage(
         self, request: Message, action: Action, now_ns: int, venue_ns: int

@@ -1,37 +1,37 @@
-"""An account's orders over HTTP by the compiled encoder, as far as it goes."""
+"""An account's orders by a compiled encoder, as far as it goes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from connector._speedups.encoder import OrderEncoder
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
+from connector.model.intents import Action
 from connector.model.order import Order
 from connector.trading.commands import Command
 from connector.trading.roles import Listed
-from connector.venues.trading_contract import Encoded, Signer, Trading
+from connector.venues.trading_contract import ApiRequest, Charge, Encoded
 
 
 class Encoding:
-    """Requests to ``host`` (as in the Host header), with ``prefix`` in front of the venue's paths.
+    """Requests by ``encoder``, None: there is none. ``charges``: what they cost; ``numbers`` gives
+    those of an order API their numbers, None: they go over HTTP.
 
-    ``count`` counts what was written, and what was left to `Trading.encode`."""
+    ``count`` counts what was written, and what was left to Python."""
 
     def __init__(
         self,
-        trading: Trading,
-        signer: Signer,
-        host: str,
-        prefix: str,
+        encoder: OrderEncoder | None,
+        charges: Mapping[Action, Charge],
         count: Callable[[Counter], None],
+        numbers: Callable[[], int] | None = None,
     ) -> None:
-        make = trading.encoder
-        self._encoder = make(signer, host, prefix) if make is not None else None
-        self._charges, self._count = trading.charges, count
+        self._encoder, self._numbers = encoder, numbers
+        self._charges, self._count = charges, count
         self._written: dict[int, Instrument] = {}
 
     def order(
         self, command: Command, listed: Listed, order: Order, venue_ns: int
-    ) -> Encoded | None:
+    ) -> Encoded | ApiRequest | None:
         """The request of a command about an order, in which it may leave out what it does not
         change; None: it is not hot, or cannot be."""
         encoder, charge = self._encoder, self._charges.get(command.action)
@@ -40,6 +40,8 @@ class Encoding:
             return None
         if self._written.get(listed.index) is not listed.instrument:
             self._write(listed)
+        if self._numbers is not None:
+            encoder.number = self._numbers()
         data = encoder.request(
             command, order.client_order_id, order.order_id, order.venue_order_id, order.side,
             order.price_e, order.qty_e, venue_ns,
@@ -48,7 +50,21 @@ class Encoding:
             self._count(Counter.REQUESTS_RARE)
             return None
         self._count(Counter.REQUESTS_ENCODED)
-        return Encoded(data, charge)
+        return self.message(data, charge)
+
+    def message(self, data: bytes, charge: Charge) -> Encoded | ApiRequest:
+        """What the encoder wrote last, and what it costs."""
+        if self._numbers is None:
+            return Encoded(data, charge)
+        assert self._encoder is not None
+        return ApiRequest(
+            number=self._encoder.number,
+            frame=data,
+            name=charge.name,
+            weight=charge.weight,
+            pool=charge.pool,
+            orders=charge.orders,
+        )
 
     def writer(self, listed: Listed) -> OrderEncoder | None:
         """The encoder, knowing an instrument as it is now; None: there is none."""

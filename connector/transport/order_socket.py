@@ -48,7 +48,7 @@ class _Flight(Struct):
     until_ns: int
 
 
-class _Line(Struct):
+class Line(Struct):
     """One open connection."""
 
     epoch: int
@@ -98,8 +98,8 @@ class OrderSocket:
         self._queue_most, self._queue_ns = queue, int(queue_s * SECOND_NS)
         self._queue: list[tuple[Priority, int, int, int, ApiRequest]] = []
         self._order = itertools.count()
-        self._lines: dict[int, _Line] = {}
-        self._serving: _Line | None = None
+        self._lines: dict[int, Line] = {}
+        self.serving: Line | None = None
         """The one that takes requests."""
         self._closing = False
         backoff = Backoff(SECOND_NS // 10, 10 * SECOND_NS, random.random)
@@ -127,11 +127,11 @@ class OrderSocket:
     @property
     def logged_on(self) -> bool:
         """Whether a request encoded now may do without its signature."""
-        return self._serving is not None and self._serving.logged_on
+        return self.serving is not None and self.serving.logged_on
 
     def send(self, request: int, priority: Priority, message: ApiRequest) -> None:
         """Send now if a connection serves, else queue it."""
-        line = self._serving
+        line = self.serving
         if line is not None and self._start(line, request, message):
             return
         if not message.signed:
@@ -143,6 +143,12 @@ class OrderSocket:
             return
         until_ns = monotonic_ns() + self._queue_ns
         heapq.heappush(self._queue, (priority, next(self._order), until_ns, request, message))
+
+    def carry(self, line: Line, request: int, number: int, now_ns: int) -> None:
+        """A request of that number was sent at ``now_ns``, in this very callback, on the connection
+        that serves."""
+        line.flights[number] = _Flight(request, now_ns + self._timeout_ns)
+        self._owner.left(request, now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Give up what waited or was under way for too long."""
@@ -172,7 +178,7 @@ class OrderSocket:
     def close(self) -> None:
         """What waits is unsent, what is under way is lost; the end of ``run`` ends the sockets."""
         self._closing = True
-        self._serving = None
+        self.serving = None
         queue, self._queue = self._queue, []
         for entry in sorted(queue, key=lambda entry: entry[:2]):
             self._owner.unsent(entry[3], "closing")
@@ -203,7 +209,7 @@ class OrderSocket:
 
     def opened(self, epoch: int, connection: WebSocket, now_ns: int) -> None:
         self._count(Counter.CONNECTS)
-        line = self._lines[epoch] = _Line(epoch, connection)
+        line = self._lines[epoch] = Line(epoch, connection)
         number = next_number()
         request = self._api.logon(self._signer, self._venue_ns(now_ns), number)
         if request is None:
@@ -216,9 +222,9 @@ class OrderSocket:
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         self._count(Counter.DISCONNECTS)
         line = self._lines.pop(epoch)
-        if self._serving is line:
+        if self.serving is line:
             others = [one for one in self._lines.values() if not one.logon]
-            self._serving = others[-1] if others and not self._closing else None
+            self.serving = others[-1] if others and not self._closing else None
         log.log(
             logging.WARNING if line.flights else logging.INFO,
             "order API connection ended: %s", why,
@@ -233,7 +239,7 @@ class OrderSocket:
 
     # Inside
 
-    def _start(self, line: _Line, request: int, message: ApiRequest) -> bool:
+    def _start(self, line: Line, request: int, message: ApiRequest) -> bool:
         """Send; False when not one byte left. A request that relies on the logon leaves only on a
         connection that has it."""
         if not (message.signed or line.logged_on) or not line.connection.is_open:
@@ -246,12 +252,12 @@ class OrderSocket:
         del line.flights[message.number]
         return False
 
-    def _serve(self, line: _Line) -> None:
+    def _serve(self, line: Line) -> None:
         """It takes the requests from now on."""
         line.logon = 0
         if self._closing:
             return
-        self._serving = line
+        self.serving = line
         while self._queue:
             _, _, _, request, message = self._queue[0]
             if why := self._owner.stopped(request):
@@ -265,7 +271,7 @@ class OrderSocket:
 
     def _hand_over(self) -> None:
         """The supervisor may close the old connection once everything on it was answered."""
-        line = self._serving
+        line = self.serving
         if line is not None and not any(
             one.flights for one in self._lines.values() if one is not line
         ):
@@ -290,12 +296,12 @@ class OrderSocket:
             try:
                 self._owner.answered(flight.request, answer.status, answer.headers, answer.body)
             finally:
-                if line is not self._serving and not line.flights:
+                if line is not self.serving and not line.flights:
                     self._hand_over()
         else:
             self._count(Counter.ANSWERS_UNMATCHED)
 
-    def _logged_on(self, line: _Line, answer: ApiAnswer) -> None:
+    def _logged_on(self, line: Line, answer: ApiAnswer) -> None:
         line.logged_on = answer.status == 200
         if not line.logged_on:  # each request can still be signed by itself
             log.warning(
@@ -304,7 +310,7 @@ class OrderSocket:
             )  # fmt: skip
         self._serve(line)
 
-    def _lose(self, line: _Line, why: str) -> None:
+    def _lose(self, line: Line, why: str) -> None:
         flights, line.flights = line.flights, {}
         for flight in flights.values():
             self._owner.lost(flight.request, why)

@@ -453,6 +453,9 @@ class OrderApi(Struct, frozen=True, kw_only=True):
     whether the connection is logged on. None: it goes over HTTP. Raises CannotEncode."""
     logon: Callable[[Signer, int, int], ApiRequest | None]
     """None: each request is signed instead."""
+    encoder: Callable[[Signer], OrderEncoder | None] | None = None
+    """Makes the compiled encoder of a signer's requests, for connections that are not logged on;
+    what they cost is in `Trading.charges`. None as for `Trading.encoder`."""
     decode: Callable[[bytes], ApiAnswer]
     """Raises ValueError on what is no answer."""
     handshake_weight: int

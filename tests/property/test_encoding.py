@@ -67,7 +67,9 @@ class Account:
 
 POOL = OrderPool("https://fapi.example:8443/gate", None, Nobody())
 counted: list[Counter] = []
-ENCODING = Encoding(TRADING, SIGNER, POOL.host, POOL.prefix, counted.append)
+ENCODING = Encoding(
+    TRADING.encoder(SIGNER, POOL.host, POOL.prefix), TRADING.charges, counted.append
+)
 
 
 def slot(**values: Any) -> bytes:

@@ -119,8 +119,9 @@ def test_the_mark_ages_alike() -> None:
     assert MARK_NS == live.MARK_NS
 
 
-def test_common_commands_go_the_short_way_once_it_is_known() -> None:
-    with both() as sides:
+@pytest.mark.parametrize("transport", list(Transport))
+def test_common_commands_go_the_short_way_once_it_is_known(transport: Transport) -> None:
+    with both(transport=transport) as sides:
         pair = Pair(sides)
         pair.send()
         pair.send()
@@ -227,9 +228,10 @@ STOPPERS = [unready, draining, halted, silent, banned, spent, unserved, dark, ch
             timeless]  # fmt: skip
 
 
+@pytest.mark.parametrize("transport", list(Transport))
 @pytest.mark.parametrize("stop", STOPPERS)
-def test_whatever_stops_the_desk_stops_the_short_way(stop: Any) -> None:
-    with both() as sides:
+def test_whatever_stops_the_desk_stops_the_short_way(stop: Any, transport: Transport) -> None:
+    with both(transport=transport) as sides:
         pair = Pair(sides)
         pair.send()
         for side in sides:
@@ -239,8 +241,9 @@ def test_whatever_stops_the_desk_stops_the_short_way(stop: Any) -> None:
         pair.same()
 
 
-def test_no_halt_and_no_age_stops_a_cancel() -> None:
-    with both() as sides:
+@pytest.mark.parametrize("transport", list(Transport))
+def test_no_halt_and_no_age_stops_a_cancel(transport: Transport) -> None:
+    with both(transport=transport) as sides:
         pair = Pair(sides)
         pair.send()
         for side in sides:
@@ -267,8 +270,9 @@ def test_the_last_connections_are_kept_for_cancels_and_a_full_pool_queues() -> N
         pair.same()
 
 
-def test_a_write_that_fails_leaves_the_order_unknown() -> None:
-    with both() as sides:
+@pytest.mark.parametrize("transport", list(Transport))
+def test_a_write_that_fails_leaves_the_order_unknown(transport: Transport) -> None:
+    with both(transport=transport) as sides:
         pair = Pair(sides)
         pair.send()
         for side in sides:
@@ -280,9 +284,10 @@ def test_a_write_that_fails_leaves_the_order_unknown() -> None:
         assert sides[0].journal() == sides[1].journal()
 
 
-def test_a_request_is_journalled_whole_before_its_first_byte_leaves() -> None:
+@pytest.mark.parametrize("transport", list(Transport))
+def test_a_request_is_journalled_whole_before_its_first_byte_leaves(transport: Transport) -> None:
     """Whoever is killed at the write finds command, order and request after it."""
-    with both() as sides:
+    with both(transport=transport) as sides:
         pair = Pair(sides)
         pair.send()
         fast = sides[0]
@@ -291,7 +296,7 @@ def test_a_request_is_journalled_whole_before_its_first_byte_leaves() -> None:
         def leaving(data: bytes) -> None:
             command, sent = list(fast.journals.read("maker"))[-2:]
             body, request = BODY.unpack(command.body), SENT.unpack(sent.body)
-            assert body.client_order_id.encode() in data or data.startswith(b"DELETE")
+            assert body.client_order_id.encode() in data or b"orderId" in data
             assert body.order_key == request.order_key == command.order_key == sent.order_key
             found.append((command.kind, sent.kind, request.command))
 
@@ -357,8 +362,11 @@ def test_orders_of_others_and_names_of_two_orders_are_for_the_desk() -> None:
         pair.same()
 
 
-def test_an_account_that_runs_anew_and_a_log_that_is_new_are_learnt_anew() -> None:
-    with both() as sides:
+@pytest.mark.parametrize("transport", list(Transport))
+def test_an_account_that_runs_anew_and_a_new_log_are_learnt_anew(
+    transport: Transport,
+) -> None:
+    with both(transport=transport) as sides:
         pair = Pair(sides)
         pair.send()
         for side in sides:
@@ -381,7 +389,7 @@ def test_a_connection_that_is_closing_is_not_written_to() -> None:
         pair = Pair(sides)
         pair.send()
         for side in sides:
-            side.account.pool.idle[-1].transport.abort()
+            side.cut()
         pair.send()
         assert sides[0].short == 0
         pair.send()
@@ -402,12 +410,6 @@ def test_old_sends_leave_the_order_rate() -> None:
 
 
 def test_accounts_that_need_more_are_left_to_the_desk() -> None:
-    with both(transport=Transport.WS_API) as sides:
-        pair = Pair(sides)
-        pair.send()
-        pair.send()
-        assert sides[0].short == 0
-        pair.same()
     with both(exclusive=True) as sides:  # the venue's countdown is armed before the first order
         assert not sides[0].account.short()
 
@@ -528,15 +530,23 @@ def meant(side: Side, fields: dict[str, Any]) -> dict[str, Any]:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(steps, st.none() | LIMITS, st.none() | LIMITS, st.sampled_from(INSTRUMENTS))
+@given(
+    steps,
+    st.none() | LIMITS,
+    st.none() | LIMITS,
+    st.sampled_from(INSTRUMENTS),
+    st.sampled_from(Transport),
+)
 def test_both_ways_agree(
     script: list[tuple[str, Any]],
     account: Limits | None,
     strategy: Limits | None,
     instrument: Instrument,
+    transport: Transport,
 ) -> None:
     limits = {("account", "main"): account, ("strategy", "maker"): strategy}
-    with both({who: one for who, one in limits.items() if one is not None}, instrument) as sides:
+    given = {who: one for who, one in limits.items() if one is not None}
+    with both(given, instrument, transport=transport) as sides:
         pair = Pair(sides)
         pair.send(**sized(instrument, {"price_e": 49_990_00, "qty_e": 2}))
         for what, value in script:
@@ -566,8 +576,8 @@ def test_both_ways_agree(
                         side.again()
                     elif what == "unknown":
                         side.desk.holdings.forget(side.desk.holdings.account(0), 0)
-                    elif what == "close" and side.account.pool.idle:
-                        side.account.pool.idle[-1].transport.abort()
+                    elif what == "close":
+                        side.cut()
                     else:
                         side.desk.holdings.tick()
         pair.same()

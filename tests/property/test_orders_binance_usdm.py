@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector._speedups.orders_binance_usdm import BinanceUsdmEncoder
+from connector._speedups.orders_binance_usdm import BinanceUsdmApiEncoder, BinanceUsdmEncoder
 from connector._speedups.signer import HmacSigner
 from connector.model.instrument import Instrument
 from connector.model.intents import (
@@ -28,7 +28,7 @@ from connector.model.packing import given as number
 from connector.model.packing import layout
 from connector.model.records import Side
 from connector.protocol.http1 import encode_request
-from connector.venues.binance_usdm import orders
+from connector.venues.binance_usdm import orders, ws_api
 from connector.venues.binance_usdm.params import ORDER_ID
 from connector.venues.binance_usdm.signing import signer
 from connector.venues.trading_contract import CannotEncode, Intent
@@ -62,13 +62,40 @@ def made(window_ms: int = 5000) -> BinanceUsdmEncoder:
 
 
 ENCODER = made()
+NUMBER = 123_456
 SIGNER = signer(KEY, SECRET, "hmac")
+
+
+def made_for_api(window_ms: int = 5000) -> BinanceUsdmApiEncoder:
+    encoder = BinanceUsdmApiEncoder(HmacSigner(SECRET), KEY, window_ms)
+    for index, one in enumerate(LISTED):
+        encoder.add(index, one)
+    encoder.number = NUMBER
+    return encoder
 
 
 def oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes | None:
     """The same command through the Python encoder; None where the venue has no such order."""
+    try:
+        request = orders.encode(wish(slot), SIGNER, venue_ns, window_ms)
+    except CannotEncode:
+        return None
+    return encode_request(request.method, PREFIX + request.target, HOST, request.headers)
+
+
+def api_oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes | None:
+    """The same for the WebSocket API."""
+    try:
+        asked = ws_api.encode(wish(slot), SIGNER, venue_ns, NUMBER, False, window_ms)
+    except CannotEncode:
+        return None
+    return asked.frame if asked is not None else None
+
+
+def wish(slot: bytes) -> Intent:
+    """What a command wants."""
     raw = COMMAND.unpack(slot)
-    wish = Intent(
+    return Intent(
         action=Action(raw.action),
         instrument=LISTED[raw.instrument],
         client_order_id=raw.client_order_id,
@@ -89,11 +116,9 @@ def oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes 
         price_match=PriceMatch(raw.price_match),
         flags=CommandFlag(raw.flags),
     )
-    try:
-        request = orders.encode(wish, SIGNER, venue_ns, window_ms)
-    except CannotEncode:
-        return None
-    return encode_request(request.method, PREFIX + request.target, HOST, request.headers)
+
+
+API_ENCODER = made_for_api()
 
 
 def slot(**values: Any) -> bytes:
@@ -169,6 +194,14 @@ def test_a_hot_command_gives_the_bytes_of_the_oracle(values: dict[str, Any]) -> 
         assert found is None
     else:
         assert found == expected
+    framed = API_ENCODER.encode(data, NOW_NS)
+    if (
+        values.get("time_in_force") is TimeInForce.GTD
+        or not LISTED[values["instrument"]].symbol.isascii()
+    ):
+        assert framed is None
+    else:
+        assert framed == api_oracle(data)
 
 
 @settings(max_examples=2000)
@@ -183,6 +216,9 @@ def test_whatever_is_odd_is_left_to_python_or_gives_the_same_bytes(
     found = ENCODER.encode(data, NOW_NS)
     if found is not None:
         assert found == oracle(data)
+    framed = API_ENCODER.encode(data, NOW_NS)
+    if framed is not None:
+        assert framed == api_oracle(data)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +238,9 @@ def test_the_hot_commands_are_encoded(values: dict[str, Any]) -> None:
     assert found == oracle(data)
     assert found.endswith(b"\r\n\r\n")
     assert b"&signature=" in found
+    framed = API_ENCODER.encode(data, NOW_NS)
+    assert framed is not None
+    assert framed == api_oracle(data)
 
 
 @given(st.binary(min_size=512, max_size=512), st.integers(0, 3), a(Action))
@@ -212,12 +251,30 @@ def test_no_bytes_of_a_command_break_the_encoder(noise: bytes, index: int, actio
     found = ENCODER.encode(bytes(data), NOW_NS)
     if found is not None:
         assert found.count(b"\r\n\r\n") == 1
+    framed = API_ENCODER.encode(bytes(data), NOW_NS)
+    if framed is not None:
+        assert msgspec.json.decode(framed)["id"] == NUMBER
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 60_000))
 def test_time_and_window_are_those_of_the_oracle(venue_ns: int, window_ms: int) -> None:
     data = slot(action=Action.CANCEL, client_order_id="a")
     assert made(window_ms).encode(data, venue_ns) == oracle(data, venue_ns, window_ms)
+    framed = made_for_api(window_ms).encode(data, venue_ns)
+    assert framed == api_oracle(data, venue_ns, window_ms)
+
+
+def test_a_number_that_json_does_not_keep_and_a_key_it_would_escape_are_left_to_python() -> None:
+    encoder = made_for_api()
+    data = slot(action=Action.CANCEL, client_order_id="a")
+    for wrong in (0, 2**53, 2**64 - 1):
+        encoder.number = wrong
+        assert encoder.encode(data, NOW_NS) is None
+    encoder.number = 2**53 - 1
+    assert encoder.encode(data, NOW_NS) is not None
+    for key in ('k"', "k\\"):
+        assert ws_api.encoder(signer(key, SECRET, "hmac")) is None
+    assert ws_api.encoder(SIGNER) is not None
 
 
 def test_what_the_encoder_was_not_told_of_is_left_to_python() -> None:

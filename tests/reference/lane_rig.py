@@ -1,5 +1,6 @@
 """An order path without sockets: desk, account, journals, market; what would be sent is kept."""
 
+import itertools
 import json
 import os
 import re
@@ -29,6 +30,7 @@ from connector.trading.ids import Ids
 from connector.trading.journal import Journals
 from connector.trading.ledger import Ledger
 from connector.trading.risk import Limits
+from connector.transport import order_socket
 from connector.transport.http_connection import Connection
 from connector.transport.order_pool import ANSWER_CAP
 from connector.transport.rest import Rest
@@ -46,7 +48,11 @@ INSTRUMENT = Instrument(
 COMMAND, BODY, SENT = layout("Command"), layout("CommandBody"), layout("SentBody")
 EMPTY = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e", "callback_rate_e",
          "good_till_ns")  # fmt: skip
-STAMPS = re.compile(rb"timestamp=\d+|signature=[0-9a-f]{64}")
+STAMPS = re.compile(
+    rb"timestamp=\d+|signature=[0-9a-f]{64}"
+    rb'|"timestamp":\d+|"signature":"[0-9a-f]{64}"|^{"id":\d+|{"id":\d{10}'
+)
+order_socket._NUMBERS = itertools.count(10**9)  # of one length: some are left out
 
 
 class Wire:
@@ -66,6 +72,16 @@ class Wire:
 
     def abort(self) -> None:
         self.closing = True
+
+    # As a connection of the order API
+
+    @property
+    def is_open(self) -> bool:
+        return not self.closing
+
+    def send(self, message: bytes) -> bool:
+        self.write(message)
+        return True
 
 
 class Session:
@@ -150,6 +166,9 @@ class Side:
             connection = Connection(ANSWER_CAP)
             connection.connection_made(Wire(self))  # type: ignore[arg-type]
             account.pool.idle.append(connection)
+        if account.socket is not None:
+            line = order_socket.Line(1, Wire(self))  # type: ignore[arg-type]
+            account.socket.serving = account.socket._lines[1] = line
         account.reconciled = account.running = True
         account._private = type("Up", (), {"up": True})()
 
@@ -187,15 +206,36 @@ class Side:
             else:
                 clear(fd)
 
-    def busy(self) -> list[Connection]:
-        """Connections with a request under way, the oldest first."""
-        return list(self.account.pool.busy)
+    def cut(self) -> None:
+        """The connection that would be written to next is closing."""
+        if self.account.socket is not None and self.account.socket.serving is not None:
+            self.account.socket.serving.connection.abort()
+        elif self.account.pool.idle:
+            self.account.pool.idle[-1].close()
+
+    def flying(self) -> int | None:
+        """The oldest request under way."""
+        if (socket := self.account.socket) is not None:
+            flights = socket._lines[1].flights
+            return next((one.request for one in flights.values()), None)
+        return next((request for request, _ in self.account.pool.busy.values()), None)
+
+    def answered(self, status: int, body: object) -> None:
+        """The oldest request under way is answered."""
+        if (socket := self.account.socket) is not None:
+            number = next(iter(socket._lines[1].flights))
+            kind = "result" if status == 200 else "error"
+            answer = {"id": number, "status": status, kind: body, "rateLimits": []}
+            socket._arrived(1, json.dumps(answer).encode())
+            return
+        data = json.dumps(body).encode()
+        head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(data)}\r\n\r\n"
+        next(iter(self.account.pool.busy)).data_received(head.encode() + data)
 
     def answer(self, refuse: bool) -> None:
         """The venue answers the oldest request."""
-        if not (busy := self.busy()):
+        if (request := self.flying()) is None:
             return
-        request = self.account.pool.busy[busy[0]][0]
         pending = self.desk.tracker.request(request)
         assert pending is not None
         order = pending.order
@@ -211,9 +251,7 @@ class Side:
                 "timeInForce": "GTC", "type": "LIMIT", "side": "BUY", "positionSide": "BOTH",
                 "stopPrice": "0", "updateTime": 1,
             }  # fmt: skip
-        data = json.dumps(body).encode()
-        head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(data)}\r\n\r\n"
-        busy[0].data_received(head.encode() + data)
+        self.answered(status, body)
 
     def fill(self, index: int, part: float) -> None:
         """The stream tells of a fill of an order."""

@@ -9,17 +9,21 @@ orders with a time in force it does not take, and an amend that has a price matc
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw, Struct, field
 
-from connector.protocol.signing import Kind
+from connector.protocol.signing import Hmac, Kind
 from connector.venues.binance_usdm.endpoints_trading import ENDPOINTS
 from connector.venues.binance_usdm.limits import INTERVALS, KINDS
 from connector.venues.binance_usdm.orders import translate
 from connector.venues.binance_usdm.schemas import MS, NOTHING, RateLimit, integer, text
 from connector.venues.binance_usdm.signing import WINDOW_MS, KeySigner, sign_sorted
 from connector.venues.trading_contract import ApiAnswer, ApiRequest, Intent, OrderApi, Signer
+
+if TYPE_CHECKING:
+    from connector._speedups.orders_binance_usdm import BinanceUsdmApiEncoder
 
 METHODS = {
     "placeOrder": "order.place",
@@ -106,6 +110,20 @@ def logon(signer: Signer, venue_ns: int, number: int) -> ApiRequest | None:
     )
 
 
+def encoder(signer: Signer, window_ms: int = WINDOW_MS) -> "BinanceUsdmApiEncoder | None":
+    """The compiled encoder of an HMAC key; None for other keys, and for one that JSON would have to
+    escape."""
+    if not isinstance(signer, KeySigner) or not isinstance(signer.made, Hmac):
+        return None
+    # Only who trades pays for loading it.
+    from connector._speedups.orders_binance_usdm import BinanceUsdmApiEncoder
+
+    try:
+        return BinanceUsdmApiEncoder(signer.made.raw, signer.key, window_ms)
+    except ValueError:
+        return None
+
+
 def decode(frame: bytes) -> ApiAnswer:
     """An answer as HTTP would have given it. Raises ValueError on what is no answer."""
     message = _MESSAGE.decode(frame)
@@ -138,6 +156,7 @@ def api(url: str, window_ms: int = WINDOW_MS) -> OrderApi:
         url=url,
         encode=partial(encode, window_ms=window_ms),
         logon=logon,
+        encoder=partial(encoder, window_ms=window_ms),
         decode=decode,
         handshake_weight=HANDSHAKE_WEIGHT,
         lifetime_ns=24 * 3600 * 1_000_000_000,
