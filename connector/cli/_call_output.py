@@ -1,6 +1,7 @@
 """What `connector call` prints."""
 
 import json
+from textwrap import indent
 from typing import Any
 
 import orjson
@@ -71,7 +72,8 @@ def show(row: Endpoint, called: Called, as_json: bool) -> str:
         return json.dumps(answer, ensure_ascii=False)
     if called.outcome is Outcome.OK:
         return _text(_parsed(called.body))
-    said = f"{called.code} {called.message}".strip("0 ") or f"HTTP {called.status}"
+    code = str(called.code) if called.code else ""
+    said = " ".join(filter(None, (code, called.message))) or f"HTTP {called.status}"
     words = f"{called.endpoint}: {called.outcome.value}: {said}"
     if wait_s:
         words += f"; again in {wait_s:.0f} s"
@@ -103,8 +105,17 @@ def _text(found: Any) -> str:
         if all(isinstance(one, list) for one in found):
             return _table([[_word(value) for value in one] for one in found])
     if isinstance(found, dict):
-        return "\n".join(f"{name}: {_word(value)}" for name, value in found.items())
+        return "\n".join(_line(name, value) for name, value in found.items())
     return _word(found)
+
+
+def _line(name: str, value: Any) -> str:
+    """A value beside its name, or below it where it is rows or an object."""
+    if not value or not isinstance(value, dict | list):
+        return f"{name}: {_word(value)}"
+    if isinstance(value, list) and not all(isinstance(one, dict | list) for one in value):
+        return f"{name}: {_word(value)}"
+    return f"{name}:\n{indent(_text(value), '  ')}"
 
 
 def _word(value: Any) -> str:
