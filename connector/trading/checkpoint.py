@@ -29,10 +29,8 @@ from connector.trading.refs import Known, Refs
 from connector.trading.roles import Account
 from connector.trading.tracker import Tracker
 
-REFS_KEPT = 500
-"""Requests a checkpoint carries."""
 PART = 32
-"""Orders, commands or requests of a part: some 100 us."""
+"""Orders or commands of a part: some 100 us; twice as many requests."""
 LOOKED_AT = 1_000
 """Orders looked at in a turn for whether they belong to it."""
 FILLS = 256
@@ -57,8 +55,9 @@ def checkpoint(
     ``restored`` yet what an earlier run left."""
     strategy, names = replay.strategy, [account.name for account in accounts]
     yield encoded(Checkpoint(accounts=names, more=True)), False
-    for chunk in _chunks(refs.newest(REFS_KEPT) if refs is not None else []):
-        yield _part(Part(refs={name: _kept_ref(one, names) for name, one in chunk}))
+    for chunk in _chunks([*refs.known] if refs is not None else [], 2 * PART):
+        known = [(name, refs.get(name)) for name in chunk] if refs is not None else []
+        yield _part(Part(refs={name: _kept_ref(one, names) for name, one in known if one}))
 
     found: list[int] = []
     ended = 0
@@ -141,9 +140,10 @@ def _orders(keys: Iterable[int], now: Callable[[int], KeptOrder | None]) -> Part
     yield _part(part)
 
 
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for first in range(0, len(items), PART):
-        yield items[first : first + PART]
+def _chunks(items: Sequence[T], most: int = 0) -> Iterator[Sequence[T]]:
+    most = most or PART
+    for first in range(0, len(items), most):
+        yield items[first : first + most]
 
 
 def _kept_ref(one: Known, names: Sequence[str]) -> KeptRef:

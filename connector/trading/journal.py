@@ -345,7 +345,9 @@ class Journals:
         body, last = next(parts)
         if body:
             opened.append(RecordType.CHECKPOINT_PART, body, order_key=int(last))
-        if not last:
+        if last:
+            opened.rolled = journal.position  # the next one is as far from here as from a small one
+        else:
             opened.parts = parts
         return not last
 

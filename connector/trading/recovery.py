@@ -25,8 +25,8 @@ _ANSWER = layout("CommandAnswerBody")
 _REPORT = layout("OrderReportBody")
 _DETAIL = layout("FillDetailBody")
 _INSTRUMENT = layout("InstrumentEntry")
-ENDED_KEPT = 500
-"""Ended orders a checkpoint carries, for late fills and repeated client ids."""
+ENDED_KEPT = 8_192
+"""Ended orders a checkpoint carries, for late and repeated fills and for client ids used again."""
 
 
 class Place(Struct, frozen=True, array_like=True):
@@ -107,7 +107,7 @@ class KeptAnswer(Struct, frozen=True, array_like=True):
     text: str
 
 
-class KeptRef(Struct):
+class KeptRef(Struct, array_like=True):
     """A request by the strategy's own id."""
 
     content: bytes

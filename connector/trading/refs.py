@@ -56,10 +56,6 @@ class Refs:
     def __len__(self) -> int:
         return len(self.known)
 
-    def newest(self, most: int) -> list[tuple[str, Known]]:
-        """The last requests, oldest first."""
-        return list(self.known.items())[-most:]
-
     def get(self, ref_id: str) -> Known | None:
         return self.known.get(ref_id)
 

@@ -14,17 +14,17 @@ from connector.model.intents import Action
 from connector.model.order import Fill, Order
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
-from connector.model.reports import OrderStatus, Update
+from connector.model.reports import OrderStatus, Result, Update
 from connector.trading import journal_files, reports
 from connector.trading.checkpoint import FILLS, PART, checkpoint
-from connector.trading.effects import report_of
+from connector.trading.effects import Answered, report_of
 from connector.trading.journal import Journals
 from connector.trading.pending import Pending
 from connector.trading.positions import Positions
 from connector.trading.recovery import KeptCommand, KeptOrder, Replay
 from connector.trading.recovery import Place as Where
-from connector.trading.refs import Refs
-from connector.trading.restore import Restorer
+from connector.trading.refs import Refs, content
+from connector.trading.restore import Restorer, known_refs
 from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import Execution, OrderEvent, Source
 from tests.unit.test_desk import INSTRUMENT, Account
@@ -169,6 +169,34 @@ def test_twenty_thousand_open_orders_survive_a_kill(place: Place) -> None:
     assert known(again.orders.open_of(0)) == known(orders)
     assert [one.key for one in again.orders.open_of(0)] == [one.key for one in orders]
     assert len(again.pending()) == 2 * PART - 1
+
+
+def test_all_requests_and_ended_orders_that_are_remembered_are_carried(place: Place) -> None:
+    """A repeat of any of them is answered with the first answer by the next run, too."""
+    said = Answered(strategy="maker", order=None, account=0, command=7, action=Action.PLACE,
+                    ref_id="", result=Result.REFUSED, code=5, text="why")  # fmt: skip
+    slot = bytes(640)
+    for number in range(20_000):
+        place.refs.add(f"ref-{number}", b"", number, 0, slot)
+    known = place.refs.get("ref-19000")
+    assert known is not None
+    known.answered(said)
+    for number in range(1, 3_000):
+        order = place.order(number)
+        order.status = OrderStatus.FILLED
+        place.tracker.orders.ended(order)
+    place.journals.roll("maker", at_once=True)
+    while not any(parts(place)):
+        place.on_disk()
+        place.journals.tick()
+    replay = place.read()
+    assert [*replay.refs] == [*place.refs.known]
+    refs = known_refs(replay, ["main"], 0)
+    again = refs.get("ref-19000")
+    assert again is not None
+    assert again.digest() == content(slot)
+    assert [(one.code, one.text) for one in again.answers] == [(5, "why")]
+    assert len(replay.orders) == 2_999
 
 
 def test_log_files_are_kept_back_to_the_last_whole_checkpoint(place: Place) -> None:
