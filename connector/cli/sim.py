@@ -140,7 +140,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         raise ConfigError(f"cannot listen on {args.host}:{args.port}: {error}") from None
     stamps = _stamps(args.stamps)
     if stamps is not None:
-        server.hub.stamps = Stamps(stamps)
+        server.hub.stamps = Stamps(stamps, venue.stamped)
     ready = ready_line(server, args.host, ca)
     if made is not None:
         (key,) = made.keys

@@ -4,12 +4,14 @@ The venue's own times have milliseconds only. ``send_ns`` is CLOCK_MONOTONIC rea
 write that carries the message; on the same machine it is the clock of ``recv_ns``. ``id`` is the
 message's own (``u``, ``t`` or ``a``); a message without one has no line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from connector.clock import monotonic_ns
 
+Named = Callable[[str, bytes], tuple[str, int] | None]
+"""Stream (``<symbol>@<kind>``, lower case) and id of a message, as who reads events knows them."""
 ID_KEYS = {"depth": b'"u":', "bookTicker": b'"u":', "trade": b'"t":', "aggTrade": b'"a":'}
 """The key of the id, by the stream's kind."""
 
@@ -17,8 +19,10 @@ ID_KEYS = {"depth": b'"u":', "bookTicker": b'"u":', "trade": b'"t":', "aggTrade"
 class Stamps:
     """Notes messages as they are published and writes them down when they leave."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, named: "Named | None" = None) -> None:
+        """``named``: what a venue's messages are called here, if not as their streams."""
         self._file = file
+        self._named = named or own_name
         self._noted: list[tuple[str, bytes]] = []
 
     def note(self, stream: str, payload: bytes) -> None:
@@ -32,11 +36,17 @@ class Stamps:
         now_ns = monotonic_ns()
         lines = []
         for stream, payload in self._noted:
-            message_id = id_of(stream, payload)
-            if message_id is not None:
-                lines.append(b"%s %d %d\n" % (stream.encode(), message_id, now_ns))
+            found = self._named(stream, payload)
+            if found is not None:
+                lines.append(b"%s %d %d\n" % (found[0].encode(), found[1], now_ns))
         self._noted.clear()
         self._file.write(b"".join(lines))
+
+
+def own_name(stream: str, payload: bytes) -> tuple[str, int] | None:
+    """The message by its stream and its own id."""
+    message_id = id_of(stream, payload)
+    return None if message_id is None else (stream, message_id)
 
 
 def id_of(stream: str, payload: bytes) -> int | None:

@@ -492,6 +492,9 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """A full book as REST gives it: symbol, last id, event ms, transaction ms, bids, asks."""
     wrapped: Callable[[str, bytes], bytes] = lambda stream, payload: payload
     """The combined form of a payload: stream name and payload."""
+    stamped: Callable[[str, bytes], tuple[str, int] | None] | None = None
+    """What a stream's message is called in a file of stamps (`connector.sim.stamps`), and its id;
+    None: its stream and the id in it."""
     retry_after: Callable[[str], str] = lambda path: "Retry-After"
     """The header that says when to come back, of answers on that path."""
     rest: Callable[[int, Matching | None, OrderSetup, int], Rest]

@@ -41,3 +41,19 @@ def test_what_is_noted_is_written_when_it_leaves(tmp_path: Path) -> None:
         (stream, number) for stream, _, number in ROWS if number is not None
     ]
     assert all(before_ns <= send_ns <= monotonic_ns() for _, _, send_ns in found)
+
+
+def test_a_venue_may_name_its_messages_as_readers_know_them(tmp_path: Path) -> None:
+    from connector.venues.sim_contract import load
+
+    file = io.BytesIO()
+    sender = stamps.Stamps(file, load("phemex").stamped)
+    sender.note("cETHUSD@orderbook:5", b'{"book":{},"sequence":77,"symbol":"cETHUSD"}')
+    sender.note("BTCUSD@trade", b'{"sequence":5,"symbol":"BTCUSD","trades":[],"type":"x"}')
+    sender.note("BTCUSD@market24h", b'{"market24h":{},"timestamp":1}')
+    sender.leaving()
+    path = tmp_path / "stamps"
+    path.write_bytes(file.getvalue())
+    assert [(stream, number) for stream, number, _ in stamps.read(path)] == [
+        ("cethusd@depth", 77), ("btcusd@trade", 5 << 10),
+    ]  # fmt: skip

@@ -458,6 +458,49 @@ def test_leverage_is_isolated_above_zero_and_cross_below(trader: Trader) -> None
     assert data["positions"][0]["crossMargin"] is True
 
 
+def test_the_risk_limit_has_one_step(trader: Trader) -> None:
+    for query, code in (("riskLimit=100", 0), ("riskLimitEv=10000000000", 0),
+                        ("riskLimit=150", 11002), ("", 11002)):  # fmt: skip
+        answer = trader.ask("PUT", "/positions/riskLimit", f"symbol=BTCUSD&{query}".rstrip("&"))
+        assert answer["code"] == code
+
+
+def test_an_isolated_position_is_assigned_a_balance(trader: Trader) -> None:
+    assign = "symbol=BTCUSD&posBalanceEv=5000000"
+    assert trader.ask("POST", "/positions/assign", assign)["code"] == 11007, "it is cross"
+    assert trader.ask("PUT", "/positions/leverage", "symbol=BTCUSD&leverage=10")["code"] == 0
+    assert trader.ask("POST", "/positions/assign", assign)["code"] == 11006, "there is none"
+    trader.order(ordType="Market", orderQty=1000)
+    assert trader.ask("POST", "/positions/assign", assign)["code"] == 0
+    (row,) = trader.ask("GET", "/accounts/accountPositions", "currency=BTC")["data"]["positions"]
+    assert row["assignedPosBalanceEv"] == 5_000_000
+    assert trader.ask("POST", "/positions/assign", "symbol=BTCUSD&posBalance=0")["code"] == 11008
+
+
+def test_a_waiting_order_is_amended_and_stays_itself(trader: Trader) -> None:
+    bid, ask = trader.touch()
+    far = ask + 10**8 - ask % 1000
+    order_id = trader.order(ordType="Stop", orderQty=5, stopPxEp=far, triggerType="ByLastPrice")[
+        "data"
+    ]["orderID"]
+    trader.heard()
+    query = f"symbol=BTCUSD&orderID={order_id}"
+    shown = trader.ask("PUT", "/orders/replace", f"{query}&stopPxEp={far + 10**7}&orderQty=6")
+    assert shown["data"]["stopPxEp"] == far + 10**7
+    (entry,) = trader.heard()
+    assert (entry["orderID"], entry["ordStatus"], entry["stopPxEp"], entry["orderQty"]) == (
+        order_id, "Untriggered", far + 10**7, 6,
+    )  # fmt: skip
+    # A trigger that is met already is refused, and the order is as it was.
+    wrong = trader.ask("PUT", "/orders/replace", f"{query}&stopPxEp={bid - 10**7}")
+    assert wrong["code"] == 11043
+    assert trader.heard() == []
+    (row,) = trader.ask("GET", "/orders/activeList", "symbol=BTCUSD")["data"]["rows"]
+    assert (row["orderID"], row["stopPxEp"], row["orderQty"]) == (order_id, far + 10**7, 6)
+    assert trader.ask("DELETE", "/orders/cancel", query)["code"] == 0
+    assert trader.heard()[-1]["ordStatus"] == "Deactivated"
+
+
 def test_funding_is_told_as_a_row_that_is_no_order(trader: Trader) -> None:
     trader.order(ordType="Market", side="Buy", orderQty=700)
     trader.heard()

@@ -89,6 +89,7 @@ SIM = VenueSim(
     texts=Texts,
     feed=sim_feeds.feed,
     snapshot=sim_feeds.book_body,
+    stamped=sim_feeds.stamped,
     retry_after=sim_rest.retry_after,
     rest=sim_rest.Rest,
     order_refusal=sim_refusals.answer,

@@ -86,6 +86,22 @@ def _names(row: Contract) -> tuple[str, ...]:
     return (one.index, one.mark, one.funding, one.settled)
 
 
+_SEQUENCE = b'"sequence":'
+STAMPED = {BOOK: "depth", TRADE: "trade"}
+
+
+def stamped(name: str, payload: bytes) -> tuple[str, int] | None:
+    """A message of a book by its sequence, one of trades by the sequence and the place of its
+    first row; others have none."""
+    symbol, _, rest = name.partition("@")
+    kind = rest.partition(":")[0]
+    digits = payload.partition(_SEQUENCE)[2].partition(b",")[0]
+    if kind not in STAMPED or not digits.isdigit():
+        return None
+    number = int(digits) << 10 if kind == TRADE else int(digits)
+    return f"{symbol.lower()}@{STAMPED[kind]}", number
+
+
 def feed(one: Stream, market: MarketView) -> Feed | None:
     """What speaks on a stream."""
     match one.kind:

@@ -77,14 +77,19 @@ def place(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
         if refused.reason in aborts:
             desk.aborted(person, ticket, aborts[refused.reason], now_ns)
             return answer
-        code = code_of(refused.reason)
-        if refused.reason == Reason.WOULD_TRIGGER:
-            code = BAD_TRIGGER[ticket.direction]
+        code = _code(refused, ticket)
         desk.rejected(person, ticket, code, now_ns)
         raise Fault(code) from None
     finally:
         desk.follow()
     return answer
+
+
+def _code(refused: Refused, ticket: Ticket) -> int:
+    """The business error of what the engine says to a new version of the order."""
+    if refused.reason == Reason.WOULD_TRIGGER:
+        return BAD_TRIGGER[ticket.direction]
+    return code_of(refused.reason)
 
 
 def _submit(desk: Desk, person: Person, ticket: Ticket, now_ns: int) -> None:
@@ -190,7 +195,7 @@ def _amend_conditional(
         desk.engine.take_events()
         ticket.algo_id = desk.engine.open_conditionals(person.name)[-1].algo_id
         person.by_algo[ticket.algo_id] = ticket.number
-        raise Fault(code_of(refused.reason)) from None
+        raise Fault(_code(refused, ticket)) from None
     desk.asked(person, ticket, "Replace", now_ns)
     ticket.price_ep, ticket.qty = now.price_ep, now.qty
     desk.follow()
@@ -383,6 +388,18 @@ def set_leverage(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str
     return "OK"
 
 
+def set_risk_limit(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str:
+    """There is one step here, and it stays."""
+    symbol = symbol_of(desk, fields)
+    rules = desk.rules(symbol)
+    plain, wanted_ev = integer(fields, "riskLimit"), integer(fields, "riskLimitEv")
+    if wanted_ev is None and plain is not None:
+        wanted_ev = plain * (10**8 // rules.unit_m)
+    if wanted_ev != rules.brackets[-1].cap_m // rules.unit_m:
+        raise Fault(11002)
+    return "OK"
+
+
 def assign(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str:
     """The balance of an isolated position is to be this."""
     symbol = symbol_of(desk, fields)
@@ -430,6 +447,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/accounts/accountPositions"): positions,
     ("GET", "/accounts/positions"): live_positions,
     ("PUT", "/positions/leverage"): set_leverage,
+    ("PUT", "/positions/riskLimit"): set_risk_limit,
     ("POST", "/positions/assign"): assign,
     ("GET", "/api-data/futures/fee-rate"): fee_rates,
 }
