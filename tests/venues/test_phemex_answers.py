@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.model.instrument import Instrument
-from connector.model.intents import Action, OrderType, TimeInForce
+from connector.model.intents import Action, OrderType, PositionSide, TimeInForce
 from connector.model.records import Side
 from connector.model.reports import OrderStatus
 from connector.venues.phemex.answers import (
@@ -143,7 +143,7 @@ def test_no_open_orders_may_be_an_error_of_the_venue_s(body: bytes) -> None:
     assert list(order_events(body, scales)) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", reply(None), reply(None, 11027)])
+@pytest.mark.parametrize("body", [b"", b"{}", reply(None), reply(None, 11027)])
 def test_a_list_that_is_none_is_no_empty_list(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  whatever cannot be read
         order_events(body, scales)
@@ -228,3 +228,57 @@ def test_a_garbled_field_takes_no_other_with_it(value: Any) -> None:
     for field in ("priceEp", "orderQty", "side", "orderType", "transactTimeNs", "cumQty"):
         event = order_event(reply([{**CLOSED, field: value}]), scales)
         assert (event.venue_order_id, event.status) == (CLOSED["orderID"], OrderStatus.FILLED)
+
+
+# Rows of the hedged API: decimals as texts.
+BTCUSDT = Instrument(
+    symbol="BTCUSDT", exchange="Phemex", base="BTC", quote="USDT", margin="USDT", price_exponent=2,
+    qty_exponent=3, price_digits=1, qty_digits=3, tick_e=10, step_e=1,
+)  # fmt: skip
+HEDGED = {
+    "bizError": 0, "orderID": "o-9", "clOrdID": "t-9", "symbol": "BTCUSDT", "side": "Sell",
+    "actionTimeNs": 5, "transactTimeNs": 7, "orderType": "Limit", "priceRp": "20850.5",
+    "orderQtyRq": "0.012", "displayQtyRq": "0.012", "timeInForce": "GoodTillCancel",
+    "reduceOnly": False, "cumQtyRq": "0.004", "cumValueRv": "83.4", "leavesQtyRq": "0.008",
+    "stopPxRp": "0", "ordStatus": "PartiallyFilled", "posSide": "Short",
+}  # fmt: skip
+HEDGED_FILL = {
+    "transactTimeNs": 7, "symbol": "BTCUSDT", "currency": "USDT", "action": "New", "side": "Sell",
+    "posSide": "Merged", "tradeType": "Trade", "execQtyRq": "0.001", "execPriceRp": "20849",
+    "execValueRv": "20.849", "feeRateRr": "0.0006", "execFeeRv": "0.0125094", "execID": "x-9",
+    "orderID": "o-9", "clOrdID": "t-9", "execStatus": "TakerFill", "closedPnlRv": "-0.5",
+}  # fmt: skip
+
+
+def both(symbol: str) -> Instrument | None:
+    return BTCUSDT if symbol == "BTCUSDT" else scales(symbol)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_orders_of_the_hedged_api(bare: bool) -> None:
+    """Below /api-data a list may come without an envelope."""
+    body = json.dumps([HEDGED]).encode() if bare else reply([HEDGED])
+    answer = judge(Action.QUERY, 200, {}, body, both)
+    assert answer.order == OrderEvent(
+        source=Source.QUERY,
+        execution=Execution.STATE,
+        status=OrderStatus.PARTIALLY_FILLED,
+        symbol="BTCUSDT",
+        client_order_id="t-9",
+        venue_order_id="o-9",
+        side=Side.SELL,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        position_side=PositionSide.SHORT,
+        price_e=2085050,
+        qty_e=12,
+        filled_qty_e=4,
+        venue_ns=7,
+        transaction_ns=7,
+    )
+
+
+def test_fills_of_the_hedged_api() -> None:
+    (fill,) = fill_events(reply({"rows": [HEDGED_FILL]}), both)
+    assert (fill.last_qty_e, fill.last_price_e, fill.fee_e) == (1, 2084900, 1_250_940)
+    assert (fill.realised_e, fill.position_side) == (-50_000_000, PositionSide.BOTH)

@@ -129,3 +129,30 @@ def test_the_window_is_the_configured_one() -> None:
         next(iter(LOOKUPS.open_orders([BTCUSD]))), made.signer("key", b"secret", "hmac"), 10**18
     )
     assert dict(signed.headers)["x-phemex-request-expiry"] == "1000000005"
+
+
+def test_each_family_is_asked_its_own_way() -> None:
+    linear = Instrument(
+        symbol="BTCUSDT", exchange="Phemex", base="BTC", quote="USDT", margin="USDT",
+        price_exponent=2, qty_exponent=3, price_digits=1, qty_digits=3, tick_e=10, step_e=1,
+    )  # fmt: skip
+    asked = [*LOOKUPS.open_orders([BTCUSD, linear]), *LOOKUPS.positions([BTCUSD, linear])]
+    assert [one.target for one in asked] == [
+        "/orders/activeList?symbol=BTCUSD",
+        "/g-orders/activeList?symbol=BTCUSDT",
+        "/accounts/accountPositions?currency=BTC",
+        "/g-accounts/accountPositions?currency=USDT",
+    ]
+    assert LOOKUPS.fills(linear, None, 0, 10).path == "/api-data/g-futures/trades"
+    data = {
+        "account": {"currency": "USDT", "accountBalanceRv": "1000.5", "totalUsedBalanceRv": "0.5"},
+        "positions": [
+            {"symbol": "BTCUSDT", "currency": "USDT", "side": "Sell", "posSide": "Short",
+             "sizeRq": "0.005", "avgEntryPriceRp": "20849.5", "unRealisedPnlRv": "-1.25"},
+        ],
+    }  # fmt: skip
+    body = json.dumps({"code": 0, "msg": "", "data": data}).encode()
+    (held,) = LOOKUPS.position_events(body, {"BTCUSDT": linear}.get)
+    assert (held.qty_e, held.entry, held.unrealised_e) == (-5, "20849.5", -125_000_000)
+    assert held.position_side is PositionSide.SHORT
+    assert LOOKUPS.balance_events(body)[0].wallet_e == 100_050_000_000

@@ -296,3 +296,93 @@ def test_everything_that_moves_money_wants_permission_and_is_never_repeated() ->
             assert row.permission in (Permission.TRANSFER, Permission.WITHDRAW), row.name
             assert row.retry.value == "query", row.name
     assert ENDPOINTS["confirmWithdraw"].changes
+
+
+# The hedged API
+
+BTCUSDT = Instrument(
+    symbol="BTCUSDT", exchange="Phemex", base="BTC", quote="USDT", margin="USDT", price_exponent=2,
+    qty_exponent=3, price_digits=1, qty_digits=3, tick_e=10, step_e=1,
+)  # fmt: skip
+
+
+def hedged(action: Action = Action.PLACE, **fields: Any) -> Intent:
+    return Intent(action=action, instrument=BTCUSDT, client_order_id="t-1", **fields)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "call", "params"),
+    [
+        (
+            hedged(price_e=2085050, qty_e=12, position_side=PositionSide.LONG),
+            "PUT /g-orders/create",
+            {
+                "clOrdID": "t-1",
+                "side": "Buy",
+                "posSide": "Long",
+                "ordType": "Limit",
+                "orderQtyRq": "0.012",
+                "priceRp": "20850.5",
+                "timeInForce": "GoodTillCancel",
+            },
+        ),
+        (
+            hedged(
+                qty_e=12,
+                order_type=OrderType.STOP_MARKET,
+                stop_price_e=2000000,
+                self_trade=SelfTrade.EXPIRE_BOTH,
+            ),
+            "PUT /g-orders/create",
+            {
+                "clOrdID": "t-1",
+                "side": "Buy",
+                "posSide": "Merged",
+                "ordType": "Stop",
+                "orderQtyRq": "0.012",
+                "stopPxRp": "20000.0",
+                "triggerType": "ByMarkPrice",
+                "stpInstruction": "CancelBoth",
+            },
+        ),
+        (
+            hedged(Action.AMEND, venue_order_id=ID, price_e=2085100, qty_e=13),
+            "PUT /g-orders/replace",
+            {"posSide": "Merged", "orderID": ID, "priceRp": "20851.0", "orderQtyRq": "0.013"},
+        ),
+        (
+            hedged(Action.CANCEL, position_side=PositionSide.SHORT),
+            "DELETE /g-orders/cancel",
+            {"posSide": "Short", "clOrdID": "t-1"},
+        ),
+        (
+            hedged(Action.QUERY, venue_order_id=ID),
+            "GET /api-data/g-futures/orders/by-order-id",
+            {"orderID": ID},
+        ),
+        (
+            hedged(Action.CANCEL_ALL, conditional=True),
+            "DELETE /g-orders/all",
+            {"untriggered": "true"},
+        ),
+    ],
+)
+def test_the_same_requests_of_the_hedged_api(
+    wanted: Intent, call: str, params: dict[str, str]
+) -> None:
+    assert sent(wanted) == (call, {"symbol": "BTCUSDT"} | params)
+
+
+def test_a_batch_of_the_hedged_api_is_of_one_position() -> None:
+    short, long = (
+        hedged(Action.CANCEL, venue_order_id=one, position_side=side)
+        for one, side in ((ID, PositionSide.SHORT), (OTHER, PositionSide.LONG))
+    )
+    assert together(short) != together(long)
+    with pytest.raises(CannotEncode):
+        encode_batch([short, long], SIGNER, NOW_NS)
+    made = encode_batch([short, short], SIGNER, NOW_NS)
+    assert (made.path, made.query) == (
+        "/g-orders",
+        f"orderID={ID},{ID}&symbol=BTCUSDT&posSide=Short",
+    )

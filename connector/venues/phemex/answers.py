@@ -201,7 +201,8 @@ def orders(body: bytes) -> Sequence[Raw]:
     fault = read(body) if len(body) < MOST_WORDS else None
     if fault is not None and fault.code == NOT_FOUND:
         return []
-    data = bytes(_REPLY.decode(body).data)
+    # Below /api-data a list may stand without an envelope.
+    data = body if body.startswith(b"[") else bytes(_REPLY.decode(body).data)
     if data.startswith(b"["):
         return _LIST.decode(data)
     if not data.startswith(b"{"):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from connector.venues.contract import Channel, Endpoint, Route
 from connector.venues.endpoint import Status
-from connector.venues.phemex import endpoints_trading, schemas
+from connector.venues.phemex import endpoints_hedged, endpoints_trading, schemas
 from connector.venues.phemex.limits import MARKET, OTHERS
 
 
@@ -98,7 +98,7 @@ MARKET_ENDPOINTS = {
     )
 }
 
-ENDPOINTS = MARKET_ENDPOINTS | endpoints_trading.ENDPOINTS
+ENDPOINTS = MARKET_ENDPOINTS | endpoints_trading.ENDPOINTS | endpoints_hedged.ENDPOINTS
 
 PRODUCTS = {
     endpoint.path: endpoint for endpoint in (ENDPOINTS["products"], ENDPOINTS["exchangeProducts"])

@@ -22,7 +22,7 @@ PLACE = (
 ONE_ID = (one_of("orderID", "clOrdID"), not_with("orderID", "clOrdID"))
 
 
-def _row(
+def row(
     name: str,
     call: str,
     summary: str,
@@ -72,7 +72,7 @@ def _row(
 
 
 ORDER_ROWS = (
-    _row(
+    row(
         "placeOrder",
         "PUT /orders/create",
         "place an order, all of it in the query",
@@ -82,7 +82,7 @@ ORDER_ROWS = (
         permission=Permission.ORDER,
         instead="place",
     ),
-    _row(
+    row(
         "placeOrderBody",
         "POST /orders",
         "place an order, all of it in the body",
@@ -93,7 +93,7 @@ ORDER_ROWS = (
         permission=Permission.ORDER,
         instead="place",
     ),
-    _row(
+    row(
         "amendOrder",
         "PUT /orders/replace",
         "change an order; the answer shows it before the engine has agreed",
@@ -103,7 +103,7 @@ ORDER_ROWS = (
         permission=Permission.ORDER,
         instead="amend",
     ),
-    _row(
+    row(
         "cancelOrder",
         "DELETE /orders/cancel",
         "cancel an order; the answer says only that it will be looked at",
@@ -113,7 +113,7 @@ ORDER_ROWS = (
         permission=Permission.ORDER,
         instead="cancel",
     ),
-    _row(
+    row(
         "cancelBatch",
         "DELETE /orders",
         "cancel several orders of a symbol",
@@ -123,7 +123,7 @@ ORDER_ROWS = (
         permission=Permission.ORDER,
         instead="cancel",
     ),
-    _row(
+    row(
         "cancelAll",
         "DELETE /orders/all",
         "cancel all orders of a symbol: once for those in the book, once for those that wait",
@@ -133,21 +133,21 @@ ORDER_ROWS = (
         permission=Permission.ORDER,
         instead="cancel_all",
     ),
-    _row(
+    row(
         "openOrders",
         "GET /orders/activeList",
         "open orders of a symbol; 10002 where there are none",
         p.SymbolParams,
         s.Rows,
     ),
-    _row(
+    row(
         "openOrder",
         "GET /orders/active",
         "an open order",
         p.OpenOrderParams,
         s.OrderRow,
     ),
-    _row(
+    row(
         "closedOrders",
         "GET /exchange/order/list",
         "closed orders of the last two months, some time behind",
@@ -155,7 +155,7 @@ ORDER_ROWS = (
         s.Rows,
         OTHERS,
     ),
-    _row(
+    row(
         "queryOrder",
         "GET /exchange/order",
         "orders of the last two months by their ids, some time behind",
@@ -164,7 +164,7 @@ ORDER_ROWS = (
         OTHERS,
         rules=ONE_ID,
     ),
-    _row(
+    row(
         "userTrades",
         "GET /exchange/order/trade",
         "own fills and funding of the last two months, some time behind",
@@ -175,14 +175,14 @@ ORDER_ROWS = (
 )
 
 ACCOUNT_ROWS = (
-    _row(
+    row(
         "accountPositions",
         "GET /accounts/accountPositions",
         "balance and positions of a currency's account; profits are not those of now",
         p.CurrencyParams,
         s.AccountPositions,
     ),
-    _row(
+    row(
         "positions",
         "GET /accounts/positions",
         "the same with the profit of now",
@@ -190,7 +190,7 @@ ACCOUNT_ROWS = (
         s.AccountPositions,
         weight=25,
     ),
-    _row(
+    row(
         "setLeverage",
         "PUT /positions/leverage",
         "set a symbol's leverage",
@@ -199,7 +199,7 @@ ACCOUNT_ROWS = (
         OTHERS,
         rules=(one_of("leverage", "leverageEr"),),
     ),
-    _row(
+    row(
         "setRiskLimit",
         "PUT /positions/riskLimit",
         "set a symbol's risk limit",
@@ -208,7 +208,7 @@ ACCOUNT_ROWS = (
         OTHERS,
         rules=(one_of("riskLimitEv", "riskLimit"),),
     ),
-    _row(
+    row(
         "assignBalance",
         "POST /positions/assign",
         "set the margin of an isolated position",
@@ -221,7 +221,7 @@ ACCOUNT_ROWS = (
 
 # Money. Nothing here has a key of its own but the transfers of margin, so nothing is repeated.
 WALLET_ROWS = (
-    _row(
+    row(
         "children",
         "GET /phemex-user/users/children",
         "sub-accounts with their wallets",
@@ -229,7 +229,7 @@ WALLET_ROWS = (
         s.Rows,
         OTHERS,
     ),
-    _row(
+    row(
         "transferOut",
         "POST /exchange/wallets/transferOut",
         "from a sub-account to its parent",
@@ -241,7 +241,7 @@ WALLET_ROWS = (
         status=Status.REPLACED,
         successor="POST /assets/universal-transfer",
     ),
-    _row(
+    row(
         "transferIn",
         "POST /exchange/wallets/transferIn",
         "from the parent to a sub-account",
@@ -253,7 +253,7 @@ WALLET_ROWS = (
         status=Status.REPLACED,
         successor="POST /assets/universal-transfer",
     ),
-    _row(
+    row(
         "moveMargin",
         "POST /exchange/margins",
         "between the wallet and the trading accounts; the same linkKey moves once",
@@ -270,7 +270,7 @@ WALLET_ROWS = (
         successor="POST /assets/transfer",
         since="2022-04-08",
     ),
-    _row(
+    row(
         "marginMoves",
         "GET /exchange/margins/transfer",
         "what was moved between the wallet and the trading accounts",
@@ -281,7 +281,7 @@ WALLET_ROWS = (
         successor="GET /assets/transfer",
         since="2022-04-08",
     ),
-    _row(
+    row(
         "createWithdraw",
         "POST /exchange/wallets/createWithdraw",
         "ask for a withdrawal, to be confirmed by mail",
@@ -294,7 +294,7 @@ WALLET_ROWS = (
         status=Status.REPLACED,
         successor="POST /phemex-withdraw/wallets/api/createWithdraw",
     ),
-    _row(
+    row(
         "confirmWithdraw",
         "GET /exchange/wallets/confirm/withdraw",
         "confirm a withdrawal by the code from the mail",
@@ -306,7 +306,7 @@ WALLET_ROWS = (
         status=Status.REPLACED,
         successor="the link in the venue's mail",
     ),
-    _row(
+    row(
         "cancelWithdraw",
         "POST /exchange/wallets/cancelWithdraw",
         "take a withdrawal back, until somebody at the venue looks at it",
@@ -318,7 +318,7 @@ WALLET_ROWS = (
         status=Status.REPLACED,
         successor="POST /phemex-withdraw/wallets/api/cancelWithdraw",
     ),
-    _row(
+    row(
         "withdrawals",
         "GET /exchange/wallets/withdrawList",
         "withdrawals",
@@ -328,7 +328,7 @@ WALLET_ROWS = (
         status=Status.REPLACED,
         successor="GET /phemex-withdraw/wallets/api/withdrawHist",
     ),
-    _row(
+    row(
         "createWithdrawAddress",
         "POST /exchange/wallets/createWithdrawAddress",
         "allow an address for withdrawals",
@@ -343,4 +343,4 @@ WALLET_ROWS = (
     ),
 )
 
-ENDPOINTS = {row.name: row for row in (*ORDER_ROWS, *ACCOUNT_ROWS, *WALLET_ROWS)}
+ENDPOINTS = {one.name: one for one in (*ORDER_ROWS, *ACCOUNT_ROWS, *WALLET_ROWS)}

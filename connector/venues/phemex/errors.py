@@ -154,7 +154,8 @@ def judge_order(
     if code:
         return judge_code(action, code, words, headers)
     if 200 <= status < 300:
-        return None if fault.code == 0 else Verdict(OrderOutcome.UNKNOWN, 0, words)
+        bare = action is Action.QUERY and body.startswith(b"[")  # below /api-data
+        return None if bare or fault.code == 0 else Verdict(OrderOutcome.UNKNOWN, 0, words)
     if status in (401, 403):
         return judge_code(action, 401, words, headers)
     return Verdict(OrderOutcome.UNKNOWN, code, f"HTTP {status}: {words}")

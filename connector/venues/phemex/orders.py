@@ -1,7 +1,8 @@
 """Order intents in, signed requests out; what the venue has no order for is refused with what it
 has. Sections 4.2 and 4.3 of the reference.
 
-Numbers are the venue's integers as they are: prices in Ep, quantities in contracts. Placing goes
+Numbers are the venue's integers as they are: prices in Ep, quantities in contracts; contracts
+settled in USDT or USDC go to the hedged API, in decimals. Placing goes
 with all parameters in the query, as the venue prefers; a conditional order keeps its id when it is
 triggered, so nothing here asks whether it was.
 """
@@ -10,6 +11,7 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import Any, NoReturn
 
+from connector._speedups.decimal import format as decimal
 from connector.model.instrument import Instrument
 from connector.model.intents import (
     Action,
@@ -24,7 +26,8 @@ from connector.model.intents import (
 from connector.model.records import Side
 from connector.model.reports import Field
 from connector.venues.contract import Request
-from connector.venues.phemex.endpoints_trading import ENDPOINTS
+from connector.venues.phemex.endpoints import ENDPOINTS
+from connector.venues.phemex.numbers import hedged
 from connector.venues.phemex.params import CLIENT_ID as CLIENT_ID_PATTERN
 from connector.venues.phemex.signing import WINDOW_MS, sign
 from connector.venues.trading_contract import CannotEncode, Intent, Signer
@@ -56,6 +59,19 @@ DEFAULT_TRIGGER = WorkingType.MARK
 """What stands in the venue's own examples; left out, nothing says which price it would be."""
 PRICED = {OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT}
 """Types with a limit price; the others trade at the market."""
+POSITION_SIDES = {
+    PositionSide.BOTH: "Merged",
+    PositionSide.LONG: "Long",
+    PositionSide.SHORT: "Short",
+}
+SIDED = {"placeOrder", "amendOrder", "cancelOrder"}
+"""Requests that name the position."""
+SELF_TRADES = {
+    SelfTrade.NONE: "None",
+    SelfTrade.EXPIRE_TAKER: "CancelTaker",
+    SelfTrade.EXPIRE_MAKER: "CancelMaker",
+    SelfTrade.EXPIRE_BOTH: "CancelBoth",
+}
 CLOSING = {OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET}
 
 Params = dict[str, str | int | bool]
@@ -72,6 +88,11 @@ def translate(intent: Intent) -> tuple[str, Params]:
     instrument = intent.instrument
     if instrument is None:
         _refuse(Field.INSTRUMENT, "every order request of the venue names a symbol")
+    name, params = _translate(intent, instrument)
+    return _hedged(name, params, intent, instrument) if hedged(instrument) else (name, params)
+
+
+def _translate(intent: Intent, instrument: Instrument) -> tuple[str, Params]:
     match intent.action:
         case Action.PLACE:
             return "placeOrder", _place(intent, instrument)
@@ -87,11 +108,36 @@ def translate(intent: Intent) -> tuple[str, Params]:
             _refuse(Field.ACTION, f"no request for {intent.action!r}")
 
 
+def _hedged(
+    name: str, params: Params, intent: Intent, instrument: Instrument
+) -> tuple[str, Params]:
+    """The same request of the hedged API: decimals as texts by other names, and the side of the
+    position wherever an order is meant."""
+    found: Params = {}
+    for key, value in params.items():
+        if key.endswith("Ep"):
+            found[f"{key[:-2]}Rp"] = decimal(
+                int(value), instrument.price_exponent, instrument.price_digits
+            )
+        elif key == "orderQty":
+            found["orderQtyRq"] = decimal(
+                int(value), instrument.qty_exponent, instrument.qty_digits
+            )
+        else:
+            found[key] = value
+    if name in SIDED:
+        found["posSide"] = POSITION_SIDES[intent.position_side]
+    if name == "placeOrder" and intent.self_trade is not SelfTrade.DEFAULT:
+        found["stpInstruction"] = _of(SELF_TRADES, intent.self_trade, Field.SELF_TRADE)
+    return f"g{name[0].upper()}{name[1:]}", found
+
+
 def together(intent: Intent) -> Hashable | None:
-    """Cancels of one symbol share a request where the venue's own ids are known."""
+    """Cancels of one symbol, of one position, share a request where the venue's own ids are
+    known."""
     if intent.action is not Action.CANCEL or not intent.venue_order_id or not intent.instrument:
         return None
-    return intent.action, intent.instrument.symbol
+    return intent.action, intent.instrument.symbol, intent.position_side
 
 
 def encode_batch(
@@ -103,20 +149,20 @@ def encode_batch(
     if len(intents) > BATCH_MOST[Action.CANCEL]:
         _refuse(Field.BATCH, f"{len(intents)} of them; at most {BATCH_MOST[Action.CANCEL]}")
     rows = [translate(intent)[1] for intent in intents]
-    symbols = {row["symbol"] for row in rows}
-    if len(symbols) != 1:
-        _refuse(Field.BATCH, "the cancels of a batch are of one symbol")
+    if len({(row["symbol"], row.get("posSide")) for row in rows}) != 1:
+        _refuse(Field.BATCH, "the cancels of a batch are of one symbol, and of one position")
     if not all("orderID" in row for row in rows):
         _refuse(Field.BATCH, "the cancels of a batch name the venue's ids")
-    params = {"orderID": ",".join(str(row["orderID"]) for row in rows), "symbol": symbols.pop()}
-    return sign(ENDPOINTS["cancelBatch"].request(**params), signer, venue_ns, window_ms)
+    params = rows[0] | {"orderID": ",".join(str(row["orderID"]) for row in rows)}
+    name = "gCancelBatch" if "posSide" in params else "cancelBatch"
+    return sign(ENDPOINTS[name].request(**params), signer, venue_ns, window_ms)
 
 
 # Placing
 
 
 def _place(intent: Intent, instrument: Instrument) -> Params:
-    _without(intent)
+    _without(intent, hedged(instrument))
     kind = intent.order_type
     params: Params = {
         "clOrdID": _client_id(intent),
@@ -149,11 +195,11 @@ def _place(intent: Intent, instrument: Instrument) -> Params:
     return params
 
 
-def _without(intent: Intent) -> None:
-    """What no order of the venue's contracts can carry."""
+def _without(intent: Intent, hedged: bool) -> None:
+    """What no order of the venue, or of the contract API, can carry."""
     for given, wrong, text in (
         (
-            intent.position_side is not PositionSide.BOTH,
+            not hedged and intent.position_side is not PositionSide.BOTH,
             Field.POSITION_SIDE,
             "a contract has one position, on either side",
         ),
@@ -163,7 +209,7 @@ def _without(intent: Intent) -> None:
             "the venue takes no price from its book",
         ),
         (
-            intent.self_trade is not SelfTrade.DEFAULT,
+            not hedged and intent.self_trade is not SelfTrade.DEFAULT,
             Field.SELF_TRADE,
             "not for the contracts of this API",
         ),

@@ -35,6 +35,20 @@ TimeInForce = Literal[
     "Day", "GoodTillCancel", "ImmediateOrCancel", "FillOrKill", "PostOnly", "RPIPostOnly"
 ]
 TriggerType = Literal["UNSPECIFIED", "ByMarkPrice", "ByLastPrice"]
+HedgedTriggerType = Literal[
+    "UNSPECIFIED",
+    "ByMarkPrice",
+    "ByIndexPrice",
+    "ByLastPrice",
+    "ByAskPrice",
+    "ByBidPrice",
+    "ByMarkPriceLimit",
+    "ByLastPriceLimit",
+]
+PosSide = Literal["Merged", "Long", "Short"]
+"""Merged in one-way mode, else Long or Short."""
+Decimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$")]
+Signed = Annotated[str, Meta(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$")]
 PegPriceType = Literal["UNSPECIFIED", "TrailingStopPeg", "TrailingTakeProfitPeg"]
 
 SPELLED = {
@@ -55,6 +69,10 @@ def venue_name(name: str) -> str:
 
 class Params(Struct, forbid_unknown_fields=True, rename=venue_name, omit_defaults=True):
     """Parameters, sent in the order they stand in; None is not sent."""
+
+
+class NoParams(Struct, forbid_unknown_fields=True):
+    """There are none."""
 
 
 # Orders
@@ -160,6 +178,119 @@ class TradesHistoryParams(Params):
     offset: Count | None = None
     limit: Page | None = None
     with_count: bool | None = None
+
+
+# The hedged API: the same with decimals as texts, and the side of the position in every request
+
+
+class HedgedPlaceParams(Params):
+    cl_ord_id: ClientId
+    symbol: Symbol
+    side: Side
+    pos_side: PosSide
+    ord_type: OrdType
+    order_qty_rq: Decimal
+    price_rp: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    reduce_only: bool | None = None
+    close_on_trigger: bool | None = None
+    stop_px_rp: Decimal | None = None
+    trigger_type: HedgedTriggerType | None = None
+    take_profit_rp: Decimal | None = None
+    tp_px_rp: Decimal | None = None
+    stop_loss_rp: Decimal | None = None
+    sl_px_rp: Decimal | None = None
+    tp_trigger: HedgedTriggerType | None = None
+    sl_trigger: HedgedTriggerType | None = None
+    peg_price_type: PegPriceType | None = None
+    peg_offset_value_rp: Signed | None = None
+    peg_offset_proportion_rr: Signed | None = None
+    stp_instruction: Literal["None", "CancelMaker", "CancelTaker", "CancelBoth"] | None = None
+    text: Text | None = None
+
+
+class HedgedAmendParams(Params):
+    symbol: Symbol
+    pos_side: PosSide
+    order_id: OrderId | None = None
+    orig_cl_ord_id: ClientId | None = None
+    price_rp: Decimal | None = None
+    order_qty_rq: Decimal | None = None
+    stop_px_rp: Decimal | None = None
+    take_profit_rp: Decimal | None = None
+    stop_loss_rp: Decimal | None = None
+    peg_offset_value_rp: Signed | None = None
+    peg_price_type: PegPriceType | None = None
+    trigger_type: HedgedTriggerType | None = None
+
+
+class HedgedOrderParams(Params):
+    symbol: Symbol
+    pos_side: PosSide
+    order_id: OrderId | None = None
+    cl_ord_id: ClientId | None = None
+
+
+class HedgedOrdersParams(Params, kw_only=True):
+    order_id: Ids | None = None
+    cl_ord_id: ClientIds | None = None
+    symbol: Symbol
+    pos_side: PosSide
+
+
+class HedgedCancelAllParams(Params):
+    """Without a symbol: those of all."""
+
+    symbol: Symbol | None = None
+    untriggered: bool | None = None
+    text: Text | None = None
+
+
+class HedgedOpenOrdersParams(Params):
+    symbol: Symbol
+    next_page_arg: str | None = None
+
+
+class HedgedQueryParams(Params):
+    symbol: Symbol
+    order_id: Ids | None = None
+    cl_ord_id: ClientIds | None = None
+
+
+class HedgedHistoryParams(Params):
+    """Times in ms; the venue looks back two days where they are left out."""
+
+    symbol: Symbol
+    currency: Currency | None = None
+    start: Ms | None = None
+    end: Ms | None = None
+    offset: Count | None = None
+    limit: Page | None = None
+
+
+class HedgedAccountParams(Params):
+    currency: Currency
+    symbol: Symbol | None = None
+
+
+class HedgedLeverageParams(Params):
+    """``leverageRr`` in one-way mode, else both others; below 0 cross."""
+
+    symbol: Symbol
+    leverage_rr: Signed | None = None
+    long_leverage_rr: Signed | None = None
+    short_leverage_rr: Signed | None = None
+
+
+class HedgedAssignParams(Params):
+    symbol: Symbol
+    pos_side: PosSide
+    pos_balance_rv: Signed
+
+
+class PositionModeParams(Params):
+    symbol: Symbol
+    target_pos_mode: Literal["OneWay", "Hedged"]
 
 
 # The account

@@ -11,7 +11,7 @@ from connector.model.intents import PositionSide
 from connector.model.reports import BalanceReason
 from connector.venues.contract import Scales
 from connector.venues.phemex.answers import POSITION_SIDES
-from connector.venues.phemex.errors import text
+from connector.venues.phemex.errors import NOTHING, text
 from connector.venues.phemex.numbers import DECIMALS, INTEGERS, Numbers, numbers_of, whole
 from connector.venues.phemex.schemas_trading import (
     AccountPositions,
@@ -69,6 +69,8 @@ def position(row: Any, instrument: Instrument | None) -> PositionEvent | None:
     """A position as a row of any of the shapes says; None where its size is not to be read."""
     numbers = numbers_of(instrument)
     size, sign = numbers.qty(row.size, instrument), SIGNS.get(text(row.side))
+    if size is None and numbers is DECIMALS:
+        size = numbers.qty(getattr(row, "size_rq", NOTHING), instrument)
     if size is None or sign is None or instrument is None:
         return None
     currency = text(row.currency) or instrument.margin

@@ -29,6 +29,7 @@ def answer_name(name: str) -> str:
 
 
 SUFFIXES = {"_ep": "Rp", "_ev": "Rv", "_er": "Rr"}
+HEDGED_SPELLED = {"unrealised_pnl_ev": "unRealisedPnlRv", "size_rq": "sizeRq"}
 QUANTITIES = {"order_qty", "cum_qty", "leaves_qty", "exec_qty", "display_qty"}
 
 
@@ -41,8 +42,8 @@ def hedged_name(name: str) -> str:
 
 def hedged_row_name(name: str) -> str:
     """The name of a field in rows of the hedged API's answers."""
-    if name == "unrealised_pnl_ev":
-        return "unRealisedPnlRv"
+    if name in HEDGED_SPELLED:
+        return HEDGED_SPELLED[name]
     return answer_name(name) + "Rq" if name in QUANTITIES else hedged_name(name)
 
 
@@ -151,6 +152,7 @@ class PositionRow(Struct, rename=answer_name):
     currency: Raw = NOTHING
     side: Raw = NOTHING
     size: Raw = NOTHING
+    size_rq: Raw = field(default=NOTHING, name="sizeRq")
     value_ev: Raw = NOTHING
     avg_entry_price_ep: Raw = NOTHING
     leverage_er: Raw = NOTHING

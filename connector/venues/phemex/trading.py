@@ -9,7 +9,7 @@ from connector.model.instrument import Instrument
 from connector.venues.contract import Request
 from connector.venues.phemex import answers, orders, positions, signing, user
 from connector.venues.phemex.endpoints import ENDPOINTS
-from connector.venues.phemex.numbers import whole
+from connector.venues.phemex.numbers import HEDGED, hedged, whole
 from connector.venues.phemex.schemas_trading import Reply, Time
 from connector.venues.trading_contract import (
     Batches,
@@ -57,7 +57,7 @@ def _order(intent: Intent) -> Request:
 def _open_orders(instruments: Instruments) -> Sequence[Request]:
     """Conditional ones are among them; each symbol is asked for."""
     return [
-        ENDPOINTS["openOrders"].request(symbol=one.symbol)
+        ENDPOINTS["gOpenOrders" if hedged(one) else "openOrders"].request(symbol=one.symbol)
         for one in sorted(instruments, key=lambda one: one.symbol)
     ]
 
@@ -65,20 +65,23 @@ def _open_orders(instruments: Instruments) -> Sequence[Request]:
 def _currencies(instruments: Instruments) -> Sequence[Request]:
     """One trading account for each currency, with its balance and its positions."""
     return [
-        ENDPOINTS["accountPositions"].request(currency=currency)
+        ENDPOINTS["gAccountPositions" if currency in HEDGED else "accountPositions"].request(
+            currency=currency
+        )
         for currency in sorted({one.margin for one in instruments if one.margin})
     ]
 
 
 def _fills(instrument: Instrument, order_id: int | str | None, since_ns: int, most: int) -> Request:
     """From a time on, the newest first; the venue has no question for the fills of an order."""
-    return ENDPOINTS["userTrades"].request(
+    return ENDPOINTS["gUserTrades" if hedged(instrument) else "userTrades"].request(
         symbol=instrument.symbol, start=max(0, since_ns // MS), limit=min(most, PAGE)
     )
 
 
-def trading(window_ms: int = signing.WINDOW_MS) -> Trading:
-    """The order side; ``window_ms``: how long after its signature a request may be executed."""
+def trading(window_ms: int = signing.WINDOW_MS, both: bool = False) -> Trading:
+    """The order side; ``window_ms``: how long after its signature a request may be executed,
+    ``both``: the private stream tells of the hedged family, too."""
     return Trading(
         transports=(Transport.HTTP,),
         signer=signing.signer,
@@ -94,7 +97,7 @@ def trading(window_ms: int = signing.WINDOW_MS) -> Trading:
         client_id=orders.CLIENT_ID.pattern,
         unwritten=("x-phemex-access-token", "x-phemex-request-signature", "otpCode"),
         stream=PrivateStream(
-            logon=Logon(messages=user.logon, answer=user.control),
+            logon=Logon(messages=partial(user.logon, hedged=both), answer=user.control),
             target=_target,
             decode=user.decode,
             echo_ns=ECHO_NS,
