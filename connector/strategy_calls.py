@@ -77,7 +77,8 @@ class StrategyCalls:
         try:
             called = await account.call(row, request, SHARE)
         finally:
-            text = f"{row.name}: {called.outcome.value}: {called.message}\n".encode() + called.body
+            said = called.body or called.message.encode()
+            text = f"{row.name}: {called.outcome.value}: ".encode() + said
             _write(ledger, call, Text.ANSWER, hide(text, hidden), account, called.status)
         return called
 

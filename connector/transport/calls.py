@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from connector.errors import NotSent, Throttled, Unknown
 from connector.transport.rest import Rest
-from connector.venues.contract import Answer, Endpoint, Outcome, Request, Venue
+from connector.venues.contract import Answer, Endpoint, Outcome, Request, Retry, Venue
 
 
 class Called(Struct, frozen=True, kw_only=True):
@@ -38,8 +38,9 @@ async def perform(
 
     ``share``: of the budget that may be used up. Never raises what the venue or the network does.
     """
+    once = row.changes or row.retry is not Retry.SAFE
     try:
-        answer, verdict = await rest.exchange(request, share, fresh=row.changes)
+        answer, verdict = await rest.exchange(request, share, fresh=once)
     except Throttled as error:
         return Called(
             endpoint=row.name,

@@ -137,7 +137,7 @@ def test_a_change_is_in_the_journal_before_and_after(
     assert [what for what, _ in found] == ["request", "answer"] * 2
     asked = "setLeverage: POST /fapi/v1/leverage?symbol=BTCUSDT&leverage=7"
     assert found[0][1] == asked
-    assert found[1][1].startswith("setLeverage: ok: \n{")
+    assert found[1][1].startswith("setLeverage: ok: {")
 
 
 def test_a_change_whose_answer_is_lost_is_unknown_and_was_sent_once(

@@ -303,6 +303,26 @@ def test_anything_that_changes_the_venue_is_never_asked_again() -> None:
         talk(closing_after(1), use)
 
 
+def test_a_fresh_connection_is_none_that_was_kept() -> None:
+    """What is sent on it cannot be lost with a connection that the host had closed meanwhile, and
+    is not asked again."""
+
+    async def use(client: HttpClient) -> list[bytes]:
+        await get(client)
+        changed = await client.request("POST", "/fapi/v1/order", body=b"x=1", fresh=True)
+        return [changed.body, (await get(client)).body]
+
+    bodies, connections = talk(closing_after(1), use)
+    assert bodies == [b"ok"] * 2
+    assert connections >= 3
+
+    async def read(client: HttpClient) -> None:
+        await client.request("GET", "/fapi/v1/order/asyn", fresh=True)
+
+    with pytest.raises(Unknown, match="before an answer"):
+        talk(closing_after(0), read)
+
+
 def test_a_first_connection_that_dies_is_not_tried_for_ever() -> None:
     with pytest.raises(Unknown, match="before an answer"):
         talk(closing_after(0), get)
