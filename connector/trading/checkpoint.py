@@ -31,7 +31,7 @@ from connector.trading.tracker import Tracker
 
 PART = 32
 """Orders or commands of a part: some 100 us; twice as many requests."""
-LOOKED_AT = 1_000
+LOOKED_AT = 500
 """Orders looked at in a turn for whether they belong to it."""
 FILLS = 256
 """Of an order in one part; eight of them count as another order."""
@@ -70,8 +70,9 @@ def checkpoint(
     yield b"", False
     mine: list[int] = []
     ended = 0
-    for number, order in enumerate(reversed(list(tracker.orders))):
-        if strategy in hearers(order):
+    for number, key in enumerate(reversed(tracker.orders.keys())):
+        order = tracker.orders.get(key)
+        if order is not None and strategy in hearers(order):
             ended += order.status.terminal
             if not order.status.terminal or ended <= ENDED_KEPT:
                 mine.append(order.key)

@@ -33,6 +33,10 @@ class OrderIndex:
     def __iter__(self) -> Iterator[Order]:
         return iter(list(self._orders.values()))
 
+    def keys(self) -> list[int]:
+        """Of all orders, in the order in which they came."""
+        return [*self._orders]
+
     def add(self, order: Order) -> None:
         self._orders[order.key] = order
         if order.client_order_id:

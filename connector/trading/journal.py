@@ -294,7 +294,6 @@ class Journals:
         go on with sessions that lag."""
         for strategy, opened in self._open.items():
             journal = opened.journal
-            self._go_on(opened)
             begun = max(journal.file_position, opened.rolled)
             if opened.parts is None and journal.position - begun >= self._file_bytes:
                 self.roll(strategy)
@@ -304,6 +303,10 @@ class Journals:
             self._add_held(opened)
         if not self.behind():
             self._make_up()
+        for opened in self._open.values():
+            if opened.parts is not None:  # one part a turn, however many strategies there are
+                self._go_on(opened)
+                break
         self.pump()
 
     def _make_up(self) -> None:

@@ -43,11 +43,11 @@ class Positions:
         self._own[key] = self._own.get(key, 0) + signed
 
     def said(self, account: int, event: PositionEvent) -> bool:
-        """Take over the venue's word; False when something newer was said before."""
+        """Take over the venue's word; False when the same or something newer was said before."""
         place = (account, event.symbol, event.position_side)
         known = self._said.get(place)
-        if known is not None and event.venue_ns < known.venue_ns:
-            return False
+        if known is not None and (event.venue_ns < known.venue_ns or event == known):
+            return False  # two private streams tell everything twice
         self._said[place] = event
         return True
 
@@ -57,7 +57,11 @@ class Positions:
         if known is not None:
             available_e = event.available_e
             same = known.wallet_e == event.wallet_e and available_e in (None, known.available_e)
-            if event.venue_ns < known.venue_ns or (same and not event.change_e):
+            if (
+                event.venue_ns < known.venue_ns
+                or (same and not event.change_e)
+                or event == known  # two private streams tell everything twice
+            ):
                 return False
         self._balances[account, event.asset] = event
         return True

@@ -10,16 +10,26 @@ import msgspec
 import pytest
 
 from connector.model.counters import Counter
-from connector.model.intents import OWN_COMMAND, Action, CommandFlag, OrderType, TimeInForce
+from connector.model.intents import (
+    OWN_COMMAND,
+    Action,
+    CommandFlag,
+    OrderType,
+    PositionSide,
+    TimeInForce,
+)
 from connector.model.order import Order
 from connector.model.records import RecordType
-from connector.model.reports import Code, Field, OrderStatus, Result, Update
+from connector.model.reports import BalanceReason, Code, Field, OrderStatus, Result, Update
 from connector.venues.trading_contract import (
+    AccountEvent,
+    BalanceEvent,
     CannotEncode,
     Execution,
     OrderAnswer,
     OrderEvent,
     OrderOutcome,
+    PositionEvent,
     Source,
 )
 from tests.unit.test_desk import (
@@ -233,3 +243,25 @@ def test_an_order_is_given_up_though_nobody_can_be_told(rig: Rig, entries: int) 
         rig.now_ns += 10 * SECOND_NS
         rig.desk.tick(rig.now_ns)
     assert rig.main.posted == []
+
+
+FUNDING = {"asset": "USDT", "change_e": -5, "reason": BalanceReason.FUNDING, "symbol": "BTCUSDT"}
+TOLD_TWICE: list[AccountEvent] = [
+    BalanceEvent(wallet_e=5, venue_ns=7, **FUNDING),
+    PositionEvent(symbol="BTCUSDT", position_side=PositionSide.BOTH, qty_e=5, venue_ns=7),
+]
+
+
+@pytest.mark.parametrize("event", TOLD_TWICE)
+def test_what_two_private_streams_tell_of_an_account_is_told_once(
+    rig: Rig, event: AccountEvent
+) -> None:
+    def told() -> int:
+        kinds = [kind for _, kind, _ in rig.journals.entries]
+        return kinds.count(RecordType.BALANCE_UPDATE) + kinds.count(RecordType.POSITION_UPDATE)
+
+    for _ in range(2):
+        rig.desk.account_event(rig.main, event)
+    assert told() == 2, "one for each of the account's strategies"
+    rig.desk.account_event(rig.main, msgspec.structs.replace(event, venue_ns=8))
+    assert told() == 4
