@@ -9,6 +9,8 @@ cdef enum:
     MOST_DEPTH = 0x7FFFFFFF
     MOST_TRADES = 1024            # in a message: their place in it is ten bits of their number
     PLACE_BITS = 10
+    SHORTEST = 20                 # bytes; no message is
+    LONGEST_TAIL = 200            # bytes behind the levels in which the symbol is looked for
 
 cdef struct BookMessage:          # beside its levels
     FeedSlot* slot

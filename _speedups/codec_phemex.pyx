@@ -1,10 +1,11 @@
 """Phemex market messages, from the bytes of a frame into a claimed ring record.
 
-Taken here, as the venue has written them from 2020 to 2026, without blanks and with sorted keys: the contract API's
-books, increments and snapshots, its trades as they happen, and ``market24h``. Its prices and quantities are scaled
-integers and pass as they are. The symbol comes after the levels, so a message is read into memory of the codec's own
-and only then, known to its last byte, copied into a record. Everything else is RARE and left to
-``connector.venues.phemex.market``; both say the same of every frame that is taken here.
+Taken here, as the venue has written them from 2020 to 2026, without blanks and with sorted keys: books, increments and
+snapshots, trades as they happen, and ``market24h``. The prices and quantities of one family (``book``, ``trades``) are
+scaled integers and pass as they are; those of the other (``orderbook_p``, ``trades_p``) are decimal texts. The symbol
+comes after the levels, so a message is read into memory of the codec's own and only then, known to its last byte, copied
+into a record. Everything else is RARE and left to ``connector.venues.phemex.market``; both say the same of every frame
+that is taken here.
 """
 cimport cython
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
@@ -22,7 +23,8 @@ from .layout cimport (
 from .publish cimport KIND_BOOK, ORIGIN_MARKET, add, heard
 from .ring cimport ring_claim
 from .scan cimport (
-    MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_text,
+    MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_levels, take_quoted,
+    take_text,
 )
 from .snapshot cimport DepthC, SnapshotC
 from .window cimport in_order, sorted_difference
@@ -43,13 +45,19 @@ cdef inline FeedSlot* take_symbol(Cursor* c, PhemexCodec codec) noexcept nogil:
     return find_slot(codec.slots, codec.mask, text, length)
 
 
-# From `,"depth":` to the last byte. `dts` and `mts`, times of the venue's gateways, are in newer frames.
-cdef inline bint take_rest(Cursor* c, PhemexCodec codec, BookMessage* m) noexcept nogil:
+# `dts` and `mts`, times of the venue's gateways, are in newer frames.
+cdef inline bint take_depth(Cursor* c, BookMessage* m) noexcept nogil:
     cdef int64_t ignored = 0
+    return (
+        take(c, b'"depth":', 8) and take_integer(c, &m.depth) == NUMBER_OK
+        and may_take(c, b',"dts":', 7, &ignored) and may_take(c, b',"mts":', 7, &ignored)
+    )
+
+
+# From `,"sequence":` to the last byte.
+cdef inline bint take_rest(Cursor* c, PhemexCodec codec, BookMessage* m) noexcept nogil:
     if unlikely(
-        not take(c, b',"depth":', 9) or take_integer(c, &m.depth) != NUMBER_OK
-        or not may_take(c, b',"dts":', 7, &ignored) or not may_take(c, b',"mts":', 7, &ignored)
-        or not take(c, b',"sequence":', 12) or take_integer(c, &m.sequence) != NUMBER_OK
+        not take(c, b',"sequence":', 12) or take_integer(c, &m.sequence) != NUMBER_OK
         or not take(c, b',"symbol":', 10)
     ):
         return False
@@ -65,20 +73,69 @@ cdef inline bint take_rest(Cursor* c, PhemexCodec codec, BookMessage* m) noexcep
     return take(c, b',"type":"snapshot"}', 19) and c.p == c.end
 
 
+# Up to the levels, and these.
+cdef inline bint take_integer_book(Cursor* c, PhemexCodec codec, BookMessage* m) noexcept nogil:
+    return (
+        take(c, b'{"book":{"asks":', 16)
+        and take_integer_levels(c, codec.asks, MOST_LEVELS, &m.asks) == NUMBER_OK
+        and take(c, b',"bids":', 8)
+        and take_integer_levels(c, codec.bids, MOST_LEVELS, &m.bids) == NUMBER_OK
+        and take(c, b"},", 2)
+        and take_depth(c, m)
+    )
+
+
+# The symbol is looked for from the end, since its scale is needed before it is read.
+cdef inline FeedSlot* slot_behind(Cursor* c, PhemexCodec codec) noexcept nogil:
+    cdef Cursor name
+    cdef const char* first = c.end - LONGEST_TAIL if c.end - c.p > LONGEST_TAIL else c.p
+    name.p = c.end - 10
+    name.end = c.end
+    while name.p >= first:
+        if name.p[1] == c's' and memcmp(name.p, b'"symbol":"', 10) == 0:
+            name.p += 9
+            return take_symbol(&name, codec)
+        name.p -= 1
+    return NULL
+
+
+cdef bint take_decimal_book(Cursor* c, PhemexCodec codec, BookMessage* m, FeedSlot* slot) noexcept nogil:
+    cdef const char* start = c.p
+    cdef int price_exponent, qty_exponent
+    if unlikely(slot == NULL):
+        return False
+    price_exponent, qty_exponent = slot.feed.price_exponent, slot.feed.qty_exponent
+    return (
+        take(c, b"{", 1) and take_depth(c, m)
+        and take(c, b',"orderbook_p":{"asks":', 23)
+        and take_levels(
+            c, start, price_exponent, qty_exponent, codec.asks, MOST_LEVELS, &m.asks, codec.quick
+        ) == NUMBER_OK
+        and take(c, b',"bids":', 8)
+        and take_levels(
+            c, start, price_exponent, qty_exponent, codec.bids, MOST_LEVELS, &m.bids, codec.quick
+        ) == NUMBER_OK
+        and take(c, b"}", 1)
+    )
+
+
 # A whole book message, its levels in the codec's memory.
 cdef inline bint take_book(PhemexCodec codec, const char* frame, Py_ssize_t length, BookMessage* m) noexcept nogil:
     cdef Cursor c
+    cdef FeedSlot* slot = NULL
     c.p = frame
     c.end = frame + length
     memset(m, 0, sizeof(BookMessage))
-    return (
-        take(&c, b'{"book":{"asks":', 16)
-        and take_integer_levels(&c, codec.asks, MOST_LEVELS, &m.asks) == NUMBER_OK
-        and take(&c, b',"bids":', 8)
-        and take_integer_levels(&c, codec.bids, MOST_LEVELS, &m.bids) == NUMBER_OK
-        and take(&c, b"}", 1)
-        and take_rest(&c, codec, m)
-    )
+    if unlikely(length < SHORTEST):
+        return False
+    if likely(frame[2] == c'b'):
+        if unlikely(not take_integer_book(&c, codec, m)):
+            return False
+    else:
+        slot = slot_behind(&c, codec)
+        if unlikely(not take_decimal_book(&c, codec, m, slot)):
+            return False
+    return take_rest(&c, codec, m) and (slot == NULL or m.slot == slot)
 
 
 # `prev_id` 0: `sequence` counts for many symbols together and shows no gap; it has to rise, no more.
@@ -158,8 +215,16 @@ cdef int give_snapshot(PhemexCodec codec, const BookMessage* m, int64_t recv_ns,
 
 # --- trades and mark prices -------------------------------------------------------------------------------------------
 
+cdef inline bint take_number(Cursor* c, bint decimal, int exponent, int64_t* out) noexcept nogil:
+    if decimal:
+        return take_quoted(c, exponent, out) == NUMBER_OK and out[0] >= 0
+    return take_integer(c, out) == NUMBER_OK
+
+
 # `[[1625342248626993976,"Sell",30070,38],...]`: time, the taker's side, price, quantity.
-cdef inline bint take_trade_rows(Cursor* c, TradeRow* rows, Py_ssize_t* found) noexcept nogil:
+cdef inline bint take_trade_rows(
+    Cursor* c, const FeedC* feed, bint decimal, TradeRow* rows, Py_ssize_t* found
+) noexcept nogil:
     cdef Py_ssize_t n = 0
     if not take(c, b"[", 1):
         return False
@@ -175,8 +240,8 @@ cdef inline bint take_trade_rows(Cursor* c, TradeRow* rows, Py_ssize_t* found) n
         else:
             return False
         if unlikely(
-            take_integer(c, &rows[n].price_e) != NUMBER_OK or not take(c, b",", 1)
-            or take_integer(c, &rows[n].qty_e) != NUMBER_OK or not take(c, b"]", 1)
+            not take_number(c, decimal, feed.price_exponent, &rows[n].price_e) or not take(c, b",", 1)
+            or not take_number(c, decimal, feed.qty_exponent, &rows[n].qty_e) or not take(c, b"]", 1)
         ):
             return False
         n += 1
@@ -215,19 +280,30 @@ cdef int take_trades(
     cdef Cursor c
     cdef FeedSlot* slot
     cdef TradeRow* rows = <TradeRow*>codec.asks
-    cdef int64_t sequence = 0
+    cdef int64_t sequence = 0, ignored = 0
     cdef Py_ssize_t found = 0, place
+    cdef bint decimal
     c.p = frame
     c.end = frame + length
+    if take(&c, b'{"dts":', 7):
+        if unlikely(
+            take_integer(&c, &ignored) != NUMBER_OK or not may_take(&c, b',"mts":', 7, &ignored)
+            or not take(&c, b",", 1)
+        ):
+            return VERDICT_RARE
+    elif unlikely(not take(&c, b"{", 1)):
+        return VERDICT_RARE
     if unlikely(
-        not take(&c, b'{"sequence":', 12) or take_integer(&c, &sequence) != NUMBER_OK or sequence == 0
+        not take(&c, b'"sequence":', 11) or take_integer(&c, &sequence) != NUMBER_OK or sequence == 0
         or sequence > <int64_t>(MAX_VALUE >> PLACE_BITS) or not take(&c, b',"symbol":', 10)
     ):
         return VERDICT_RARE
     slot = take_symbol(&c, codec)
+    if unlikely(slot == NULL or line >= MAX_LINES):
+        return VERDICT_RARE
+    decimal = take(&c, b',"trades_p":', 12)
     if unlikely(
-        slot == NULL or line >= MAX_LINES
-        or not take(&c, b',"trades":', 10) or not take_trade_rows(&c, rows, &found)
+        not (decimal or take(&c, b',"trades":', 10)) or not take_trade_rows(&c, slot.feed, decimal, rows, &found)
         or not take(&c, b',"type":"incremental"}', 22) or c.p != c.end
     ):
         return VERDICT_RARE
@@ -345,15 +421,15 @@ cdef inline int take_message(
     PhemexCodec codec, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line
 ) noexcept nogil:
     cdef BookMessage m
-    if length < 14:
+    if unlikely(length < SHORTEST):
         return VERDICT_RARE
-    if likely(memcmp(frame, b'{"book":', 8) == 0):
+    if likely(memcmp(frame, b'{"book":', 8) == 0 or memcmp(frame, b'{"depth":', 9) == 0):
         if unlikely(not take_book(codec, frame, length, &m)):
             return VERDICT_RARE
         if unlikely(m.snapshot):
             return give_snapshot(codec, &m, recv_ns, line)
         return give_increment(codec, &m, recv_ns, line)
-    if memcmp(frame, b'{"sequence":', 12) == 0:
+    if memcmp(frame, b'{"sequence":', 12) == 0 or memcmp(frame, b'{"dts":', 7) == 0:
         return take_trades(codec, frame, length, recv_ns, line)
     return take_ticker(codec, frame, length, recv_ns, line)
 

@@ -143,39 +143,48 @@ class StreamedReplay:
             if symbol.upper() == self._wanted.upper():
                 self._wanted = symbol
 
-    def _begin(self, item: Item) -> None:
-        """The first whole book: it shows the scale, and what came before is of no use."""
-        instrument = self._venue.wire_instrument(self.symbol, item.payload)
+    def _first(self, item: Item) -> None:
+        """The first whole book shows the scale; what came before is of no use."""
+        try:
+            instrument = self._venue.wire_instrument(self.symbol, item.payload)
+            event = self._venue.decode(item.payload, lambda symbol: instrument)
+        except ValueError as error:
+            self._unreadable(error, item.time_ns)
+            return
+        if not isinstance(event, Book):
+            self._count("early")
+            return
+        self._begin(instrument, item.time_ns)
+        assert self._feed is not None
+        self._feed.on_event(event, FIRST_LINE, item.time_ns)
+
+    def _begin(self, instrument: Instrument, time_ns: int) -> None:
         segment = Segment.create(RING_BYTES)
         self._kernel = Feed(segment, segment.add_instrument(instrument), instrument)
         self._codec = self._venue.codec(segment)
         self._codec.add(instrument.symbol, self._kernel)
         subscriptions = [Subscription(instrument.symbol, Channel.DEPTH, "", 0)]
         self._feed = make_feed(self._venue, self._kernel, subscriptions, self._counted)
-        self._feed.on_line_up(FIRST_LINE, 1, item.time_ns)
+        self._feed.on_line_up(FIRST_LINE, 1, time_ns)
         self._digests = StreamedDigests(instrument)
         self.instrument = instrument
 
     def _decode(self, item: Item, symbol: str) -> None:
         """A frame: the compiled codec takes it, or the venue's decoder and the feed do."""
-        if self._feed is not None:
-            before = self._kernel.last_id
-            whole = self._codec.book(item.payload) is not None
-            if self._codec.decode(item.payload, item.time_ns, FIRST_LINE) == HANDLED:
-                self._applied(before, whole)
-                return
-            self._count("rare")
-        try:
-            events = self._venue.decode(item.payload, self._scales)
-            if self._feed is None and isinstance(events, Book):
-                self._begin(item)
-                events = self._venue.decode(item.payload, self._scales)
-        except ValueError as error:
-            self._unreadable(error, item.time_ns)
-            return
         if self._feed is None:
             if symbol:
-                self._count("early")
+                self._first(item)
+            return
+        before = self._kernel.last_id
+        whole = self._codec.book(item.payload) is not None
+        if self._codec.decode(item.payload, item.time_ns, FIRST_LINE) == HANDLED:
+            self._applied(before, whole)
+            return
+        self._count("rare")
+        try:
+            events = self._venue.decode(item.payload, self._scales)
+        except ValueError as error:
+            self._unreadable(error, item.time_ns)
             return
         for event in events if isinstance(events, list) else [events]:
             if isinstance(event, UnknownEvent | UnknownSymbol):
@@ -194,19 +203,7 @@ class StreamedReplay:
             self._look()
 
     def _scales(self, symbol: str) -> Instrument | None:
-        """Before the scale is known, any will do to see whether a message is a whole book."""
-        if symbol != self.symbol:
-            return None
-        return self.instrument or Instrument(
-            symbol=symbol,
-            exchange=self._venue.name,
-            price_exponent=0,
-            qty_exponent=0,
-            price_digits=0,
-            qty_digits=0,
-            tick_e=1,
-            step_e=1,
-        )
+        return self.instrument if symbol == self.symbol else None
 
     def _applied(self, before: int, whole: bool) -> None:
         """After a message that may have moved the book: changes count, whole books do not."""

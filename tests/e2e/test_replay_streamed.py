@@ -1,6 +1,8 @@
 """``connector replay`` where whole books come on the stream: every oracle, and damage."""
 
+import hashlib
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,32 @@ def test_after_a_torn_message_no_book_is_shown_until_a_whole_one(short, cut):
     agrees(found, short)
     assert live
     assert found[-1].u == max(short.truth)
+
+
+def as_decimals(frame: bytes) -> bytes:
+    """The same message as the family with decimal texts has it, without needless zeros."""
+    content = json.loads(frame)
+    book = {
+        side: [[f"{Decimal(price) / 10**4:f}", f"{Decimal(qty) / 10**2:f}"] for price, qty in rows]
+        for side, rows in content.pop("book").items()
+    }
+    told = {"depth": 30, "dts": 1, "mts": 2, "orderbook_p": book, **content}
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def test_decimal_texts_are_hashed_as_they_are_written(short, tmp_path, capsys):
+    path = tmp_path / "decimals"
+    path.write_bytes(b"\n".join(map(as_decimals, [*short.frames, *short.books[-1:]])))
+    code, lines, err = digests(capsys, path, "--every", 1)
+    assert (code, err, len(lines)) == (0, "", LENGTH)
+    for row in lines:
+        sides = [
+            [(f"{Decimal(p) / 10**4:f}", f"{Decimal(q) / 10**2:f}") for p, q in side]
+            for side in short.truth[row["u"]]
+        ]
+        text = "|".join(",".join(f"{price}:{qty}" for price, qty in side) for side in sides)
+        assert row["full"] == hashlib.sha256(text.encode()).hexdigest()
+        assert (row["bid"], row["ask"]) == (list(sides[0][0]), list(sides[1][0]))
 
 
 def test_a_recording_without_a_whole_book_shows_none(short, tmp_path, capsys):

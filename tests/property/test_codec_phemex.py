@@ -40,10 +40,28 @@ BOTH_SIDES = (
     b'"dts":1790133513685489850,"mts":1790133513662974773,"sequence":68604886383,'
     b'"symbol":"XTZUSD","timestamp":1790133513660305085,"type":"incremental"}'
 )
+DECIMAL = (
+    b'{"depth":30,"dts":1790133513685595340,"mts":1790133513683881504,"orderbook_p":{"asks":'
+    b'[["86540.3","2.316"],["86541.4","0"],["1e3","0.5"]],"bids":[["86510.7","2.36"],["9","0"]]},'
+    b'"sequence":68604886406,"symbol":"BTCUSDT","timestamp":1790133513674330491,'
+    b'"type":"incremental"}'
+)
+DECIMAL_2022 = (
+    b'{"depth":30,"orderbook_p":{"asks":[],"bids":[["20700.5","0"],["20340.5","0.06"]]},'
+    b'"sequence":77668209,"symbol":"BTCUSDT","timestamp":1666854173705089711,"type":"incremental"}'
+)
+DECIMAL_TRADES = (
+    b'{"dts":1790133513685595340,"mts":1790133513683881504,"sequence":77702250,'
+    b'"symbol":"BTCUSDT","trades_p":[[1666856076819029800,"Sell","20700.3","0.649"],'
+    b'[1666856076819029799,"Buy","20700.4","2.455"]],"type":"incremental"}'
+)
+DECIMAL_TRADES_2022 = b'{"sequence"' + DECIMAL_TRADES.partition(b',"sequence"')[2]
+DECIMAL_BOOK = FRAMES["book_p_2026"].replace(b"ETHUSDT", b"BTCUSDT")
+DECIMAL_FRAMES = [DECIMAL, DECIMAL_2022, DECIMAL_TRADES, DECIMAL_TRADES_2022, DECIMAL_BOOK]
 HOT = ["book_2020", "change_ask_2020", "change_bid_2020", "book_2021", "change_2021", "trade_2021"]
 HOT_FRAMES = [*(FRAMES[name] for name in HOT), DAY, DAY_2020, TRADES, BOTH_SIDES]
 WIDE = BOTH_SIDES.replace(b"XTZUSD", "币USD".encode())
-DECODER = Decoder(*map(instrument, SYMBOLS))
+DECODER = Decoder(*map(instrument, SYMBOLS), instrument("BTCUSDT", 8, qty_exponent=8))
 
 
 def oracle(frame: bytes) -> list[Event]:
@@ -70,6 +88,16 @@ def agree(frame: bytes) -> bool:
 def test_known_frames_are_taken(frame: bytes) -> None:
     assert agree(frame)
     assert agree(frame.replace(b"XTZUSD", b"BTCUSD"))
+
+
+@pytest.mark.parametrize("frame", DECIMAL_FRAMES, ids=lambda frame: frame[:80].decode())
+@pytest.mark.parametrize("quick", [True, False])
+def test_known_frames_of_the_decimal_family_are_taken(frame: bytes, quick: bool) -> None:
+    able = DECODER.codec.quick
+    DECODER.codec.quick = able and quick
+    assert agree(frame)
+    assert not agree(frame.replace(b"BTCUSDT", b"ETHUSDT"))
+    DECODER.codec.quick = able
 
 
 @pytest.mark.parametrize("name", sorted(set(FRAMES) - set(HOT)))
@@ -107,8 +135,8 @@ def test_the_recording_is_read_alike(recordings: Path) -> None:
     assert taken[Trade] >= 10
 
 
-@settings(max_examples=300, deadline=None)
-@given(mutated([*HOT_FRAMES, WIDE]))
+@settings(max_examples=220, deadline=None)
+@given(mutated([*HOT_FRAMES, *DECIMAL_FRAMES, WIDE]))
 @example(HOT_FRAMES[0] + b"\n")
 @example(BOTH_SIDES.replace(b"}", b"}}"))
 @example(BOTH_SIDES.replace(b"68604886383", b"0"))
@@ -140,6 +168,20 @@ def test_books_of_any_size_are_read_alike(
     numbers = [sequence, stamp, *(number for level in bids + asks for number in level)]
     if kind == "incremental":
         assert taken == (max(numbers) < 2**63 and sequence > 0)
+
+
+TEXT = st.from_regex(r"[0-9]{1,12}(\.[0-9]{1,9})?", fullmatch=True)
+TEXTS = st.lists(st.tuples(TEXT, TEXT), max_size=20)
+
+
+@settings(max_examples=25, deadline=None)
+@given(TEXTS, TEXTS, st.sampled_from(["incremental", "snapshot"]))
+def test_decimal_books_of_any_size_are_read_alike(bids: list, asks: list, kind: str) -> None:
+    content = {
+        "depth": 30, "orderbook_p": {"asks": asks, "bids": bids}, "sequence": 7,
+        "symbol": "BTCUSDT", "timestamp": 8, "type": kind,
+    }  # fmt: skip
+    agree(json.dumps(content, separators=(",", ":")).encode())
 
 
 @settings(max_examples=60, deadline=None)

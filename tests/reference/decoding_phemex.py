@@ -14,12 +14,14 @@ from tests.reference.decoding import HEADER, MARK_PRICE, RING_BYTES, RING_OFFSET
 HANDLED = 0
 
 
-def instrument(symbol: str, price_exponent: int = 4, ratio_exponent: int = 8) -> Instrument:
+def instrument(
+    symbol: str, price_exponent: int = 4, ratio_exponent: int = 8, qty_exponent: int = 0
+) -> Instrument:
     return Instrument(
         symbol=symbol,
         exchange="Phemex",
         price_exponent=price_exponent,
-        qty_exponent=0,
+        qty_exponent=qty_exponent,
         price_digits=4,
         qty_digits=0,
         tick_e=10,

@@ -70,7 +70,7 @@ EXPECTED: dict[str, Any] = {
             1,
         )
     ],
-    "book_p_2026": UnknownEvent("orderbook_p"),
+    "book_p_2026": UnknownSymbol("ETHUSDT", "book"),
     "pong_2026": Control(0, True, result="pong"),
     "refused_2026": Control(106, False, message="6001: invalid argument"),
     "unparsable_2026": Control(None, False, message="6001: invalid argument"),
@@ -415,7 +415,8 @@ def test_what_is_left_of_a_group_says_what_was_used() -> None:
 
 def test_frames_of_books_are_told_from_others() -> None:
     books = {name for name, raw in FRAMES.items() if VENUE.depth_stream(raw)[0]}
-    assert books == {"book_2020", "change_ask_2020", "change_bid_2020", "book_2021", "change_2021"}
+    contracts = {"book_2020", "change_ask_2020", "change_bid_2020", "book_2021", "change_2021"}
+    assert books == contracts | {"book_p_2026"}
     assert VENUE.depth_stream(FRAMES["book_2021"]) == ("XTZUSD", "orderbook.XTZUSD")
     assert VENUE.recorded(PRODUCTS) == "products"
     assert not any(VENUE.recorded(raw) for raw in FRAMES.values())

@@ -9,6 +9,7 @@ from math import gcd
 import msgspec
 from msgspec import Raw
 
+from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT, ContractType, Instrument, Status
 from connector.protocol.cutting import cut
 from connector.venues.contract import Listing, Pieces
@@ -22,6 +23,8 @@ FAMILIES = ("Perpetual", "")
 LARGEST = 2**62
 """No scaled number may reach it: sums and differences of two still fit 64 bits."""
 SYMBOL_BYTES = 63
+WIRE_EXPONENT = 8
+"""The finest tick of the contracts with decimal texts is 10^-8; their largest sizes fit, too."""
 FEW = 20
 """Fewer prices than this say nothing about the grid."""
 DEFAULT_VALUE_SCALE = 8
@@ -182,25 +185,40 @@ def _base(product: Product) -> str:
 def wire_instrument(symbol: str, shown: bytes) -> Instrument:
     """An instrument as a whole book or a depth message shows it, for recordings without products.
 
-    The venue's integers are kept as they are: no decimals, the grid the greatest common divisor of
-    the prices."""
+    The venue's integers are kept as they are, without decimals; its decimal texts get WIRE_EXPONENT
+    of them. The grid is the greatest common divisor of the prices."""
     try:
-        sides = _LEVELS.decode(shown).book
+        frame = _LEVELS.decode(shown)
+        if frame.orderbook_p is not None:
+            return _shown(symbol, *_texts(frame.orderbook_p), WIRE_EXPONENT)
+        sides = frame.book
         if sides is None:
             result = _RESULT.decode(shown).result
             sides = result.book if result is not None else schemas.Sides()
     except RecursionError:
         raise ValueError(f"{symbol}: nested too deeply") from None
-    prices = [price for price, _ in (*sides.bids, *sides.asks)]
+    return _shown(symbol, [price for price, _ in (*sides.bids, *sides.asks)], 0, 0)
+
+
+def _texts(sides: schemas.DecimalSides) -> tuple[list[int], int]:
+    """Prices by WIRE_EXPONENT, and the finest size's decimals."""
+    levels = [*sides.bids, *sides.asks]
+    if any(len(level) < 2 for level in levels):
+        raise ValueError("a level without price or size")
+    prices = [parse(level[0], WIRE_EXPONENT) for level in levels]
+    return prices, max((decimals(level[1]) for level in levels), default=WIRE_EXPONENT)
+
+
+def _shown(symbol: str, prices: list[int], qty_digits: int, exponent: int) -> Instrument:
     grid = gcd(*prices) if len(prices) >= FEW else 1
     return Instrument(
         symbol=symbol,
         exchange=EXCHANGE,
         status=Status.UNKNOWN,
-        price_exponent=0,
-        qty_exponent=0,
-        price_digits=0,
-        qty_digits=0,
+        price_exponent=exponent,
+        qty_exponent=exponent,
+        price_digits=exponent,
+        qty_digits=qty_digits,
         tick_e=grid or 1,
-        step_e=1,
+        step_e=10 ** max(exponent - qty_digits, 0),
     )

@@ -1,8 +1,9 @@
-"""Phemex market data, contracts with scaled integers: control messages out, events in.
+"""Phemex market data: control messages out, events in.
 
 Pure: bytes in, records out. ``decode`` is total and exact; the compiled codec is tested against it
-and hands it every frame that is not the common case. Prices and sizes go through as they are: the
-instrument's exponents are the product's scales."""
+and hands it every frame that is not the common case. Prices and sizes of one family are scaled
+integers (``book``, ``trades``) and go through as they are: the instrument's exponents are the
+product's scales. Those of the other (``orderbook_p``, ``trades_p``) are decimal texts."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT, MARK_EXPONENT, RATE_EXPONENT, Instrument
 from connector.venues.contract import (
     Book,
@@ -28,7 +30,15 @@ from connector.venues.contract import (
     UnknownSymbol,
 )
 from connector.venues.phemex import schemas
-from connector.venues.phemex.schemas import Frame, Level, Sides, TradeRow, text
+from connector.venues.phemex.schemas import (
+    DecimalLevel,
+    DecimalSides,
+    Frame,
+    Level,
+    Sides,
+    TradeRow,
+    text,
+)
 
 SECOND_NS = 1_000_000_000
 BUY, SELL = 1, 2
@@ -98,7 +108,7 @@ def snapshot(body: bytes, instrument: Instrument) -> Snapshot:
         found = _BOOK.decode(body).result
         if found is None:
             raise ValueError("no result")
-        sides = _sides(found.book)
+        sides = _sides(found.book, instrument)
         return Snapshot(_sequence(found.sequence), found.timestamp or ABSENT, *_sorted(*sides))
     except RecursionError:
         raise ValueError(f"{instrument.symbol}: book answer nested too deeply") from None
@@ -153,20 +163,30 @@ def _stamp(value: int) -> int:
     return value
 
 
-def _side(levels: list[Level], name: str) -> list[int]:
+def _side(levels: list[Level] | list[DecimalLevel], one: Instrument, name: str) -> list[int]:
     flat: list[int] = []
+    fault = f"{name}: a level that does not fit"
     for level in levels:
         if len(level) < 2:
             raise ValueError(f"{name}: a level without price or size")
-        price_e, qty_e = level[:2]
-        if not (0 <= price_e <= LARGEST and 0 <= qty_e <= LARGEST):
-            raise ValueError(f"{name}: a level that does not fit")
-        flat += (price_e, qty_e)
+        flat.append(_scaled(level[0], one.price_exponent, fault))
+        flat.append(_scaled(level[1], one.qty_exponent, fault))
     return flat
 
 
-def _sides(book: Sides) -> tuple[list[int], list[int]]:
-    return _side(book.bids, "bids"), _side(book.asks, "asks")
+def _scaled(value: int | str, exponent: int, fault: str) -> int:
+    """A price or size: an integer as it is, a text by the instrument's scale."""
+    try:
+        number = parse(value, exponent) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"{fault}: {error}") from None
+    if not 0 <= number <= LARGEST:
+        raise ValueError(fault)
+    return number
+
+
+def _sides(book: Sides | DecimalSides, one: Instrument) -> tuple[list[int], list[int]]:
+    return _side(book.bids, one, "bids"), _side(book.asks, one, "asks")
 
 
 def _sorted(bids: list[int], asks: list[int]) -> tuple[list[int], list[int]]:
@@ -180,11 +200,13 @@ def _sorted(bids: list[int], asks: list[int]) -> tuple[list[int], list[int]]:
 
 
 def _book(found: Frame, scales: Scales) -> Event:
-    assert found.book is not None
-    if scales(found.symbol) is None:
+    book = found.book or found.orderbook_p
+    assert book is not None
+    instrument = scales(found.symbol)
+    if instrument is None:
         return UnknownSymbol(found.symbol, "book")
     sequence, stamp_ns = _sequence(found.sequence), _stamp(found.timestamp)
-    bids, asks = _sides(found.book)
+    bids, asks = _sides(book, instrument)
     if found.type == "incremental":
         return Depth(found.symbol, sequence, sequence, 0, stamp_ns, stamp_ns, bids, asks)
     if found.type != "snapshot":
@@ -195,33 +217,39 @@ def _book(found: Frame, scales: Scales) -> Event:
 
 
 def _trades(found: Frame, scales: Scales) -> Event | list[Event]:
-    assert found.trades is not None
-    if scales(found.symbol) is None:
+    rows = found.trades_p if found.trades is None else found.trades
+    assert rows is not None
+    instrument = scales(found.symbol)
+    if instrument is None:
         return UnknownSymbol(found.symbol, "trades")
     if found.type == "snapshot":
         return History(found.symbol)
     if found.type != "incremental":
         raise ValueError(f"type: {found.type!r} is neither snapshot nor incremental")
     sequence = _sequence(found.sequence)
-    if len(found.trades) > 1 << INDEX_BITS or sequence > LARGEST >> INDEX_BITS:
+    if len(rows) > 1 << INDEX_BITS or sequence > LARGEST >> INDEX_BITS:
         raise ValueError("more than can be numbered")
+    written = str if found.trades is None else int
     return [
-        _trade(found.symbol, sequence << INDEX_BITS | index, row)
-        for index, row in enumerate(found.trades)
+        _trade(found.symbol, sequence << INDEX_BITS | index, row, written, instrument)
+        for index, row in enumerate(rows)
     ]
 
 
-def _trade(symbol: str, trade_id: int, row: TradeRow) -> Trade:
+def _trade(
+    symbol: str, trade_id: int, row: TradeRow, written: type[int | str], one: Instrument
+) -> Trade:
     if len(row) < 4:
         raise ValueError("a row that is too short")
-    stamp_ns, word, price_e, qty_e = row[:4]
+    stamp_ns, word, price, qty = row[:4]
     side = SIDES.get(word) if isinstance(word, str) else None
-    numbers = (stamp_ns, price_e, qty_e)
-    if side is None or not all(isinstance(one, int) and 0 <= one <= LARGEST for one in numbers):
-        raise ValueError(f"a row that is none: {row[:4]!r}")
-    assert isinstance(stamp_ns, int)
-    assert isinstance(price_e, int)
-    assert isinstance(qty_e, int)
+    good = isinstance(stamp_ns, int) and isinstance(price, written) and isinstance(qty, written)
+    fault = f"a row that is none: {row[:4]!r}"
+    if side is None or not good:
+        raise ValueError(fault)
+    stamp_ns = _scaled(stamp_ns, 0, fault)
+    price_e = _scaled(price, one.price_exponent, fault)
+    qty_e = _scaled(qty, one.qty_exponent, fault)
     return Trade(
         symbol,
         trade_id,
@@ -272,6 +300,8 @@ def _moved(value: int | None, digits: int, name: str) -> int:
 _EVENTS: dict[str, Callable[[Frame, Scales], Event | list[Event]]] = {
     "book": _book,
     "trades": _trades,
+    "orderbook_p": _book,
+    "trades_p": _trades,
     DAY: _day,
 }
 
@@ -281,11 +311,13 @@ _KIND = re.compile(rb'"type"\s*:\s*"(?:snapshot|incremental)"')
 
 def depth_stream(frame: bytes) -> tuple[str, str]:
     """Symbol and stream name of a frame that changes a book, whole books included."""
-    if b'"book"' not in frame or not _KIND.search(frame) or b'"result"' in frame:
+    decimal = b'"orderbook_p"' in frame
+    known = decimal or b'"book"' in frame
+    if not known or not _KIND.search(frame) or b'"result"' in frame:
         return "", ""
     found = _SYMBOL.search(frame)
     symbol = found[1].decode("utf-8", "replace") if found is not None else ""
-    return symbol, f"orderbook.{symbol}" if symbol else ""
+    return symbol, f"{'orderbook_p' if decimal else 'orderbook'}.{symbol}" if symbol else ""
 
 
 def recorded(payload: bytes) -> str:

@@ -14,6 +14,8 @@ from connector._speedups.decimal import parse
 NOTHING = Raw(b"")
 Level = list[int]
 """Price and size; what may follow means nothing to us."""
+DecimalLevel = list[str]
+"""The same of the other family, as texts."""
 TradeRow = list[int | str]
 """Time in ns, side of the taker, price, size."""
 
@@ -56,6 +58,11 @@ class Sides(Struct):
     bids: list[Level] = []
 
 
+class DecimalSides(Struct):
+    asks: list[DecimalLevel] = []
+    bids: list[DecimalLevel] = []
+
+
 class Frame(Struct):
     """What any message of the public stream may be: routed by the key that is there."""
 
@@ -64,6 +71,8 @@ class Frame(Struct):
     error: Raw = NOTHING
     book: Sides | None = None
     trades: list[TradeRow] | None = None
+    orderbook_p: DecimalSides | None = None
+    trades_p: list[TradeRow] | None = None
     market24h: "Market24h | None" = None
     tick: Raw = NOTHING
     kline: Raw = NOTHING
