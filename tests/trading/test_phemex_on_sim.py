@@ -4,6 +4,7 @@ lost, a key that is wrong."""
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,20 +78,6 @@ def test_orders_from_their_start_to_their_end(venue: Simulator, tmp_path: Path) 
     staged(venue, tmp_path, act)
 
 
-def test_a_placed_order_whose_answer_is_lost_is_known_from_the_stream(
-    venue: Simulator, tmp_path: Path
-) -> None:
-    async def act(stage: Rig) -> None:
-        maker = stage.strategy()
-        venue.fault(kind="reset_http", path="/orders/create", method="PUT", execute=True)
-        price_e = bid_e(stage) - 500 * 10**4
-        number = maker.place(price_e=price_e, qty_e=10, client_order_id="lost")
-        await stage.until(lambda: (Result.ACCEPTED, 0) in maker.answers(number))
-        assert maker.reports("lost") == [NEW]
-
-    staged(venue, tmp_path, act)
-
-
 def test_a_stream_that_keeps_a_fill_back_is_replaced_and_the_fill_recovered_once(
     venue: Simulator, tmp_path: Path
 ) -> None:
@@ -120,3 +107,69 @@ def test_a_wrong_secret_is_never_ready(venue: Simulator, tmp_path: Path) -> None
             assert [result for result, _ in maker.answers()] == [Result.REFUSED]
 
     asyncio.run(main())
+
+
+EXPIRED = '{"code":"401","msg":"401 Request Expired at 1580533239","data":null}'
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "lost"},
+    {"kind": "status", "status": 500, "body": '{"code":11001,"msg":"internal","data":null}'},
+    {"kind": "status", "status": 502, "body": "<html>"},
+    {"kind": "truncate"},
+]
+"""The order was placed, and no answer says so."""
+
+
+def test_what_goes_wrong_with_requests(venue: Simulator, tmp_path: Path) -> None:
+    async def act(stage: Rig) -> None:
+        maker, place = stage.strategy(), {"instrument": stage.index("BTCUSD")}
+        price_e = bid_e(stage) - 500 * 10**4
+
+        async def placed(name: str, **fault: Any) -> int:
+            venue.fault(path="/orders/create", method="PUT", **fault)
+            return maker.place(price_e=price_e, qty_e=10, client_order_id=name)
+
+        for number, fault in enumerate(FAULTS):
+            name = f"unknown-{number}"
+            command = await placed(name, **fault)
+            await stage.until(
+                lambda command=command: (Result.ACCEPTED, 0) in maker.answers(command)
+            )
+            assert maker.reports(name) == [NEW], fault
+
+        # The venue's clock is measured anew, and the next order goes through.
+        late = await placed("late", kind="status", status=401, body=EXPIRED, execute=False)
+        await stage.until(lambda: maker.answers(late))
+        assert [result for result, _ in maker.answers(late)] == [Result.REFUSED]
+        await stage.until(lambda: stage.trading.accounts[0].ready)
+        maker.place(price_e=price_e, qty_e=10, client_order_id="next")
+        await stage.until(lambda: maker.reports("next") == [NEW])
+
+        # A cancel is pursued whatever is answered.
+        venue.fault(
+            kind="status", status=503, body="", execute=False, count=2,
+            path="/orders/cancel", method="DELETE",
+        )  # fmt: skip
+        maker.send(Action.CANCEL, client_order_id="next", **place)
+        await stage.until(lambda: CANCELLED in maker.reports("next"))
+
+        # An amend that comes after the fill is refused, and the order stays filled.
+        taken = maker.place(qty_e=5, client_order_id="taken", **MARKET)
+        await stage.until(lambda: FILLED in maker.reports("taken"))
+        amend = maker.send(Action.AMEND, placed_by=taken, price_e=price_e, qty_e=9, **place)
+        await stage.until(lambda: maker.answers(amend))
+        assert [result for result, _ in maker.answers(amend)] == [Result.REFUSED]
+        assert maker.reports("taken")[-1] == FILLED
+
+        # An amend that crosses ends a post-only order, and trades another.
+        for name, kind in (("post", TimeInForce.GTX), ("cross", TimeInForce.GTC)):
+            resting = maker.place(
+                price_e=price_e, qty_e=3, time_in_force=kind, client_order_id=name
+            )
+            await stage.until(lambda name=name: maker.reports(name) == [NEW])
+            ask_e = bid_e(stage) + 200 * 10**4
+            maker.send(Action.AMEND, placed_by=resting, price_e=ask_e, qty_e=3, **place)
+            await stage.until(lambda name=name: maker.reports(name)[-1][1].terminal)
+        assert maker.reports("post")[-1] == (Update.CANCELLED, OrderStatus.EXPIRED)
+        assert maker.reports("cross")[-1] == FILLED
+
+    staged(venue, tmp_path, act)
