@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from connector.venues.contract import load
+import pytest
+
+from connector.venues.contract import folders, load
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -15,8 +17,9 @@ def test_the_pages_are_up_to_date() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_endpoint_has_a_row() -> None:
-    page = (ROOT / "docs" / "venues" / "binance_usdm.md").read_text()
-    for row in load("binance_usdm").endpoints.values():
+@pytest.mark.parametrize("venue", folders())
+def test_every_endpoint_has_a_row(venue: str) -> None:
+    page = (ROOT / "docs" / "venues" / f"{venue}.md").read_text()
+    for row in load(venue).endpoints.values():
         assert page.count(f"\n| **{row.name}**") == 1
         assert f"`{row.method} {row.path}`" in page

@@ -13,12 +13,18 @@ CLIENT_ID = r"^[A-Za-z0-9._~-]{1,40}$"
 IDS = r"^[0-9A-Za-z-]+(,[0-9A-Za-z-]+)*$"
 
 Symbol = Annotated[str, Meta(min_length=1)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z0-9]+$")]
-ClientId = Annotated[str, Meta(pattern=CLIENT_ID)]
-Ids = Annotated[str, Meta(pattern=IDS)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z0-9]+$", description="a currency, as BTC")]
+ClientId = Annotated[str, Meta(pattern=CLIENT_ID, description="1 to 40 of A-Z a-z 0-9 . _ ~ -")]
+Ids = Annotated[str, Meta(pattern=IDS, description="ids of orders with commas between them")]
 """Several stand with commas between them."""
-ClientIds = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~-]+(,[A-Za-z0-9._~-]+)*$")]
-OrderId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,40}$")]
+ClientIds = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._~-]+(,[A-Za-z0-9._~-]+)*$",
+        description="client ids with commas between them",
+    ),
+]
+OrderId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,40}$", description="an order's id")]
 Price = Annotated[int, Meta(gt=0)]
 Protection = Annotated[int, Meta(ge=0)]
 """A price that takes profit or stops a loss; 0: none."""
@@ -47,8 +53,12 @@ HedgedTriggerType = Literal[
 ]
 PosSide = Literal["Merged", "Long", "Short"]
 """Merged in one-way mode, else Long or Short."""
-Decimal = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$")]
-Signed = Annotated[str, Meta(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$")]
+Decimal = Annotated[
+    str, Meta(pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$", description="a plain decimal, as 0.001")
+]
+Signed = Annotated[
+    str, Meta(pattern=r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", description="a plain decimal, as -0.5")
+]
 PegPriceType = Literal["UNSPECIFIED", "TrailingStopPeg", "TrailingTakeProfitPeg"]
 
 SPELLED = {
