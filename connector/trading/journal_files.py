@@ -453,7 +453,9 @@ def newest_checkpoint(files: Sequence[LogFile]) -> int:
     checkpoint that is whole."""
     for index in reversed(range(len(files))):
         file = files[index]
-        if file.abi_hash == ABI_HASH and not file.broken and file.path.stat().st_size > HEAD:
+        if file.abi_hash != ABI_HASH and not file.broken:
+            return index  # nothing is read across it
+        if not file.broken and file.path.stat().st_size > HEAD:
             with (
                 open(file.path, "rb") as opened,
                 mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,

@@ -221,6 +221,22 @@ def test_log_files_are_kept_back_to_the_last_whole_checkpoint(place: Place) -> N
     assert known(place.read().orders.values()) == known(orders)
 
 
+def test_a_start_reads_nothing_across_a_file_of_another_layout(place: Place) -> None:
+    place.order(1)
+    for _ in range(4):
+        place.journals.append("maker", RecordType.SNAPSHOT_BEGIN, bytes(64))
+        place.journals.roll("maker")
+    place.on_disk()
+    files = journal_files.log_files(place.where[1], "maker")
+    with open(files[2].path, "r+b") as other:
+        other.seek(8)
+        other.write(b"another.")
+    files = journal_files.log_files(place.where[1], "maker")
+    assert len(files) == 5
+    assert journal_files.newest_checkpoint(files) == 2
+    assert journal_files.newest_checkpoint(files[:2]) == 0
+
+
 def test_a_checkpoint_goes_on_where_an_account_is_restored_meanwhile(place: Place) -> None:
     """What an earlier run left is told by its journal until the account is known."""
     replay, restored = Replay("maker"), set[str]()
