@@ -16,6 +16,7 @@ from connector.config_trading import AccountSettings, AccountType
 from connector.errors import ConfigError, ConnectorError
 from connector.model.paths import runtime_directory
 from connector.model.secret import SecretRef
+from connector.trading import halts
 from connector.trading.texts import hide
 from connector.transport.calls import Called, perform
 from connector.transport.http import HttpClient
@@ -68,6 +69,8 @@ class Direct:
                     f"{row.name} is not allowed: accounts.{name}.allow does not name "
                     f'"{row.permission.value}"'
                 )
+            if row.trades:
+                _not_halted(runtime_directory(self._runtime_dir), name)
             signer = _signer(self.venue, name, account)
         self._spare(request)
         return asyncio.run(self._call(row, request, signer, name, timeout_s))
@@ -165,6 +168,23 @@ def _signer(venue: Venue, name: str, account: AccountSettings) -> Signer:
         return venue.trading.signer(key, secret, account.kind)
     except ValueError as error:
         raise ConfigError(f"accounts.{name}: {error}") from None
+
+
+def _not_halted(runtime_dir: Path, account: str) -> None:
+    """ConnectorError while a halt stands; what cannot be read counts as one."""
+    path = halts.path_of(runtime_dir)
+    try:
+        with path.open("rb") as file:
+            standing = halts.read(file.fileno())
+    except FileNotFoundError:
+        return  # nobody has halted anything here
+    except (OSError, halts.Damaged) as error:
+        raise ConnectorError(f"halted: {path}: {error}") from None
+    for halt in standing:
+        if halt.scope is halts.Scope.EVERYTHING or (
+            halt.scope is halts.Scope.ACCOUNT and halt.name == account
+        ):
+            raise ConnectorError(f"halted: {halt}")
 
 
 async def _venue_time(rest: Rest, venue: Venue) -> int:

@@ -7,7 +7,8 @@ only asked what is left of the rate budget. With --strategy it goes through the 
 keys and budget, and is that strategy's: what may change something needs its trading session.
 
 Endpoints that want a key need --config, and --account where it has several of the venue. Orders,
-transfers and withdrawals are sent only if `allow` of the account names them. What may have changed
+transfers and withdrawals are sent only if `allow` of the account names them, orders only while
+nothing is halted. What may have changed
 something is written to calls.jsonl in the state directory first, and never sent twice.
 
 Exit codes: 0 done, 1 not done, 2 wrong usage, 3 unknown: it may have been done, find out."""

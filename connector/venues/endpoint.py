@@ -129,6 +129,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         """It may change something at the venue: written down before it is sent, never repeated."""
         return self.acts or (self.method not in ("GET", "HEAD") and not self.harmless)
 
+    @property
+    def trades(self) -> bool:
+        """It places or changes orders: halts stop it."""
+        return self.instead in ("place", "amend")
+
     def request(self, **params: Any) -> Request:
         """The request for these parameters; raises ValueError naming one that is wrong.
 

@@ -125,6 +125,22 @@ def test_orders_by_hand_need_a_permission(call: Shell) -> None:
     assert [one["what"] for one in call.noted()] == ["sent", "ok"]
 
 
+def test_halts_hold_for_orders_by_hand(call: Shell, config: Path) -> None:
+    (config.parent / "run").mkdir(mode=0o700)
+    runtime = str(config.parent / "run")
+    main(["halt", "--account", "bold", "--runtime-dir", runtime])
+    code, _, err = call("placeOrder", *ORDER, "--account", "bold")
+    assert (code, "halted: ACCOUNT bold" in err) == (1, True)
+    assert not call.notes.exists(), "nothing was sent"
+    cancel = ("cancelAll", "symbol=BTCUSDT", "--account", "bold")
+    assert call(*cancel)[0] == 0, "cancels go on"
+    main(["resume", "--account", "bold", "--runtime-dir", runtime])
+    assert call("placeOrder", *ORDER, "--account", "bold")[0] == 0
+    Path(runtime, "halt").write_bytes(b"?")
+    code, _, err = call("placeOrder", *ORDER, "--account", "bold")
+    assert (code, "halted: " in err) == (1, True)
+
+
 def test_a_change_whose_answer_is_lost_is_unknown_and_not_sent_again(
     call: Shell, venue: Simulator
 ) -> None:
