@@ -125,6 +125,10 @@ class Quote:
 
 def lots_worth(instrument: Instrument, price: float) -> Decimal:
     """The least quantity on the instrument's step that is worth an order."""
-    step = instrument.to_dict()["step"]
-    lots = math.ceil(WORTH / (Decimal(repr(price)) * step))
+    told = instrument.to_dict()
+    step = told["step"]
+    # A contract that is not settled in what its price is in has its size in the quote asset.
+    inverse = told["margin"] != told["quote"]
+    unit = told["contract_size"] * (1 if inverse else Decimal(repr(price)))
+    lots = math.ceil(WORTH / (unit * step))
     return Decimal(lots * step)

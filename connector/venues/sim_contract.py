@@ -460,6 +460,13 @@ OrderRefusal = Callable[[Action, EngineRefused], tuple[int, bytes]]
 """HTTP status and body of the answer to what the matching engine refused."""
 
 
+class Mishap(Struct, frozen=True):
+    """Faults to order, so long after those before."""
+
+    faults: tuple[Mapping[str, Any], ...]
+    after_ms: int = 0
+
+
 class VenueSim(Struct, frozen=True, kw_only=True):
     """A venue as the simulator runs it."""
 
@@ -506,6 +513,9 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """What an instruments answer demands of orders; raises ValueError naming the fault."""
     exchange_info: Callable[[Iterable[Contract], int, int], bytes]
     """An instruments answer: contracts, now in ms, weight a minute."""
+    mishaps: Callable[[str], Sequence[Mishap]]
+    """What the demo lets go wrong: changes of that symbol's book are lost so that a client can
+    notice, and the answer to one new order is."""
     contracts: Callable[[bytes], list[Contract]]
     """The tradable ones of an instruments answer; raises ValueError naming the fault."""
     funds: Mapping[str, int]

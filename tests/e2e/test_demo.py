@@ -16,6 +16,7 @@ import pytest
 
 from connector.cli._processes import Family
 from connector.cli.demo import Demo
+from connector.venues.contract import load
 from tests.e2e.stage import ROOT, read_until
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
@@ -99,12 +100,29 @@ def test_without_a_terminal_it_runs_its_seconds_and_tells_all(folder: Path) -> N
     assert list(folder.iterdir()) == []
 
 
+def test_another_venue_is_another_name(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", "demo", "--venue", "Phemex", "--symbols", "3"],
+        env=environ(folder, DEMO_SECONDS="4"), cwd=ROOT, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert list(told) == KEYS
+    assert told["books"] == told["books_live"] == 3
+    assert told["resyncs"] == told["gaps"] >= 1, "a lost change was found by a whole book"
+    assert told["fills"] > 0
+    assert told["rejects"] == told["lapped"] == 0
+    assert told["unknown_resolved"] >= 1
+    assert wait_until_empty(folder) == []
+
+
 def test_the_venue_says_what_the_demo_tells(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Orders, fills, cancels and positions by the venue's own requests, by another client."""
     with Family(folder) as family:
-        demo = Demo(folder, family)
+        demo = Demo(folder, family, load("binance_usdm"))
         demo.start("3", "100", measured=True)
         assert demo.measure(3) == 0, capfd.readouterr()
         told = judge(capfd.readouterr().out.splitlines()[-1])

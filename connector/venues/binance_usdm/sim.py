@@ -21,6 +21,7 @@ from connector.venues.sim_contract import (
     Frames,
     House,
     MarkTexts,
+    Mishap,
     Opening,
     Refused,
     Reply,
@@ -362,8 +363,19 @@ def refusal(refused: Refused) -> bytes:
     return error_body(-1, str(refused))
 
 
+GAP_MS = 200
+"""Several messages of a depth stream at any speed."""
+
+
+def mishaps(symbol: str) -> tuple[Mishap, ...]:
+    """What follows the lost messages does not fit; the next new order is executed, unanswered."""
+    stall = {"kind": "stall", "stream": f"{symbol.lower()}@depth*", "ms": GAP_MS}
+    return (Mishap((stall, {"kind": "lost", "path": "/fapi/v1/order", "method": "POST"})),)
+
+
 SIM = VenueSim(
     folder="binance_usdm",
+    mishaps=mishaps,
     sockets=SocketRules(
         ping_s=180.0, pong_s=600.0, lifetime_s=24 * 3600.0, messages_per_s=10, connects=300
     ),

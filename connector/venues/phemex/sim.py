@@ -20,6 +20,7 @@ from connector.venues.phemex.sim_feeds import ROUTE, WINDOW
 from connector.venues.phemex.sim_session import Session
 from connector.venues.sim_contract import (
     Contract,
+    Mishap,
     Opening,
     Refused,
     SocketRules,
@@ -70,8 +71,24 @@ def promised(info: bytes) -> int:
     return sim_limits.CAPACITY[sim_limits.CONTRACT]
 
 
+LOST = 25
+"""Messages: half a second of them, and later ones do not make up for all."""
+
+
+def mishaps(symbol: str) -> tuple[Mishap, ...]:
+    """Nothing shows that changes are lost but the next whole book, so one comes when they are; the
+    next new order is executed, unanswered."""
+    drop = {"kind": "drop", "stream": f"{symbol}@orderbook", "count": LOST}
+    lost = {"kind": "lost", "path": "/orders/create", "method": "PUT"}
+    return (
+        Mishap((drop, lost)),
+        *(Mishap(({"kind": "repeat", "symbol": symbol},), 250) for _ in range(8)),
+    )
+
+
 SIM = VenueSim(
     folder="phemex",
+    mishaps=mishaps,
     # It never pings; a client that does not for half a minute is dropped without a word.
     sockets=SocketRules(
         silence_s=31.0, messages_per_s=20, pings_count=False, connects=200, at_once=5,
