@@ -54,7 +54,11 @@ cdef class Bound:                 # one owner whose limits bind
 cdef class Route:                 # one strategy's orders in one instrument of one account
     cdef LaneRules rules
     cdef readonly list bounds
-    cdef readonly object account, listed, instrument, encoding, opened, charge, chosen
+    cdef readonly object strategy, account, listed, instrument, encoding, opened, charge, chosen
+    cdef object pool, socket, clock, budget, rest       # the account's, as long as its encoding stands
+    cdef list idle
+    cdef dict busy, needs
+    cdef Py_ssize_t reserved
     cdef Feed feed
     cdef Journal journal
     cdef OrderEncoder encoder
@@ -69,7 +73,10 @@ cdef class Route:                 # one strategy's orders in one instrument of o
 cdef class Lane:
     cdef object slow, learn, book, failed, numbers, desk, admission, orders, held, halts
     cdef bint left                # the command at hand is gone
-    cdef dict routes
+    cdef dict routes, refs, client_ids, commands
+    cdef object requests
+    cdef object last_session, last_number               # whose command was the last that came, and its session's number
+    cdef Route last                                     # ... and its route
     cdef Ids ids
     cdef Drain drain
     cdef uint64_t most_bytes
@@ -78,8 +85,8 @@ cdef class Lane:
     cdef bytes clear
     cdef public bint on
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1
-    cdef bint may_place(self, Route route, Taken command, object session, int64_t read_ns) except -1
-    cdef object named(self, Route route, Taken command, object session)
+    cdef bint may_place(self, Route route, Taken command, int64_t read_ns) except -1
+    cdef object named(self, Route route, Taken command)
     cdef bint affords(self, Route route, bint placing) except -1
     cdef object carrier(self, Route route, bint placing)
     cdef int leave(

@@ -24,6 +24,7 @@ class Route:
     """One strategy's orders in one instrument of one account, as long as all these stay what they
     are."""
 
+    strategy: str
     account: Any
     listed: Any
     instrument: Any
@@ -34,6 +35,7 @@ class Route:
     bounds: list[Bound]
     def __init__(
         self,
+        strategy: str,
         account: Any,
         listed: Any,
         feed: Feed,

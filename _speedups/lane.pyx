@@ -90,12 +90,16 @@ cdef class Route:
     """One strategy's orders in one instrument of one account, as long as all these stay what they are."""
 
     def __init__(
-        self, account, listed, Feed feed not None, encoding, OrderEncoder encoder not None, opened,
+        self, str strategy not None, account, listed, Feed feed not None, encoding, OrderEncoder encoder not None, opened,
         Journal journal not None, list bounds not None, int64_t window_ns, charge, bint over_api,
     ):
         cdef LaneRules* rules = &self.rules
         instrument = listed.instrument
+        self.strategy = strategy
         self.account, self.listed, self.instrument, self.encoding = account, listed, instrument, encoding
+        self.pool, self.socket, self.clock = account.pool, account.socket, account.clock
+        self.budget, self.rest, self.needs = account.budget, account.rest, account.budget.needs
+        self.idle, self.busy, self.reserved = account.pool.idle, account.pool.busy, account.pool.reserved
         self.feed, self.journal, self.encoder, self.opened = feed, journal, encoder, opened
         self.bounds, self.charge, self.chosen, self.over_api = bounds, charge, listed.chosen, over_api
         self.index, self.venue, self.number, self.window_ns = listed.index, account.venue, account.index, window_ns
@@ -155,6 +159,8 @@ cdef class Lane:
         self.desk, self.admission, self.orders, self.held = desk, desk.admission, desk.tracker.orders, desk.outbox.held
         self.halts, self.ids, self.drain = halts, ids, drain
         self.most_bytes, self.most_ns, self.segment, self.clear = most_bytes, most_ns, segment, clear
+        self.refs, self.requests = desk.refs, desk.outbox.requests
+        self.client_ids, self.commands = self.orders.client_ids, self.orders.commands
         self.routes = {}
         self.on = True
 
@@ -181,24 +187,26 @@ cdef class Lane:
                 route = self.learn(session, c.account, c.instrument)
                 if route is not None:
                     self.routes[key] = route
+                    self.last_session = None
 
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1:
         """Sets ``left``: it is gone, and everything about it is done; until then nothing is changed."""
         cdef Taken command
         cdef const Command* c
         cdef Route route
-        cdef object strategy, key, found, refs, order
+        cdef object strategy, found, refs, order
         if PyBytes_GET_SIZE(slot) != sizeof(Command):
             return 0
         c = <const Command*>PyBytes_AS_STRING(slot)
         if c.action != ACTION_PLACE and c.action != ACTION_CANCEL:
             return 0
-        strategy = session.strategy
-        key = strategy, c.account, c.instrument
-        found = self.routes.get(key)
-        if found is None:
-            return 0
-        route = found
+        if session is not self.last_session or c.instrument != self.last.index or c.account != self.last.number:
+            found = self.routes.get((session.strategy, c.account, c.instrument))
+            if found is None:
+                return 0
+            self.last, self.last_session, self.last_number = found, session, session.number
+        route = self.last
+        strategy = route.strategy
         command = Taken(slot)
         if (
             not command._plain() or c.stamp >> 63 or c.batch > 1 or c.batch_size > 1 or self.held.held
@@ -206,7 +214,7 @@ cdef class Lane:
         ):
             return 0
         if c.ref_id[0] != 0:
-            refs = self.desk.refs.get(strategy)
+            refs = self.refs.get(strategy)
             if refs is None or command.ref_id in refs.known:
                 return 0
         if (
@@ -217,15 +225,15 @@ cdef class Lane:
         if route.stale:
             return 0
         if c.action == ACTION_PLACE:
-            if not self.may_place(route, command, session, read_ns):
+            if not self.may_place(route, command, read_ns):
                 return 0
             return self.leave(session, command, route, None, read_ns, monotonic_ns())
-        order = self.named(route, command, session)
+        order = self.named(route, command)
         if order is None:
             return 0
         return self.leave(session, command, route, order, read_ns, monotonic_ns())
 
-    cdef bint may_place(self, Route route, Taken command, object session, int64_t read_ns) except -1:
+    cdef bint may_place(self, Route route, Taken command, int64_t read_ns) except -1:
         """As `Admission.admit`, up to the venue's budget and the halts."""
         cdef const Command* c = &command.raw
         cdef LaneOrder order
@@ -235,7 +243,7 @@ cdef class Lane:
         if (
             c.flags & ~<unsigned int>COMMAND_REDUCE_ONLY or c.position_side != POSITION_BOTH
             or c.self_trade != STP_DEFAULT or c.client_order_id[0] != 0 or read_ns > c.valid_until_ns
-            or self.admission.draining or not route.account.reconciled or not route.account.clock.known
+            or self.admission.draining or not route.account.reconciled or not route.clock.known
             or self.drain.late(self.most_bytes, self.most_ns) or not route.look(&market)
         ):
             return False
@@ -250,18 +258,18 @@ cdef class Lane:
                 return False
         return True
 
-    cdef object named(self, Route route, Taken command, object session):
+    cdef object named(self, Route route, Taken command):
         """The own, known order a cancel means, by one name; None: the desk has to look."""
         cdef const Command* c = &command.raw
-        cdef object orders = self.orders, order
+        cdef object order
         if c.order_key:
-            order = orders.get(c.order_key)
+            order = self.orders.get(c.order_key)
         elif c.placed_by:
-            order = orders.by_command(session.strategy, c.placed_by)
+            order = self.commands.get((route.strategy, c.placed_by))
         else:
-            order = orders.by_client_id(c.account, command.client_order_id)
+            order = self.client_ids.get((c.account, command.client_order_id))
         if (
-            order is None or order.conditional or order.strategy != session.strategy or order.account != c.account
+            order is None or order.conditional or order.strategy != route.strategy or order.account != c.account
             or order.instrument.symbol != route.instrument.symbol
             or (c.client_order_id[0] != 0 and command.client_order_id != order.client_order_id)
         ):
@@ -273,18 +281,18 @@ cdef class Lane:
         cdef int64_t now_ns = monotonic_ns(), venue_ns
         cdef Budget budget
         cdef int64_t units, reserve
-        cdef object account = route.account, pools = account.rest.pools, needs, row
+        cdef object pools = route.rest.pools, needs, row
         for row in pools:
             budget = row[1]
             if now_ns < budget.quiet_until_ns:
                 return False
         if not placing:
             return True
-        needs = account.budget.needs.get(route.charge)
-        if needs is None or account.budget.known_address is not pools:
+        needs = route.needs.get(route.charge)
+        if needs is None or route.budget.known_address is not pools:
             route.stale = True
             return False
-        venue_ns = now_ns + <int64_t>account.clock.offset_ns
+        venue_ns = now_ns + <int64_t>route.clock.offset_ns
         for row in needs:
             budget, units, reserve = row[0], row[1], row[2]
             if now_ns < budget.quiet_until_ns:
@@ -295,24 +303,20 @@ cdef class Lane:
 
     cdef object carrier(self, Route route, bint placing):
         """What would be written to now; None: it has to wait. As `OrderPool.send` and `OrderSocket.send`."""
-        cdef object account = route.account, pool = account.pool, connection
-        cdef list idle = pool.idle
-        cdef Py_ssize_t free = len(idle), others, reserved
-        if not account.running:
+        cdef object connection
+        cdef Py_ssize_t free = len(route.idle)
+        if not route.account.running:
             return None
         if route.over_api:
-            connection = account.socket.serving
+            connection = route.socket.serving
             if connection is None or connection.logged_on or not connection.connection.is_open:
                 return None
-            return connection if not placing or free or pool.busy else None
-        if free == 0 or pool.queue:
+            return connection if not placing or free or route.busy else None
+        if free == 0 or route.pool.queue:
             return None
-        if placing:
-            others = free + len(pool.busy) - 1
-            reserved = pool.reserved
-            if free <= min(others, reserved):
-                return None
-        connection = idle[free - 1]
+        if placing and free <= min(free + <Py_ssize_t>len(route.busy) - 1, route.reserved):
+            return None
+        connection = route.idle[free - 1]
         return connection if connection.reusable and not connection.transport.is_closing() else None
 
     cdef int leave(
@@ -330,14 +334,14 @@ cdef class Lane:
         cdef bytes data, given
         cdef int fd, size
         cdef uint64_t key
-        cdef object account = route.account, name, connection, write, number, request, fault = None
+        cdef object name, connection, request, fault = None
         memset(<char*>&body + sizeof(Command), 0, sizeof(body) - sizeof(Command))
         if placing:
             size = self.ids.peek(text)
             if size == 0:
                 return 0
             name = text[:size].decode("ascii")
-            if self.orders.by_client_id(copy.account, name) is not None:
+            if (copy.account, name) in self.client_ids:
                 return 0
             memcpy(copy.client_order_id, text, size)
             memcpy(body.client_order_id, text, size)
@@ -354,7 +358,7 @@ cdef class Lane:
                 copy.order_id = order.order_id
             copy.side = <unsigned char><int>order.side
             key = order.key
-        venue_ns = <int64_t>account.clock.offset_ns
+        venue_ns = <int64_t>route.clock.offset_ns
         if route.over_api:
             route.encoder.number = self.numbers()
         length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
@@ -369,11 +373,8 @@ cdef class Lane:
             2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody)
         ):
             return 0
-        write = connection.connection.send if route.over_api else connection.transport.write
-        number = session.number
-        request = self.desk.outbox.new_request()
         memset(&sent, 0, sizeof(sent))
-        sent.request, body.session = request, number
+        body.session = self.last_number
         if placing:                           # last: whoever halts while this is decided is heard
             fd = self.halts.fd
             if not lane_clear(fd, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear)):
@@ -381,6 +382,8 @@ cdef class Lane:
             self.ids.next_id += 1
             self.ids.next_key += 1
         # Nothing fails from here on.
+        request = next(self.requests)
+        sent.request = request
         memcpy(&body.command, &command.raw, sizeof(Command))
         body.order_key, body.read_ns, body.wall_ns = key, read_ns, lane_wall_ns()
         body.checked_ns, body.encoded_ns = checked_ns, encoded_ns
@@ -394,7 +397,9 @@ cdef class Lane:
         self.left = True
         left_ns = monotonic_ns()
         try:
-            if write(data) is False:
+            if not route.over_api:
+                connection.transport.write(data)
+            elif not connection.connection.send(data):
                 fault = ConnectionError("the connection is closing")
         except Exception as error:
             fault = error

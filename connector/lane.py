@@ -84,6 +84,7 @@ class Lane:
         to.budget.prepare(to.trading.charges[Action.PLACE])
         try:
             return Route(
+                session.strategy,
                 to,
                 listed,
                 listed.kernel,

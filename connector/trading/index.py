@@ -20,7 +20,7 @@ class OrderIndex:
     def __init__(self, kept: int = KEPT) -> None:
         self._orders: dict[int, Order] = {}
         self.client_ids: dict[tuple[int, str], Order] = {}
-        self._by_command: dict[tuple[str, int], Order] = {}
+        self.commands: dict[tuple[str, int], Order] = {}
         self.venue_ids: dict[tuple[int, str, int | str], Order] = {}
         self._conditional: dict[tuple[int, int | str], Order] = {}
         self._open: dict[int, dict[int, Order]] = {}
@@ -42,7 +42,7 @@ class OrderIndex:
         if order.client_order_id:
             self.client_ids[order.account, order.client_order_id] = order
         if order.command:
-            self._by_command[order.strategy, order.command] = order
+            self.commands[order.strategy, order.command] = order
         self._open.setdefault(order.account, {})[order.key] = order
 
     def restore(self, order: Order) -> None:
@@ -64,7 +64,7 @@ class OrderIndex:
 
     def by_command(self, strategy: str, number: int) -> Order | None:
         """What this command of a strategy placed."""
-        return self._by_command.get((strategy, number))
+        return self.commands.get((strategy, number))
 
     def by_venue_id(self, account: int, symbol: str, name: int | str) -> Order | None:
         return self.venue_ids.get((account, symbol, name))
@@ -131,7 +131,7 @@ class OrderIndex:
 
     def _drop(self, order: Order) -> None:
         self._orders.pop(order.key, None)
-        self._by_command.pop((order.strategy, order.command), None)
+        self.commands.pop((order.strategy, order.command), None)
         client, name = (order.account, order.client_order_id), _id(order)
         if self.client_ids.get(client) is order:
             del self.client_ids[client]

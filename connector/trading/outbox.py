@@ -1,5 +1,6 @@
 """What leaves: requests on their way out, alone or in batches, journalled before the first byte."""
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 
@@ -39,13 +40,13 @@ class Outbox:
         self._accounts, self._tracker, self._holdings = accounts, tracker, holdings
         self._ledger, self._find, self._clock = ledger, find, clock
         self._perform, self._count = perform, count
-        self._requests = 0
+        self.requests = itertools.count(1)
+        """The numbers of the next ones."""
         self.held = Holding(self._leave)
 
     def new_request(self) -> int:
         """A number for a request."""
-        self._requests += 1
-        return self._requests
+        return next(self.requests)
 
     def pending(
         self, account: Account, order: Order | None, action: Action, strategy: str, now_ns: int

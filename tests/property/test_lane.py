@@ -396,6 +396,19 @@ def test_a_connection_that_is_closing_is_not_written_to() -> None:
         pair.same()
 
 
+@pytest.mark.parametrize("transport", list(Transport))
+def test_what_is_sent_behind_a_halt_has_the_numbers_it_would_have_had(transport: Transport) -> None:
+    with both(transport=transport) as sides:
+        pair = Pair(sides)
+        pair.send()
+        for on in (True, False):
+            for side in sides:
+                side.halt(on)
+            pair.send()
+        assert sides[0].short == 1
+        pair.same()
+
+
 def test_old_sends_leave_the_order_rate() -> None:
     limits = {("strategy", "maker"): Limits(orders_per_second=2)}
     with both(limits) as sides:

@@ -330,7 +330,7 @@ class Side:
         venue_ns = self.account.venue_ns(now_ns)
         pools = [*self.account.budget.pools, *self.rest.pools]
         used = [budget.used(now_ns, venue_ns) for _, budget in pools]
-        refs = {name: list(one.newest(100)) for name, one in self.desk.refs.items()}
+        refs = {name: list(one.known.items()) for name, one in self.desk.refs.items()}
         known = {
             name: [
                 (ref, one.command, one.repeats, one.digest(), len(one.answers)) for ref, one in rows
