@@ -1,6 +1,6 @@
 """Call an endpoint of a venue and print its answer.
 
-Without ENDPOINT the venue's endpoints are listed, with --help behind one it is described.
+Without ENDPOINT the venue's endpoints are listed, with --describe one of them is described.
 Parameters are the venue's own, KEY=VALUE; what the venue would refuse is refused before anything is
 sent, with the field and what is allowed. The call goes to the venue directly; a running daemon is
 only asked what is left of the rate budget. With --strategy it goes through the daemon, with its
@@ -8,8 +8,8 @@ keys and budget, and is that strategy's: what may change something needs its tra
 
 Endpoints that want a key need --config, and --account where it has several of the venue. Orders,
 transfers and withdrawals are sent only if `allow` of the account names them, orders only while
-nothing is halted. What may have changed
-something is written to calls.jsonl in the state directory first, and never sent twice.
+nothing is halted. What may change something is written to calls.jsonl in the state directory first,
+and never sent twice.
 
 Exit codes: 0 done, 1 not done, 2 wrong usage, 3 unknown: it may have been done, find out."""
 

@@ -14,6 +14,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, inspect
 
+LONGEST = 64
+"""No venue's name is longer; of what is, no nearest is looked for."""
+
 
 class BadParameter(ValueError):
     """A parameter the venue would refuse; nothing was sent. The text names field and rule."""
@@ -153,10 +156,10 @@ def checked(
     known = [field.told.name for field in fields]
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+            near = difflib.get_close_matches(name[:LONGEST], known, 1)
             has = f"it has {', '.join(known)}" if known else "it has none"
             hint = f"did you mean {near[0]}?" if near else has
-            raise BadParameter(name, f"no parameter of this endpoint; {hint}")
+            raise BadParameter(name[:LONGEST], f"no parameter of this endpoint; {hint}")
     sent: dict[str, Any] = {}
     for field in fields:
         one = field.told
