@@ -24,6 +24,7 @@ from connector.venues.contract import (
     load,
 )
 from connector.venues.phemex import VENUE, limits
+from connector.venues.phemex.numbers import HEDGED
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "phemex"
 PRODUCTS = (GOLDEN / "products_2025.json").read_bytes()
@@ -161,6 +162,61 @@ def test_the_days_figures_give_the_mark_price() -> None:
     assert decoded(early) == []
 
 
+PACK: dict[str, Any] = {
+    "data": [
+        ["ETHUSDT", "2700", "2763.865123456789", "2763.87", "0.0001"],
+        ["BTCUSDT", "86000", "86555.323116129", "86513.6", "-0.00012"],
+        ["XRPUSDT", "1", "2", None, "0"],
+    ],
+    "fields": ["symbol", "openRp", "indexRp", "markRp", "fundingRateRr"],
+    "method": "perp_market24h_pack_p.update",
+    "timestamp": 1677094918686806209,
+    "type": "incremental",
+}
+
+
+def test_the_days_figures_with_decimal_texts_are_a_table() -> None:
+    """Its columns are where it says they are; of other symbols, and without a mark price, a row
+    says nothing."""
+
+    def known(symbol: str) -> Instrument | None:
+        return LISTED["BTCUSDT"] if symbol in ("BTCUSDT", "XRPUSDT") else None
+
+    numbers = (8651360000000, 8655532311612, ABSENT, ABSENT, -12000, 0)
+    expected = [MarkPrice("BTCUSDT", 1677094918686806209, *numbers)]
+    assert VENUE.decode(json.dumps(PACK).encode(), known) == expected
+    turned = PACK | {
+        "fields": PACK["fields"][::-1],
+        "data": [row[::-1] for row in PACK["data"]],
+    }
+    assert VENUE.decode(json.dumps(turned).encode(), known) == expected
+    with pytest.raises(ValueError, match="BTCUSDT: markRp"):
+        VENUE.decode(json.dumps(PACK).replace("86513.6", "x").encode(), known)
+
+
+def test_books_and_trades_with_decimal_texts_get_the_instruments_scale() -> None:
+    def known(symbol: str) -> Instrument | None:
+        return LISTED.get(symbol)
+
+    book = {"asks": [["86540.3", "2.316"], ["86541.4", "0"]], "bids": []}
+    told: dict[str, Any] = {
+        "sequence": 7,
+        "symbol": "BTCUSDT",
+        "timestamp": 5,
+        "type": "incremental",
+    }
+    frame = json.dumps({"depth": 30, "orderbook_p": book, **told}).encode()
+    sides: tuple[list[int], list[int]] = ([], [8654030000000, 231600000, 8654140000000, 0])
+    assert VENUE.decode(frame, known) == Depth("BTCUSDT", 7, 7, 0, 5, 5, *sides)
+    frame = json.dumps({"trades_p": [[5, "Buy", "86540.3", "1"]], **told}).encode()
+    (trade,) = VENUE.decode(frame, known)
+    assert (trade.price_e, trade.qty_e, trade.side) == (8654030000000, 10**8, 1)
+    for wrong in ("86540.123456789", "-1", "x"):
+        frame = json.dumps({"orderbook_p": {"bids": [[wrong, "1"]]}, **told}).encode()
+        with pytest.raises(ValueError, match="bids: a level that does not fit"):
+            VENUE.decode(frame, known)
+
+
 def test_trades_are_numbered_by_sequence_and_place() -> None:
     rows = [[5, "Buy", 11, 2], [5, "Buy", 11, 2], [6, "Sell", 10, 1]]
     found = decoded({"sequence": 9, "symbol": "BTCUSD", "trades": rows, "type": "incremental"})
@@ -235,6 +291,13 @@ def test_one_symbol_a_subscription_and_one_for_the_day() -> None:
         {"id": 7, "method": "trade.subscribe", "params": ["BTCUSD"]},
         {"id": 7, "method": "market24h.subscribe", "params": []},
     ]
+    decimals = [VENUE.subscription(LISTED["BTCUSDT"], channel, {}).stream for channel in rows]
+    assert [json.loads(VENUE.subscribe([stream], 7)) for stream in decimals] == [
+        {"id": 7, "method": "orderbook_p.subscribe", "params": ["BTCUSDT"]},
+        {"id": 7, "method": "orderbook_p.subscribe", "params": ["BTCUSDT"]},
+        {"id": 7, "method": "trade_p.subscribe", "params": ["BTCUSDT"]},
+        {"id": 7, "method": "perp_market24h_pack_p.subscribe", "params": []},
+    ]
     assert VENUE.limits.streams_per_message == 1
     assert [row.sparse for row in rows.values()] == [False, True, True, True]
     with pytest.raises(ValueError, match="speed"):
@@ -251,9 +314,10 @@ def test_the_heartbeat_is_the_documented_one() -> None:
 def test_streams_that_are_shared_fill_a_connection_once() -> None:
     every = [Channel.DEPTH, Channel.BBO, Channel.TRADE, Channel.MARK_PRICE]
     selection = select(VENUE, list(LISTED.values()), [], [Wish(["*"], every, True, {})])
-    assert [one.instrument.symbol for one in selection.chosen] == ["BTCUSD", "cETHUSD", "cXRPUSD"]
+    chosen = ["BTCUSD", "cETHUSD", "cXRPUSD", "BTCUSDT"]
+    assert [one.instrument.symbol for one in selection.chosen] == chosen
     (shard,) = shards(VENUE, selection.chosen)
-    assert len({row.stream for row in shard.streams["public"]}) == 3 * 2 + 1
+    assert len({row.stream for row in shard.streams["public"]}) == 4 * 2 + 2
 
 
 # Products
@@ -293,10 +357,51 @@ def test_the_scales_are_the_products() -> None:
     assert LISTED["cETHUSD"].margin == "ETH"
 
 
-def test_other_families_are_not_listed_here() -> None:
+def test_spot_is_not_listed_here() -> None:
     named = {product["symbol"] for product in json.loads(PRODUCTS)["data"]["products"]}
     assert {"BTCUSDT", "sBTCUSDT"} <= named
-    assert set(LISTED) == named - {"BTCUSDT", "sBTCUSDT"}
+    assert set(LISTED) == named - {"sBTCUSDT"}
+
+
+def test_contracts_with_decimal_texts_have_eight_decimals() -> None:
+    assert LISTED["BTCUSDT"] == Instrument(
+        symbol="BTCUSDT",
+        exchange="Phemex",
+        base="BTC",
+        quote="USDT",
+        margin="USDT",
+        contract=ContractType.PERPETUAL,
+        status=Status.TRADING,
+        price_exponent=8,
+        qty_exponent=8,
+        price_digits=1,
+        qty_digits=4,
+        tick_e=10**7,
+        step_e=10**4,
+        min_price_e=1000 * 10**8,
+        max_price_e=500_000 * 10**8,
+        min_qty_e=10**4,
+        max_qty_e=1000 * 10**8,
+        min_notional_e=10**8,
+    )
+
+
+def test_contracts_with_decimal_texts_may_have_a_list_of_their_own() -> None:
+    product = {
+        "symbol": "A", "type": "PerpetualV2", "status": "Listed", "settleCurrency": "USDT",
+        "quoteCurrency": "USDT", "tickSize": 1e-05, "qtyStepSize": 1.0,
+    }  # fmt: skip
+    wrong = [
+        product | {"symbol": "B", "qtyStepSize": 0},
+        product | {"symbol": "C", "tickSize": 1e-09},
+    ]
+    data = {"products": [], "perpProductsV2": [product, *wrong]}
+    body = json.dumps({"code": 0, "data": data}).encode()
+    listing = VENUE.instruments(body)
+    assert drained(VENUE.instruments_in_pieces(body)) == (listing, ())
+    (found,) = listing.instruments
+    assert (found.tick_e, found.price_digits, found.max_qty_e) == (1000, 5, ABSENT)
+    assert [fault.partition(":")[0] for fault in listing.faults] == ["B", "C"]
 
 
 OLD = {
@@ -350,10 +455,11 @@ def test_the_whole_real_lists(name: str, recordings: Path) -> None:
     body = body[body.index(b"{") :].splitlines()[0]
     listing = VENUE.instruments(body)
     assert not listing.faults
-    assert len(listing.instruments) == {"2": 37, "v": 166}[name[16]]
+    assert len(listing.instruments) == {"2": 37, "v": 166 + 614}[name[16]]
     assert drained(VENUE.instruments_in_pieces(body)) == (listing, ())
     trading = [one for one in listing.instruments if one.status is Status.TRADING]
-    assert all(one.price_exponent == 4 and one.step_e == 1 for one in trading)
+    scales = {(one.price_exponent, one.qty_exponent, one.margin in HEDGED) for one in trading}
+    assert scales <= {(4, 0, False), (8, 8, True)}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Turn the product list, or a recording's own numbers, into instruments.
 
-Here are the contracts whose numbers are scaled integers (``Perpetual``): the exponents are the
-product's scales, so that what comes from the wire goes through as it is. Spot products and the
-contracts with decimal texts (``PerpetualV2``) are other families."""
+Two families of contracts are here. The numbers of one are scaled integers (``Perpetual``): the
+exponents are the product's scales, so that what comes from the wire goes through as it is. Those of
+the other are decimal texts (``PerpetualV2``), which get FINEST decimals. Spot products are none."""
 
 from math import gcd
 
@@ -18,12 +18,13 @@ from connector.venues.phemex.money import value_exponent
 from connector.venues.phemex.schemas import Product, decimals, number, text
 
 EXCHANGE = "Phemex"
-FAMILIES = ("Perpetual", "")
-"""In 2020 a product had no type: all of them were of this kind."""
+DECIMAL = "PerpetualV2"
+FAMILIES = ("Perpetual", "", DECIMAL)
+"""In 2020 a product had no type: all of them were of the first kind."""
 LARGEST = 2**62
 """No scaled number may reach it: sums and differences of two still fit 64 bits."""
 SYMBOL_BYTES = 63
-WIRE_EXPONENT = 8
+FINEST = 8
 """The finest tick of the contracts with decimal texts is 10^-8; their largest sizes fit, too."""
 FEW = 20
 """Fewer prices than this say nothing about the grid."""
@@ -60,7 +61,10 @@ def instruments(body: bytes) -> Listing:
         raise ValueError("products: nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"products: {error}") from None
-    return _listing(found.products, {row.currency: row.value_scale for row in found.currencies})
+    return _listing(
+        [*found.products, *found.decimal],
+        {row.currency: row.value_scale for row in found.currencies},
+    )
 
 
 def _listing(products: list[Raw], scales: Scales) -> Listing:
@@ -73,8 +77,10 @@ def pieces(body: bytes) -> Pieces:
     """The same with pauses, without limits of the venue's own: it lists none."""
     products: list[Raw] = []
     currencies: list[Raw] = []
-    others = ("riskLimits", "riskLimitsV2", "leverages", "leverageMargins", "perpProductsV2")
-    lists = {"products": products, "currencies": currencies} | {name: [] for name in others}
+    texts: list[Raw] = []
+    others = ("riskLimits", "riskLimitsV2", "leverages", "leverageMargins")
+    lists = {"products": products, "perpProductsV2": texts, "currencies": currencies}
+    lists |= {name: [] for name in others}
     try:
         rest = yield from cut(body, lists, 2)
         data = _ANSWER.decode(rest).data
@@ -93,7 +99,7 @@ def pieces(body: bytes) -> Pieces:
         raise ValueError(f"products: {error}") from None
     found: dict[str, Instrument] = {}
     faults = []
-    for index, raw in enumerate(products):
+    for index, raw in enumerate([*products, *texts]):
         yield
         fault = take(raw, index, scales, found)
         if fault:
@@ -112,7 +118,8 @@ def take(raw: Raw, index: int, scales: Scales, found: dict[str, Instrument]) -> 
         if head.type not in FAMILIES:
             return ""
         name = head.symbol or name
-        instrument = _instrument(_PRODUCT.decode(raw), scales)
+        product = _PRODUCT.decode(raw)
+        instrument = _decimal(product) if head.type == DECIMAL else _instrument(product, scales)
         if instrument.symbol in found:
             raise ValueError("symbol: listed twice")
         found[instrument.symbol] = instrument
@@ -125,9 +132,55 @@ def take(raw: Raw, index: int, scales: Scales, found: dict[str, Instrument]) -> 
     return ""
 
 
-def _instrument(product: Product, scales: Scales) -> Instrument:
+def _named(product: Product) -> None:
     if not product.symbol or len(product.symbol.encode()) > SYMBOL_BYTES:
         raise ValueError(f"symbol: must have 1 to {SYMBOL_BYTES} bytes")
+
+
+def _decimal(product: Product) -> Instrument:
+    """A contract of the hedged API, of one unit of its base, settled in what it is quoted in."""
+    _named(product)
+    tick_e = number(product.tick_size, FINEST, "tickSize")
+    step_e = number(product.qty_step_size, FINEST, "qtyStepSize")
+    bounds = {
+        name: number(raw, FINEST, name) if text(raw) else ABSENT
+        for name, raw in (
+            ("minPriceRp", product.min_price_rp),
+            ("maxPriceRp", product.max_price_rp),
+            ("maxOrderQtyRq", product.max_order_qty_rq),
+            ("minOrderValueRv", product.min_order_value_rv),
+        )
+    }
+    for name, value in (("tickSize", tick_e), ("qtyStepSize", step_e)):
+        if value <= 0:
+            raise ValueError(f"{name}: must be above 0")
+    for name, value in bounds.items():
+        if value != ABSENT and not 0 <= value < LARGEST:
+            raise ValueError(f"{name}: does not fit")
+    return Instrument(
+        symbol=product.symbol,
+        exchange=EXCHANGE,
+        base=_base(product),
+        quote=product.quote_currency,
+        margin=product.settle_currency,
+        contract=ContractType.PERPETUAL,
+        status=STATUS.get(product.status, Status.UNKNOWN),
+        price_exponent=FINEST,
+        qty_exponent=FINEST,
+        price_digits=decimals(text(product.tick_size)),
+        qty_digits=decimals(text(product.qty_step_size)),
+        tick_e=tick_e,
+        step_e=step_e,
+        min_price_e=bounds["minPriceRp"] or ABSENT,
+        max_price_e=bounds["maxPriceRp"] or ABSENT,
+        min_qty_e=step_e,
+        max_qty_e=bounds["maxOrderQtyRq"] or ABSENT,
+        min_notional_e=bounds["minOrderValueRv"] or ABSENT,
+    )
+
+
+def _instrument(product: Product, scales: Scales) -> Instrument:
+    _named(product)
     for name in ("price_scale", "ratio_scale"):
         if not 0 <= getattr(product, name) <= 18:
             raise ValueError(f"{name}: {getattr(product, name)} decimals do not fit")
@@ -185,12 +238,12 @@ def _base(product: Product) -> str:
 def wire_instrument(symbol: str, shown: bytes) -> Instrument:
     """An instrument as a whole book or a depth message shows it, for recordings without products.
 
-    The venue's integers are kept as they are, without decimals; its decimal texts get WIRE_EXPONENT
+    The venue's integers are kept as they are, without decimals; its decimal texts get FINEST
     of them. The grid is the greatest common divisor of the prices."""
     try:
         frame = _LEVELS.decode(shown)
         if frame.orderbook_p is not None:
-            return _shown(symbol, *_texts(frame.orderbook_p), WIRE_EXPONENT)
+            return _shown(symbol, *_texts(frame.orderbook_p), FINEST)
         sides = frame.book
         if sides is None:
             result = _RESULT.decode(shown).result
@@ -201,12 +254,12 @@ def wire_instrument(symbol: str, shown: bytes) -> Instrument:
 
 
 def _texts(sides: schemas.DecimalSides) -> tuple[list[int], int]:
-    """Prices by WIRE_EXPONENT, and the finest size's decimals."""
+    """Prices by FINEST, and the finest size's decimals."""
     levels = [*sides.bids, *sides.asks]
     if any(len(level) < 2 for level in levels):
         raise ValueError("a level without price or size")
-    prices = [parse(level[0], WIRE_EXPONENT) for level in levels]
-    return prices, max((decimals(level[1]) for level in levels), default=WIRE_EXPONENT)
+    prices = [parse(level[0], FINEST) for level in levels]
+    return prices, max((decimals(level[1]) for level in levels), default=FINEST)
 
 
 def _shown(symbol: str, prices: list[int], qty_digits: int, exponent: int) -> Instrument:

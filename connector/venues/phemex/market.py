@@ -30,6 +30,7 @@ from connector.venues.contract import (
     UnknownSymbol,
 )
 from connector.venues.phemex import schemas
+from connector.venues.phemex.numbers import hedged
 from connector.venues.phemex.schemas import (
     DecimalLevel,
     DecimalSides,
@@ -49,7 +50,9 @@ INDEX_BITS = 10
 """The venue numbers no trades: an id is the message's sequence, shifted by so many bits, and the
 place in the message."""
 DAY = "market24h"
-"""One stream for all symbols."""
+DECIMAL_DAY = "perp_market24h_pack_p"
+SHARED = {DAY, DECIMAL_DAY}
+"""One stream for all symbols of a family."""
 
 METHODS = {
     Channel.DEPTH: "orderbook",
@@ -57,6 +60,13 @@ METHODS = {
     Channel.TRADE: "trade",
     Channel.MARK_PRICE: DAY,
 }
+DECIMAL_METHODS = {
+    Channel.DEPTH: "orderbook_p",
+    Channel.BBO: "orderbook_p",
+    Channel.TRADE: "trade_p",
+    Channel.MARK_PRICE: DECIMAL_DAY,
+}
+"""Of the contracts with decimal texts, which are those of the hedged API."""
 # A whole book comes every minute, also of a book that does not change; the day's figures every
 # second; a market may go without a trade for hours.
 QUIET_NS = {
@@ -70,6 +80,8 @@ SPARSE = {Channel.BBO, Channel.TRADE, Channel.MARK_PRICE}
 _FRAME = msgspec.json.Decoder(Frame)
 _KEYS = msgspec.json.Decoder(dict[str, Raw])
 _ERROR = msgspec.json.Decoder(schemas.Error)
+_NAMES = msgspec.json.Decoder(list[str])
+_ROWS = msgspec.json.Decoder(list[list[str | None]])
 _ANY = msgspec.json.Decoder()
 _BOOK = msgspec.json.Decoder(schemas.BookAnswer)
 
@@ -84,8 +96,8 @@ def subscription(
     unknown = set(options) - {"quiet_ms"}
     if unknown:
         raise ValueError(f"{instrument.symbol}: unknown option {sorted(unknown)[0]!r}")
-    method = METHODS[channel]
-    stream = method if method == DAY else f"{method}.{instrument.symbol}"
+    method = (DECIMAL_METHODS if hedged(instrument) else METHODS)[channel]
+    stream = method if method in SHARED else f"{method}.{instrument.symbol}"
     quiet_ns = int(options.get("quiet_ms", QUIET_NS[channel] // 1_000_000)) * 1_000_000
     return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=channel in SPARSE)
 
@@ -128,6 +140,8 @@ def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
                     raise ValueError(f"{name}: {error}") from None
         if bytes(found.result) or bytes(found.error):
             return _answer(found)
+        if found.method == f"{DECIMAL_DAY}.update":
+            return _decimal_day(found, scales)
         return UnknownEvent(found.method or _kind(frame))
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -285,6 +299,38 @@ def _day(found: Frame, scales: Scales) -> Event | list[Event]:
         _moved(day.funding_rate, rate, "fundingRate"),
         0,
     )
+
+
+def _decimal_day(found: Frame, scales: Scales) -> list[Event]:
+    """The same of the contracts with decimal texts: a table, of all of them first, then of those
+    that changed."""
+    names = _NAMES.decode(found.fields)
+    told: list[Event] = []
+    for values in _ROWS.decode(found.data):
+        row = dict(zip(names, values, strict=False))
+        symbol, mark = row.get("symbol"), row.get("markRp")
+        if symbol is None or mark is None or scales(symbol) is None:
+            continue
+        prices = (
+            _number(mark, MARK_EXPONENT, f"{symbol}: markRp"),
+            _number(row.get("indexRp"), MARK_EXPONENT, f"{symbol}: indexRp"),
+        )
+        rate_e = _number(row.get("fundingRateRr"), RATE_EXPONENT, f"{symbol}: fundingRateRr")
+        stamp_ns = _stamp(found.timestamp)
+        told.append(MarkPrice(symbol, stamp_ns, *prices, ABSENT, ABSENT, rate_e, 0))
+    return told
+
+
+def _number(value: str | None, exponent: int, name: str) -> int:
+    """A decimal text in our scale. Prices that are computed have more decimals than any order's:
+    what is beyond ours is cut off."""
+    if not value:
+        return ABSENT
+    whole, point, fraction = value.partition(".")
+    try:
+        return parse(f"{whole}{point}{fraction[:exponent]}", exponent)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _moved(value: int | None, digits: int, name: str) -> int:

@@ -77,6 +77,8 @@ class Frame(Struct):
     tick: Raw = NOTHING
     kline: Raw = NOTHING
     method: str = ""
+    fields: Raw = NOTHING
+    data: Raw = NOTHING
     symbol: str = ""
     type: str = ""
     sequence: int = 0
@@ -125,6 +127,11 @@ class Product(Struct, rename="camel"):
     min_price_ep: int = 0
     max_price_ep: int = 0
     max_order_qty: int = 0
+    qty_step_size: Raw = NOTHING
+    min_price_rp: Raw = NOTHING
+    max_price_rp: Raw = NOTHING
+    max_order_qty_rq: Raw = NOTHING
+    min_order_value_rv: Raw = NOTHING
 
 
 class Name(Struct):
@@ -139,6 +146,8 @@ class Currency(Struct, rename="camel"):
 
 class Products(Struct):
     products: list[Raw] = []
+    decimal: list[Raw] = msgspec.field(name="perpProductsV2", default_factory=list)
+    """Contracts with decimal texts; they were among the others once."""
     currencies: list[Currency] = []
 
 
