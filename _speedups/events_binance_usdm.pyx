@@ -488,14 +488,12 @@ cdef class Reader(OrderReader):
     cdef bint because(self, Told* out) noexcept nogil:
         """Why an order ended, as ``user._reason``."""
         cdef const Token* er = &self.o.at[ER]
-        if out.happened != HAPPENED_CANCELLED and out.happened != HAPPENED_EXPIRED:
-            return True
         if er.size == 1:
             out.reason = _expiry[er.p[0] & 127]
         elif er.size > 1:
             return False
         if out.reason == 0 and out.happened == HAPPENED_CANCELLED:
             out.reason = _command
-        elif out.reason == 0 and says(&self.o.at[<int>c'f'], b"GTD", 3):
+        elif out.reason == 0 and out.happened == HAPPENED_EXPIRED and says(&self.o.at[<int>c'f'], b"GTD", 3):
             out.reason = _good_till
         return True

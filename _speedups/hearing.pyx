@@ -16,9 +16,9 @@ from .codec cimport Codec, HANDLED, RARE
 from .counters cimport COUNT_HEARD, COUNT_RARE_ERRORS, count
 from .histogram cimport histogram_add
 from .journal cimport Journal
-from .layout cimport CONNECTOR_ABSENT, RECORD_ORDER_REPORT, RecordHeader
+from .layout cimport CONNECTOR_ABSENT, RECORD_FILL_DETAIL, RECORD_ORDER_REPORT, RecordHeader
 from .layout_orders cimport (
-    ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, ORDER_REJECTED, OrderReportBody,
+    FillDetailBody, ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, ORDER_REJECTED, OrderReportBody,
     UPDATE_AMENDED, UPDATE_CANCELLED, UPDATE_EXECUTED, UPDATE_SUBMITTED,
 )
 from .order_reader cimport (
@@ -38,7 +38,6 @@ cdef extern from "hearing.h" nogil:
 
 cdef enum:
     STATUSES = 16
-    ENTRY = sizeof(RecordHeader) + sizeof(OrderReportBody)
 
 cdef int64_t MOST_QTY = 1LL << 62   # two of them still fit
 cdef object MASK = (1 << 62) - 1
@@ -52,7 +51,7 @@ cdef inline int64_t given(object value) except? -1:
     return CONNECTOR_ABSENT if value is None else <int64_t>value
 
 
-cdef inline bint put(char* field, Py_ssize_t room, object text) except -1:
+cdef inline bint write_text(char* field, Py_ssize_t room, object text) except -1:
     """False: it does not fit."""
     cdef Py_ssize_t size = 0
     cdef const char* data = PyUnicode_AsUTF8AndSize(text, &size)
@@ -84,7 +83,8 @@ cdef class Hearing(Codec):
     """The codec of one account's private stream."""
 
     cdef OrderReader reader
-    cdef object tracker, index, fill, report, place, opened, write, handed, clock, wall, follow, counted, fault, failed
+    cdef object tracker, index, fill, report, detailed, place, opened, write, handed, clock, wall, follow, detail, counted
+    cdef object fault, failed
     cdef dict under_way, watched, by_venue, by_client, places, journals
     cdef list statuses, reasons
     cdef uint32_t[STATUSES] moves
@@ -95,27 +95,30 @@ cdef class Hearing(Codec):
     cdef Told told
     cdef OrderReportBody body
     cdef int64_t recv_ns
+    cdef object again             # the Fill that is told again
 
     def use(
-        self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, place, opened,
-        write, handed, clock, wall, follow, counted, fault, failed, int hop,
+        self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, detailed, place,
+        opened, write, handed, clock, wall, follow, detail, counted, fault, failed, int hop,
     ):
         """Begin; until then every frame is left to the tracker.
 
-        ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill`` and ``report``
-        make a Fill and a Report. ``place(symbol)`` is the index of an instrument in the directory, None: it has none;
-        ``opened(strategy)`` its journal and who hears of it, None: ``write`` has to; ``write(order, body, told_ns, recv_ns)``
-        journals a report and hands it over, ``handed(strategy, opened)`` goes on with a session that lags. ``clock`` is
-        CLOCK_MONOTONIC, ``wall`` Unix; ``follow(report)`` counts a fill, ``counted(order)`` what is open of an order;
+        ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill``, ``report``
+        and ``detailed`` make a Fill, a Report and a Detail. ``place(symbol)`` is the index of an instrument in the directory, None: it has none;
+        ``opened(strategy)`` its journal and who hears of it, None: ``write`` has to; ``write(order, kind, body, told_ns, recv_ns)``
+        journals a record and hands it over, ``handed(strategy, opened)`` goes on with a session that lags. ``clock`` is
+        CLOCK_MONOTONIC, ``wall`` Unix; ``follow(report)`` counts a fill, ``detail(more)`` its fee, ``counted(order)`` what is
+        open of an order;
         ``fault(error, strategy)`` and, of a whole frame, ``failed(error)`` are told of faults of ours. ``hop``: in which
         histogram it is put down how long reports took."""
         self.reader, self.account, self.tracker, self.index = reader, account.index, tracker, tracker.orders
         self.number, self.venue = account.index, account.venue
         self.under_way, self.watched = tracker.under_way, tracker.watched.plans
         self.by_venue, self.by_client = tracker.orders.venue_ids, tracker.orders.client_ids
-        self.fill, self.report, self.clock, self.wall = fill, report, clock, wall
+        self.fill, self.report, self.detailed, self.clock, self.wall = fill, report, detailed, clock, wall
         self.place, self.opened, self.write, self.handed = place, opened, write, handed
-        self.follow, self.counted, self.fault, self.failed, self.hop = follow, counted, fault, failed, hop
+        self.follow, self.detail, self.counted = follow, detail, counted
+        self.fault, self.failed, self.hop = fault, failed, hop
         self.places, self.journals = {}, {}
         self.statuses, self.reasons = [None] * STATUSES, [None] * 256
         for status in statuses:
@@ -176,7 +179,7 @@ cdef class Hearing(Codec):
         cdef OrderReportBody* body = &self.body
         cdef int status = order.status
         cdef object instrument, requests
-        if ended(status) or order.inferred_qty_e or not readable(order.average):
+        if (ended(status) and status != ORDER_FILLED) or order.inferred_qty_e or not readable(order.average):
             return False
         if not order.submitted and (
             not self.may(status, ORDER_NEW) or order.known_qty_e or order.filled_qty_e or order.average
@@ -190,15 +193,17 @@ cdef class Hearing(Codec):
         instrument = order.instrument
         if not self.reader.read(instrument.price_exponent, instrument.qty_exponent, t):
             return False
+        self.again = None
         if t.happened == HAPPENED_TRADE:
             if t.status not in (UNSAID, ORDER_PARTIALLY_FILLED, ORDER_FILLED):
                 return False
             if t.trade_id == CONNECTOR_ABSENT or t.last_price_e == CONNECTOR_ABSENT or t.last_qty_e <= 0:
                 return False
-            if t.trade_id in order.fills or t.fee_asset_size > <Py_ssize_t>sizeof(body.fee_asset):
+            if t.fee_asset_size > <Py_ssize_t>sizeof(body.fee_asset):
                 return False
             if t.last_qty_e > MOST_QTY or <int64_t>order.known_qty_e > MOST_QTY:
                 return False
+            self.again = (<dict?>order.fills).get(t.trade_id)
         elif t.happened == HAPPENED_NEW:
             if t.status != ORDER_NEW:
                 return False
@@ -210,6 +215,8 @@ cdef class Hearing(Codec):
                 return False
         elif t.happened != HAPPENED_AMENDED or t.status not in (ORDER_NEW, status):
             return False
+        if ended(status) and self.again is None:
+            return False
         memset(body, 0, sizeof(OrderReportBody))
         body.order_key, body.order_id, body.command = order.key, t.order_id, order.command
         body.qty_e, body.filled_qty_e = order.qty_e, order.filled_qty_e
@@ -217,7 +224,7 @@ cdef class Hearing(Codec):
         body.status, body.reason, body.side = status, order.reason, order.side
         body.order_type, body.time_in_force = order.order_type, order.time_in_force
         body.position_side = order.position_side
-        return put(body.client_order_id, sizeof(body.client_order_id), order.client_order_id) and put(
+        return write_text(body.client_order_id, sizeof(body.client_order_id), order.client_order_id) and write_text(
             body.ref_id, sizeof(body.ref_id), order.ref_id
         )
 
@@ -225,7 +232,7 @@ cdef class Hearing(Codec):
         return self.moves[status] >> then & 1
 
     cdef bint move(self, object order, int then) except -1:
-        """As ``Order.move``, from a status that is no end."""
+        """As ``Order.move``, where nothing can be revived."""
         if not self.may(self.body.status, then):
             return False
         self.body.status = then
@@ -237,8 +244,9 @@ cdef class Hearing(Codec):
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
         cdef int64_t known_e, now_ns
-        cdef bint reported = False, fill = t.happened == HAPPENED_TRADE, over = False
-        cdef object report = None
+        cdef bint reported = False, over = False, new = t.happened == HAPPENED_TRADE and self.again is None
+        cdef bint owes = new and t.fee_e == CONNECTOR_ABSENT
+        cdef object report = None, more = None
         order.echoed = True
         if order.order_id is None:
             self.index.named(order, t.order_id)
@@ -258,28 +266,37 @@ cdef class Hearing(Codec):
                 order.filled_qty_e = t.filled_qty_e
             if t.average_size:
                 order.average, order.average_of_e = word(t.average, t.average_size), t.filled_qty_e
-        if fill:
+        if new:
             over = self.filled(order)
             report = self.told_fill(order)
-            reported = True
-        elif t.status != ORDER_NEW and self.move(order, t.status):
+        elif self.again is not None and t.fee_e != CONNECTOR_ABSENT and not self.again.fee_known:
+            more = self.told_fee(order)
+        if not new and t.status != ORDER_NEW and t.status != UNSAID and self.move(order, t.status):
             body.reason = t.reason
             order.reason = self.reasons[t.reason]
-            self.average(order, True)
-            self.say(order, UPDATE_CANCELLED)
-            reported = over = True
+            over = ended(t.status)
+            if t.status != ORDER_FILLED:
+                self.average(order, True)
+                self.say(order, UPDATE_CANCELLED)
+                reported = True
+            elif body.filled_qty_e <= <int64_t>order.known_qty_e:  # its fills were told before, one by one
+                self.average(order, True)
+                self.say(order, UPDATE_EXECUTED)
+                reported = True
         histogram_add(self.segment.histograms + self.hop, monotonic_ns() - self.recv_ns)
         # The strategy has it.
         known_e = order.known_qty_e
         if (
-            over or body.filled_qty_e > known_e or (fill and t.fee_e == CONNECTOR_ABSENT)
-            or known_e >= body.qty_e > 0 or order.key in self.watched
+            over or owes or more is not None or body.filled_qty_e > known_e or known_e >= body.qty_e > 0
+            or order.key in self.watched
         ):
             now_ns = self.clock()
-            self.tracker.heard(order, now_ns, t.status != UNSAID, over, fill and t.fee_e == CONNECTOR_ABSENT)
+            self.tracker.heard(order, now_ns, t.status != UNSAID, over, owes, more is not None)
         if report is not None:
             self.follow(report)
-        elif reported:
+        elif more is not None:
+            self.detail(more)
+        if reported and report is None:
             self.counted(order)
         return 0
 
@@ -369,20 +386,22 @@ cdef class Hearing(Codec):
         return self.out(order)
 
     cdef int out(self, object order) except -1:
-        """``body`` into the journal and to its strategy."""
+        self.body.wall_ns = self.wall()
+        return self.put(order, RECORD_ORDER_REPORT, &self.body, sizeof(OrderReportBody))
+
+    cdef int put(self, object order, int kind, const void* body, size_t size) except -1:
+        """A record into the journal and to the order's strategy."""
         cdef object strategy = order.strategy, opened, index, reports
         cdef Journal journal
-        self.body.wall_ns = self.wall()
         opened = self.journals.get(strategy)
         index = self.places.get(order.instrument.symbol)
         if opened is None or index is None or index not in opened.described:
-            return self.out_slowly(order)
+            return self.put_slowly(order, kind, body, size)
         journal = opened.journal
-        if not journal.fits(ENTRY):
-            return self.out_slowly(order)
+        if not journal.fits(sizeof(RecordHeader) + size):
+            return self.put_slowly(order, kind, body, size)
         journal.put(
-            RECORD_ORDER_REPORT, &self.body, sizeof(OrderReportBody), index, self.venue, self.number, self.told.told_ns,
-            self.recv_ns, self.body.order_key,
+            <uint16_t>kind, body, size, index, self.venue, self.number, self.told.told_ns, self.recv_ns, self.body.order_key
         )
         reports = opened.reports
         try:
@@ -392,18 +411,33 @@ cdef class Hearing(Codec):
             self.fault(error, strategy)
         return 0
 
-    cdef int out_slowly(self, object order) except -1:
+    cdef int put_slowly(self, object order, int kind, const void* body, size_t size) except -1:
         """The same by the journals; the next one may find what it needs."""
         cdef object index
-        self.write(
-            order, PyBytes_FromStringAndSize(<const char*>&self.body, sizeof(OrderReportBody)), self.told.told_ns,
-            self.recv_ns,
-        )
+        self.write(order, kind, PyBytes_FromStringAndSize(<const char*>body, size), self.told.told_ns, self.recv_ns)
         self.journals[order.strategy] = self.opened(order.strategy)
         index = self.place(order.instrument.symbol)
         if index is not None:
             self.places[order.instrument.symbol] = index
         return 0
+
+    cdef object told_fee(self, object order):
+        """More about a fill that a short notice had told: the fee. As ``Tracker._detail``; for whoever counts it."""
+        cdef Told* t = &self.told
+        cdef FillDetailBody body
+        cdef object fee_e = t.fee_e, asset = word(t.fee_asset, t.fee_asset_size)
+        self.again.fee_known, self.again.fee_e = True, fee_e
+        memset(&body, 0, sizeof(body))
+        body.order_key, body.trade_id, body.fee_e, body.realised_e = self.body.order_key, t.trade_id, t.fee_e, t.realised_e
+        body.position_side = self.body.position_side
+        if t.fee_asset_size:
+            memcpy(body.fee_asset, t.fee_asset, t.fee_asset_size)
+        body.last_qty_e, body.last_price_e, body.wall_ns = t.last_qty_e, t.last_price_e, self.wall()
+        self.put(order, RECORD_FILL_DETAIL, &body, sizeof(body))
+        return self.detailed(
+            order, t.last_qty_e, t.last_price_e, t.trade_id, fee_e, asset,
+            None if t.realised_e == CONNECTOR_ABSENT else t.realised_e, t.told_ns,
+        )
 
     cdef object told_fill(self, object order):
         """The report of a fill; what it said, for whoever counts it."""

@@ -7,8 +7,9 @@ from connector._speedups.hearing import Hearing
 from connector._speedups.segment import Segment
 from connector.model.counters import Hop
 from connector.model.order import MOVES, Fill, Order
+from connector.model.records import RecordType
 from connector.model.reports import EndReason, OrderStatus, Update
-from connector.trading.effects import Report
+from connector.trading.effects import Detail, Report
 from connector.trading.holdings import Holdings
 from connector.trading.ledger import Ledger
 from connector.trading.positions import Positions
@@ -39,10 +40,10 @@ def hearing(
         listed = find(venue, symbol)
         return listed.index if listed is not None else None
 
-    def write(order: Order, body: bytes, told_ns: int, recv_ns: int) -> None:
+    def write(order: Order, kind: int, body: bytes, told_ns: int, recv_ns: int) -> None:
         try:
             listed = find(venue, order.instrument.symbol)
-            ledger.told(order, body, listed, account, told_ns, recv_ns)
+            ledger.told(order, RecordType(kind), body, listed, account, told_ns, recv_ns)
         except Exception as error:  # of ours; whatever else comes of the event is owed all the same
             fault(error, order.strategy)
 
@@ -64,6 +65,7 @@ def hearing(
         reasons=EndReason,
         fill=Fill,
         report=_filled,
+        detailed=_detailed,
         place=place,
         opened=ledger.journals.opened,
         write=write,
@@ -71,6 +73,7 @@ def hearing(
         clock=clock,
         wall=ledger.wall,
         follow=follow,
+        detail=holdings.detail,
         counted=holdings.order,
         fault=fault,
         failed=failed,
@@ -103,6 +106,29 @@ def _filled(
         average_e=average_e,
         average_exponent=average_exponent,
         flags=flags,
+        last_qty_e=last_qty_e,
+        last_price_e=last_price_e,
+        trade_id=trade_id,
+        fee_e=fee_e,
+        fee_asset=fee_asset,
+        realised_e=realised_e,
+        venue_ns=venue_ns,
+    )
+
+
+def _detailed(
+    order: Order,
+    last_qty_e: int,
+    last_price_e: int,
+    trade_id: int,
+    fee_e: int,
+    fee_asset: str,
+    realised_e: int | None,
+    venue_ns: int,
+) -> Detail:
+    """The fee of a fill that was reported without it."""
+    return Detail(
+        order=order,
         last_qty_e=last_qty_e,
         last_price_e=last_price_e,
         trade_id=trade_id,

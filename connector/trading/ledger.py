@@ -116,17 +116,17 @@ class Ledger:
     def told(
         self,
         order: Order,
+        kind: RecordType,
         body: bytes,
         listed: Listed | None,
         to: Account,
         venue_ns: int,
         recv_ns: int,
     ) -> None:
-        """A report of an order of a strategy's, for it alone, as its OrderReportBody."""
-        kind, key = RecordType.ORDER_REPORT, order.key
+        """A report of a strategy's order, or more about a fill of it, for this strategy alone."""
         self._append(
             order.strategy, kind, body, listed, to,
-            venue_ns=venue_ns, recv_ns=recv_ns, order_key=key,
+            venue_ns=venue_ns, recv_ns=recv_ns, order_key=order.key,
         )  # fmt: skip
 
     def answer(self, effect: Answered, listed: Listed | None, account: Account) -> None:

@@ -480,7 +480,7 @@ class Tracker:
         if not filled:
             order.move(OrderStatus.PARTIALLY_FILLED)
         update = Update.LIQUIDATED if event.liquidation else Update.EXECUTED
-        self._report(order, update, event, flags, fill=event)
+        self._out.append(report_of(order, update, event, flags, event))
         if filled:
             self._ended(order)
 
@@ -531,15 +531,19 @@ class Tracker:
         ):
             self.watched.cancel(order, now_ns)
 
-    def heard(self, order: Order, now_ns: int, said: bool, ended: bool, owes: bool) -> None:
+    def heard(
+        self, order: Order, now_ns: int, said: bool, ended: bool, owes: bool, paid: bool
+    ) -> None:
         """The rest of an event of the private stream that ``_speedups/hearing.pyx`` took: what it
         means for the plans. ``said``: how the order stands was in it; ``owes``: its fill's fee was
-        not. No request of the order is in doubt."""
+        not; ``paid``: the fee of an earlier fill was. No request of the order is in doubt."""
         self.watched.drop(order, Due.ECHO)
         if said:
             self.watched.affirmed(order)
         if owes:
             self._fees.owe(order, now_ns)
+        if paid:
+            self._fees.told(order)
         if ended:
             self._ended(order)
         self._missing(order, now_ns)
@@ -571,14 +575,9 @@ class Tracker:
     # Inside: what is said
 
     def _report(
-        self,
-        order: Order,
-        update: Update,
-        event: OrderEvent | None = None,
-        flags: int = 0,
-        fill: OrderEvent | None = None,
+        self, order: Order, update: Update, event: OrderEvent | None = None, flags: int = 0
     ) -> None:
-        self._out.append(report_of(order, update, event, flags, fill))
+        self._out.append(report_of(order, update, event, flags, None))
 
     def _detail(self, order: Order, event: OrderEvent) -> None:
         self._out.append(detail_of(order, event))

@@ -53,9 +53,11 @@ COINS = {
         tick_e=1,
         step_e=1,
         contract_size_e=10**8,
+        inverse=symbol == "ETHUSDT",
     )
     for symbol, price, qty in (("BTCUSDT", 8, 8), ("ETHUSDT", 2, 3))
 }
+"""One of them counted as inverse contracts are."""
 ODD = ("", "0", "0.000", "1e3", ".5", "-1", "07.50", "9" * 20, None, True, 7, "x", "100.123456789")
 
 
@@ -220,9 +222,9 @@ class Story:
         chance = self.rng.random()
         if not self.true or chance < 0.08:
             self.place()
-        elif chance < 0.13:
+        elif chance < 0.15:
             self.ask_for()
-        elif chance < 0.2 and self.pending:
+        elif chance < 0.21 and self.pending:
             self.answer()
         elif chance < 0.24:
             for rig in self.rigs:
@@ -305,9 +307,9 @@ class Story:
         if self.rng.random() < 0.5:
             self.request(key, Action.CANCEL)
         else:
-            more_e = self.rng.choice((5, 12)) * 10**known.instrument.qty_exponent
+            more_e = self.rng.choice((5, 12, 12)) * 10**known.instrument.qty_exponent
             self.request(key, Action.AMEND, more_e)
-            self.true[key]["q"] = self.rng.choice(("10", "12"))
+            self.true[key]["q"] = self.rng.choice(("10", "10", "12"))
             self.true[key]["p"] = self.rng.choice(("100.00", "101"))
 
     def answer(self) -> None:
@@ -362,7 +364,8 @@ class Story:
         }  # fmt: skip
         if what in ("TRADE", "CALCULATED") or (what, status) == ("CANCELED", "FILLED"):
             most = max(1, int(true["q"]) - true["z"])
-            last, price = rng.randint(1, most), rng.choice((99, 100, 101))
+            last = most if rng.random() < 0.35 else rng.randint(1, most)
+            price = rng.choice((99, 100, 101))
             true["z"] += last
             true["cost"] += last * price
             self.trades += 1
