@@ -71,7 +71,9 @@ class Running:
     def spell(self) -> None:
         """Write numbers as the listing says now."""
         row = self.state.listing
-        self.texts = self._venue.texts(row.price_digits, row.tick, row.qty_digits, row.step)
+        self.texts = self._venue.texts(
+            row.symbol, row.price_digits, row.tick, row.qty_digits, row.step
+        )
 
     @property
     def frames(self) -> Frames:

@@ -489,8 +489,9 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     session: Callable[[Opening, House], Session]
     stream: Callable[[str, Mapping[str, Any]], Stream | None]
     """The stream of that name among these symbols; None when there is none."""
-    texts: Callable[[int, int, int, int], Texts]
-    """Price decimals, tick in units of the last, quantity decimals, step in units of the last."""
+    texts: Callable[[str, int, int, int, int], Texts]
+    """Symbol, price decimals, tick in units of the last, quantity decimals, step in units of the
+    last."""
     frames: Frames | None = None
     """Of streams that say what happens as it happens; None: every stream is a `Feed`."""
     feed: Callable[[Stream, MarketView], Feed | None] = lambda stream, market: None

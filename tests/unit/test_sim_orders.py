@@ -178,7 +178,7 @@ def test_the_streams_show_what_accounts_do(seed: int) -> None:
     ids = [trade["t"] for trade in told.trades]
     assert ids == list(range(ids[0], ids[0] + len(ids)))
     public = {trade["t"]: trade for trade in told.trades}
-    texts = SIM.texts(2, 10, 3, 1)
+    texts = SIM.texts(SYMBOL, 2, 10, 3, 1)
     fills = [*stage.engine.fills("ann", SYMBOL), *stage.engine.fills("ben", SYMBOL)]
     assert len(fills) > 100
     assert any(fill.maker for fill in fills)

@@ -1,4 +1,4 @@
-"""Phemex as the venue sees it: coin-settled and USD-settled contracts.
+"""Phemex as the venue sees it: coin-, USD- and USDT-settled contracts.
 
 The mirror image of the connector's side and written from the venue's reference alone, so that the
 two do not share a mistake. Pure: texts and numbers in, bytes out; who is connected, what time it is
@@ -8,6 +8,7 @@ and what the market does is the caller's business.
 from collections.abc import Iterable
 
 from connector.venues.phemex import (
+    sim_decimal,
     sim_feeds,
     sim_limits,
     sim_listings,
@@ -17,15 +18,20 @@ from connector.venues.phemex import (
     sim_tape,
 )
 from connector.venues.phemex.sim_feeds import ROUTE, WINDOW
+from connector.venues.phemex.sim_listings import decimal_family
 from connector.venues.phemex.sim_session import Session
 from connector.venues.sim_contract import (
     Contract,
     Mishap,
+    Feed,
+    MarketView,
     Opening,
     Refused,
     SocketRules,
+    Stream,
     VenueSim,
 )
+from connector.venues.sim_contract import Texts as AnyTexts
 
 PATHS = ("/", "/ws")
 """Of today's host and of the first one; neither takes a query or anything behind it."""
@@ -48,6 +54,28 @@ class Texts:
     def levels(self, levels: Iterable[tuple[int, int]]) -> str:
         one, step = self._tick, self._step
         return ",".join([f"[{tick * one},{lots * step}]" for tick, lots in levels])
+
+
+def texts(symbol: str, price_digits: int, tick: int, qty_digits: int, step: int) -> AnyTexts:
+    """Integers at a scale, or decimals, as the symbol's family has it."""
+    kind = sim_decimal.Texts if decimal_family(symbol) else Texts
+    return kind(price_digits, tick, qty_digits, step)
+
+
+def feed(one: Stream, market: MarketView) -> Feed | None:
+    """What speaks on a stream."""
+    made = sim_decimal.FEEDS.get(one.kind)
+    if made is None:
+        return sim_feeds.feed(one, market)
+    found: Feed = made(one, market)
+    return found
+
+
+def book(symbol: str, last_id: int, event_ms: int, time_ms: int, bids: str, asks: str) -> bytes:
+    """``result`` of a REST book."""
+    if decimal_family(symbol):
+        return sim_decimal.book_body(symbol, last_id, time_ms, bids, asks, WINDOW)
+    return sim_feeds.book_body(symbol, last_id, event_ms, time_ms, bids, asks)
 
 
 def opening(target: str) -> Opening:
@@ -103,9 +131,9 @@ SIM = VenueSim(
     refusal=refusal,
     session=Session,
     stream=sim_feeds.stream,
-    texts=Texts,
-    feed=sim_feeds.feed,
-    snapshot=sim_feeds.book_body,
+    texts=texts,
+    feed=feed,
+    snapshot=book,
     stamped=sim_feeds.stamped,
     retry_after=sim_rest.retry_after,
     rest=sim_rest.Rest,

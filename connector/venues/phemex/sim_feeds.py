@@ -4,7 +4,7 @@ Written from the venue's reference alone. A stream is called ``<symbol>@<channel
 form behind a colon; the wire has no such name. Integers go out scaled, as the venue has them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ import orjson
 from connector.venues.phemex.sim_listings import (
     FUNDING_S,
     RATIO_SCALE,
+    decimal_family,
     derived,
     value_scale,
 )
@@ -20,6 +21,9 @@ from connector.venues.sim_contract import Candle, Contract, Feed, MarketView, St
 
 ROUTE = "ws"
 BOOK, TRADE, KLINE, DAY, TICK = "orderbook", "trade", "kline", "market24h", "tick"
+DECIMAL, PACK = "_p", "perp_market24h_pack_p"
+"""What channels of the second family end with; all its days are one stream."""
+PACK_MS = 3000
 WINDOW = 30
 """Levels a side of a book unless asked otherwise."""
 DEPTHS = (0, 1, 5, 10, 30)
@@ -41,7 +45,8 @@ MS_NS = 1_000_000
 
 def book_name(symbol: str, levels: int, *, long: bool) -> str:
     """The stream of a book with a window of so many levels, 0: all; ``long``: the slower form."""
-    return f"{symbol}@{BOOK}" + ("" if (levels, long) == (WINDOW, False) else f":{levels}"
+    family = DECIMAL if decimal_family(symbol) else ""
+    return f"{symbol}@{BOOK}{family}" + ("" if (levels, long) == (WINDOW, False) else f":{levels}"
                                  + ("s" if long else ""))  # fmt: skip
 
 
@@ -49,12 +54,15 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
     """The stream of that name; None when there is none."""
     symbol, _, rest = name.partition("@")
     kind, _, form = rest.partition(":")
-    if kind == TICK:
+    plain = kind.removesuffix(DECIMAL)
+    if plain == TICK:
         contract = priced(symbol, symbols)
-        return None if contract is None else Stream(name, contract, TICK, (ROUTE,), 1000)
+        return None if contract is None else Stream(name, contract, kind, (ROUTE,), 1000)
     if symbol not in symbols:
         return None
-    match kind:
+    if kind == PACK:
+        return Stream(name, symbol, kind, (ROUTE,), PACK_MS)
+    match plain:
         case "orderbook":
             long = form.endswith("s")
             levels = int(form.rstrip("s")) if form else WINDOW
@@ -95,6 +103,7 @@ def stamped(name: str, payload: bytes) -> tuple[str, int] | None:
     first row; others have none."""
     symbol, _, rest = name.partition("@")
     kind = rest.partition(":")[0]
+    kind = kind.removesuffix(DECIMAL)
     digits = payload.partition(_SEQUENCE)[2].partition(b",")[0]
     if kind not in STAMPED or not digits.isdigit():
         return None
@@ -119,7 +128,7 @@ def feed(one: Stream, market: MarketView) -> Feed | None:
             return None
 
 
-class _Feed:
+class BaseFeed:
     """What the feeds have in common."""
 
     def __init__(self, one: Stream, market: MarketView) -> None:
@@ -148,10 +157,13 @@ Levels = dict[str, str]
 """Price to quantity, both scaled."""
 
 
-class BookFeed(_Feed):
+class BookFeed(BaseFeed):
     """The best levels: whole at first and every minute, between that what changed among them. A
     level that falls out of the window is deleted in the message that pushes it out, one that comes
     back with it is in the same message."""
+
+    number: Callable[[str], Any] = int
+    """What a price counts as."""
 
     def __init__(self, one: Stream, market: MarketView) -> None:
         super().__init__(one, market)
@@ -175,7 +187,7 @@ class BookFeed(_Feed):
             # The engine counts anew: nothing but a full book can follow.
             self._again_ms = 0
         elif self._id > last:
-            asks_now, bids_now = _changes(asks, self._asks), _changes(bids, self._bids)
+            asks_now, bids_now = self._changes(asks, self._asks), self._changes(bids, self._bids)
             if asks_now or bids_now:
                 made.append(self._message(sorted(asks_now), sorted(bids_now)[::-1], "incremental"))
             else:
@@ -190,12 +202,18 @@ class BookFeed(_Feed):
         self._again_ms = 0
 
     def _whole(self) -> bytes:
-        asks = [(int(price), qty) for price, qty in self._asks.items()]
-        bids = [(int(price), qty) for price, qty in self._bids.items()]
+        asks = [(0, price, qty) for price, qty in self._asks.items()]
+        bids = [(0, price, qty) for price, qty in self._bids.items()]
         return self._message(asks, bids, "snapshot")
 
+    def _changes(self, before: Levels, now: Levels) -> list[tuple[Any, str, str]]:
+        """What is another than before, each with its price as a number."""
+        number = self.number
+        changed = [(number(p), p, qty) for p, qty in now.items() if before.get(p) != qty]
+        return changed + [(number(p), p, "0") for p in before if p not in now]
+
     def _message(
-        self, asks: Iterable[tuple[int, str]], bids: Iterable[tuple[int, str]], kind: str
+        self, asks: Iterable[tuple[Any, str, str]], bids: Iterable[tuple[Any, str, str]], kind: str
     ) -> bytes:
         return (
             f'{{"book":{{"asks":[{_levels(asks)}],"bids":[{_levels(bids)}]}},'
@@ -204,13 +222,8 @@ class BookFeed(_Feed):
         ).encode()
 
 
-def _changes(before: Levels, now: Levels) -> list[tuple[int, str]]:
-    changed = [(int(price), qty) for price, qty in now.items() if before.get(price) != qty]
-    return changed + [(int(price), "0") for price in before if price not in now]
-
-
-def _levels(levels: Iterable[tuple[int, str]]) -> str:
-    return ",".join([f"[{price},{qty}]" for price, qty in levels])
+def _levels(levels: Iterable[tuple[Any, str, str]]) -> str:
+    return ",".join([f"[{price},{qty}]" for _, price, qty in levels])
 
 
 def book_body(
@@ -244,7 +257,7 @@ def trade_message(symbol: str, sequence: int, rows: list[list[Any]], kind: str) 
     return orjson.dumps({"sequence": sequence, "symbol": symbol, "trades": rows, "type": kind})
 
 
-class TradeFeed(_Feed):
+class TradeFeed(BaseFeed):
     """The history first, then what trades."""
 
     def __init__(self, one: Stream, market: MarketView) -> None:
@@ -323,7 +336,7 @@ def kline_rows(market: MarketView, contract: Contract, seconds: int, most: int) 
     return [candle_row(row, before, seconds, price, value) for before, row in pairs][::-1][:most]
 
 
-class KlineFeed(_Feed):
+class KlineFeed(BaseFeed):
     """The history first, then the running candle when it changes."""
 
     def __init__(self, one: Stream, market: MarketView) -> None:
@@ -380,7 +393,7 @@ def _rate(text: str) -> int:
     return scaled(Decimal(text), RATIO_SCALE)
 
 
-class DayFeed(_Feed):
+class DayFeed(BaseFeed):
     """The last 24 hours, every second."""
 
     def turn(self, now_ms: int) -> list[bytes]:
@@ -391,7 +404,7 @@ class DayFeed(_Feed):
         return [orjson.dumps({"market24h": row, "timestamp": now_ms * MS_NS})]
 
 
-class TickFeed(_Feed):
+class TickFeed(BaseFeed):
     """One price or rate, when it changes: about once a second, a running rate once a minute, a
     settled one when it is settled."""
 

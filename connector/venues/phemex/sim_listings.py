@@ -51,6 +51,23 @@ def _usd(symbol: str, base: str, size: str, tick: str, price: str) -> Contract:
     )  # fmt: skip
 
 
+def _usdt(symbol: str, tick: str, step: str, price: str) -> Contract:
+    return Contract(
+        symbol=symbol, base=symbol.removesuffix("USDT"), quote="USDT", settle="USDT",
+        price_digits=_digits(tick), tick=tick, qty_digits=_digits(step), step=step, price=price,
+    )  # fmt: skip
+
+
+def _digits(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+def decimal_family(symbol: str) -> bool:
+    """Whether the symbol is of the second family, which writes decimal texts: margined in USDT or
+    USDC, and no spot symbol."""
+    return symbol.endswith(("USDT", "USDC")) and not symbol.startswith("s")
+
+
 LISTINGS = [
     _coin("BTCUSD", "BTC", "0.1", "86770.0"),
     _coin("cETHUSD", "ETH", "0.01", "2763.86"),
@@ -68,6 +85,13 @@ LISTINGS = [
 """The coin-settled ones are what the venue lists today; the USD-settled ones it has delisted, and
 lists here only when they are asked for."""
 GONE = LISTINGS[8:]
+LISTINGS += [
+    _usdt("BTCUSDT", "0.1", "0.0001", "86540.3"),
+    _usdt("ETHUSDT", "0.01", "0.01", "2763.86"),
+    _usdt("SOLUSDT", "0.01", "0.01", "131.22"),
+    _usdt("XRPUSDT", "0.0001", "0.1", "2.4315"),
+]
+"""The last are of the second family, margined in USDT."""
 FUNDS = {"BTC": 10, "ETH": 200, "SOL": 5_000, "XRP": 100_000, "ADA": 200_000, "SUI": 50_000,
          "LINK": 10_000, "AVAX": 5_000, "USD": 500_000}  # fmt: skip
 
@@ -85,7 +109,9 @@ class Derived(Struct, frozen=True):
 
 def derived(contract: Contract) -> Derived:
     """``.BTC``, ``.MBTC``, ``.BTCFR`` and ``.BTCFR8H``; of cETHUSD ``.cETH`` and so on."""
-    name = contract.symbol.removesuffix(contract.quote)
+    name = contract.symbol
+    if not decimal_family(name):
+        name = name.removesuffix(contract.quote)
     return Derived(f".{name}", f".M{name}", f".{name}FR", f".{name}FR8H")
 
 
@@ -98,15 +124,17 @@ def envelope(data: Any) -> bytes:
 
 def products(rows: Iterable[Contract]) -> bytes:
     """``GET /public/products``: these contracts, and after them what was delisted."""
-    every = _with_gone(rows)
-    names = dict.fromkeys(each.settle or each.quote for each in every)
+    given = list(rows)
+    decimals = [row for row in given if decimal_family(row.symbol)]
+    every = _with_gone(row for row in given if row not in decimals)
+    names = dict.fromkeys(each.settle or each.quote for each in [*every, *decimals])
     data = {
         "ratioScale": RATIO_SCALE,
         "currencies": [_currency(number, name) for number, name in enumerate(names, 1)],
         "products": [_product(number, row) for number, row in enumerate(every, 1)],
-        "perpProductsV2": [],
+        "perpProductsV2": [_decimal_product(41541 + n, row) for n, row in enumerate(decimals)],
         "riskLimits": [_risk_limits(row) for row in every],
-        "riskLimitsV2": [],
+        "riskLimitsV2": [_decimal_limits(row) for row in decimals],
         "leverages": [
             {"initialMargin": "1.0%", "initialMarginEr": INITIAL_ER,
              "options": [1, 2, 3, 5, 10, 25, 50, 100]}
@@ -118,7 +146,13 @@ def products(rows: Iterable[Contract]) -> bytes:
 
 def old_products(rows: Iterable[Contract]) -> bytes:
     """``GET /exchange/public/products``: the first form, of what trades."""
-    return envelope([_old_product(row) for row in rows if row.status in ("", LISTED)])
+    return envelope(
+        [
+            _old_product(row)
+            for row in rows
+            if row.status in ("", LISTED) and not decimal_family(row.symbol)
+        ]
+    )
 
 
 def _with_gone(rows: Iterable[Contract]) -> list[Contract]:
@@ -212,6 +246,48 @@ def _risk_limits(row: Contract) -> dict[str, Any]:
     }
 
 
+def _decimal_product(number: int, row: Contract) -> dict[str, Any]:
+    names = derived(row)
+    price = float(row.price)
+    return {
+        "symbol": row.symbol,
+        "code": number,
+        "type": "PerpetualV2",
+        "displaySymbol": f"{row.base} / {row.quote}",
+        "indexSymbol": names.index,
+        "markSymbol": names.mark,
+        "fundingRateSymbol": names.funding,
+        "fundingRate8hSymbol": names.settled,
+        "contractUnderlyingAssets": row.base,
+        "settleCurrency": row.settle,
+        "quoteCurrency": row.quote,
+        "tickSize": row.tick,
+        "priceScale": 0,
+        "ratioScale": 0,
+        "pricePrecision": row.price_digits,
+        "baseCurrency": row.base,
+        "description": f"{row.base}/{row.quote} perpetual contracts are priced on the"
+        f" {names.index} Index. Each contract is worth 1 {row.base}.",
+        "status": row.status or LISTED,
+        "tipOrderQty": 0,
+        "fundingInterval": FUNDING_S,
+        "leverageMargin": 1,
+        "tipOrderQtyRq": "200",
+        "maxOrderQtyRq": "1000",
+        "maxPriceRp": f"{price * 6:.0f}",
+        "minPriceRp": row.tick,
+        "minOrderValueRv": "1",
+        "qtyPrecision": row.qty_digits,
+        "qtyStepSize": row.step,
+        "tipOrderQtyValueRv": "0",
+    }
+
+
+def _decimal_limits(row: Contract) -> dict[str, Any]:
+    step = {"limit": 2_000_000, "initialMarginRr": "0.01", "maintenanceMarginRr": "0.005"}
+    return {"symbol": row.symbol, "steps": "0K", "riskLimits": [step]}
+
+
 def _old_product(row: Contract) -> dict[str, Any]:
     settle = row.settle or row.quote
     return {
@@ -242,8 +318,26 @@ def _old_product(row: Contract) -> dict[str, Any]:
 
 
 def contracts(info: bytes) -> list[Contract]:
-    """The listed perpetual contracts of a products answer, in the form of today or of 2021; raises
-    ValueError naming the fault."""
+    """The listed perpetual contracts of a products answer, of both families; raises ValueError
+    naming the fault."""
+    found = scaled_contracts(info)
+    data = orjson.loads(info)["data"]
+    rows = data.get("perpProductsV2", []) if isinstance(data, dict) else []
+    known = {row.symbol: row for row in LISTINGS}
+    for row in rows:
+        if row.get("status", LISTED) != LISTED:
+            continue
+        try:
+            tick, step = (f"{Decimal(str(row[name])):f}" for name in ("tickSize", "qtyStepSize"))
+            made = _usdt(row["symbol"], tick, step, f"{Decimal(str(row['maxPriceRp'])) / 6:f}")
+        except (KeyError, InvalidOperation) as error:
+            raise ValueError(f"products, symbol {row.get('symbol')}: {error!r}") from None
+        found.append(known.get(made.symbol, made))
+    return found
+
+
+def scaled_contracts(info: bytes) -> list[Contract]:
+    """Those of the first family, in the form of today or of 2021; raises ValueError."""
     try:
         data = orjson.loads(info)["data"]
         rows = data["products"] if isinstance(data, dict) else data
@@ -282,7 +376,3 @@ def _contract(row: dict[str, Any], known: dict[str, Contract]) -> Contract:
         price=listed.price if listed is not None else f"{highest / 20:f}",
         typical=2000 if settle != quote else 400,
     )
-
-
-def _digits(text: str) -> int:
-    return len(text.partition(".")[2])

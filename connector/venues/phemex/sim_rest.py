@@ -14,6 +14,7 @@ import orjson
 from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
 from connector.venues.phemex import (
+    sim_decimal,
     sim_feeds,
     sim_limits,
     sim_listings,
@@ -62,13 +63,21 @@ def _wrap(number: int, result: bytes) -> bytes:
     return b'{"error":null,"id":%d,"result":%b}' % (number, result)
 
 
-def _orderbook(params: Params, market: MarketView, now_ms: int) -> bytes:
+def _scaled_symbol(params: Params, market: MarketView) -> str:
+    """One of the first family, whose numbers are integers."""
     symbol = _symbol(params, market)
+    if sim_listings.decimal_family(symbol):
+        raise BadRequest
+    return symbol
+
+
+def _orderbook(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _scaled_symbol(params, market)
     return _wrap(_id(params), market.depth(symbol, sim_feeds.WINDOW, now_ms))
 
 
 def _fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
-    symbol = _symbol(params, market)
+    symbol = _scaled_symbol(params, market)
     top = market.top(symbol, 0)
     asks, bids = (",".join(f"[{p},{q}]" for p, q in side) for side in (top.asks, top.bids))
     body = (
@@ -79,14 +88,14 @@ def _fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
 
 
 def _trade(params: Params, market: MarketView, now_ms: int) -> bytes:
-    symbol = _symbol(params, market)
+    symbol = _scaled_symbol(params, market)
     sequence, rows = sim_feeds.trade_rows(market.trades(symbol))
     return _wrap(_id(params), sim_feeds.trade_message(symbol, sequence, rows, "snapshot"))
 
 
 def _day(params: Params, market: MarketView, now_ms: int) -> bytes:
     """Today's form: the names of the day stream and its time."""
-    contract = market.symbols[_symbol(params, market)]
+    contract = market.symbols[_scaled_symbol(params, market)]
     if not isinstance(contract, Contract):
         raise BadRequest
     row = sim_feeds.day(market, contract, now_ms)
@@ -98,7 +107,9 @@ def _days(params: Params, market: MarketView, now_ms: int) -> bytes:
     rows = [
         sim_feeds.day(market, row, now_ms) | {"timestamp": now_ms * sim_feeds.MS_NS}
         for row in market.symbols.values()
-        if isinstance(row, Contract) and row.status in ("", LISTED)
+        if isinstance(row, Contract)
+        and row.status in ("", LISTED)
+        and not sim_listings.decimal_family(row.symbol)
     ]
     return _wrap(_id(params), orjson.dumps(rows))
 
@@ -112,7 +123,7 @@ _NAMES = {
 
 def _named_day(params: Params, market: MarketView, now_ms: int) -> bytes:
     """The second form: suffixes tell the scales, and the best prices are there."""
-    contract = market.symbols[_symbol(params, market)]
+    contract = market.symbols[_scaled_symbol(params, market)]
     if not isinstance(contract, Contract):
         raise BadRequest
     return _wrap(_id(params), orjson.dumps(_named(contract, market, now_ms)))
@@ -122,7 +133,9 @@ def _named_days(params: Params, market: MarketView, now_ms: int) -> bytes:
     rows = [
         _named(row, market, now_ms)
         for row in market.symbols.values()
-        if isinstance(row, Contract) and row.status in ("", LISTED)
+        if isinstance(row, Contract)
+        and row.status in ("", LISTED)
+        and not sim_listings.decimal_family(row.symbol)
     ]
     return _wrap(_id(params), orjson.dumps(rows))
 
@@ -149,6 +162,57 @@ LATER: dict[str, Route] = MARKET_DATA | {
 }
 """Under ``/v1/md/`` and ``/md/v1/``."""
 
+
+def _decimal_symbol(params: Params, market: MarketView) -> str:
+    symbol = _symbol(params, market)
+    if not sim_listings.decimal_family(symbol):
+        raise BadRequest
+    return symbol
+
+
+def _decimal_orderbook(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _decimal_symbol(params, market)
+    return _wrap(_id(params), market.depth(symbol, sim_feeds.WINDOW, now_ms))
+
+
+def _decimal_fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _decimal_symbol(params, market)
+    top = market.top(symbol, 0)
+    asks, bids = (",".join(f'["{p}","{q}"]' for p, q in side) for side in (top.asks, top.bids))
+    body = sim_decimal.book_body(symbol, top.update_id, top.time_ms, bids, asks, 0)
+    return _wrap(_id(params), body)
+
+
+def _decimal_trade(params: Params, market: MarketView, now_ms: int) -> bytes:
+    symbol = _decimal_symbol(params, market)
+    rows = [*market.trades(symbol)]
+    return _wrap(_id(params), sim_decimal.trade_message(symbol, rows, "snapshot"))
+
+
+def _decimal_day(params: Params, market: MarketView, now_ms: int) -> bytes:
+    contract = market.symbols[_decimal_symbol(params, market)]
+    if not isinstance(contract, Contract):
+        raise BadRequest
+    return _wrap(_id(params), orjson.dumps(sim_decimal.rest_day(market, contract, now_ms)))
+
+
+def _decimal_days(params: Params, market: MarketView, now_ms: int) -> bytes:
+    family = sim_decimal.family(market)
+    rows = [sim_decimal.rest_day(market, row, now_ms) for row in family]
+    return _wrap(_id(params), orjson.dumps(rows))
+
+
+DECIMALS: dict[str, Route] = {
+    "/md/v2/orderbook": _decimal_orderbook,
+    "/md/v2/fullbook": _decimal_fullbook,
+    "/md/v2/trade": _decimal_trade,
+    "/md/v2/ticker/24hr": _decimal_day,
+    "/md/v3/ticker/24hr": _decimal_day,
+    "/md/v2/ticker/24hr/all": _decimal_days,
+    "/md/v3/ticker/24hr/all": _decimal_days,
+}
+"""Of the second family."""
+
 KLINE_LIMITS = (5, 10, 50, 100, 500, 1000)
 
 
@@ -169,7 +233,11 @@ def _klines(params: Params, market: MarketView, now_ms: int) -> bytes:
     good = good and limit.isdecimal() and int(limit) in KLINE_LIMITS
     if not good or not isinstance(row, Contract):
         return _failure(30000, "Please double check input arguments")
-    rows = sim_feeds.kline_rows(market, row, int(seconds), int(limit))
+    rows: list[Any]
+    if sim_listings.decimal_family(row.symbol):
+        rows = sim_decimal.kline_rows(market, row.symbol, int(seconds), int(limit))
+    else:
+        rows = sim_feeds.kline_rows(market, row, int(seconds), int(limit))
     return envelope({"total": -1, "rows": rows})
 
 
@@ -201,6 +269,8 @@ ROUTES: dict[str, Route] = {
 
 def market_data(path: str) -> Route | None:
     """What serves a path of market data, by any of its prefixes."""
+    if path in DECIMALS:
+        return DECIMALS[path]
     for prefix, routes in (("/v1/md/", LATER), ("/md/v1/", LATER), ("/md/", MARKET_DATA)):
         if path.startswith(prefix):
             return routes.get(path.removeprefix(prefix))

@@ -67,7 +67,7 @@ class CoinRules(Rules, frozen=True, kw_only=True):
 
 def rules(info: bytes) -> list[Rules]:
     """What a products answer demands of orders; raises ValueError naming the fault."""
-    return [_rules(row) for row in listings.contracts(info)]
+    return [_rules(row) for row in listings.scaled_contracts(info)]
 
 
 def _rules(row: Contract) -> Rules:

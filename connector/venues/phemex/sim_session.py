@@ -14,16 +14,18 @@ from connector.venues.phemex.sim_desk import AOP
 from connector.venues.phemex.sim_feeds import (
     BOOK,
     DAY,
+    DECIMAL,
     DEPTHS,
     INTERVALS_S,
     KLINE,
+    PACK,
     TICK,
     TRADE,
     WINDOW,
     book_name,
     priced,
 )
-from connector.venues.phemex.sim_listings import LISTED
+from connector.venues.phemex.sim_listings import LISTED, decimal_family
 from connector.venues.phemex.sim_rest import Rest
 from connector.venues.sim_contract import Contract, House, Opening, Reply
 
@@ -56,6 +58,8 @@ class Session:
         self.account = ""
         """Whose it is since it authenticated."""
         self._house = house
+        self._family = ""
+        """What the channels of the request at hand end with."""
         self._subscribed: dict[str, tuple[str, ...]] = {}
         """What counts as a subscription, and its streams."""
         self._methods: dict[str, Callable[[list[Any], Any], Reply]] = {
@@ -66,6 +70,16 @@ class Session:
             "trade.unsubscribe": self._drop(TRADE),
             "kline.subscribe": self._kline,
             "kline.unsubscribe": self._drop(KLINE),
+            "orderbook_p.subscribe": self._decimal(self._book),
+            "orderbook_p.unsubscribe": self._no_decimal_book,
+            "trade_p.subscribe": self._decimal(self._trade),
+            "trade_p.unsubscribe": self._drop(TRADE + DECIMAL),
+            "kline_p.subscribe": self._decimal(self._kline),
+            "kline_p.unsubscribe": self._drop(KLINE + DECIMAL),
+            "tick_p.subscribe": self._decimal(self._tick),
+            "tick_p.unsubscribe": self._drop(TICK + DECIMAL),
+            "perp_market24h_pack_p.subscribe": self._pack,
+            "perp_market24h_pack_p.unsubscribe": self._drop(PACK),
             "market24h.subscribe": self._day,
             "market24h.unsubscribe": self._drop(DAY),
             "tick.subscribe": self._tick,
@@ -115,14 +129,31 @@ class Session:
         """Every book goes; a request that names symbols is answered and drops nothing."""
         return self._remove([] if params else self._of(BOOK), number)
 
+    def _no_decimal_book(self, params: list[Any], number: Any) -> Reply:
+        return self._remove([] if params else self._of(BOOK + DECIMAL), number)
+
+    def _decimal(
+        self, method: Callable[[list[Any], Any], Reply]
+    ) -> Callable[[list[Any], Any], Reply]:
+        """The same of the second family, whose channels and symbols are its own."""
+
+        def asked(params: list[Any], number: Any) -> Reply:
+            self._family = DECIMAL
+            try:
+                return method(params, number)
+            finally:
+                self._family = ""
+
+        return asked
+
     def _trade(self, params: list[Any], number: Any) -> Reply:
-        return self._add(f"{self._symbol(params, 1)}@{TRADE}", number)
+        return self._add(f"{self._symbol(params, 1)}@{TRADE}{self._family}", number)
 
     def _kline(self, params: list[Any], number: Any) -> Reply:
         symbol = self._symbol(params, 2)
         if len(params) < 2 or isinstance(params[1], bool) or params[1] not in INTERVALS_S:
             raise Wrong(INVALID)
-        return self._add(f"{symbol}@{KLINE}:{params[1]}", number)
+        return self._add(f"{symbol}@{KLINE}{self._family}:{params[1]}", number)
 
     def _day(self, params: list[Any], number: Any) -> Reply:
         """Every contract's, as one subscription."""
@@ -130,13 +161,21 @@ class Session:
             raise Wrong(INVALID)
         return self._add(DAY, number, tuple(f"{each}@{DAY}" for each in self._listed()))
 
+    def _pack(self, params: list[Any], number: Any) -> Reply:
+        """The days of the whole second family as one stream."""
+        self._family = DECIMAL
+        names, self._family = self._listed(), ""
+        if params or not names:
+            raise Wrong(INVALID)
+        return self._add(f"{names[0]}@{PACK}", number)
+
     def _tick(self, params: list[Any], number: Any) -> Reply:
         if len(params) != 1 or not isinstance(params[0], str):
             raise Wrong(INVALID)
         contract = priced(params[0], self._house.market.symbols)
         if contract is None or contract not in self._listed():
             raise Wrong(INVALID)
-        return self._add(f"{params[0]}@{TICK}", number)
+        return self._add(f"{params[0]}@{TICK}{self._family}", number)
 
     def _auth(self, params: list[Any], number: Any) -> Reply:
         rest = self._house.rest
@@ -177,7 +216,8 @@ class Session:
         return [
             symbol
             for symbol, row in rows
-            if not isinstance(row, Contract) or row.status in ("", LISTED)
+            if (not isinstance(row, Contract) or row.status in ("", LISTED))
+            and decimal_family(symbol) == bool(self._family)
         ]
 
     def _symbol(self, params: list[Any], most: int) -> str:
