@@ -22,9 +22,9 @@ from connector.venues.phemex.sim_listings import decimal_family
 from connector.venues.phemex.sim_session import Session
 from connector.venues.sim_contract import (
     Contract,
-    Mishap,
     Feed,
     MarketView,
+    Mishap,
     Opening,
     Refused,
     SocketRules,
