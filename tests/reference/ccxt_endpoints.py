@@ -58,6 +58,10 @@ def params_of(path: str, symbol: str) -> dict[str, Any]:
         names = ("symbol", "period")
     if path in ("order", "openOrder", "orderAmendment"):
         names = ("symbol", "orderId")
+    if path.endswith("/asyn"):
+        names = ("startTime", "endTime")
+    if path.endswith("/asyn/id"):
+        names = ("downloadId",)
     if path == "algoOrder":
         names = ("algoId",)
     return {name: symbol if GIVEN[name] is None else GIVEN[name] for name in names}

@@ -13,6 +13,7 @@ from connector.transport.calls import decoded, unknown_fields
 from connector.venues.binance_usdm import VENUE
 from connector.venues.binance_usdm.sim_weights import Weights
 from connector.venues.contract import Security, Status
+from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator, simulator
 
 
@@ -141,3 +142,23 @@ def test_a_window_of_five_minutes_is_over_after_five_minutes() -> None:
     assert b"2 requests per 5 minutes" in late.body
     assert pool.take("b", 1, start + 4 * minute).status == 200
     assert pool.take("a", 1, start + 5 * minute).status == 200
+
+
+def test_files_of_history_are_asked_for_and_stay_in_work(venue: Simulator) -> None:
+    trader = Trader(venue, "KEY", "SECRET")
+    span = {"startTime": 1, "endTime": 2}
+    asked = trader.ok("GET", "/fapi/v1/trade/asyn", **span)
+    number = asked["downloadId"]
+    row = VENUE.endpoints["tradeFile"]
+    assert unknown_fields(row, json.dumps(asked).encode()) == {}
+    found = trader.ok("GET", "/fapi/v1/trade/asyn/id", downloadId=number)
+    assert (found["status"], found["url"]) == ("processing", "")
+    row = VENUE.endpoints["tradeFileLink"]
+    assert unknown_fields(row, json.dumps(found).encode()) == {}
+    for path, given, code in (
+        ("/fapi/v1/order/asyn/id", {"downloadId": number}, -1130),
+        ("/fapi/v1/order/asyn", {"startTime": 2, "endTime": 1}, -1023),
+        ("/fapi/v1/order/asyn", {"startTime": 1, "endTime": 400 * 86_400_000}, -4165),
+        ("/fapi/v1/order/asyn", {"startTime": 1}, -1102),
+    ):
+        assert trader.code("GET", path, **given)[1] == code

@@ -113,6 +113,8 @@ class Desk:
         self.fee_burners: set[str] = set()
         self.margin_moves: dict[str, list[dict[str, Any]]] = {}
         """What each account added to isolated positions and took from them, as rows."""
+        self.files: dict[str, tuple[str, str]] = {}
+        """Files of history that were asked for: whose, and of what."""
         self._ordered: dict[str, set[str]] = {}
         """Of each account the symbols it ever had an order in."""
         self._engine_ns = self._turned_ms = 0

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 import orjson
 
 from connector.protocol.http1 import Request
-from connector.venues.binance_usdm import sim_account, sim_algo, sim_history, sim_orders
+from connector.venues.binance_usdm import (
+    sim_account,
+    sim_algo,
+    sim_files,
+    sim_history,
+    sim_orders,
+)
 from connector.venues.binance_usdm.sim_auth import check_time, split
 from connector.venues.binance_usdm.sim_desk import (
     FIVE,
@@ -51,7 +57,7 @@ ROUTES: dict[tuple[str, str], Signed] = {
     ("POST", "/fapi/v1/stock/contract"): Signed(
         fixed(50), lambda desk, call: {"code": 200, "msg": "success"}
     ),
-} | sim_algo.ROUTES | sim_account.ROUTES | sim_history.ROUTES  # fmt: skip
+} | sim_algo.ROUTES | sim_account.ROUTES | sim_history.ROUTES | sim_files.ROUTES  # fmt: skip
 
 PATHS = {path for _, path in ROUTES}
 
