@@ -15,7 +15,7 @@ from connector.model.records import Side
 from connector.model.reports import BalanceReason, EndReason, OrderStatus
 from connector.venues.contract import Control
 from connector.venues.phemex.signing import signer
-from connector.venues.phemex.user import control, decode, logon
+from connector.venues.phemex.user import control, decode, decode_any, logon
 from connector.venues.trading_contract import (
     BalanceEvent,
     Execution,
@@ -355,7 +355,9 @@ def test_the_hedged_family_ends_in_the_same_events() -> None:
         ],
         "sequence": 1, "timestamp": 9, "type": "incremental", "version": 0,
     }  # fmt: skip
-    order, balance, position = decode(json.dumps(frame).encode(), scales)
+    raw = json.dumps(frame).encode()
+    order, balance, position = decode(raw, scales)
+    assert decode_any(raw, scales) == [order, balance, position]
     assert order == OrderEvent(
         source=Source.STREAM,
         execution=Execution.TRADE,
@@ -418,6 +420,23 @@ def test_a_garbled_field_takes_no_other_with_it(field: str, value: Any) -> None:
         return
     event = entry(**{field: value})
     assert (event.venue_order_id, event.client_order_id) == (ENTRY["orderID"], ENTRY["clOrdID"])
+
+
+@given(
+    st.sampled_from(sorted(ENTRY)),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+)
+def test_both_ways_of_reading_say_the_same(field: str, value: Any) -> None:
+    frame = json.loads(FRAMES["incremental_2019"])
+    frame["orders"][0][field] = value
+    raw = json.dumps(frame).encode()
+    try:
+        expected = decode_any(raw, scales)
+    except ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011  whatever cannot be read
+            decode(raw, scales)
+        return
+    assert decode(raw, scales) == expected
 
 
 def test_a_symbol_nobody_configured_is_told_of_all_the_same() -> None:

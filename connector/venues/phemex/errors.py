@@ -221,9 +221,15 @@ def _code(raw: Raw) -> int:
     return int(text(raw) or 0)
 
 
-def text(raw: Raw) -> str:
-    """The text of a scalar, without quotes; "" when it is absent or null."""
-    found = bytes(raw)
+def text(raw: Raw | int | str | bool | None) -> str:
+    """The text of a scalar, raw or decoded, without quotes; "" when it is absent or null."""
+    if raw.__class__ is str:
+        return raw
+    if raw is None or raw.__class__ is int:
+        return "" if raw is None else str(raw)
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    found = bytes(raw)  # type: ignore[arg-type]
     if not found.startswith(b'"'):
         return "" if found == b"null" else found.decode()
     if b"\\" in found:

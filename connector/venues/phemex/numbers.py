@@ -21,13 +21,17 @@ HEDGED = frozenset({"USDT", "USDC"})
 """Settled in these, a contract belongs to the hedged API."""
 
 
+Value = Raw | int | str | bool | None
+"""A scalar, raw or decoded."""
+
+
 class Numbers(Struct, frozen=True):
     """How a family writes them."""
 
-    price: Callable[[Raw, Instrument | None], int | None]
+    price: Callable[[Value, Instrument | None], int | None]
     """A price; 0 stands where there is none."""
-    qty: Callable[[Raw, Instrument | None], int | None]
-    money: Callable[[Raw, str], int | None]
+    qty: Callable[[Value, Instrument | None], int | None]
+    money: Callable[[Value, str], int | None]
     """In 10^-8 of the currency."""
 
 
@@ -41,8 +45,10 @@ def numbers_of(instrument: Instrument | None) -> Numbers:
     return DECIMALS if hedged(instrument) else INTEGERS
 
 
-def whole(raw: Raw) -> int | None:
+def whole(raw: Value) -> int | None:
     """An integer within 64 bits."""
+    if raw.__class__ is int:
+        return raw if ABSENT < raw < -ABSENT else None
     value = text(raw)
     try:
         found = int(value) if len(value) <= 20 else ABSENT
@@ -51,7 +57,7 @@ def whole(raw: Raw) -> int | None:
     return found if ABSENT < found < -ABSENT else None
 
 
-def name(raw: Raw) -> str:
+def name(raw: Value) -> str:
     """An id; that of nobody is none."""
     found = text(raw)
     return "" if found == NOBODY else found
@@ -61,20 +67,20 @@ def _positive(found: int | None) -> int | None:
     return found if found is not None and found > 0 else None
 
 
-def _price(raw: Raw, instrument: Instrument | None) -> int | None:
+def _price(raw: Value, instrument: Instrument | None) -> int | None:
     return _positive(whole(raw))
 
 
-def _qty(raw: Raw, instrument: Instrument | None) -> int | None:
+def _qty(raw: Value, instrument: Instrument | None) -> int | None:
     return whole(raw)
 
 
-def _money(raw: Raw, currency: str) -> int | None:
+def _money(raw: Value, currency: str) -> int | None:
     found = whole(raw)
     return None if found is None or not currency else money_e(found, currency)
 
 
-def _decimal(raw: Raw, exponent: int) -> int | None:
+def _decimal(raw: Value, exponent: int) -> int | None:
     try:
         found: int = parse(text(raw), exponent)
     except ValueError:
@@ -82,15 +88,15 @@ def _decimal(raw: Raw, exponent: int) -> int | None:
     return found if found != ABSENT else None
 
 
-def _decimal_price(raw: Raw, instrument: Instrument | None) -> int | None:
+def _decimal_price(raw: Value, instrument: Instrument | None) -> int | None:
     return None if instrument is None else _positive(_decimal(raw, instrument.price_exponent))
 
 
-def _decimal_qty(raw: Raw, instrument: Instrument | None) -> int | None:
+def _decimal_qty(raw: Value, instrument: Instrument | None) -> int | None:
     return None if instrument is None else _decimal(raw, instrument.qty_exponent)
 
 
-def _decimal_money(raw: Raw, currency: str) -> int | None:
+def _decimal_money(raw: Value, currency: str) -> int | None:
     return _decimal(raw, MONEY_EXPONENT)
 
 

@@ -53,6 +53,16 @@ def twin(struct: type[Any], rename: Callable[[str], str]) -> type[Any]:
     return msgspec.defstruct(f"Hedged{struct.__name__}", fields, rename=rename)
 
 
+def decoded(struct: type[Any]) -> type[Any]:
+    """A struct with the same fields, as scalars instead of raw texts: several times as fast, and
+    not for numbers with a point, whose digits a float would not keep."""
+    fields = [
+        (one.name, int | str | bool | None, msgspec.field(default=None, name=one.encode_name))
+        for one in msgspec.structs.fields(struct)
+    ]
+    return msgspec.defstruct(f"Decoded{struct.__name__}", fields, gc=False)
+
+
 class Reply(Struct):
     """The envelope of everything that does not begin with /md."""
 

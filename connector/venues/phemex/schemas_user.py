@@ -7,7 +7,14 @@ read."""
 from msgspec import Raw, Struct, field
 
 from connector.venues.phemex.errors import NOTHING
-from connector.venues.phemex.schemas_trading import answer_name, hedged_name, twin
+from connector.venues.phemex.schemas_trading import (
+    AccountRow,
+    HedgedAccountRow,
+    answer_name,
+    decoded,
+    hedged_name,
+    twin,
+)
 
 
 class Frame(Struct):
@@ -76,6 +83,19 @@ class PositionEntry(Struct, rename=answer_name):
 
 
 HedgedPositionEntry = twin(PositionEntry, hedged_name)
+
+
+class DecodedFrame(Struct):
+    """The same message, decoded at once."""
+
+    type: str = ""
+    timestamp: int | None = None
+    accounts: list[decoded(AccountRow)] | None = None  # type: ignore[valid-type]
+    orders: list[decoded(OrderEntry)] | None = None  # type: ignore[valid-type]
+    positions: list[decoded(PositionEntry)] | None = None  # type: ignore[valid-type]
+    accounts_p: list[decoded(HedgedAccountRow)] | None = None  # type: ignore[valid-type]
+    orders_p: list[decoded(HedgedOrderEntry)] | None = None  # type: ignore[valid-type]
+    positions_p: list[decoded(HedgedPositionEntry)] | None = None  # type: ignore[valid-type]
 
 
 class Refusal(Struct):

@@ -35,6 +35,7 @@ from connector.venues.phemex.positions import balance, position
 from connector.venues.phemex.schemas_trading import AccountRow, HedgedAccountRow
 from connector.venues.phemex.schemas_user import (
     ControlFrame,
+    DecodedFrame,
     Frame,
     Granted,
     HedgedOrderEntry,
@@ -74,24 +75,24 @@ NOTHING_WRONG = {"", "No error"}
 ENDED = {OrderStatus.CANCELLED: Execution.CANCELLED, OrderStatus.EXPIRED: Execution.EXPIRED}
 
 _FRAME = msgspec.json.Decoder(Frame)
+_DECODED = msgspec.json.Decoder(DecodedFrame)
 _CONTROL = msgspec.json.Decoder(ControlFrame)
 _GRANTED = msgspec.json.Decoder(Granted)
 _KEYS = msgspec.json.Decoder(Keys)
 _ANY = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _READERS: dict[bool, tuple[Any, ...]] = {
     False: (
-        INTEGERS,
         msgspec.json.Decoder(OrderEntry),
         msgspec.json.Decoder(AccountRow),
         msgspec.json.Decoder(PositionEntry),
     ),
     True: (
-        DECIMALS,
         msgspec.json.Decoder(HedgedOrderEntry),
         msgspec.json.Decoder(HedgedAccountRow),
         msgspec.json.Decoder(HedgedPositionEntry),
     ),
 }
+"""Of orders, accounts and positions."""
 
 
 def logon(signer: Signer, venue_ns: int, hedged: bool = False) -> Sequence[bytes]:
@@ -126,18 +127,38 @@ def control(frame: bytes) -> Control | None:
 
 def decode(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
     """The events of one frame. Raises ValueError on what is not an event."""
+    try:
+        head = _DECODED.decode(frame)
+    except msgspec.ValidationError:
+        return decode_any(frame, scales)
+    found: list[UserEvent] = []
+    for hedged, rows in (
+        (False, (head.orders, head.accounts, head.positions)),
+        (True, (head.orders_p, head.accounts_p, head.positions_p)),
+    ):
+        if any(rows):
+            found += _family(head, hedged, *rows, scales)
+    return found or _nothing(frame, head)
+
+
+def decode_any(frame: bytes, scales: Scales) -> Sequence[UserEvent]:
+    """The same value by value: for what ``decode`` cannot take as a whole."""
     head = _FRAME.decode(frame)
     found: list[UserEvent] = []
-    if head.orders is not None or head.accounts is not None or head.positions is not None:
-        found += _family(head, False, head.orders, head.accounts, head.positions, scales)
-    if head.orders_p is not None or head.accounts_p is not None or head.positions_p is not None:
-        found += _family(head, True, head.orders_p, head.accounts_p, head.positions_p, scales)
-    if not found:
-        return _nothing(frame, head)
-    return found
+    for hedged, rows in (
+        (False, (head.orders, head.accounts, head.positions)),
+        (True, (head.orders_p, head.accounts_p, head.positions_p)),
+    ):
+        if any(rows):
+            each = zip(_READERS[hedged], rows, strict=True)
+            orders, accounts, positions = (
+                [reader.decode(raw) for raw in raws or ()] for reader, raws in each
+            )
+            found += _family(head, hedged, orders, accounts, positions, scales)
+    return found or _nothing(frame, head)
 
 
-def _nothing(frame: bytes, head: Frame) -> Sequence[UserEvent]:
+def _nothing(frame: bytes, head: Frame | DecodedFrame) -> Sequence[UserEvent]:
     if head.type:
         return ()
     known = _KEYS.decode(frame)
@@ -150,20 +171,19 @@ def _nothing(frame: bytes, head: Frame) -> Sequence[UserEvent]:
 
 
 def _family(
-    head: Frame,
+    head: Frame | DecodedFrame,
     hedged: bool,
-    orders: Sequence[msgspec.Raw] | None,
-    accounts: Sequence[msgspec.Raw] | None,
-    positions: Sequence[msgspec.Raw] | None,
+    orders: Sequence[Any] | None,
+    accounts: Sequence[Any] | None,
+    positions: Sequence[Any] | None,
     scales: Scales,
 ) -> list[UserEvent]:
-    numbers, order_of, account_of, position_of = _READERS[hedged]
+    numbers = DECIMALS if hedged else INTEGERS
     source = Source.HISTORY if head.type == "snapshot" else Source.STREAM
     venue_ns = whole(head.timestamp) or 0
     found: list[UserEvent] = []
     filled = False
-    for raw in orders or ():
-        row = order_of.decode(raw)
+    for row in orders or ():
         if text(row.trade_type) == "Funding":
             funding = _funding(row, numbers, venue_ns) if source is Source.STREAM else None
             if funding is not None:
@@ -173,12 +193,11 @@ def _family(
         filled |= event.execution is Execution.TRADE
         found.append(event)
     reason = BalanceReason.ORDER if filled else BalanceReason.OTHER
-    for raw in accounts or ():
-        line = balance(account_of.decode(raw), numbers, venue_ns, reason)
+    for row in accounts or ():
+        line = balance(row, numbers, venue_ns, reason)
         if line is not None:
             found.append(line)
-    for raw in positions or ():
-        row = position_of.decode(raw)
+    for row in positions or ():
         held = position(row, scales(text(row.symbol)))
         if held is not None:
             found.append(held)
