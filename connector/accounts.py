@@ -261,7 +261,8 @@ class AccountService:
         self._board.spend(message.orders)
 
     def ask(self, order: Order) -> None:
-        """Query one order; the answer goes to the desk."""
+        """Query one order; the answer goes to the desk. A question must not use up what is left of
+        the venue's limits for cancels: without room it is asked again later."""
         intent = Intent(
             action=Action.QUERY,
             instrument=order.instrument,
@@ -274,6 +275,8 @@ class AccountService:
             return  # asked again later
         now_ns = monotonic_ns()
         message = self.encode(intent, now_ns)
+        if self.budget.shortage(message, Action.QUERY, now_ns, self.venue_ns(now_ns)) is not None:
+            return
         number, self._next_ask = self._next_ask, self._next_ask - 1
         self._send(number, Priority.QUERY, message, Flying(Action.QUERY, order, now_ns))
 

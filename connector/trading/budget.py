@@ -13,8 +13,9 @@ from connector.venues.contract import Pool
 from connector.venues.trading_contract import Charge, Encoded, Message
 
 RESERVE = 0.1
-"""Share of each pool that new orders leave to cancels and amends."""
+"""Share of each pool that new orders and questions leave to cancels and amends."""
 REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL})
+RESERVING = frozenset({Action.PLACE, Action.QUERY})
 
 
 class Shortage(Struct, frozen=True):
@@ -83,7 +84,7 @@ class OrderBudget:
                 return Shortage(pool.name, used, pool.limit, budget.quiet_until_ns)
             if action in REDUCING or not units:
                 continue
-            reserve = int(pool.limit * RESERVE) if action is Action.PLACE else 0
+            reserve = int(pool.limit * RESERVE) if action in RESERVING else 0
             due_ns = budget.admit_ns(now_ns, venue_ns, units, reserve)
             if due_ns > now_ns:
                 used = budget.used(now_ns, venue_ns)

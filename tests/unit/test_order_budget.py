@@ -97,3 +97,15 @@ def test_the_venue_may_state_other_limits() -> None:
         mine.take(PLACE, now_ns, now_ns)
         count += 1
     assert count == 9
+
+
+def test_questions_leave_room_for_cancels() -> None:
+    question = Request("GET", "/o", weight=1, pool="weight")
+    mine, now_ns = budget(), 10**15
+    asked = 0
+    while mine.shortage(question, Action.QUERY, now_ns, now_ns) is None:
+        mine.take(question, now_ns, now_ns)
+        asked += 1
+    assert asked == WEIGHT.limit - int(WEIGHT.limit * RESERVE)
+    assert mine.shortage(CANCEL, Action.CANCEL, now_ns, now_ns) is None
+    assert mine.shortage(question, Action.AMEND, now_ns, now_ns) is None

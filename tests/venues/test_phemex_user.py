@@ -66,7 +66,6 @@ def test_the_published_snapshot() -> None:
         asset="BTC",
         wallet_e=100000024,
         available_e=100000024 - 1222,
-        reason=BalanceReason.ORDER,
         venue_ns=1573716998131003833,
     )
     assert position == PositionEvent(

@@ -190,7 +190,7 @@ def _family(
                 found.append(funding)
             continue
         event = _order(row, numbers, scales, source, venue_ns)
-        filled |= event.execution is Execution.TRADE
+        filled |= event.execution is Execution.TRADE and source is Source.STREAM
         found.append(event)
     reason = BalanceReason.ORDER if filled else BalanceReason.OTHER
     for row in accounts or ():
