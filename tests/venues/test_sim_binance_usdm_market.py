@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from connector.transport.calls import decoded, unknown_fields
-from connector.venues.binance_usdm import VENUE
+from connector.venues.binance_usdm import VENUE, sim_rest, sim_signed
 from connector.venues.binance_usdm.sim_weights import Weights
 from connector.venues.contract import Security, Status
 from tests.reference.signed_client import Trader
@@ -162,3 +162,10 @@ def test_files_of_history_are_asked_for_and_stay_in_work(venue: Simulator) -> No
         ("/fapi/v1/order/asyn", {"startTime": 1}, -1102),
     ):
         assert trader.code("GET", path, **given)[1] == code
+
+
+def test_every_endpoint_that_the_venue_still_has_is_served() -> None:
+    served = {("GET", path) for path in sim_rest.ROUTES} | set(sim_signed.ROUTES)
+    missing = {row.name for row in VENUE.endpoints.values() if (row.method, row.path) not in served}
+    assert missing == {"allForceOrders"}
+    assert {row.path for row in VENUE.endpoints.values()} >= {path for _, path in served}
