@@ -243,6 +243,7 @@ def reports(rig: Rig, rounds: int) -> Group:
     stamp: list[list[int]] = []
     written: list[list[int]] = []
     due_to: list[list[int]] = []
+    ours: list[list[int]] = []
     calm: list[int] = []
     venue.expire = False
     for turn in range(WARM + rounds):
@@ -256,7 +257,8 @@ def reports(rig: Rig, rounds: int) -> Group:
         fd = venue.private.sock.fileno()
         sent, when = 0, [0] * REPORTS
         got: list[tuple[int, int]] = []
-        waited_ns = rig.calm.waited_ns()
+        inside: list[int] = []
+        waited_ns, looked_ns = rig.calm.waited_ns(), clock()
         while len(got) < REPORTS:
             now_ns = clock()
             if sent < REPORTS and now_ns >= due[sent]:
@@ -268,17 +270,22 @@ def reports(rig: Rig, rounds: int) -> Group:
             event = session.poll()
             if type(event) is connector.OrderReport and event.last_qty_e:
                 got.append((event.recv_ns, clock()))
+                inside.append(event.publish_ns - event.recv_ns)
                 before_ns, waited_ns = waited_ns, rig.calm.waited_ns()
-                if waited_ns == before_ns and turn >= WARM:
+                # What came while this process waited was there already when it looked last.
+                if waited_ns == before_ns and event.recv_ns > looked_ns and turn >= WARM:
                     calm.append(got[-1][1] - event.recv_ns)
+                looked_ns = clock()
         if turn >= WARM:
             stamp.append([had - recv for recv, had in got])
+            ours.append(inside)
             written.append([had - began for (_, had), began in zip(got, when, strict=True)])
             due_to.append([had - began for (_, had), began in zip(got, due, strict=True)])
         rig.settle()
     venue.expire = True
     show(group, "recv_ns → strategy has it", stamp, (10_000, None))
     _calm(group, "recv_ns → strategy has it", calm, rounds * REPORTS)
+    show(group, "recv_ns → in the journal, the daemon's own part", ours)
     show(group, "the sender's write → strategy has it", written)
     show(group, "due → strategy has it", due_to)
     return group
