@@ -1,16 +1,17 @@
 """The demo's strategy, a process of its own: attaches, sleeps until there is an event, reads it,
-and quotes two instruments.
+and quotes two instruments of each venue.
 
-``python -m connector.cli._demo_strategy RUNTIME_DIR [STAMPS]``. Prints a JSON line once it is
+``python -m connector.cli._demo_strategy RUNTIME_DIR [STAMPS...]``. Prints a JSON line once it is
 attached. When its stdin is closed it cancels its orders, waits for their ends and prints a second
 line with what it saw: how many events of the market, how many were lost, and how long they took
-from the daemon's frame callback and, with the simulator's STAMPS, from the sender's write; and
+from the daemon's frame callback and, with the simulators' STAMPS, from the sender's write; and
 whether an order was still open."""
 
 import select
 import sys
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -29,7 +30,7 @@ WAIT_S = 0.1
 LOOK_EVERY = 64
 """Events between two looks at stdin, when there is never nothing to do."""
 QUOTED = 2
-"""Instruments it trades, the first of the directory."""
+"""Instruments of a venue it trades, the first of the directory."""
 LEAVE_NS = 20_000_000_000
 """How long its orders have to end."""
 
@@ -37,13 +38,13 @@ Key = tuple[str, str, int]
 """Kind of stream, symbol, the message's id."""
 
 
-def main(runtime_dir: str, stamps_file: str | None) -> int:
+def main(runtime_dir: str, stamps_files: list[str]) -> int:
     delays_ns: deque[int] = deque(maxlen=KEPT)
     seen: deque[tuple[Key, int]] = deque(maxlen=KEPT)
     events = since_look = 0
     leaving_ns = 0
     with connector.attach("demo", runtime_dir, trading=True) as session:
-        maker = Maker(session, session.listed_now()[:QUOTED])
+        maker = Maker(session, quoted(session.listed_now()))
         print(orjson.dumps({"attached": True}).decode(), flush=True)
         while not leaving_ns or not (maker.gone or monotonic_ns() - leaving_ns > LEAVE_NS):
             event = session.wait(WAIT_S)
@@ -63,10 +64,10 @@ def main(runtime_dir: str, stamps_file: str | None) -> int:
             key = message_of(event)
             if key is not None:
                 delays_ns.append(now_ns - event.recv_ns)
-                if stamps_file is not None:
+                if stamps_files:
                     seen.append((key, now_ns))
         lost, gone = session.lost, maker.gone
-    sender_ns = () if stamps_file is None else from_sender(seen, Path(stamps_file))
+    sender_ns = from_sender(seen, map(Path, stamps_files))
     result = {
         "events": events,
         "lapped": lost,
@@ -76,6 +77,14 @@ def main(runtime_dir: str, stamps_file: str | None) -> int:
     }
     print(orjson.dumps(result).decode(), flush=True)
     return 0
+
+
+def quoted(listed: Iterable[connector.Instrument]) -> list[connector.Instrument]:
+    """The first few of each exchange."""
+    found: dict[str, list[connector.Instrument]] = {}
+    for one in listed:
+        found.setdefault(one.exchange, []).append(one)
+    return [one for each in found.values() for one in each[:QUOTED]]
 
 
 def message_of(event: connector.Event) -> Key | None:
@@ -96,11 +105,11 @@ def message_of(event: connector.Event) -> Key | None:
     return kind, event.instrument.symbol.lower(), event.update_id
 
 
-def from_sender(seen: Iterable[tuple[Key, int]], path: Path) -> list[int]:
+def from_sender(seen: Iterable[tuple[Key, int]], paths: Iterable[Path]) -> list[int]:
     """How long each message took since it was written to the socket."""
     read_ns = dict(seen)
     found = []
-    for stream, message_id, send_ns in stamps.read(path):
+    for stream, message_id, send_ns in chain.from_iterable(map(stamps.read, paths)):
         symbol, kind = stream.split("@")[:2]
         now_ns = read_ns.pop((kind, symbol, message_id), None)
         if now_ns is not None:
@@ -123,4 +132,4 @@ def asked_to_end() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

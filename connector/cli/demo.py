@@ -1,16 +1,16 @@
 """Show everything at work: a simulated venue, a daemon and a strategy, in three processes.
 
-The strategy quotes both sides of two instruments, is filled, amends and cancels. On a terminal the
-live view is shown until Ctrl-C. With --seconds N (or DEMO_SECONDS=N), or without a terminal, it
-runs N seconds (default 10) and prints one JSON object as its last line. --venue NAME takes another
-venue. On the way some depth messages of one symbol are withheld, to show that the gap is found and
-healed, and the venue's answer to one order is, to show that its outcome is found out.
+The strategy quotes both sides of two instruments of the venue, is filled, amends and cancels.
+--venue NAME takes another venue, ``all`` every one at once. On a terminal the live view is shown
+until Ctrl-C. With --seconds N (or DEMO_SECONDS=N), or without a terminal, it runs N seconds
+(default 10) and prints one JSON object as its last line. On the way some depth messages of one
+symbol are withheld, to show that the gap is found and healed, and the venue's answer to one order
+is, to show that its outcome is found out.
 
 The exit code is 1 when a book was not live or crossed (unless changes were withheld where only that
-can show it), when the strategy lost records, when the
-gap was not healed, when the lost answer was not found out, when an order was refused or left open,
-or when the venue counts other positions than the fills add up to; 0 otherwise. Nothing it starts
-outlives it.
+can show it), when the strategy lost records, when the gap was not healed, when the lost answer was
+not found out, when an order was refused or left open, or when the venue counts other positions than
+the fills add up to; 0 otherwise. Nothing it starts outlives it.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from connector.clock import monotonic_ns
 from connector.errors import AttachError, ConfigError, ConnectorError
 from connector.model.counters import Counter
 from connector.model.states import VALID
-from connector.venues.contract import Bases, Venue, load
+from connector.venues.contract import Bases, Venue, folders, load
 from connector.venues.sim_contract import load as sim
 
 CONFIGS = Path(connector.__file__).parents[1] / "configs"
@@ -51,6 +51,7 @@ START_S = 30.0
 HEAL_S = 15.0
 """A gap that is not healed by then will not be."""
 REFRESH_S = 0.5
+EVERY = "all"
 TERMINAL_GAP_S = 5.0
 
 
@@ -60,14 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run so long and print a JSON line (default on a terminal: until Ctrl-C; else 10)",
     )  # fmt: skip
     parser.add_argument(
-        "--venue", default="binance_usdm", metavar="NAME", help="on which venue (%(default)s)"
+        "--venue",
+        default="binance_usdm",
+        metavar="NAME",
+        help="on which venue, or all at once (%(default)s)",
     )
     parser.add_argument("--symbols", default="6", help="how many, or names (default 6)")
     parser.add_argument("--rate", default="100", help="messages a second and symbol (default 100)")
 
 
 def run(args: argparse.Namespace) -> int:
-    venue = load(args.venue)
+    venues = [load(name) for name in {EVERY: folders()}.get(args.venue, [args.venue])]
     live = args.seconds is None and sys.stdout.isatty()
     seconds = None if live else args.seconds or 10.0
     with (
@@ -75,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="connector-demo-") as folder,
         Family(Path(folder)) as family,
     ):
-        demo = Demo(Path(folder), family, venue)
+        demo = Demo(Path(folder), family, venues)
         demo.start(args.symbols, args.rate, measured=seconds is not None)
         if seconds is None:
             return demo.show()
@@ -86,55 +90,59 @@ def run(args: argparse.Namespace) -> int:
         return demo.measure(seconds)
 
 
-def _config(venue: Venue) -> Path:
-    """The demo's configuration that has this venue."""
+def _config(venues: Sequence[Venue]) -> Path:
+    """The demo's configuration that has these venues."""
     found = sorted(CONFIGS.glob("demo*.toml"))
+    names = {venue.folder for venue in venues}
     for path in found:
-        if venue.folder in tomllib.loads(path.read_text()).get("venues", {}):
+        if tomllib.loads(path.read_text()).get("venues", {}).keys() == names:
             return path
     if found:
-        raise ConfigError(f"no {CONFIGS}/demo*.toml has the venue {venue.folder}")
+        raise ConfigError(f"no {CONFIGS}/demo*.toml has {' and '.join(sorted(names))} alone")
     raise ConfigError(f"{CONFIGS}: no demo*.toml: the demo runs from a checkout of the project")
 
 
 class Demo:
-    """The three processes and what is asked of them."""
+    """The processes and what is asked of them."""
 
-    def __init__(self, folder: Path, family: Family, venue: Venue) -> None:
+    def __init__(self, folder: Path, family: Family, venues: Sequence[Venue]) -> None:
         self._folder = folder
         self._family = family
-        self._venue, self._config = venue, _config(venue)
-        self.venue: dict[str, Any] = {}
-        """What the simulator printed: where it is, its account."""
+        self._venues, self._config = venues, _config(venues)
+        self.sims: dict[str, dict[str, Any]] = {}
+        """What the simulators printed, by the venue's folder: where it is, its account."""
         self._watch: Watch | None = None
         self._strategy: subprocess.Popen[bytes] | None = None
-        self._wounded = ""
-        """The symbol whose messages were withheld."""
+        self._wounded: list[tuple[str, str]] = []
+        """Exchange and symbol of the books whose messages were withheld."""
         self.runtime, self.state = folder / "run", folder / "state"
         self._trades = TradesReader(self.runtime, self.state, "demo")
 
     def start(self, symbols: str, rate: str, measured: bool) -> None:
-        """Start all three; returns when every book is live and the strategy reads."""
-        stamps = self._folder / "stamps"
-        options = ["--venue", self._venue.folder, "--symbols", symbols, "--rate", rate]
-        if measured:
-            options += ["--stamps", str(stamps)]
-        sim = self._family.start("sim", "connector", "sim", *options)
-        self.venue = ready = self._answer(sim, START_S)
+        """Start them all; returns when every book is live and the strategy reads."""
+        stamps: list[str] = []
+        places: list[str] = []
+        keys: dict[str, str] = {}
+        for venue in self._venues:
+            options = ["--venue", venue.folder, "--symbols", symbols, "--rate", rate]
+            if measured:
+                stamps.append(str(self._folder / f"stamps-{venue.folder}"))
+                options += ["--stamps", stamps[-1]]
+            child = self._family.start(f"sim-{venue.folder}", "connector", "sim", *options)
+            ready = self.sims[venue.folder] = self._answer(child, START_S)
+            for name, url in (("rest_url", ready["rest"]), ("ws_url", ready["ws"])):
+                places += ["--set", f'venues.{venue.folder}.{name}="{url}"']
+            for name in ("key", "secret"):
+                keys[f"CONNECTOR_DEMO_{venue.folder}_{name}".upper()] = ready["account"][name]
         self.runtime.mkdir(mode=0o700)
         self._family.start(
             "daemon", "connector", "run", str(self._config),
-            "--runtime-dir", str(self.runtime), "--state-dir", str(self.state),
-            "--set", f'venues.{self._venue.folder}.rest_url="{ready["rest"]}"',
-            "--set", f'venues.{self._venue.folder}.ws_url="{ready["ws"]}"',
-            CONNECTOR_DEMO_KEY=ready["account"]["key"],
-            CONNECTOR_DEMO_SECRET=ready["account"]["secret"],
+            "--runtime-dir", str(self.runtime), "--state-dir", str(self.state), *places, **keys,
         )  # fmt: skip
         self._watch = self._attached(self.runtime)
         self._strategy = self._family.start(
-            "strategy", "connector.cli._demo_strategy", str(self.runtime),
-            *([str(stamps)] if measured else []),
-        )  # fmt: skip
+            "strategy", "connector.cli._demo_strategy", str(self.runtime), *stamps
+        )
         self._answer(self._strategy, START_S)
 
     def measure(self, seconds: float) -> int:
@@ -202,7 +210,7 @@ class Demo:
                     if self._wounded:
                         healed = "and is whole again" if self._healed(sample) else "and recovers"
                         note = (
-                            f"{self._wounded} missed depth messages on purpose {healed}; "
+                            f"{self._wounds} missed depth messages on purpose {healed}; "
                             f"{self._lost_so_far(sample)}; Ctrl-C ends it"
                         )
             except KeyboardInterrupt:
@@ -251,24 +259,31 @@ class Demo:
             self._run_until(monotonic_ns() + 100_000_000)
 
     def _wound(self) -> None:
-        """Have the venue lose some depth messages of one symbol, and the answer to one order."""
+        """Have each venue lose some depth messages of one symbol, and the answer to one order."""
         assert self._watch is not None
-        # Not one that is traded, if there are others: nobody quotes while a book is wrong.
-        self._wounded = self._watch.sample().books[-1].symbol
-        for mishap in sim(self._venue.folder).mishaps(self._wounded):
-            self._run_until(monotonic_ns() + mishap.after_ms * 1_000_000)
-            self._ask_venue("/_sim/faults", orjson.dumps(mishap.faults))
+        books = self._watch.sample().books
+        for venue in self._venues:
+            # Not one that is traded, if there are others: nobody quotes while a book is wrong.
+            symbol = [book.symbol for book in books if book.exchange == venue.name][-1]
+            self._wounded.append((venue.name, symbol))
+            for mishap in sim(venue.folder).mishaps(symbol):
+                self._run_until(monotonic_ns() + mishap.after_ms * 1_000_000)
+                self._ask_venue(venue, "/_sim/faults", orjson.dumps(mishap.faults))
 
-    def _ask_venue(self, path: str, body: bytes | None = None) -> Any:
+    @property
+    def _wounds(self) -> str:
+        return " and ".join(symbol for _, symbol in self._wounded)
+
+    def _ask_venue(self, venue: Venue, path: str, body: bytes | None = None) -> Any:
         """Ask the simulator's own side."""
-        request = urllib.request.Request(self.venue["rest"] + path, body)
+        request = urllib.request.Request(self.sims[venue.folder]["rest"] + path, body)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return orjson.loads(answer.read())
 
     def _found_out(self) -> bool:
-        """An answer was lost, and no outcome is unknown."""
+        """An answer of each venue was lost, and no outcome is unknown."""
         traded = self._trades.read()
-        return traded.unknown_resolved > 0 and not traded.unknown
+        return traded.unknown_resolved >= len(self._venues) and not traded.unknown
 
     def _lost_so_far(self, sample: _frame.Sample) -> str:
         if sample.counters[Counter.REQUESTS_LOST]:
@@ -290,11 +305,11 @@ class Demo:
         return text
 
     def _healed(self, sample: _frame.Sample) -> bool:
-        """The wounded book had a gap and is live again."""
-        for book in sample.books:
-            if book.symbol == self._wounded:
-                return book.gaps > 0 and book.resyncs >= book.gaps and book.state in VALID
-        return False
+        """The wounded books had a gap and are live again."""
+        wounded = [book for book in sample.books if (book.exchange, book.symbol) in self._wounded]
+        return all(
+            book.gaps > 0 and book.resyncs >= book.gaps and book.state in VALID for book in wounded
+        )
 
     def _judged(
         self, sample: _frame.Sample, result: dict[str, Any]
@@ -316,7 +331,8 @@ class Demo:
             if book.state not in VALID
         ]
         # A lost change may cross a book where nothing else shows that it is lost.
-        hidden = bool(self._wounded) and self._venue.bases is Bases.STREAMED
+        streamed = any(venue.bases is Bases.STREAMED for venue in self._venues)
+        hidden = bool(self._wounded) and streamed
         if (crossed := sample.counters[Counter.CROSSED]) and not hidden:
             found.append(f"live books were crossed {crossed} times")
         if result["lapped"]:
@@ -324,7 +340,7 @@ class Demo:
         if not result["events"]:
             found.append("the strategy saw nothing")
         if self._wounded and not self._healed(sample):
-            found.append(f"the gap of {self._wounded} was not healed")
+            found.append(f"the gap of {self._wounds} was not healed")
         return found
 
     def _trading_complaints(self, result: dict[str, Any], traded: Trades) -> list[str]:
@@ -333,12 +349,14 @@ class Demo:
             found.append("the strategy was not filled")
         if traded.rejects:
             found.append(f"{traded.rejects} requests were refused")
-        if self._wounded and not (traded.unknown_resolved and not traded.unknown):
+        if self._wounded and not self._found_out():
             found.append("what became of the order whose answer was lost was not found out")
-        (standing,) = self._ask_venue("/_sim/status")["accounts"].values()
-        if result["orders_open"] or standing["open_orders"]:
-            found.append(f"{standing['open_orders']} orders are still open at the venue")
-        there = {one["symbol"]: Decimal(one["qty"]) for one in standing["positions"]}
+        there: dict[str, Decimal] = {}
+        for venue in self._venues:
+            (standing,) = self._ask_venue(venue, "/_sim/status")["accounts"].values()
+            if result["orders_open"] or standing["open_orders"]:
+                found.append(f"{standing['open_orders']} orders are still open at {venue.name}")
+            there |= {one["symbol"]: Decimal(one["qty"]) for one in standing["positions"]}
         if there != traded.positions:
             found.append(f"the venue has positions {there}, the fills add up to {traded.positions}")
         return found
