@@ -531,3 +531,20 @@ def test_a_new_subscription_repeats_open_orders_and_fills_in_their_order(trader:
     (position,) = snapshot["positions"]
     assert (position["size"], position["buyLeavesQty"]) == (7, 2)
     assert position["valueEv"] == sum(each["execValueEv"] for each in fills)
+
+
+def test_what_is_kept_of_an_account_has_a_bound(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from connector.venues.phemex import sim_desk
+
+    monkeypatch.setattr(sim_desk, "MOST_EVENTS", 40)
+    bid, _ = trader.touch()
+    kept = trader.order(ordType="Limit", priceEp=bid - 10**6, orderQty=2)["data"]["orderID"]
+    for _ in range(60):
+        trader.order(ordType="Limit", priceEp=bid - 10**6, orderQty=1, timeInForce="FillOrKill")
+    person = trader.venue.rest._desk.people["demo"]
+    assert len(person.events) <= 40
+    assert [each.order_id for each in person.alive.values()] == [kept]
+    snapshot = Trader(trader.venue).opened[0]
+    assert kept in [each["orderID"] for each in snapshot["orders"]]

@@ -51,6 +51,8 @@ AOP = "aop"
 FIRST_USER = 67534
 KEPT = 100
 """Closed orders, and fills, that a snapshot of the private stream repeats."""
+MOST_EVENTS = 20_000
+"""Kept of an account; of its fills and fundings half as many."""
 NO_QTY, WOULD_CROSS = 100, 101
 """Why the engine let go of an order: nothing to take, or it would have taken."""
 REASONS = {
@@ -64,6 +66,8 @@ class Person:
     def __init__(self, name: str, user_id: int) -> None:
         self.name, self.user_id = name, user_id
         self.tickets: dict[int, Ticket] = {}
+        self.alive: dict[int, Ticket] = {}
+        """Those that are not at their end, oldest first."""
         self.by_id: dict[str, int] = {}
         self.by_client: dict[str, int] = {}
         self.by_engine: dict[int, int] = {}
@@ -79,6 +83,15 @@ class Person:
     def find(self, order_id: str, client_id: str) -> Ticket | None:
         number = self.by_id.get(order_id) if order_id else self.by_client.get(client_id)
         return self.tickets.get(number or 0)
+
+    def note(self, entry: dict[str, Any]) -> None:
+        """Keep an event; old ones of orders at their end are forgotten."""
+        self.events.append(entry)
+        if len(self.events) > MOST_EVENTS:
+            alive = {each.order_id for each in self.alive.values()}
+            old, new = self.events[: MOST_EVENTS // 2], self.events[MOST_EVENTS // 2 :]
+            self.events = [each for each in old if each["orderID"] in alive] + new
+            del self.trades[: -MOST_EVENTS // 2]
 
     def holding(self, symbol: str) -> Holding:
         found = self.holdings.get(symbol)
@@ -135,7 +148,7 @@ class Desk:
         )
         self.asked(person, made, "New", now_ns)
         made.leaves_ev = self.value_ev(made)
-        person.tickets[made.number] = made
+        person.tickets[made.number] = person.alive[made.number] = made
         person.by_id[made.order_id] = made.number
         person.by_client.setdefault(wish.client_id, made.number)
         return made
@@ -201,7 +214,7 @@ class Desk:
     def _history(self, person: Person, currency: str) -> list[dict[str, Any]]:
         """Events to repeat: all of open orders, of the rest the newest."""
         own = [each for each in person.events if each["currency"] == currency]
-        alive = {each.order_id for each in person.tickets.values() if each.open}
+        alive = {each.order_id for each in person.alive.values() if each.open}
         last = {each["orderID"]: number for number, each in enumerate(own)}
         standing: list[tuple[int, dict[str, Any]]] = []
         fills: list[tuple[int, dict[str, Any]]] = []
@@ -262,7 +275,7 @@ class Desk:
     def _standing(self, person: Person, symbol: str) -> tuple[CoinRules, Any, Exposure]:
         (view,) = self.engine.positions(person.name, symbol)
         sums = [0, 0, 0, 0]
-        for each in person.tickets.values():
+        for each in person.alive.values():
             if each.wish.symbol == symbol and each.status in (NEW, PARTIAL):
                 place = 0 if WORDS[each.wish.side] == "Buy" else 2
                 sums[place] += each.leaves
@@ -446,7 +459,9 @@ class Desk:
     def _tell(self, person: Person, ticket: Ticket, **changed: Any) -> dict[str, Any]:
         """Put an entry of the order on the private stream."""
         entry = ticket.event(self._now_holds(person, ticket), **changed)
-        person.events.append(entry)
+        person.note(entry)
+        if ticket.over:
+            person.alive.pop(ticket.number, None)
         key = (person.name, ticket.currency)
         entries, symbols = self._news.setdefault(key, ([], {}))
         entries.append(entry)

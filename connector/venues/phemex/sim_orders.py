@@ -250,7 +250,7 @@ def cancel_all(desk: Desk, person: Person, fields: Fields, now_ns: int) -> int:
     waiting = flag(fields, "untriggered")
     if len(word(fields, "text")) > LONGEST_ID:
         raise Fault(BAD)
-    for ticket in [*person.tickets.values()]:
+    for ticket in [*person.alive.values()]:
         if ticket.wish.symbol == symbol and ticket.open and waiting != bool(ticket.engine_id):
             _cancel(desk, person, ticket, "CancelAll", now_ns)
     return 1
@@ -264,7 +264,7 @@ def active(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str,
     symbol = symbol_of(desk, fields)
     rows = [
         each.row()
-        for each in person.tickets.values()
+        for each in person.alive.values()
         if each.wish.symbol == symbol and each.status in OPEN
     ]
     if not rows:

@@ -66,6 +66,12 @@ class Ticket(Struct, kw_only=True):
         return self.status in OPEN
 
     @property
+    def over(self) -> bool:
+        """At its end, which a replacement is not."""
+        ended = self.status in (FILLED, CANCELED, REJECTED, DEACTIVATED)
+        return ended and self.exec_status != "ReplaceToCanceled"
+
+    @property
     def conditional(self) -> bool:
         return self.wish.kind in CONDITIONAL
 
