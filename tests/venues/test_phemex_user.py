@@ -342,13 +342,17 @@ HEDGED: dict[str, Any] = {
 def test_the_hedged_family_ends_in_the_same_events() -> None:
     frame = {
         "accounts_p": [
-            {"accountBalanceRv": "1000.5", "currency": "USDT", "totalUsedBalanceRv": "0.25"}
+            {
+                "accountBalanceRv": "1000.500000001999",
+                "currency": "USDT",
+                "totalUsedBalanceRv": "0.25",
+            }
         ],
         "orders_p": [HEDGED],
         "positions_p": [
             {
                 "symbol": "BTCUSDT", "currency": "USDT", "side": "Sell", "posSide": "Short",
-                "size": "0.001", "avgEntryPriceRp": "20849", "leverageRr": "-10",
+                "size": "0.001", "avgEntryPriceRp": "20849.123456789", "leverageRr": "-10",
                 "unrealisedPnlRv": "-0.5", "cumClosedPnlRv": "0", "transactTimeNs": 7,
             }
         ],
@@ -383,7 +387,7 @@ def test_the_hedged_family_ends_in_the_same_events() -> None:
     )
     assert (balance.wallet_e, balance.available_e) == (100_050_000_000, 100_025_000_000)
     assert position == PositionEvent(
-        symbol="BTCUSDT", position_side=PositionSide.SHORT, qty_e=-1, entry="20849",
+        symbol="BTCUSDT", position_side=PositionSide.SHORT, qty_e=-1, entry="20849.123456789",
         unrealised_e=-50_000_000, realised_e=0, leverage=10, venue_ns=7,
     )  # fmt: skip
 

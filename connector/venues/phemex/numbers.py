@@ -6,6 +6,7 @@ nothing usable.
 """
 
 from collections.abc import Callable
+from decimal import ROUND_FLOOR, Decimal
 
 from msgspec import Raw, Struct
 
@@ -97,7 +98,15 @@ def _decimal_qty(raw: Value, instrument: Instrument | None) -> int | None:
 
 
 def _decimal_money(raw: Value, currency: str) -> int | None:
-    return _decimal(raw, MONEY_EXPONENT)
+    """Balances come with twelve decimals and more: what is past ours is cut, downwards."""
+    found = _decimal(raw, MONEY_EXPONENT)
+    if found is not None or not text(raw):
+        return found
+    try:
+        cut = Decimal(text(raw)).scaleb(MONEY_EXPONENT).to_integral_value(ROUND_FLOOR)
+    except ArithmeticError:
+        return None
+    return int(cut) if cut.is_finite() and ABSENT < cut < -ABSENT else None
 
 
 INTEGERS = Numbers(_price, _qty, _money)

@@ -75,12 +75,11 @@ def position(row: Any, instrument: Instrument | None) -> PositionEvent | None:
         return None
     currency = text(row.currency) or instrument.margin
     leverage = _ratio(numbers, text(row.leverage_er))
-    entry_e = numbers.price(row.avg_entry_price_ep, instrument)
     return PositionEvent(
         symbol=text(row.symbol),
         position_side=POSITION_SIDES.get(text(row.pos_side), PositionSide.BOTH),
         qty_e=sign * abs(size),
-        entry="" if entry_e is None else decimal(entry_e, instrument.price_exponent, 0),
+        entry=_entry(row, numbers, instrument),
         unrealised_e=numbers.money(row.unrealised_pnl_ev, currency),
         realised_e=numbers.money(row.cum_closed_pnl_ev, currency),
         isolated=leverage > 0,
@@ -88,6 +87,15 @@ def position(row: Any, instrument: Instrument | None) -> PositionEvent | None:
         leverage=abs(leverage),
         venue_ns=whole(row.transact_time_ns) or 0,
     )
+
+
+def _entry(row: Any, numbers: Numbers, instrument: Instrument) -> str:
+    """As the venue writes it, in decimals; an average may have more of them than a price."""
+    written = text(row.avg_entry_price_ep)
+    if numbers is DECIMALS:
+        return written if written.strip("0.") else ""
+    entry_e = numbers.price(row.avg_entry_price_ep, instrument)
+    return "" if entry_e is None else decimal(entry_e, instrument.price_exponent, 0)
 
 
 def _ratio(numbers: Numbers, value: str) -> int:

@@ -79,7 +79,7 @@ def _fills(instrument: Instrument, order_id: int | str | None, since_ns: int, mo
     )
 
 
-def trading(window_ms: int = signing.WINDOW_MS, both: bool = False) -> Trading:
+def trading(window_ms: int = signing.WINDOW_MS, both: bool = True) -> Trading:
     """The order side; ``window_ms``: how long after its signature a request may be executed,
     ``both``: the private stream tells of the hedged family, too."""
     return Trading(
