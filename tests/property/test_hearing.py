@@ -10,10 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from connector._speedups.hearing import Hearing
 from connector._speedups.reports import Reports
 from connector._speedups.segment import Segment
 from connector.desk import Desk
+from connector.ipc.counters import Counters
 from connector.ipc.segments import TradingMemory
+from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument
 from connector.model.intents import Action, OrderType
 from connector.model.order import Order
@@ -519,3 +522,45 @@ def test_an_average_that_is_no_price_hides_no_fill(halts: Halts, written: str) -
     order = next(iter(story.rigs[0].desk.tracker.orders))
     assert len(order.fills) == 1
     assert order.average_price() == (995, 1)
+
+
+def _frame(story: Story, **more: Any) -> bytes:
+    o = {name: next(iter(story.true.values()))[name] for name in "scSofqpi"}
+    o |= {"x": "NEW", "X": "NEW", "z": "0"} | more
+    event = {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": o}
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def test_a_fault_of_ours_is_counted_and_the_stream_goes_on(
+    halts: Halts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(1, halts)
+    story.place()
+    rig = story.rigs[0]
+
+    def fail(order: Order) -> None:
+        raise RuntimeError("of ours")
+
+    monkeypatch.setattr(rig.desk.holdings, "order", fail)
+    codec = rig.desk.hearing(rig.account, segment := Segment.create(1 << 18))
+    assert codec is not None
+    told = [fill := {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "1", "L": "9.5", "t": 1, "z": "1"}]
+    told.append(fill | {"l": "9", "t": 2, "z": "10", "X": "FILLED"})
+    assert codec.decode(_frame(story), 1, 0) == 0  # the acknowledgement, which cannot be counted
+    assert codec.decode(b"{}", 1, 0) == 1
+    for one in told:
+        assert codec.decode(_frame(story, **one), 1, 0) == 0
+    order = next(iter(rig.desk.tracker.orders))
+    assert order.status is OrderStatus.FILLED
+    assert [entry[1] for entry in rig.entries] == [RecordType.ORDER_REPORT] * 3
+    counters = Counters(segment.memory)
+    assert counters[Counter.RARE_ERRORS] == 1
+    assert counters[Counter.HEARD] == 3
+    assert counters.latency(Hop.RECV_TO_REPORT).count == 3
+
+
+def test_a_codec_that_is_not_in_use_leaves_everything(halts: Halts) -> None:
+    story = Story(1, halts)
+    story.place()
+    assert Hearing(SEGMENT).decode(_frame(story), 1, 0) == 1
+    assert story.rigs[0].entries == []
