@@ -73,6 +73,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     found = frames(request.param)
     if request.param == "phemex":
         known = [decoding_phemex.instrument(name) for name in ("BTCUSD", "XTZUSD")]
+        known.append(decoding_phemex.instrument("ETHUSDT", 8, qty_exponent=8))
         return Case(decoding_phemex.Decoder(*known), phemex.VENUE.decode, found)
     known = [decoding.instrument(name) for name in ("BTCUSDT", "ETHUSDT", "SUSHIUSDT")]
     return Case(decoding.Decoder(*known), binance_usdm.VENUE.decode, found)
