@@ -24,7 +24,7 @@ from .publish cimport KIND_BOOK, ORIGIN_MARKET, add, heard
 from .ring cimport ring_claim
 from .scan cimport (
     MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_levels, take_quoted,
-    take_text,
+    take_short_integer, take_text,
 )
 from .snapshot cimport DepthC, SnapshotC
 from .window cimport in_order, sorted_difference
@@ -49,7 +49,7 @@ cdef inline FeedSlot* take_symbol(Cursor* c, PhemexCodec codec) noexcept nogil:
 cdef inline bint take_depth(Cursor* c, BookMessage* m) noexcept nogil:
     cdef int64_t ignored = 0
     return (
-        take(c, b'"depth":', 8) and take_integer(c, &m.depth) == NUMBER_OK
+        take(c, b'"depth":', 8) and take_short_integer(c, &m.depth) == NUMBER_OK
         and may_take(c, b',"dts":', 7, &ignored) and may_take(c, b',"mts":', 7, &ignored)
     )
 

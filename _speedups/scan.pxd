@@ -296,6 +296,24 @@ cdef inline int take_levels(
         if unlikely(not take(cursor, b",", 1)):
             return NUMBER_MALFORMED
 
+# The same, with a short way for fewer than eight digits.
+cdef inline int take_short_integer(Cursor* cursor, int64_t* out) noexcept nogil:
+    cdef uint64_t x, other
+    cdef int bits
+    if unlikely(cursor.end - cursor.p < 8):
+        return take_integer(cursor, out)
+    memcpy(&x, cursor.p, 8)
+    x ^= 0x3030303030303030ULL
+    other = no_digit(x)
+    if unlikely(other == 0):
+        return take_integer(cursor, out)
+    bits = ctz64(other) & ~7
+    if unlikely(bits == 0 or (x & 255 == 0 and bits > 8)):    # no digit, or a leading zero
+        return NUMBER_MALFORMED
+    out[0] = <int64_t>_eight_digits(x << (64 - bits))
+    cursor.p += bits >> 3
+    return NUMBER_OK
+
 # The list `[[price,qty],...]` with its brackets, plain integers of at least zero, at most `most` levels.
 cdef inline int take_integer_levels(Cursor* cursor, Level* out, Py_ssize_t most, Py_ssize_t* count) noexcept nogil:
     cdef Py_ssize_t n = 0
@@ -307,8 +325,8 @@ cdef inline int take_integer_levels(Cursor* cursor, Level* out, Py_ssize_t most,
     while True:
         if unlikely(
             n == most or not take(cursor, b"[", 1)
-            or take_integer(cursor, &out[n].price_e) != NUMBER_OK or not take(cursor, b",", 1)
-            or take_integer(cursor, &out[n].qty_e) != NUMBER_OK or not take(cursor, b"]", 1)
+            or take_short_integer(cursor, &out[n].price_e) != NUMBER_OK or not take(cursor, b",", 1)
+            or take_short_integer(cursor, &out[n].qty_e) != NUMBER_OK or not take(cursor, b"]", 1)
         ):
             return NUMBER_MALFORMED
         n += 1
