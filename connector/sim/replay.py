@@ -169,7 +169,12 @@ class ReplayMarket:
     def greeting(self, stream: Stream, now_ms: int) -> list[bytes]:
         """Of a stream that begins with where it stands, once it has begun."""
         feed = self._venue.feed(stream, self) if self.sent else None
-        return [] if feed is None else feed.greeting(now_ms)
+        if feed is None:
+            return []
+        replay = self._replay(stream.symbol)
+        replay.settle()
+        # Before its first full book there is nothing to begin with: the recording brings it.
+        return feed.greeting(now_ms) if replay.live else []
 
     def repeat(self, symbol: str) -> None:
         """A recording says what was said."""

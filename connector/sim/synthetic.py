@@ -66,7 +66,7 @@ class Running:
         self.shown = state.best()
         """The best prices as last published."""
         # The oldest book anybody can be told of: before everything that was streamed.
-        self.first_snapshot = self.snapshot(1000, state.time_ms)
+        self.first_snapshot = self.snapshot(venue.snapshot_levels, state.time_ms)
 
     def spell(self) -> None:
         """Write numbers as the listing says now."""

@@ -372,6 +372,17 @@ def test_rest_gives_the_book_of_the_stream() -> None:
     assert full["book"]["asks"][:30] == snapshot["book"]["asks"]
 
 
+def test_a_book_from_before_is_a_whole_answer_too() -> None:
+    venue = Phemex()
+    venue.run(500)
+    now = json.loads(venue.get("/md/orderbook", "symbol=BTCUSD").body)
+    old = json.loads(venue.market.old_depth("BTCUSD", 30, venue.wall_ms()))
+    assert old.keys() == now.keys()
+    assert old["result"].keys() == now["result"].keys()
+    assert [len(side) for side in old["result"]["book"].values()] == [30, 30]
+    assert old["result"]["sequence"] < now["result"]["sequence"]
+
+
 def test_the_clock_and_paths_that_are_not() -> None:
     venue = Phemex()
     now = json.loads(venue.get("/public/time").body)["data"]["serverTime"]

@@ -54,6 +54,20 @@ def test_every_checkpoint_of_the_oracles_is_met(
     assert (snapshot["sequence"], snapshot["book"]) == (book.sequence, book.book())
 
 
+def test_who_comes_before_the_first_full_book_waits_for_it(market: ReplayMarket) -> None:
+    """A later subscription during the replay hears no empty book."""
+    venue = Phemex(market=market)
+    first, second = venue.client(), venue.client()
+    first.ask("orderbook.subscribe", ["YFIUSD"])
+    market.run_until(venue.now_ns + 10**9, 1)
+    assert market.sent == 1
+    second.ask("orderbook.subscribe", ["XTZUSD"])
+    assert second.of("book") == []
+    venue.run(10)
+    assert second.of("book")[0]["type"] == "snapshot"
+    assert len(second.of("book")[0]["book"]["asks"]) == 30
+
+
 def test_recorded_books_tell_what_is_listed(market: ReplayMarket) -> None:
     """Prices of contracts have four decimals on the wire."""
     rows = {row["symbol"]: row for row in json.loads(market.exchange_info(0))["data"]["products"]}

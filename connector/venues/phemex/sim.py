@@ -72,10 +72,12 @@ def feed(one: Stream, market: MarketView) -> Feed | None:
 
 
 def book(symbol: str, last_id: int, event_ms: int, time_ms: int, bids: str, asks: str) -> bytes:
-    """``result`` of a REST book."""
+    """A book as REST gives it."""
     if decimal_family(symbol):
-        return sim_decimal.book_body(symbol, last_id, time_ms, bids, asks, WINDOW)
-    return sim_feeds.book_body(symbol, last_id, event_ms, time_ms, bids, asks)
+        body = sim_decimal.book_body(symbol, last_id, time_ms, bids, asks, WINDOW)
+    else:
+        body = sim_feeds.book_body(symbol, last_id, event_ms, time_ms, bids, asks)
+    return sim_rest.wrap(0, body)
 
 
 def opening(target: str) -> Opening:

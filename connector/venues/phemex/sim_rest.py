@@ -59,7 +59,12 @@ def _id(params: Params) -> int:
     return int(text)
 
 
-def _wrap(number: int, result: bytes) -> bytes:
+def _numbered(answer: bytes, number: int) -> bytes:
+    """A whole answer under the number of its request."""
+    return answer.replace(b'"id":0,', b'"id":%d,' % number, 1)
+
+
+def wrap(number: int, result: bytes) -> bytes:
     return b'{"error":null,"id":%d,"result":%b}' % (number, result)
 
 
@@ -73,7 +78,7 @@ def _scaled_symbol(params: Params, market: MarketView) -> str:
 
 def _orderbook(params: Params, market: MarketView, now_ms: int) -> bytes:
     symbol = _scaled_symbol(params, market)
-    return _wrap(_id(params), market.depth(symbol, sim_feeds.WINDOW, now_ms))
+    return _numbered(market.depth(symbol, sim_feeds.WINDOW, now_ms), _id(params))
 
 
 def _fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -84,13 +89,13 @@ def _fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
         f'{{"book":{{"asks":[{asks}],"bids":[{bids}]}},"depth":0,"sequence":{top.update_id},'
         f'"symbol":"{symbol}","timestamp":{top.time_ms * sim_feeds.MS_NS},"type":"snapshot"}}'
     )
-    return _wrap(_id(params), body.encode())
+    return wrap(_id(params), body.encode())
 
 
 def _trade(params: Params, market: MarketView, now_ms: int) -> bytes:
     symbol = _scaled_symbol(params, market)
     sequence, rows = sim_feeds.trade_rows(market.trades(symbol))
-    return _wrap(_id(params), sim_feeds.trade_message(symbol, sequence, rows, "snapshot"))
+    return wrap(_id(params), sim_feeds.trade_message(symbol, sequence, rows, "snapshot"))
 
 
 def _day(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -100,7 +105,7 @@ def _day(params: Params, market: MarketView, now_ms: int) -> bytes:
         raise BadRequest
     row = sim_feeds.day(market, contract, now_ms)
     row["timestamp"] = now_ms * sim_feeds.MS_NS
-    return _wrap(_id(params), orjson.dumps(row))
+    return wrap(_id(params), orjson.dumps(row))
 
 
 def _days(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -111,7 +116,7 @@ def _days(params: Params, market: MarketView, now_ms: int) -> bytes:
         and row.status in ("", LISTED)
         and not sim_listings.decimal_family(row.symbol)
     ]
-    return _wrap(_id(params), orjson.dumps(rows))
+    return wrap(_id(params), orjson.dumps(rows))
 
 
 _NAMES = {
@@ -126,7 +131,7 @@ def _named_day(params: Params, market: MarketView, now_ms: int) -> bytes:
     contract = market.symbols[_scaled_symbol(params, market)]
     if not isinstance(contract, Contract):
         raise BadRequest
-    return _wrap(_id(params), orjson.dumps(_named(contract, market, now_ms)))
+    return wrap(_id(params), orjson.dumps(_named(contract, market, now_ms)))
 
 
 def _named_days(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -137,7 +142,7 @@ def _named_days(params: Params, market: MarketView, now_ms: int) -> bytes:
         and row.status in ("", LISTED)
         and not sim_listings.decimal_family(row.symbol)
     ]
-    return _wrap(_id(params), orjson.dumps(rows))
+    return wrap(_id(params), orjson.dumps(rows))
 
 
 def _named(contract: Contract, market: MarketView, now_ms: int) -> dict[str, Any]:
@@ -172,7 +177,7 @@ def _decimal_symbol(params: Params, market: MarketView) -> str:
 
 def _decimal_orderbook(params: Params, market: MarketView, now_ms: int) -> bytes:
     symbol = _decimal_symbol(params, market)
-    return _wrap(_id(params), market.depth(symbol, sim_feeds.WINDOW, now_ms))
+    return _numbered(market.depth(symbol, sim_feeds.WINDOW, now_ms), _id(params))
 
 
 def _decimal_fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -180,26 +185,26 @@ def _decimal_fullbook(params: Params, market: MarketView, now_ms: int) -> bytes:
     top = market.top(symbol, 0)
     asks, bids = (",".join(f'["{p}","{q}"]' for p, q in side) for side in (top.asks, top.bids))
     body = sim_decimal.book_body(symbol, top.update_id, top.time_ms, bids, asks, 0)
-    return _wrap(_id(params), body)
+    return wrap(_id(params), body)
 
 
 def _decimal_trade(params: Params, market: MarketView, now_ms: int) -> bytes:
     symbol = _decimal_symbol(params, market)
     rows = [*market.trades(symbol)]
-    return _wrap(_id(params), sim_decimal.trade_message(symbol, rows, "snapshot"))
+    return wrap(_id(params), sim_decimal.trade_message(symbol, rows, "snapshot"))
 
 
 def _decimal_day(params: Params, market: MarketView, now_ms: int) -> bytes:
     contract = market.symbols[_decimal_symbol(params, market)]
     if not isinstance(contract, Contract):
         raise BadRequest
-    return _wrap(_id(params), orjson.dumps(sim_decimal.rest_day(market, contract, now_ms)))
+    return wrap(_id(params), orjson.dumps(sim_decimal.rest_day(market, contract, now_ms)))
 
 
 def _decimal_days(params: Params, market: MarketView, now_ms: int) -> bytes:
     family = sim_decimal.family(market)
     rows = [sim_decimal.rest_day(market, row, now_ms) for row in family]
-    return _wrap(_id(params), orjson.dumps(rows))
+    return wrap(_id(params), orjson.dumps(rows))
 
 
 DECIMALS: dict[str, Route] = {
