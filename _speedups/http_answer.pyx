@@ -12,9 +12,21 @@ cdef extern from "Python.h":
 
 cdef enum:
     SHORT = 64                    # names of headers are shorter
+    NAMES_MOST = 256              # kept as they were last written; a venue has some twenty
+
+cdef dict names = {}
 
 
 cdef object lower(bytes name):
+    cdef object found = names.get(name)
+    if found is None:
+        found = lowered(name)
+        if len(names) < NAMES_MOST and PyBytes_GET_SIZE(name) <= SHORT:
+            names[name] = found
+    return found
+
+
+cdef object lowered(bytes name):
     cdef char text[SHORT]
     cdef const char* source = PyBytes_AS_STRING(name)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(name), i

@@ -49,6 +49,8 @@ class Connection(asyncio.Protocol):
         self._closed = closed
         self.transport: asyncio.Transport | None = None
         self._done: Done | None = None
+        self.tell: Done | None = None
+        """What its owner gives it as ``done`` each time, if it always is the same."""
         self._error: Exception | None = None
         self.reusable = True
         self.got_bytes = False
@@ -97,14 +99,10 @@ class Connection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        if self._done is None:
+        done, answer = self._done, self._answer
+        if done is None:
             self.close()  # bytes nobody asked for: the next answer could not be told from them
             return
-        self._feed(data)
-        self._deliver()
-
-    def _feed(self, data: bytes) -> None:
-        answer = self._answer
         self.got_bytes = True
         if answer.headers_done:
             self._body_fed += len(data)
@@ -117,9 +115,19 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self.reusable = False
             self._fail(Malformed(f"the answer is not HTTP: {error}"))
-        if answer.complete:
-            self.reusable = self.reusable and answer.reusable
+        if not answer.complete:
+            self._check()
+        elif not answer.reusable:
+            self.reusable = False
+        if not answer.complete or self._error is not None:
+            self._deliver()
             return
+        self._done = None  # as `_deliver`, which would ask all this again
+        done(HttpAnswer(answer.status, answer.headers, answer.body))
+
+    def _check(self) -> None:
+        """What has come so far of an answer that is not whole."""
+        answer = self._answer
         if answer.fault:
             self._fail(Malformed(answer.fault))
             return

@@ -14,6 +14,7 @@ import random
 import ssl
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -239,7 +240,10 @@ class OrderPool:
 
     def _start(self, connection: Connection, request: int, message: bytes) -> None:
         now_ns = monotonic_ns()
-        connection.send(message, self._carries(connection, request, now_ns))
+        transport = connection.transport
+        assert transport is not None
+        connection.begin(self._carries(connection, request, now_ns))
+        transport.write(message)
         self._owner.left(request, now_ns)
 
     def _carries(
@@ -247,20 +251,24 @@ class OrderPool:
     ) -> Callable[[HttpAnswer | Exception], None]:
         """It is busy until what this gives is called."""
         self.busy[connection] = (request, now_ns + self._timeout_ns)
+        if connection.tell is None:
+            connection.tell = partial(self._done, connection)
+        return connection.tell
 
-        def done(result: HttpAnswer | Exception) -> None:
-            self.busy.pop(connection, None)
-            if isinstance(result, Exception):
-                self._owner.lost(request, str(result))
-                return
-            if connection.alive:
-                self.idle.append(connection)
-            else:
-                connection.close()
-            self._owner.answered(request, result.status, result.headers, result.body)
+    def _done(self, connection: Connection, result: HttpAnswer | Exception) -> None:
+        """What came of the request that a connection carried."""
+        request, _ = self.busy.pop(connection)
+        if isinstance(result, Exception):
+            self._owner.lost(request, str(result))
+            return
+        transport = connection.transport  # as ``alive``, without a call
+        if connection.reusable and transport is not None and not transport.is_closing():
+            self.idle.append(connection)
+        else:
+            connection.close()
+        self._owner.answered(request, result.status, result.headers, result.body)
+        if self.queue:
             self._pump()
-
-        return done
 
     def _pump(self) -> None:
         while self.queue:
