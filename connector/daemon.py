@@ -5,6 +5,7 @@ Knows nothing of markets: the application comes as an object with a few methods.
 
 import asyncio
 import ctypes
+import errno
 import gc
 import logging
 import os
@@ -23,6 +24,7 @@ log = logging.getLogger("connector.daemon")
 
 ASKED, BUG, CONFIGURATION, LEFT_OPEN, NOT_READY = 0, 1, 2, 3, 4
 """Exit statuses."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 STALL_NS = 200_000
 """A callback longer than this is counted: by then a frame has waited for as long as a trade
@@ -388,6 +390,8 @@ async def _start(application: Application, asked: asyncio.Event) -> int | None:
         except (ConnectorError, MemoryError, OSError) as error:
             # Another daemon on the directory, too little memory, a bad path: mended outside of us.
             print(f"connector: {error}", file=sys.stderr)  # noqa: T201  # to whoever started us
+            if isinstance(error, OSError) and error.errno in _FULL:
+                return NOT_READY  # open orders must not stay alone once there is room again
             return CONFIGURATION
         except Exception:
             log.exception("the start failed")

@@ -28,8 +28,10 @@ def next_boot(path: Path) -> int:
     try:
         text = f"{last + 1}\n".encode()
         if os.write(descriptor, text) != len(text):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(fresh))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(fresh)) from None
     finally:
         os.close(descriptor)
     fresh.replace(path)

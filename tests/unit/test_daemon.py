@@ -1,10 +1,14 @@
-"""How the loop waits, and which snapshot is asked for next."""
+"""How the loop waits, how a start ends, and which snapshot is asked for next."""
 
+import asyncio
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connector import daemon
 from connector.config import Daemon, LoopMode
 from connector.daemon import choose_mode, isolated_cpus, parse_cpus
 from connector.market.snapshots import AT_ONCE, Want, choose
@@ -40,3 +44,35 @@ def test_the_most_urgent_due_book_is_asked_for_within_budget_and_number() -> Non
     assert choose(wants, 0, 11, 10) is None, "the budget says later"
     assert choose(wants, AT_ONCE, 10, 10) is None
     assert choose([], 0, 0, 0) is None
+
+
+class NoStart:
+    """A daemon's inside whose start ends with that error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def start(self) -> None:
+        raise self.error
+
+
+FULL = "[Errno 28] No space left on device: '/state/boot.new'"
+NO_STARTS = [
+    (OSError(errno.ENOSPC, "No space left on device", "/state/boot.new"), daemon.NOT_READY, FULL),
+    (OSError(errno.EDQUOT, "Disk quota exceeded"), daemon.NOT_READY, "quota"),
+    (PermissionError(errno.EACCES, "Permission denied", "/run"), daemon.CONFIGURATION, "'/run'"),
+    (MemoryError("too little"), daemon.CONFIGURATION, "too little"),
+    (RuntimeError("a bug"), daemon.BUG, ""),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "said"), NO_STARTS)
+def test_a_start_is_tried_again_only_where_that_may_help(
+    error: Exception, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start() -> int | None:
+        inside: Any = NoStart(error)
+        return await daemon._start(inside, asyncio.Event())
+
+    assert asyncio.run(start()) == status
+    assert said in capsys.readouterr().err

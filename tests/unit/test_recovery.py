@@ -1,5 +1,7 @@
 """Orders that are read back from a journal go on where the last run was, whatever it was doing."""
 
+import errno
+import resource
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -251,6 +253,20 @@ def test_an_amend_that_nobody_answered_is_taken_over_in_the_scale_of_now(
     )  # fmt: skip
     answers = [one for one in tracker.event(0, said, 2 * SECOND_NS) if isinstance(one, Answered)]
     assert [one.result for one in answers] == [Result.ACCEPTED]
+
+
+def test_a_boot_number_that_the_disk_does_not_take_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "boot"
+    assert next_boot(path) == 1
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"boot\.new") as caught:
+            next_boot(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert caught.value.errno == errno.EFBIG
+    assert next_boot(path) == 2
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "8388607", "99999999999"])
