@@ -26,7 +26,7 @@ def sim() -> Iterator[Sim]:
 
 @pytest.fixture(scope="module")
 def daemon(sim: Sim, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    feeds = [{"instruments": SYMBOLS, "quiet_ms": 1500}]
+    feeds = [{"instruments": SYMBOLS}]
     # A venue lists a few times a day what is asked for here every other second.
     more = {"refresh_s": 2}
     with Daemon(tmp_path_factory.mktemp("daemon"), sim, feeds=feeds, venue=more) as running:
