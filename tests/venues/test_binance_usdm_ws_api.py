@@ -253,7 +253,7 @@ def test_an_answer_reads_as_over_http() -> None:
         "x-mbx-order-count-10s": 1,
         "x-mbx-order-count-1m": 3,
     }
-    assert used(answer.headers).keys() == {pool.header for pool in POOLS}
+    assert used(answer.headers).keys() == {pool.header for pool in POOLS if pool.header}
     told = judge(Action.PLACE, answer.status, answer.headers, answer.body, lambda symbol: None)
     assert told.outcome is OrderOutcome.ACCEPTED
 
