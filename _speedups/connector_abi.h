@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0xb527561a65811c30ull
+#define CONNECTOR_ABI_HASH 0xbd0f95dcc52bbbd3ull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
@@ -39,6 +39,9 @@ enum ConnectorRecordFlag {
   FLAG_MORE = 1,   /* the message goes on in the next record of this instrument */
   FLAG_LAST = 2,   /* the last part of a split message */
   FLAG_RESYNC = 4, /* the difference between the book before a gap and the one after it */
+};
+enum ConnectorInstrumentFlag {
+  INSTRUMENT_INVERSE = 1, /* its value is in the margin asset: quantity times contract size divided by price */
 };
 enum ConnectorState {
   STATE_DOWN = 0, STATE_SYNCING = 1, STATE_LIVE = 2, STATE_BEHIND = 3, STATE_STALE = 4, STATE_GAP = 5, STATE_RESYNC = 6,

@@ -23,6 +23,10 @@ class Instrument:
     @property
     def index(self) -> int: ...
     @property
+    def inverse(self) -> bool:
+        """Its value is in the margin asset, as quantity times contract size divided by price."""
+
+    @property
     def price_exponent(self) -> int: ...
     @property
     def qty_exponent(self) -> int: ...

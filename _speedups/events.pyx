@@ -15,7 +15,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from .layout cimport (
-    BboBody, BookDeltaBody, CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, FeedStateBody,
+    BboBody, BookDeltaBody, CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, FeedStateBody, INSTRUMENT_INVERSE,
     InstrumentChangeBody, InstrumentEntry, Level, MarkPriceBody, TradeBody,
 )
 
@@ -101,6 +101,11 @@ cdef class Instrument:
         return _contracts[self.entry.contract & 255]
 
     @property
+    def inverse(self):
+        """Its value is in the margin asset, as quantity times contract size divided by price."""
+        return bool(self.entry.flags & INSTRUMENT_INVERSE)
+
+    @property
     def price_exponent(self):
         return self.entry.price_exponent
 
@@ -157,7 +162,8 @@ cdef class Instrument:
             "market_step": exact(e.market_step_e, q), "market_min_qty": exact(e.market_min_qty_e, q),
             "market_max_qty": exact(e.market_max_qty_e, q), "min_notional": exact(e.min_notional_e, 8),
             "multiplier_up": exact(e.multiplier_up_e, 8), "multiplier_down": exact(e.multiplier_down_e, 8),
-            "contract_size": exact(e.contract_size_e, 8), "onboard_ns": e.onboard_ns, "delivery_ns": e.delivery_ns,
+            "contract_size": exact(e.contract_size_e, 8), "inverse": self.inverse,
+            "onboard_ns": e.onboard_ns, "delivery_ns": e.delivery_ns,
             "generation": e.generation,
         }
 

@@ -11,6 +11,7 @@
 #   RECORD_ORDER_REPORT 35, RECORD_FILL_DETAIL 36, RECORD_BALANCE_UPDATE 37, RECORD_POSITION_UPDATE 38,
 #   RECORD_ACCOUNT_CONFIG 39, RECORD_MARGIN_CALL 40, RECORD_SNAPSHOT_BEGIN 41, RECORD_SNAPSHOT_END 42
 # ConnectorRecordFlag: FLAG_MORE 1, FLAG_LAST 2, FLAG_RESYNC 4
+# ConnectorInstrumentFlag: INSTRUMENT_INVERSE 1
 # ConnectorState: STATE_DOWN 0, STATE_SYNCING 1, STATE_LIVE 2, STATE_BEHIND 3, STATE_STALE 4, STATE_GAP 5,
 #   STATE_RESYNC 6
 # ConnectorFeedKind: FEED_BOOK 1, FEED_BBO 2, FEED_TRADE 3, FEED_MARK_PRICE 4
@@ -144,7 +145,7 @@
 #      16  u16       contract           connector.model.instrument.ContractType
 #      18  u16       price_digits       decimals the venue writes in prices
 #      20  u16       qty_digits         decimals the venue writes in quantities
-#      22  u16       flags              0
+#      22  u16       flags              ConnectorInstrumentFlag, or-ed
 #      24  i32       price_exponent     prices are integers of 10^-price_exponent
 #      28  i32       qty_exponent       likewise quantities
 #      32  i32       mark_exponent      likewise mark, index and settlement prices
@@ -294,6 +295,9 @@ cdef extern from "connector_abi.h" nogil:
 
     cdef enum ConnectorRecordFlag:
         FLAG_MORE, FLAG_LAST, FLAG_RESYNC
+
+    cdef enum ConnectorInstrumentFlag:
+        INSTRUMENT_INVERSE
 
     cdef enum ConnectorState:
         STATE_DOWN, STATE_SYNCING, STATE_LIVE, STATE_BEHIND, STATE_STALE, STATE_GAP, STATE_RESYNC

@@ -19,7 +19,7 @@ from .atomics cimport fence_release, load_relaxed, monotonic_ns, store_relaxed, 
 from .histogram cimport histogram_add
 from .layout cimport (
     Budget, CONNECTOR_ABI_HASH, CONNECTOR_MAGIC_MARKET, CONNECTOR_MAX_BUDGETS, CONNECTOR_MAX_COUNTERS,
-    CONNECTOR_MAX_HISTOGRAMS, CONNECTOR_MAX_INSTRUMENTS, Histogram, InstrumentChangeBody, InstrumentEntry,
+    CONNECTOR_MAX_HISTOGRAMS, CONNECTOR_MAX_INSTRUMENTS, Histogram, INSTRUMENT_INVERSE, InstrumentChangeBody, InstrumentEntry,
     InstrumentStats, RECORD_INSTRUMENT_CHANGE, RecordHeader, RingControl, SegmentHeader, TopEntry,
 )
 from .ring cimport RING_MIN_BYTES, ring_claim, ring_commit
@@ -318,6 +318,7 @@ cdef class Segment:
         entry.min_notional_e = instrument.min_notional_e
         entry.multiplier_up_e, entry.multiplier_down_e = instrument.multiplier_up_e, instrument.multiplier_down_e
         entry.contract_size_e = instrument.contract_size_e
+        entry.flags = INSTRUMENT_INVERSE if instrument.inverse else 0
         entry.onboard_ns, entry.delivery_ns = instrument.onboard_ns, instrument.delivery_ns
         entry.generation = generation
         _put(entry.exchange, sizeof(entry.exchange), instrument, "exchange")

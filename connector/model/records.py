@@ -67,6 +67,11 @@ class Flag(IntFlag):
     """Part of the difference between the book before a gap and the one after it."""
 
 
+class InstrumentFlag(IntFlag):
+    INVERSE = 1
+    """Its value is in the margin asset, as quantity times contract size divided by price."""
+
+
 class Side(Number):
     """The side of an aggressor."""
 

@@ -62,6 +62,8 @@ def test_books_equal_the_venues_and_every_kind_is_there(
     with connector.attach("look", daemon.runtime_dir) as session:
         top = session.top("BTCUSD")
         bbo, trade = top.bbo(), top.trade()
+        about = bbo.instrument
+        assert (about.inverse, about.margin, about.to_dict()["contract_size"]) == (True, "BTC", 1)
         assert 0 < bbo.bid_price < bbo.ask_price
         for price in (trade.mark, trade.index, trade.price):
             assert price == pytest.approx(bbo.bid_price, rel=0.05), "all in one scale"

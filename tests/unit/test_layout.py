@@ -115,6 +115,7 @@ def test_header_has_no_struct_or_enum_that_is_not_drawn() -> None:
     [
         ("ConnectorRecordType", records.RecordType),
         ("ConnectorRecordFlag", records.Flag),
+        ("ConnectorInstrumentFlag", records.InstrumentFlag),
         ("ConnectorSide", records.Side),
         ("ConnectorState", State),
         ("ConnectorFeedKind", FeedKind),
