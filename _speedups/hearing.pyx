@@ -415,10 +415,13 @@ cdef class Hearing(Codec):
         """The same by the journals; the next one may find what it needs."""
         cdef object index
         self.write(order, kind, PyBytes_FromStringAndSize(<const char*>body, size), self.told.told_ns, self.recv_ns)
-        self.journals[order.strategy] = self.opened(order.strategy)
-        index = self.place(order.instrument.symbol)
-        if index is not None:
-            self.places[order.instrument.symbol] = index
+        try:
+            self.journals[order.strategy] = self.opened(order.strategy)
+            index = self.place(order.instrument.symbol)
+            if index is not None:
+                self.places[order.instrument.symbol] = index
+        except Exception as error:    # what the event changes is owed all the same; the next one looks again
+            self.fault(error, order.strategy)
         return 0
 
     cdef object told_fee(self, object order):

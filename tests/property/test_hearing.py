@@ -517,7 +517,8 @@ def test_an_average_that_is_no_price_hides_no_fill(halts: Halts, written: str) -
     o = {name: next(iter(story.true.values()))[name] for name in "scSofqpi"}
     o |= {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "1", "L": "99.5", "t": 1, "z": "1"}
     o["ap"] = written
-    story.hear(json.dumps({"e": "ORDER_TRADE_UPDATE", "T": 1, "o": o}).encode())
+    event = {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": o}
+    story.hear(json.dumps(event, separators=(",", ":")).encode())
     story.check()
     order = next(iter(story.rigs[0].desk.tracker.orders))
     assert len(order.fills) == 1
@@ -564,3 +565,32 @@ def test_a_codec_that_is_not_in_use_leaves_everything(halts: Halts) -> None:
     story.place()
     assert Hearing(SEGMENT).decode(_frame(story), 1, 0) == 1
     assert story.rigs[0].entries == []
+
+
+def test_a_journal_that_cannot_be_opened_loses_no_fill(
+    halts: Halts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    story = Story(1, halts)
+    for _ in range(5):
+        story.place()
+    order = next(one for one in story.rigs[0].desk.tracker.orders if one.strategy)
+    for rig in story.rigs:
+        monkeypatch.setattr(rig, "append", broken)
+    monkeypatch.setattr(Rig, "opened", broken)
+    for rig in story.rigs:
+        rig.hearing = rig.desk.hearing(rig.account, SEGMENT) if rig.hearing else None
+    o = {name: story.true[order.key][name] for name in "scSofqpi"}
+    o |= {"x": "TRADE", "X": "FILLED", "l": "10", "L": "99.5", "t": 1, "z": "10"}
+    event = {"e": "ORDER_TRADE_UPDATE", "T": 1, "o": o}
+    story.hear(json.dumps(event, separators=(",", ":")).encode())
+    assert sum(story.short.values()) == 1
+    one, other = (rig.all() for rig in story.rigs)
+    assert one.pop("faults")
+    assert other.pop("faults")
+    assert one == other
+    assert order.status is OrderStatus.FILLED
+    assert order not in story.rigs[0].desk.tracker.orders.open_of(0)
+    assert story.rigs[0].desk.positions._own
