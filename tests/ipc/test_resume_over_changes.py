@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import struct
 import time
 from collections.abc import Iterator
@@ -117,9 +118,8 @@ class Run:
         self.journals.tick()
         return found
 
-    def end(self, way: str) -> None:
-        if way == "closed":
-            assert self.journals.close()
+    def end(self) -> None:
+        assert self.journals.close()
 
 
 @pytest.fixture
@@ -139,39 +139,68 @@ EVERY = [
 ]
 
 
-def fill(run: Run, reports: int, symbols: list[str], accounts: list[str]) -> list[tuple[str, str]]:
-    """Write reports of every type in turn; their names."""
-    named = []
+def names(reports: int, symbols: list[str], accounts: list[str]) -> list[tuple[str, str]]:
+    """Instrument and account of each report that `fill` writes."""
+    return [
+        (
+            "-" if number % 7 == 6 else symbols[number % len(symbols)],
+            accounts[number // 3 % len(accounts)],
+        )
+        for number in range(reports)
+    ]
+
+
+def fill(run: Run, reports: int, symbols: list[str], accounts: list[str]) -> None:
+    """Write reports of every type in turn."""
     journal = run.journals.open("alpha")
-    for number in range(reports):
+    for number, (symbol, account) in enumerate(names(reports, symbols, accounts)):
         while journal.position - journal.durable > SMALL // 2:
             time.sleep(0.0005)
-        account = accounts[number // 3 % len(accounts)]
         if number % 7 == 6:
             run.write(RecordType.BALANCE_UPDATE, "", account, wallet_e=number, asset="USDT")
-            named.append(("-", account))
         else:
             kind, values = EVERY[number % 7]
-            symbol = symbols[number % len(symbols)]
             run.write(kind, symbol, account, **values)
-            named.append((symbol, account))
         if number % 500 == 499:
             run.journals.tick()
-    return named
+
+
+def lived(
+    way: str,
+    where: tuple[Path, Path],
+    reports: int,
+    symbols: list[str],
+    accounts: list[str],
+    **scales: tuple[int, int],
+) -> list[tuple[str, str]]:
+    """A run that has ended; the names in its reports. It has a process of its own, since only that
+    can be killed: an abandoned journal's thread goes on writing its log files."""
+    child = os.fork()
+    if child == 0:
+        try:
+            run = Run(where, accounts, **scales)
+            fill(run, reports, symbols, accounts)
+            if way == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            run.end()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == (-signal.SIGKILL if way == "killed" else 0)
+    return names(reports, symbols, accounts)
 
 
 @pytest.mark.parametrize("way", ["closed", "killed"])
 @pytest.mark.parametrize("reports", [40, 3000])
 def test_old_reports_name_what_they_named(where: tuple[Path, Path], reports: int, way: str) -> None:
-    one = Run(where, ["x", "y"], **LISTED)
-    named = fill(one, reports, [*LISTED], ["x", "y"])
-    one.end(way)
+    named = lived(way, where, reports, [*LISTED], ["x", "y"], **LISTED)
     # Another order, and one of each is gone.
-    two = Run(where, ["z", "y"], ETHUSDT=(2, 3), BTCUSDT=(2, 3))
-    named += fill(two, 40, ["BTCUSDT", "ETHUSDT"], ["z", "y"])
-    two.end(way)
+    both = {"ETHUSDT": (2, 3), "BTCUSDT": (2, 3)}
+    named += lived(way, where, 40, ["BTCUSDT", "ETHUSDT"], ["z", "y"], **both)
     three = Run(where, ["y", "new", "x"], BTCUSDT=(2, 3), NEWUSDT=(1, 1), ETHUSDT=(2, 3))
-    named += fill(three, 40, ["NEWUSDT"], ["new"])
+    fill(three, 40, ["NEWUSDT"], ["new"])
+    named += names(40, ["NEWUSDT"], ["new"])
     wanted = [
         (number, symbol, "-" if account == "z" else account)
         for number, (symbol, account) in enumerate(named, 1)
@@ -189,7 +218,7 @@ def test_numbers_follow_the_scale(where: tuple[Path, Path]) -> None:
     one = Run(where, ["x"], BTCUSDT=(2, 3))
     for kind, values in EVERY:
         one.write(kind, "BTCUSDT", "x", **values)
-    one.end("closed")
+    one.end()
     two = Run(where, ["x"], BTCUSDT=(4, 1))  # finer prices, coarser quantities
     answer, order, detail, position, config, call = (
         (symbol, body) for _, _, symbol, _, body in two.taken()
@@ -215,14 +244,14 @@ def test_what_a_scale_cannot_hold_has_no_instrument(where: tuple[Path, Path]) ->
     one.write(RecordType.ORDER_REPORT, "BTCUSDT", "x", price_e=12345, qty_e=1500)
     one.write(RecordType.ORDER_REPORT, "BTCUSDT", "x", price_e=12300, qty_e=1500)
     one.write(RecordType.ORDER_REPORT, "BTCUSDT", "x", price_e=12300, qty_e=1 << 62)
-    one.end("closed")
+    one.end()
     two = Run(where, ["x"], BTCUSDT=(1, 3))
     found = two.taken()
     assert [symbol for _, _, symbol, _, _ in found] == ["-", "BTCUSDT", "BTCUSDT"]
     kept = layout("OrderReportBody").unpack(found[0][4])
     assert (kept.price_e, kept.qty_e) == (12345, 1500)
     assert two.counts[Counter.REPORTS_UNPLACED] == 1
-    two.end("closed")
+    two.end()
     three = Run(where, ["x"], BTCUSDT=(2, 5))
     assert [symbol for _, _, symbol, _, _ in three.taken()] == ["BTCUSDT", "BTCUSDT", "-"]
     three.journals.close()
