@@ -84,6 +84,22 @@ def test_a_fill_that_was_missed_is_recovered_once() -> None:
     assert stage.hear(Source.HISTORY, **FILL) == []
 
 
+def test_a_listed_fill_before_the_order_s_state_ends_nothing_until_asked() -> None:
+    """An amend nobody heard of may have raised the quantity."""
+    stage = Stage()
+    order = stage.order()
+    stage.hear()
+    (early,) = stage.hear(Source.QUERY, **{**FILL, "status": None, "filled_qty_e": None})
+    assert isinstance(early, Report)
+    assert early.last_qty_e == 5
+    assert order.status is OrderStatus.PARTIALLY_FILLED
+    assert stage.asked(2)
+    (whole,) = stage.hear(Source.QUERY, status=OrderStatus.FILLED, filled_qty_e=5)
+    assert isinstance(whole, Report)
+    assert (whole.update, order.status) == (Update.EXECUTED, OrderStatus.FILLED)
+    assert (whole.last_qty_e, order.known_qty_e) == (0, 5)
+
+
 def test_an_order_taken_off_to_be_amended_is_asked_for_if_nothing_follows() -> None:
     stage = Stage()
     order = stage.order()
