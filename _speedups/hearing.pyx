@@ -154,7 +154,7 @@ cdef class Hearing(Codec):
             order = self.known()
             if order is None or not self.plain(order):
                 return False
-        except OverflowError:          # a number past 63 bits
+        except Exception:              # a number past 63 bits, say; nothing is changed yet
             return False
         count(self.counters, COUNT_HEARD)
         self.apply(order)
