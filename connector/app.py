@@ -17,6 +17,7 @@ from connector._speedups.book import fetch_memory, memory_wanted, refill, take_o
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.config import Config, VenueSettings, configured, group_id, own_directory
+from connector.ipc.control import take_lock
 from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
 from connector.ipc.trading import Trading
@@ -66,6 +67,8 @@ class App:
         """What waits for the kernel or the disk: memory for books, log files, copies of files."""
         self._refilling: asyncio.Future[None] | None = None
         self._lines_lost = 0
+        self._lock = -1
+        """Of the state directory."""
 
     # daemon.Application
 
@@ -84,6 +87,8 @@ class App:
                 self._venue(name, settings), settings, segment, self._bell, index, self._state_dir
             )
         if self._config.accounts:
+            # Journals and the number of the start have one writer.
+            self._lock = take_lock(self._state_dir, "--state-dir")
             self._orders = TradingService(
                 self._config.accounts,
                 self._services,
@@ -174,8 +179,9 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.close()
-        if self._orders is not None:
-            self._orders.close()
+        if self._orders is not None and self._orders.close() and self._lock >= 0:
+            os.close(self._lock)  # else a journal's thread may still write: the process's end does
+            self._lock = -1
         self._chores.shutdown(wait=False, cancel_futures=True)
 
     def status(self) -> str:

@@ -54,4 +54,4 @@ class Full(ConnectorError):
 
 
 class AlreadyRunning(ConnectorError):
-    """Another daemon holds the runtime directory."""
+    """Another daemon holds the runtime or the state directory."""

@@ -303,12 +303,13 @@ class TradingService:
             ]
         return faults
 
-    def close(self) -> None:
-        """After ``run`` has ended: nothing is written any more."""
+    def close(self) -> bool:
+        """After ``run`` has ended: nothing is written any more, if all of the journals is on
+        disk."""
         self.halts.close()
         self._paper.close()
         self.profits.close()
-        self.journals.close()
+        return self.journals.close()
 
     def pending(self) -> list[str]:
         """What READY still waits for."""

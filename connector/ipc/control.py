@@ -28,9 +28,10 @@ class Peer(Struct, frozen=True):
     groups: tuple[int, ...] = ()
 
 
-def take_lock(runtime_dir: Path) -> int:
-    """Hold a runtime directory until the descriptor is closed; AlreadyRunning names the holder."""
-    path = runtime_dir / "lock"
+def take_lock(directory: Path, option: str = "--runtime-dir") -> int:
+    """Hold a runtime or state directory, which ``option`` chooses, until the descriptor is closed;
+    AlreadyRunning names the holder."""
+    path = directory / "lock"
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -38,11 +39,12 @@ def take_lock(runtime_dir: Path) -> int:
         holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(fd)
         raise AlreadyRunning(
-            f"{runtime_dir} is held by another daemon (pid {holder}); "
-            "stop it, or choose another --runtime-dir"
+            f"{directory} is held by another daemon (pid {holder}); "
+            f"stop it, or choose another {option}"
         ) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk: the holder stays unnamed, and holds it
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd
 
 

@@ -267,3 +267,17 @@ def test_a_recording_fills_quotes_as_a_live_market_does(recordings: Path, tmp_pa
             told = stage.until(lambda told: told.fills and not told.open_ones)
             assert told.positions[-1].qty_e == told.held
             assert all(one.last_price_e == one.price_e for one in told.fills)
+
+
+def test_a_second_daemon_on_the_journals_is_refused(stage: Stage, tmp_path: Path) -> None:
+    """Whatever its runtime directory is."""
+    first = stage.daemon
+    command = [*COMMAND, "run", str(first.folder / "c.toml")]
+    command += ["--runtime-dir", str(tmp_path / "other"), "--state-dir", str(first.state_dir)]
+    boot = (first.state_dir / "boot").read_text()
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 2
+    held = f"{first.state_dir} is held by another daemon (pid {first.process.pid})"
+    assert held in second.stderr
+    assert "another --state-dir" in second.stderr
+    assert (first.state_dir / "boot").read_text() == boot
