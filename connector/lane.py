@@ -31,6 +31,11 @@ _ID = "0" * 8
 """The end of a client order id, as far as its letters matter."""
 
 
+def _place(account: int, instrument: Instrument) -> tuple[int, str, int]:
+    """Of an owner's holdings."""
+    return account, instrument.symbol, PositionSide.BOTH.value
+
+
 class Lane:
     """In front of a desk; ``take`` takes commands as ``Desk.take`` does."""
 
@@ -80,6 +85,10 @@ class Lane:
             return None
         holdings = self._desk.holdings
         owners = holdings.account(account), holdings.strategy(session.strategy)
+        for owner in owners:  # what exposure is measured against is begun by the desk's own check
+            exposed = owner.limits is not None and owner.limits.exposure_e is not None
+            if exposed and _place(account, listed.instrument) not in owner.holdings:
+                return None
         opened = self._journals.opened(session.strategy)
         to.budget.prepare(to.trading.charges[Action.PLACE])
         try:
@@ -105,8 +114,7 @@ class Lane:
         assert owner.limits is not None
         holding = None
         if owner.limits.exposure_e is not None:
-            side = PositionSide.BOTH
-            holding = self._desk.holdings.holding(owner, account, instrument, side)
+            holding = owner.holdings[_place(account, instrument)]
         most_e = self._desk.admission.risk.most_e(owner, instrument)
         return Bound(owner, owner.limits, most_e, holding)
 
