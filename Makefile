@@ -23,7 +23,7 @@ demo: $(READY) ## simulated venue, daemon and a strategy; live view until Ctrl-C
 	@$(BIN)/connector demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
 test: $(TOOLS) ## the whole test suite, on two cores
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(TOOLS) ## format, lint, types and Cython warnings
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
