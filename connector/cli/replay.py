@@ -20,8 +20,9 @@ from itertools import chain
 
 import msgspec
 
-from connector.market.replay import Checkpoint, Replay
+from connector.market.replay import Replay
 from connector.market.replay_streamed import StreamedReplay
+from connector.market.replaying import Checkpoint
 from connector.protocol.recording import Item, Kind, RecordingError, read
 from connector.venues.contract import Bases, Venue, folders, load
 

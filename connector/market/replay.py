@@ -7,7 +7,6 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -16,9 +15,16 @@ from connector._speedups.decimal import format as decimal_text
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
 from connector.market.feed import InstrumentFeed
+from connector.market.replaying import (
+    FIRST_LINE,
+    HANDLED,
+    RING_BYTES,
+    TOP,
+    Checkpoint,
+    Replaying,
+)
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
-from connector.model.states import FeedKind, State
 from connector.protocol.recording import Item, Kind
 from connector.venues.contract import (
     Channel,
@@ -30,10 +36,8 @@ from connector.venues.contract import (
     Venue,
 )
 
-RING_BYTES = 8 * 1024 * 1024
 WAITING_MOST = 200_000
 """Depth messages kept from before the first snapshot; a snapshot that follows needs the newest."""
-TOP = 20
 TEXTS_MOST = 1_000_000
 RECENT = 8
 """Messages of each symbol that are looked at to tell whose a snapshot is."""
@@ -44,24 +48,8 @@ a side, far less for a snapshot of 5, next to nothing for another symbol's."""
 ENOUGH = 20
 """Prices of messages after which one knows that a snapshot is not of their symbol."""
 NOBODYS_MOST = 64
-FIRST_LINE = 0
 MOST_LINES = 16
 """Streams of one symbol that are told apart; the feed has room for so many connections."""
-HANDLED = 0
-"""What the compiled codec answers when it needed no help."""
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """A book after ``applied`` depth messages; the hashes are the oracles' canonical ones."""
-
-    applied: int
-    u: int
-    bid: tuple[int | str, int | str] | None
-    ask: tuple[int | str, int | str] | None
-    nb: int
-    na: int
-    top20: str
-    full: str
 
 
 class _Texts(dict[int, str]):
@@ -115,12 +103,13 @@ class Digests:
         )
 
 
-class Replay:
-    """One symbol of a recording.
+class Replay(Replaying):
+    """Of a venue whose books are asked for: snapshots come from answers in the recording."""
 
-    ``on_checkpoint`` is called every ``every`` applied depth messages (0: never) and by ``finish``,
-    never twice for one count and only while the book is LIVE; ``warn`` with a sentence for a
-    person. ``symbols`` collects every symbol whose book the recording touches."""
+    LOST = (
+        "{symbol}: gap after update {update}, {applied} messages applied; the book waits for a"
+        " snapshot"
+    )
 
     def __init__(
         self,
@@ -131,11 +120,7 @@ class Replay:
         on_checkpoint: Callable[[Checkpoint], None],
         warn: Callable[[str], None],
     ) -> None:
-        self._venue = venue
-        self._wanted = symbol
-        self._every = every
-        self._on_checkpoint = on_checkpoint
-        self._warn = warn
+        super().__init__(venue, symbol=symbol, every=every, on_checkpoint=on_checkpoint, warn=warn)
         self._listing = b""
         self._waiting: deque[tuple[Item, str]] = deque(maxlen=WAITING_MOST)
         self._unclaimed: list[Item] = []
@@ -144,30 +129,9 @@ class Replay:
         self._digits_known = False
         self._parts: dict[int, dict[str, deque[bytes]]] = {}
         self._segment: Segment | None = None
-        self._codec: Any = None
-        self._kernel: Any = None
         self._feed: InstrumentFeed | None = None
-        self._digests: Digests | None = None
         self._lines: dict[str, int] = {}
         self._seen_id = 0
-        self._said = 0
-        self._shown: State | None = None
-        self.instrument: Instrument | None = None
-        self.symbols: dict[str, int] = {}
-        """Depth messages by symbol."""
-        self.counts: dict[str, int] = {}
-        self.applied = 0
-        self.first_ns = 0
-        self.last_ns = 0
-
-    @property
-    def symbol(self) -> str:
-        """The symbol that is replayed; "" before it is known."""
-        return self._wanted or next(iter(self.symbols), "")
-
-    @property
-    def live(self) -> bool:
-        return self._kernel is not None and self._state() is State.LIVE
 
     def take(self, item: Item) -> None:
         """One line of the recording."""
@@ -192,11 +156,7 @@ class Replay:
                 "a snapshot that names no symbol, and its prices are not plainly those of one: "
                 "not used"
             )
-        if not self.live:
-            return False
-        if self.applied != self._said:
-            self._checkpoint()
-        return True
+        return super().finish()
 
     # Lines
 
@@ -215,14 +175,12 @@ class Replay:
         elif symbol and symbol == self.symbol:
             self._waiting.append((item, stream))
 
-    def _meet(self, symbol: str) -> None:
-        """A symbol of the recording; the wanted one takes its spelling from here."""
-        if symbol not in self.symbols:
-            self.symbols[symbol] = 0
+    def _meet(self, symbol: str) -> bool:
+        new = super()._meet(symbol)
+        if new:
             self._unclaimed += self._nobodys
             self._nobodys.clear()
-            if symbol.upper() == self._wanted.upper():
-                self._wanted = symbol
+        return new
 
     def _take_answer(self, name: str, symbol: str, item: Item) -> None:
         if name == self._venue.instruments_endpoint:
@@ -408,36 +366,9 @@ class Replay:
                 self._feed.on_event(event, line, item.time_ns)
                 self._look()
 
-    def _scales(self, symbol: str) -> Instrument | None:
-        return self.instrument if symbol == self.symbol else None
-
     def _on_applied(self) -> None:
         self._seen_id = self._kernel.last_id
-        self.applied += 1
-        if self._every and self.applied % self._every == 0 and self.live:
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        assert self._digests is not None
-        self._said = self.applied
-        kernel = self._kernel
-        self._on_checkpoint(
-            self._digests(self.applied, kernel.last_id, kernel.bids(), kernel.asks())
-        )
-
-    def _look(self) -> None:
-        """Say it when the book is lost."""
-        state = self._state()
-        if state is not self._shown:
-            if state is State.RESYNC:
-                self._warn(
-                    f"{self.symbol}: gap after update {self._kernel.last_id}, {self.applied}"
-                    " messages applied; the book waits for a snapshot"
-                )
-            self._shown = state
-
-    def _state(self) -> State:
-        return State(self._kernel.state(FeedKind.BOOK))
+        self._one_applied()
 
     def _counted(self, counter: Counter) -> None:
         self._count(counter.name.lower())
@@ -449,6 +380,3 @@ class Replay:
                     "were recorded without the stream's name"
                 )
             self._warn(sentence)
-
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1

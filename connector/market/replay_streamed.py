@@ -6,18 +6,24 @@ whole book; a message that cannot be read may have been one of the book's, so th
 until that comes."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Any
 
 from connector._speedups.decimal import format as decimal_text
 from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
 from connector.market.feeds import make_feed
-from connector.market.replay import FIRST_LINE, HANDLED, RING_BYTES, TOP, Checkpoint
+from connector.market.replaying import (
+    FIRST_LINE,
+    HANDLED,
+    RING_BYTES,
+    TOP,
+    Checkpoint,
+    Levels,
+    Replaying,
+)
 from connector.market.streams import Streams
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
-from connector.model.states import FeedKind, Reason, State
+from connector.model.states import Reason
 from connector.protocol.recording import Item, Kind
 from connector.venues.contract import (
     Book,
@@ -26,7 +32,6 @@ from connector.venues.contract import (
     Subscription,
     UnknownEvent,
     UnknownSymbol,
-    Venue,
 )
 
 FAULTS = {
@@ -34,7 +39,6 @@ FAULTS = {
     Counter.VENUE_RESETS: "the sequence went back: a reset of the venue",
 }
 Number = int | str
-Levels = list[tuple[int, int]]
 
 
 class StreamedDigests:
@@ -74,45 +78,14 @@ def _hash(sides: list[list[tuple[Number, Number]]]) -> str:
     return hashlib.sha256("|".join(texts).encode()).hexdigest()
 
 
-class StreamedReplay:
-    """One symbol of a recording; the sibling of ``replay.Replay``, used in the same way."""
+class StreamedReplay(Replaying):
+    """Of a venue whose books begin on the stream; ``symbols`` counts whole books, too."""
 
-    def __init__(
-        self,
-        venue: Venue,
-        *,
-        symbol: str = "",
-        every: int = 0,
-        on_checkpoint: Callable[[Checkpoint], None],
-        warn: Callable[[str], None],
-    ) -> None:
-        self._venue = venue
-        self._wanted = symbol
-        self._every = every
-        self._on_checkpoint = on_checkpoint
-        self._warn = warn
-        self._codec: Any = None
-        self._kernel: Any = None
-        self._feed: Streams | None = None
-        self._digests: StreamedDigests | None = None
-        self._said = 0
-        self._shown: State | None = None
-        self.instrument: Instrument | None = None
-        self.symbols: dict[str, int] = {}
-        """Depth messages by symbol, whole books included."""
-        self.counts: dict[str, int] = {}
-        self.applied = 0
-        self.first_ns = 0
-        self.last_ns = 0
-
-    @property
-    def symbol(self) -> str:
-        """The symbol that is replayed; "" before it is known."""
-        return self._wanted or next(iter(self.symbols), "")
-
-    @property
-    def live(self) -> bool:
-        return self._kernel is not None and self._state() is State.LIVE
+    LOST = (
+        "{symbol}: the book is lost after update {update}, {applied} messages applied; it waits"
+        " for a whole one"
+    )
+    _feed: Streams | None = None
 
     def take(self, item: Item) -> None:
         """One line of the recording."""
@@ -127,21 +100,6 @@ class StreamedReplay:
         if symbol in ("", self.symbol):
             self._count("frames")
             self._decode(item, symbol)
-
-    def finish(self) -> bool:
-        """The recording is over: the last checkpoint, if one is due; whether the book is LIVE."""
-        if not self.live:
-            return False
-        if self.applied != self._said:
-            self._checkpoint()
-        return True
-
-    def _meet(self, symbol: str) -> None:
-        """A symbol of the recording; the wanted one takes its spelling from here."""
-        if symbol not in self.symbols:
-            self.symbols[symbol] = 0
-            if symbol.upper() == self._wanted.upper():
-                self._wanted = symbol
 
     def _first(self, item: Item) -> None:
         """The first whole book shows the scale; what came before is of no use."""
@@ -202,44 +160,14 @@ class StreamedReplay:
             self._feed.resync(Reason.FAULT, time_ns)
             self._look()
 
-    def _scales(self, symbol: str) -> Instrument | None:
-        return self.instrument if symbol == self.symbol else None
-
     def _applied(self, before: int, whole: bool) -> None:
         """After a message that may have moved the book: changes count, whole books do not."""
         if whole or self._kernel.last_id == before:
             return
-        self.applied += 1
-        if self._every and self.applied % self._every == 0 and self.live:
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        assert self._digests is not None
-        self._said = self.applied
-        kernel = self._kernel
-        self._on_checkpoint(
-            self._digests(self.applied, kernel.last_id, kernel.bids(), kernel.asks())
-        )
-
-    def _look(self) -> None:
-        """Say it when the book is lost."""
-        state = self._state()
-        if state is not self._shown:
-            if state is State.RESYNC:
-                self._warn(
-                    f"{self.symbol}: the book is lost after update {self._kernel.last_id},"
-                    f" {self.applied} messages applied; it waits for a whole one"
-                )
-            self._shown = state
-
-    def _state(self) -> State:
-        return State(self._kernel.state(FeedKind.BOOK))
+        self._one_applied()
 
     def _counted(self, counter: Counter) -> None:
         self._count(counter.name.lower())
         sentence = FAULTS.get(counter)
         if sentence:
             self._warn(f"{self.symbol}: {sentence}, {self.applied} messages applied")
-
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.cli import main
-from connector.market.replay import Checkpoint, Replay
+from connector.market.replay import Replay
+from connector.market.replaying import Checkpoint
 from connector.protocol.recording import Item, Kind, read
 from connector.venues.contract import load
 from tests.reference.wire_book import WireBook

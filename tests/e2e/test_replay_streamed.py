@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.cli import main
-from connector.market.replay import Checkpoint
 from connector.market.replay_streamed import StreamedReplay
+from connector.market.replaying import Checkpoint
 from connector.protocol.recording import Item, Kind, read
 from connector.venues.contract import load
 from tests.reference.book_model import BookModel
