@@ -176,6 +176,7 @@ class Code(Word):
     NOT_SENT = 900017, "not sent before the daemon or strategy restarted"
     UNGUARDED = 900018, "the venue's countdown cannot be armed"
     INTERNAL = 900019, "a fault of the daemon, nothing was sent"
+    NOT_YET = 900020, "not possible yet, ask again"
     OUTCOME_UNKNOWN = 900100, "outcome unknown, being resolved"
 
     def __new__(cls, number: int, sentence: str) -> "Code":

@@ -10,7 +10,7 @@ import msgspec
 from connector.clock import monotonic_ns
 from connector.model.intents import OWN_COMMAND, Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field
+from connector.model.reports import Code, Field, OrderStatus
 from connector.trading import filters
 from connector.trading.commands import Command, Refusal, intent
 from connector.trading.ids import Ids
@@ -259,6 +259,13 @@ def encode(account: Account, wanted: Intent, order: Order | None, now_ns: int) -
     """The signed request, under every name the order has; raises Refusal."""
     if order is not None:
         wanted = _of(order, wanted)
+        unborn = wanted.conditional and order.status is OrderStatus.TRIGGERED
+        if wanted.action is Action.AMEND and unborn:
+            raise Refusal(
+                Code.NOT_YET,
+                Field.ACTION,
+                "triggered, but the venue has not told yet which order it became: ask again",
+            )
     try:
         return account.encode(wanted, now_ns)
     except CannotEncode as error:

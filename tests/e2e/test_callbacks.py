@@ -12,6 +12,10 @@ time. The rule is held, therefore,
   in one go, a handshake with a megabyte of buffer, a feed's sixty books told of a new connection)
   took more than that alone.
 
+Even so a core that is taken away counts as CPU time of whoever had it: milliseconds, once in ten
+thousand callbacks. That does not hit the same kind each time: guilty is who breaks the same part of
+the rule in each of three runs.
+
 Excluded is nothing that runs on the loop after READY."""
 
 import json
@@ -19,7 +23,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from connector.model.counters import Counter
 from tests.e2e.test_daemon import Reader
@@ -34,13 +37,28 @@ OFTEN = 30
 """A kind that ran so often has a median that says something."""
 
 
+RUNS = 3
+
+
 def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
-    report = tmp_path / "callbacks.json"
+    guilty = faults(run(tmp_path / "0"))
+    for number in range(1, RUNS):
+        if not guilty:
+            return
+        again = faults(run(tmp_path / str(number)))
+        guilty = {fault: again[fault] for fault in guilty.keys() & again.keys()}
+    assert guilty == {}
+
+
+def run(folder: Path) -> dict[str, list[int]]:
+    """A daemon's life in which everything happens: the microseconds of every callback, by kind."""
+    folder.mkdir()
+    report = folder / "callbacks.json"
     command = [sys.executable, "-m", "tests.reference.measured_daemon", str(report)]
     arguments = ["--symbols", str(SYMBOLS), "--rate", "5", "--no-bursts", "--weight-limit", "24000"]
     with (
         Sim(*arguments) as sim,
-        Daemon(tmp_path, sim, command=command, venue={"refresh_s": 2}) as daemon,
+        Daemon(folder, sim, command=command, venue={"refresh_s": 2}) as daemon,
     ):
         daemon.ready(60)
         with Reader(daemon) as reader:
@@ -67,38 +85,38 @@ def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
             time.sleep(0.2)
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
-    judge(json.loads(report.read_text())["by_name"])
+    by_name: dict[str, list[int]] = json.loads(report.read_text())["by_name"]
+    return by_name
 
 
-def judge(by_name: dict[str, list[int]]) -> None:
-    """Hold the rule against the microseconds of every callback, by kind."""
+def faults(by_name: dict[str, list[int]]) -> dict[str, str]:
+    """Who broke which part of the rule, and by how much."""
     busy = {
         name: sorted(us for us in took if us > IDLE_US) for name, took in sorted(by_name.items())
     }
-    every = sorted(us for took in busy.values() for us in took)
-    over = sum(us > LIMIT_US for us in every)
-    assert len(every) > 1000, "the daemon had something to do"
-    slow = {
-        name: took[len(took) // 2]
-        for name, took in busy.items()
-        if len(took) >= OFTEN and took[len(took) // 2] > LIMIT_US
-    }
-    assert slow == {}, f"kinds that take too long as a rule: {worst(busy)}"
-    assert over <= len(every) // 10 + 1, f"{over} of {len(every)}: {worst(busy)}"
-    assert every[-1] <= WORST_US, worst(busy)
+    every = sum(map(len, busy.values()))
+    assert every > 1000, "the daemon had something to do"
+    found = {}
+    over = 0
+    for name, took in busy.items():
+        if not took:
+            continue
+        median, worst, slow = took[len(took) // 2], took[-1], sum(us > LIMIT_US for us in took)
+        over += slow
+        seen = f"median {median} us, worst {worst} us, {slow} of {len(took)} over {LIMIT_US} us"
+        if len(took) >= OFTEN and median > LIMIT_US:
+            found[f"{name}, as a rule"] = seen
+        if worst > WORST_US:
+            found[f"{name}, once"] = seen
+    if over > every // 10 + 1:
+        found["one in ten"] = f"{over} of {every}"
+    return found
 
 
-def worst(busy: dict[str, list[int]]) -> list[dict[str, Any]]:
-    """The kinds with callbacks above the limit, the worst first."""
-    rows = [
-        {
-            "callback": name,
-            "worst_us": took[-1],
-            "median_us": took[len(took) // 2],
-            "over": sum(us > LIMIT_US for us in took),
-            "of": len(took),
-        }
-        for name, took in busy.items()
-        if took and took[-1] > LIMIT_US
-    ]
-    return sorted(rows, key=lambda row: -row["worst_us"])
+def test_a_slow_callback_is_found() -> None:
+    usual = {"quick": [20] * 2000}
+    assert faults(usual) == {}
+    assert list(faults(usual | {"slow": [LIMIT_US + 1] * OFTEN})) == ["slow, as a rule"]
+    assert list(faults(usual | {"rare": [30, WORST_US + 1]})) == ["rare, once"]
+    few = {f"kind {number}": [30, LIMIT_US + 1, 30] for number in range(400)}
+    assert list(faults(usual | few)) == ["one in ten"]

@@ -130,6 +130,8 @@ def accepted(price: float | None = None, quantity: float | None = None) -> Act:
 
     def act(life: Life) -> None:
         answer = life.amend(price, quantity)
+        while answer.code == Code.NOT_YET.value:  # what it became is told a moment after
+            answer = life.amend(price, quantity)
         assert answer.result is Result.ACCEPTED, answer
 
     return act
