@@ -34,9 +34,9 @@ cdef class Gateway:
     """Hands each command to ``handler(session, slot, read_ns)``: the session's object, the copied slot, CLOCK_MONOTONIC.
 
     What the handler raises is counted and told to ``failed(session, slot, error)``; a command ring that cannot be is
-    told to ``broken(session, why)`` and not looked at again. ``after()`` is called once nothing is left to be taken. At most 64 commands a session are taken in a turn of the
-    loop, the rest in the next one, which ``call_soon`` (the loop's) schedules; without it the caller goes through
-    ``next_turn()`` each turn.
+    told to ``broken(session, why)`` and not looked at again. ``after()`` is called once nothing is left to be taken.
+    At most 64 commands a session are taken in a turn of the loop, the rest in the next one, which ``call_soon`` (the
+    loop's) schedules; without it the caller goes through ``next_turn()`` each turn.
     """
 
     def __init__(self, handler, *, failed=None, broken=None, after=None, call_soon=None, Segment segment=None):

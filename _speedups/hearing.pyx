@@ -18,8 +18,8 @@ from .histogram cimport histogram_add
 from .journal cimport Journal
 from .layout cimport CONNECTOR_ABSENT, RECORD_FILL_DETAIL, RECORD_ORDER_REPORT, RecordHeader
 from .layout_orders cimport (
-    FillDetailBody, ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, ORDER_REJECTED, OrderReportBody,
-    UPDATE_AMENDED, UPDATE_CANCELLED, UPDATE_EXECUTED, UPDATE_SUBMITTED,
+    FillDetailBody, ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, ORDER_REJECTED,
+    OrderReportBody, UPDATE_AMENDED, UPDATE_CANCELLED, UPDATE_EXECUTED, UPDATE_SUBMITTED,
 )
 from .order_reader cimport (
     HAPPENED_AMENDED, HAPPENED_CANCELLED, HAPPENED_EXPIRED, HAPPENED_NEW, HAPPENED_TRADE, OrderReader, Told, UNSAID,
@@ -103,14 +103,14 @@ cdef class Hearing(Codec):
     ):
         """Begin; until then every frame is left to the tracker.
 
-        ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill``, ``report``
-        and ``detailed`` make a Fill, a Report and a Detail. ``place(symbol)`` is the index of an instrument in the directory, None: it has none;
-        ``opened(strategy)`` its journal and who hears of it, None: ``write`` has to; ``write(order, kind, body, told_ns, recv_ns)``
-        journals a record and hands it over, ``handed(strategy, opened)`` goes on with a session that lags. ``clock`` is
-        CLOCK_MONOTONIC, ``wall`` Unix; ``follow(report)`` counts a fill, ``detail(more)`` its fee, ``counted(order)`` what is
-        open of an order;
-        ``fault(error, strategy)`` and, of a whole frame, ``failed(error)`` are told of faults of ours. ``hop``: in which
-        histogram it is put down how long reports took."""
+        ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill``,
+        ``report`` and ``detailed`` make a Fill, a Report and a Detail. ``place(symbol)`` is the index of an
+        instrument in the directory, None: it has none; ``opened(strategy)`` its journal and who hears of it, None:
+        ``write`` has to; ``write(order, kind, body, told_ns, recv_ns)`` journals a record and hands it over,
+        ``handed(strategy, opened)`` goes on with a session that lags. ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix;
+        ``follow(report)`` counts a fill, ``detail(more)`` its fee, ``counted(order)`` what is open of an order;
+        ``fault(error, strategy)`` and, of a whole frame, ``failed(error)`` are told of faults of ours. ``hop``: in
+        which histogram it is put down how long reports took."""
         self.reader, self.account, self.tracker, self.index = reader, account.index, tracker, tracker.orders
         self.number, self.venue = account.index, account.venue
         self.under_way, self.watched = tracker.under_way, tracker.watched.plans

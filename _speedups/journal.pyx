@@ -15,7 +15,9 @@ from .journal cimport (
     JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC, JOURNAL_NAME, Journal, JournalDrain, JournalThread, LiveHead, LogHead,
     MARK_SHIFT, Mark, journal_check, tape_at, tape_claim, tape_commit,
 )
-from .layout cimport CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_CHECKPOINT_PART, RECORD_COMMAND, RECORD_COMMAND_ANSWER, RecordHeader
+from .layout cimport (
+    CONNECTOR_ABI_HASH, RECORD_CHECKPOINT, RECORD_CHECKPOINT_PART, RECORD_COMMAND, RECORD_COMMAND_ANSWER, RecordHeader,
+)
 from .layout_orders cimport Command
 from .ring cimport RING_MIN_BYTES
 
@@ -85,7 +87,8 @@ def walk(data, uint64_t position, size_t offset=0):
     """Check every entry of ``data`` from ``offset`` on, where ``position`` of the journal is.
 
     The result's ``checkpoint`` is the position of the last CHECKPOINT (without one, ``position``), its ``before`` the
-    last report before the first entry, its ``whole`` whether a checkpoint was found with its last part, its ``command`` the number of the last command (0: none was found)."""
+    last report before the first entry, its ``whole`` whether a checkpoint was found with its last part, its
+    ``command`` the number of the last command (0: none was found)."""
     cdef Py_buffer view
     cdef Walk found = Walk.__new__(Walk)
     cdef int64_t length = 1

@@ -124,7 +124,8 @@ cdef class CommandAnswer(Report):
         memcpy(&self.answer, source, min(size, <Py_ssize_t>sizeof(CommandAnswerBody)))
         self.words = b""
         if room > 0 and self.answer.text_bytes > 0:
-            self.words = source[sizeof(CommandAnswerBody):sizeof(CommandAnswerBody) + min(room, <Py_ssize_t>self.answer.text_bytes)]
+            room = min(room, <Py_ssize_t>self.answer.text_bytes)
+            self.words = source[sizeof(CommandAnswerBody):sizeof(CommandAnswerBody) + room]
         return 0
 
     @property

@@ -64,11 +64,11 @@ cdef inline bint reports_put(Ring* ring, uint64_t cursor, const RecordHeader* en
 cdef class Reports:
     """Writes the report ring behind ``down``: the reports after number ``resume`` of ``journal``.
 
-    ``up``, ``down``: the session's mappings; ``position``: of an entry of the journal, with no report after ``resume``
-    before it. ``bell`` is touched when there was something. ``earlier`` translates what stands before position
-    ``begun``, the first of this run; ``position`` is then that of a checkpoint. ``state`` is TAKEN (everything was handed over), HELD (the
-    ring is full), DISK (the next entry is not in memory: ``feed`` it) or ENDED: the strategy's report cursor cannot be,
-    ``why`` says it, and nothing is handed over any more."""
+    ``up``, ``down``: the session's mappings; ``position``: of an entry of the journal, with no report after
+    ``resume`` before it. ``bell`` is touched when there was something. ``earlier`` translates what stands before
+    position ``begun``, the first of this run; ``position`` is then that of a checkpoint. ``state`` is TAKEN
+    (everything was handed over), HELD (the ring is full), DISK (the next entry is not in memory: ``feed`` it) or
+    ENDED: the strategy's report cursor cannot be, ``why`` says it, and nothing is handed over any more."""
 
     def __init__(
         self, Journal journal not None, Mapping up not None, Mapping down not None, uint64_t position, uint64_t resume,

@@ -67,7 +67,10 @@ cdef struct Cursor:
 # The value of eight bytes 0..9, the first byte most significant.
 cdef inline uint64_t _eight_digits(uint64_t x) noexcept nogil:
     x = x * 10 + (x >> 8)
-    return ((x & 0x000000FF000000FFULL) * 0x000F424000000064ULL + ((x >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL) >> 32
+    return (
+        (x & 0x000000FF000000FFULL) * 0x000F424000000064ULL
+        + ((x >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL
+    ) >> 32
 
 # Appends the run of digits at the cursor to `value` and returns how many there were. Wraps beyond 19 digits in all:
 # callers count.

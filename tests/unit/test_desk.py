@@ -22,7 +22,14 @@ from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.trading.risk import Limits
 from connector.venues.contract import Request, load
-from connector.venues.trading_contract import Intent, OrderAnswer, OrderOutcome
+from connector.venues.trading_contract import (
+    Execution,
+    Intent,
+    OrderAnswer,
+    OrderEvent,
+    OrderOutcome,
+    Source,
+)
 
 TRADING = load("binance_usdm").trading
 assert TRADING is not None
@@ -291,6 +298,18 @@ def use_ref(rig: Rig) -> None:
     rig.send(ref_id="r1")
 
 
+def trigger(rig: Rig, born: int | None = None) -> None:
+    """A conditional order that was triggered."""
+    rig.send(client_order_id="waiting", order_type=OrderType.STOP, stop_price_e=50_100_00)
+    for status in (OrderStatus.NEW, OrderStatus.TRIGGERED):
+        event = OrderEvent(
+            source=Source.STREAM, execution=Execution.STATE, status=status, symbol="BTCUSDT",
+            client_order_id="waiting", order_id=70, conditional=True,
+            born_order_id=born if status is OrderStatus.TRIGGERED else None,
+        )  # fmt: skip
+        rig.desk.order_event(rig.main, event)
+
+
 def leave(rig: Rig) -> None:
     """Nothing beforehand."""
 
@@ -348,6 +367,8 @@ REFUSED: list[tuple[Callable[[Rig], None], dict[str, Any], Code, Field, int | No
     (use_ref, {"ref_id": "r1", "qty_e": 20}, Code.DUPLICATE_REF, Field.REF_ID, None),
     (use_id, {"client_order_id": "used"}, Code.DUPLICATE_CLIENT_ID, Field.CLIENT_ORDER_ID, None),
     (leave, {"time_in_force": TimeInForce.DAY}, Code.NOT_SUPPORTED, Field.TIME_IN_FORCE, None),
+    (trigger, {"action": Action.AMEND, "client_order_id": "waiting", "qty_e": 5}, Code.NOT_YET,
+     Field.ACTION, None),
 ]  # fmt: skip
 
 
@@ -405,6 +426,15 @@ def test_nothing_stops_a_cancel(rig: Rig, stop: Callable[[Rig], None]) -> None:
     late = {"valid_until_ns": NOW_NS - 1}
     assert rig.send(Action.CANCEL, client_order_id="mine", **late) is None
     assert rig.main.posted[-1][1] is Action.CANCEL
+
+
+def test_what_a_trigger_made_is_amended_once_it_has_a_name(rig: Rig) -> None:
+    trigger(rig, born=900)
+    assert rig.send(Action.AMEND, client_order_id="waiting", qty_e=5) is None
+    _, action, message = rig.main.posted[-1]
+    assert (action, b"orderId=900" in message.body + message.target.encode()) == (
+        Action.AMEND, True,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("stop", STOPS)
