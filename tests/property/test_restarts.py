@@ -28,9 +28,9 @@ from connector.trading.recovery import Checkpoint, Replay, encoded
 from connector.trading.restore import Restorer
 from connector.venues.contract import Request
 from connector.venues.trading_contract import OrderAnswer, OrderOutcome
+from tests.reference.desk_rig import COMMAND, INSTRUMENT, ORDER, TRADING, Account, Session
 from tests.reference.order_venue import INSTRUMENT as BARE
 from tests.reference.order_venue import TrueVenue
-from tests.unit.test_desk import COMMAND, INSTRUMENT, ORDER, TRADING, Account, Session
 
 SEEDS = 240
 SECOND_NS = 1_000_000_000

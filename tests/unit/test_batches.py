@@ -16,7 +16,7 @@ from connector.model.reports import Code, Field, OrderStatus, Result
 from connector.trading.commands import Refusal
 from connector.venues.contract import Request
 from connector.venues.trading_contract import OrderAnswer, OrderOutcome
-from tests.unit.test_desk import ANSWER, NOW_NS, ORDER, Place, Rig, Session
+from tests.reference.desk_rig import ANSWER, NOW_NS, ORDER, Place, Rig, Session
 
 SLOT, SENT = layout("Command"), layout("SentBody")
 SESSION = Session()

@@ -27,7 +27,7 @@ from connector.trading.refs import Refs, content
 from connector.trading.restore import Restorer, known_refs
 from connector.trading.tracker import Tracker
 from connector.venues.trading_contract import Execution, OrderEvent, Source
-from tests.unit.test_desk import INSTRUMENT, Account
+from tests.reference.desk_rig import INSTRUMENT, Account
 
 OPEN = 20_000
 ENTRY = layout("InstrumentEntry").pack(id=3, symbol="BTCUSDT", price_exponent=2, qty_exponent=3)

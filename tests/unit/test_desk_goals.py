@@ -32,7 +32,7 @@ from connector.venues.trading_contract import (
     PositionEvent,
     Source,
 )
-from tests.unit.test_desk import (
+from tests.reference.desk_rig import (
     INSTRUMENT,
     SECOND_NS,
     TRADING,

@@ -25,7 +25,7 @@ from connector.trading.recovery import Checkpoint, Replay, encoded, restored
 from connector.trading.restore import Restorer
 from connector.trading.tracker import FILL_ASKS, Tracker
 from connector.venues.trading_contract import Execution, OrderEvent, Source
-from tests.unit.test_desk import Account
+from tests.reference.desk_rig import Account
 
 SECOND_NS = 1_000_000_000
 INSTRUMENT = Instrument(
