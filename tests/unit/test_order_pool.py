@@ -3,53 +3,19 @@
 import asyncio
 import contextlib
 import random
+import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from connector.clock import monotonic_ns
 from connector.transport.order_pool import OrderPool, Priority
+from tests.reference.sender import Heard
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[bool]]
 """Handles one request, given its number; False: the connection is over."""
-
-
-class Heard:
-    """What the pool said of each request."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, int]] = []
-        self.halted: dict[int, str] = {}
-        self.bodies: dict[int, bytes] = {}
-        self.changed = asyncio.Event()
-
-    def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.bodies[request] = body
-        self._say("answered", request)
-
-    def lost(self, request: int, why: str) -> None:
-        assert why
-        self._say("lost", request)
-
-    def left(self, request: int, now_ns: int) -> None: ...
-
-    def unsent(self, request: int, why: str) -> None:
-        assert why
-        self._say("unsent", request)
-
-    def stopped(self, request: int) -> str:
-        return self.halted.get(request, "")
-
-    def _say(self, what: str, request: int) -> None:
-        self.said.append((what, request))
-        self.changed.set()
-
-    async def until(self, how_many: int) -> None:
-        async with asyncio.timeout(20):
-            while len(self.said) < how_many:
-                self.changed.clear()
-                await self.changed.wait()
 
 
 class Host:
@@ -93,9 +59,20 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, num
     return True
 
 
+def behind(gate: asyncio.Event, most: int = sys.maxsize) -> Script:
+    """Answers a request below ``most`` only once the gate is open."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
+        if number < most:
+            await gate.wait()
+        return await answer(reader, writer, number)
+
+    return hold
+
+
 @contextlib.asynccontextmanager
 async def running(
-    script: Script, connections: int = 4, **how: object
+    script: Script, connections: int = 4, **how: Any
 ) -> AsyncIterator[tuple[OrderPool, Heard, Host]]:
     host, heard = Host(script), Heard()
     server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
@@ -105,7 +82,7 @@ async def running(
         None,
         heard,
         connections=connections,
-        **how,  # type: ignore[arg-type]
+        **how,
     )
     life = asyncio.create_task(pool.run())
 
@@ -146,7 +123,7 @@ def test_answers_come_back_to_their_requests_whatever_the_order() -> None:
                 send(pool, number)
             await heard.until(200)
             assert sorted(heard.said) == [("answered", number) for number in range(200)]
-            assert all(body == b"%d" % number for number, body in heard.bodies.items())
+            assert all(body == b"%d" % number for number, (_, _, body) in heard.answers.items())
             assert Counter(host.seen) == Counter(range(200))
             assert host.connections == 4
 
@@ -175,15 +152,7 @@ def test_the_connection_used_last_is_used_next() -> None:
 def test_cancels_have_a_connection_when_orders_took_all_others() -> None:
     async def run() -> None:
         gate = asyncio.Event()
-
-        async def hold(
-            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
-        ) -> bool:
-            if number < 100:
-                await gate.wait()
-            return await answer(reader, writer, number)
-
-        async with running(hold, queue_s=30.0, timeout_s=30.0) as (pool, heard, host):
+        async with running(behind(gate, 100), queue_s=30.0, timeout_s=30.0) as (pool, heard, host):
             for number in range(10):
                 send(pool, number)
             send(pool, 100, Priority.CANCEL)
@@ -200,14 +169,9 @@ def test_cancels_have_a_connection_when_orders_took_all_others() -> None:
 def test_what_waits_goes_by_priority() -> None:
     async def run() -> None:
         gate = asyncio.Event()
-
-        async def hold(
-            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
-        ) -> bool:
-            await gate.wait()
-            return await answer(reader, writer, number)
-
-        async with running(hold, connections=1, reserved=0, queue_s=30.0, timeout_s=30.0) as (
+        async with running(
+            behind(gate), connections=1, reserved=0, queue_s=30.0, timeout_s=30.0
+        ) as (
             pool,
             heard,
             host,
@@ -227,14 +191,9 @@ def test_what_waits_goes_by_priority() -> None:
 def test_what_was_halted_while_it_waited_does_not_leave() -> None:
     async def run() -> None:
         gate = asyncio.Event()
-
-        async def hold(
-            reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
-        ) -> bool:
-            await gate.wait()
-            return await answer(reader, writer, number)
-
-        async with running(hold, connections=1, reserved=0, queue_s=30.0, timeout_s=30.0) as (
+        async with running(
+            behind(gate), connections=1, reserved=0, queue_s=30.0, timeout_s=30.0
+        ) as (
             pool,
             heard,
             host,
