@@ -160,7 +160,7 @@ def test_bad_messages_and_bad_answers_are_counted_and_never_believed(tmp_path: P
     # them costs weight, too.
     arguments += ["--weight-limit", "100000"]
     with Sim(*arguments) as sim, Daemon(tmp_path, sim) as daemon:
-        daemon.ready(30)
+        daemon.ready()
         with Reader(daemon) as reader:
             before = {counter: reader.counter(counter) for _, counter in BAD_MESSAGES}
             for (fault, _), symbol in zip(BAD_MESSAGES, MANY, strict=False):

@@ -18,6 +18,7 @@ from connector.model.records import RecordType
 from connector.model.reports import ReportFlag, Result, Update
 from connector.trading import journal_files
 from connector.venues.trading_contract import Transport
+from tests.reference.patient import Patient
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
@@ -66,7 +67,7 @@ class Stage:
                 environ=ENVIRON,
                 command=self.command,
             )
-            .ready(30)
+            .ready()
             .quoted()
         )
 
@@ -87,7 +88,7 @@ class Stage:
         return found
 
     def attach(self, **options: Any) -> Any:
-        return connector.attach("maker", self.daemon.runtime_dir, trading=True, **options)
+        return Patient(connector.attach("maker", self.daemon.runtime_dir, trading=True, **options))
 
 
 @pytest.fixture(params=[transport.value for transport in Transport])

@@ -15,6 +15,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import OrderStatus, ReportFlag, Result, Update
 from connector.trading import journal_files
+from tests.reference.patient import Patient
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
@@ -69,7 +70,7 @@ class Stage:
             accounts |= {f"sandbox.paper.{name}": value for name, value in tables.items()}
         return Daemon(
             self.folder, self.sim, feeds=[{"instruments": ["BTCUSDT"]}], accounts=accounts
-        ).ready(30)
+        ).ready()
 
     def kill(self) -> None:
         """End the daemon as nobody should, and start it again."""
@@ -79,7 +80,7 @@ class Stage:
         self.daemon = self._start()
 
     def attach(self, **options: Any) -> Any:
-        return connector.attach("maker", self.daemon.runtime_dir, trading=True, **options)
+        return Patient(connector.attach("maker", self.daemon.runtime_dir, trading=True, **options))
 
     def told(self) -> Told:
         folders = self.daemon.runtime_dir, self.daemon.state_dir

@@ -173,7 +173,7 @@ def test_the_listen_key_can_be_subscribed_to(first: Trader) -> None:
             await ws.send(json.dumps({"method": "SUBSCRIBE", "params": [key], "id": 1}))
             assert json.loads(await ws.recv()) == {"result": None, "id": 1}
             await asyncio.to_thread(lambda: first.ok("POST", ORDER, **first.limit()))
-            event = json.loads(await asyncio.wait_for(ws.recv(), 10))
+            event = json.loads(await asyncio.wait_for(ws.recv(), 30))
             assert (event["stream"], event["data"]["e"]) == (key, "ORDER_TRADE_UPDATE")
 
     asyncio.run(run())
@@ -356,7 +356,7 @@ def test_more_than_five_pings_a_second_end_the_order_api(first: Trader) -> None:
             for _ in range(8):
                 await ws.ping()
             with pytest.raises(websockets.ConnectionClosed):
-                await asyncio.wait_for(ws.recv(), 10)
+                await asyncio.wait_for(ws.recv(), 30)
             assert ws.close_code == 1008
 
     asyncio.run(run())
@@ -378,7 +378,7 @@ def test_nonsense_on_the_order_api_is_answered(first: Trader, text: str) -> None
     async def run() -> Any:
         async with websockets.connect(f"{first.venue.ws}/ws-fapi/v1") as ws:
             await ws.send(text)
-            return json.loads(await asyncio.wait_for(ws.recv(), 10))
+            return json.loads(await asyncio.wait_for(ws.recv(), 30))
 
     answer = asyncio.run(run())
     assert answer["status"] == 400
@@ -490,8 +490,8 @@ def test_only_private_connections_are_cut(first: Trader) -> None:
                 lambda: first.venue.fault(kind="cut", stream="*@ORDER_TRADE_UPDATE")
             )
             with pytest.raises(websockets.ConnectionClosed):
-                await asyncio.wait_for(private.recv(), 10)
-            await asyncio.wait_for(public.recv(), 10)
+                await asyncio.wait_for(private.recv(), 30)
+            await asyncio.wait_for(public.recv(), 30)
         async with listening(base) as heard:
             await asyncio.to_thread(lambda: first.ok("POST", ORDER, **first.limit()))
             await heard.until(lambda: bool(heard.events))
@@ -521,7 +521,7 @@ def test_faults_of_the_order_api(first: Trader, kind: str) -> None:
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(ws.recv(), 0.3)
                 return
-            answer = await asyncio.wait_for(ws.recv(), 10)
+            answer = await asyncio.wait_for(ws.recv(), 30)
             if kind == "truncate":
                 with pytest.raises(json.JSONDecodeError):
                     json.loads(answer)

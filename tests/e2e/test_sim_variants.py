@@ -83,7 +83,7 @@ async def follow(venue: Simulator, until: int) -> VenueBook:
         websockets.connect(f"{venue.ws}/public/ws/{stream}", max_size=None) as ws,
     ):
         while book.last_id != until:
-            book.event(json.loads(await asyncio.wait_for(ws.recv(), 10)))
+            book.event(json.loads(await asyncio.wait_for(ws.recv(), 30)))
             if len(book.buffer) == 2:
                 answer = (await http.get("/fapi/v1/depth", params=params)).json()
                 book.snapshot(answer)

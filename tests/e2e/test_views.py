@@ -20,6 +20,7 @@ from connector.model.records import RecordType, Side
 from connector.model.reports import OrderStatus, ReportFlag, Update
 from connector.model.states import State
 from connector.trading import journal_files
+from tests.reference.patient import Patient
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
@@ -50,7 +51,7 @@ class Stage:
             accounts={"main": account},
             strategies={name: {"on_death": "leave"} for name in NAMES},
             environ={"VIEWS_KEY": KEY, "VIEWS_SECRET": SECRET},
-        ).ready(30)
+        ).ready()
 
     def restart(self) -> None:
         """Kill it as nobody should, and start it again."""
@@ -60,7 +61,7 @@ class Stage:
         self.daemon = self._start()
 
     def attach(self, name: str, **options: Any) -> Any:
-        return connector.attach(name, self.daemon.runtime_dir, trading=True, **options)
+        return Patient(connector.attach(name, self.daemon.runtime_dir, trading=True, **options))
 
     def entries(self, name: str) -> list[journal_files.Entry]:
         folders = self.daemon.runtime_dir, self.daemon.state_dir

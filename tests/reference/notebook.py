@@ -42,7 +42,7 @@ class Notebook:
             event = self.session.poll()
         return found
 
-    def until(self, done: Callable[[], Any], what: Callable[[], Any], seconds: float = 5) -> Any:
+    def until(self, done: Callable[[], Any], what: Callable[[], Any], seconds: float = 20) -> Any:
         """The first true answer of ``done()``; ``what()`` is shown when none comes."""
         end = time.monotonic() + seconds
         while not (found := done()):
@@ -57,7 +57,7 @@ class Notebook:
             found = self.answers.get(ticket.number, ())
             return found and found[-1].result is not Result.UNKNOWN and found[-1]
 
-        return self.until(final, lambda: (ticket, self.answers.get(ticket.number)), 20)
+        return self.until(final, lambda: (ticket, self.answers.get(ticket.number)), 30)
 
     def results(self, ticket: Any) -> list[Result]:
         return [one.result for one in self.answers.get(ticket.number, ())]

@@ -9,6 +9,7 @@ import connector
 from connector.model.reports import Result, Update
 from connector.model.states import State
 from tests.reference.notebook import Notebook, Story
+from tests.reference.patient import Patient
 from tests.reference.quiet_market import SYMBOL, Client, Market, quiet_market
 from tests.reference.stack import Daemon, eventually
 
@@ -64,7 +65,7 @@ class OrderStage:
         return self.market.clients["main"]
 
     def attach(self) -> Any:
-        session = connector.attach("maker", self.daemon.ready(30).runtime_dir, trading=True)
+        session = Patient(connector.attach("maker", self.daemon.ready().runtime_dir, trading=True))
         self.notes = Notebook(session)
         self.ready()
         return session
@@ -77,7 +78,7 @@ class OrderStage:
         at = {word: self.market.price(away) for word, away in prices.items()}
         return self.notes.session.place(
             SYMBOL, side, quantity, client_order_id=name or None, account=account,
-            valid_for_ms=5000, **at, **keys,
+            **at, **keys,
         )  # fmt: skip
 
     def cancel(self, name: str, account: str = "main") -> Any:

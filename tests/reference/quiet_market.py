@@ -27,7 +27,7 @@ class Client(Trader):
 
     def __init__(self, venue: Simulator, key: str, secret: str) -> None:
         super().__init__(venue, key, secret)
-        self._client = httpx.Client(timeout=10, trust_env=False)
+        self._client = httpx.Client(timeout=30, trust_env=False)
         self.ahead_ms = 0
         """The venue's clock ahead of this machine's, when a test set it so."""
 

@@ -32,7 +32,7 @@ class Trader:
     def sign(self, payload: str) -> str:
         return hmac.new(self._secret, payload.encode(), hashlib.sha256).hexdigest()
 
-    def ask(self, method: str, path: str, timeout: float = 10, **params: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, timeout: float = 30, **params: Any) -> httpx.Response:
         values = {"timestamp": now_ms(), **params}
         text = urlencode({name: value for name, value in values.items() if value is not None})
         text += f"&signature={self.sign(text)}"
@@ -93,7 +93,7 @@ class Heard:
         ]
 
     async def until(self, ready: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not ready():  # noqa: ASYNC110  whatever it is, it is seen
                 await asyncio.sleep(0.005)
 

@@ -61,7 +61,7 @@ class _Once:
         return self._do("DELETE", url, **options)
 
     def _do(self, method: str, url: str, **options: Any) -> httpx.Response:
-        with httpx.Client(verify=self._verify, timeout=10, trust_env=False) as client:
+        with httpx.Client(verify=self._verify, timeout=30, trust_env=False) as client:
             return client.request(method, url, **options)
 
 
@@ -77,6 +77,6 @@ def simulator(*arguments: str | Path) -> Iterator[Simulator]:
         yield Simulator(process, json.loads(line))
     finally:
         process.terminate()
-        code = process.wait(10)
+        code = process.wait(30)
         process.stdout.close()
     assert code == 0, f"the simulator ended with {code}"

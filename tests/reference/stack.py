@@ -21,7 +21,7 @@ from tests.reference.raw_peer import HELLO, RawPeer
 COMMAND = [sys.executable, "-m", "connector"]
 
 
-def eventually(what: Any, seconds: float = 10.0, step_s: float = 0.02) -> Any:
+def eventually(what: Any, seconds: float = 30.0, step_s: float = 0.02) -> Any:
     """The first true answer of ``what()``; fails when none comes in time."""
     end = time.monotonic() + seconds
     while True:
@@ -64,7 +64,7 @@ class Sim:
 
     def ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
         request = urllib.request.Request(self.where["rest"] + path, body, method=method)
-        with urllib.request.urlopen(request, timeout=10, context=self._context()) as answer:
+        with urllib.request.urlopen(request, timeout=30, context=self._context()) as answer:
             return json.loads(answer.read())
 
     def _context(self) -> Any:
@@ -141,7 +141,7 @@ class Daemon:
         venue: Mapping[str, Any],
         daemon: Mapping[str, Any],
     ) -> str:
-        keys: dict[str, Any] = {"loop": "block", "ring_bytes": 1 << 22, "ready_s": 20, **daemon}
+        keys: dict[str, Any] = {"loop": "block", "ring_bytes": 1 << 22, "ready_s": 60, **daemon}
         text = "[daemon]\n" + _toml(keys)
         hosts: dict[str, Any] = {}
         if sim is not None:
@@ -153,7 +153,7 @@ class Daemon:
             text += f"[[venues.{self.venue}.feeds]]\n" + _toml(row)
         return text
 
-    def ready(self, seconds: float = 20.0) -> "Daemon":
+    def ready(self, seconds: float = 60.0) -> "Daemon":
         """Wait for READY=1."""
         self.hear("READY=1", seconds)
         return self
@@ -164,7 +164,7 @@ class Daemon:
             eventually(lambda: session.top(symbol).bbo().state is State.LIVE, 30)
         return self
 
-    def hear(self, word: str, seconds: float = 10.0) -> None:
+    def hear(self, word: str, seconds: float = 30.0) -> None:
         """Wait until the service manager's socket has received ``word``."""
         end = time.monotonic() + seconds
         while not any(word in line for line in self.heard):
@@ -203,7 +203,7 @@ class Daemon:
                 return None
             return read_book(peer.fds[before])[2]
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 10.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
@@ -223,7 +223,7 @@ def _end(process: "subprocess.Popen[Any]") -> None:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(5)
+            process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)

@@ -133,7 +133,7 @@ class Rig:
     def strategy(self, name: str = "maker") -> Strategy:
         return Strategy(self, name)
 
-    async def until(self, done: Callable[[], Any], seconds: float = 20) -> Any:
+    async def until(self, done: Callable[[], Any], seconds: float = 40) -> Any:
         async with asyncio.timeout(seconds):
             while not (found := done()):  # noqa: ASYNC110  whatever it is, it is seen
                 await asyncio.sleep(0.01)

@@ -16,6 +16,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import ReportFlag, Result, Update
 from connector.trading import journal_files
+from tests.reference.patient import Patient
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import Daemon, Sim, eventually
@@ -132,7 +133,7 @@ class Stage:
             daemon=self.settings,
             environ={**os.environ, **ENVIRON},
         )
-        return self.daemon.ready(30).quoted() if ready else self.daemon
+        return self.daemon.ready().quoted() if ready else self.daemon
 
     def kill(self) -> None:
         """End the daemon as nobody should."""
@@ -148,7 +149,7 @@ class Stage:
         folders = self.daemon.runtime_dir, self.daemon.state_dir
         return Told(list(journal_files.entries(*folders, name)))
 
-    def until(self, done: Callable[[Told], Any], name: str = "maker", seconds: float = 20) -> Told:
+    def until(self, done: Callable[[Told], Any], name: str = "maker", seconds: float = 40) -> Told:
         """What the journal says once it says that."""
 
         def look() -> Told | None:
@@ -191,7 +192,7 @@ class Stage:
         return found
 
     def attach(self, name: str = "maker", **options: Any) -> Any:
-        return connector.attach(name, self.daemon.runtime_dir, trading=True, **options)
+        return Patient(connector.attach(name, self.daemon.runtime_dir, trading=True, **options))
 
     def close(self) -> None:
         for strategy in self.running:
