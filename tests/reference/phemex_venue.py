@@ -4,6 +4,7 @@ are told, and a client's book built from it by the venue's own recipe."""
 import hashlib
 import hmac
 import json
+from decimal import Decimal
 from typing import Any
 
 from connector.clock import monotonic_ns
@@ -171,6 +172,7 @@ KEY, SECRET = "806066b0-f02b-4d3e-b444-76ec718e1023", "not-a-secret_-"
 OTHER = "11111111-f02b-4d3e-b444-76ec718e1023"
 UNIT = 100_000_000
 FUNDS = {"BTC": 10 * UNIT, "USD": 100_000 * UNIT}
+"""Of the first family."""
 
 
 def account(name: str = "demo", key: str = KEY, **balances: int) -> SimAccount:
@@ -181,15 +183,17 @@ def account(name: str = "demo", key: str = KEY, **balances: int) -> SimAccount:
 class Trader:
     """One account of the venue: it signs, asks, and hears its private stream."""
 
-    def __init__(self, venue: Phemex, key: str = KEY) -> None:
+    def __init__(self, venue: Phemex, key: str = KEY, *, hedged: bool = False) -> None:
+        """``hedged``: it trades the family of decimal texts, and hears its private stream."""
         self.venue, self.key = venue, key
+        self.suffix = "_p" if hedged else ""
         self.client = venue.client()
         expiry = venue.wall_ms() // 1000 + 60
         signature = self.signature(f"{key}{expiry}".encode())
         answer = self.client.ask("user.auth", ["API", key, signature, expiry])
         assert answer["result"] == {"status": "success"}
-        assert self.client.ask("aop.subscribe", [])["error"] is None
-        self.opened = self.client.of("accounts")
+        assert self.client.ask(f"aop{self.suffix}.subscribe", [])["error"] is None
+        self.opened = self.client.of(f"accounts{self.suffix}")
         self.client.pushed.clear()
         self._names = 0
 
@@ -215,12 +219,16 @@ class Trader:
     def order(self, **fields: Any) -> dict[str, Any]:
         """Place an order; the client id is made up unless it is given."""
         self._names += 1
-        given = {"symbol": "BTCUSD", "clOrdID": f"c-{self._names}", "side": "Buy"} | fields
-        return self.ask("POST", "/orders", body=json.dumps(given).encode())
+        given = {"clOrdID": f"c-{self._names}", "side": "Buy"} | fields
+        if self.suffix:
+            given = {"symbol": "BTCUSDT", "posSide": "Merged"} | given
+            return self.ask("POST", "/g-orders", body=json.dumps(given).encode())
+        return self.ask("POST", "/orders", body=json.dumps({"symbol": "BTCUSD"} | given).encode())
 
     def heard(self) -> list[dict[str, Any]]:
         """The order entries since the last call."""
-        found = [each for push in self.client.of("orders") for each in push["orders"]]
+        name = f"orders{self.suffix}"
+        found = [each for push in self.client.of(name) for each in push[name]]
         self.client.pushed.clear()
         return found
 
@@ -228,3 +236,8 @@ class Trader:
         """Best bid and ask, scaled."""
         top = self.venue.market.top(symbol, 1)
         return int(top.bids[0][0]), int(top.asks[0][0])
+
+    def price(self, distance: str, side: str = "bids") -> str:
+        """A price of BTCUSDT so far from the best of a side, as text."""
+        best = getattr(self.venue.market.top("BTCUSDT", 1), side)[0][0]
+        return f"{Decimal(best) + Decimal(distance):f}"

@@ -78,6 +78,9 @@ class Account:
     def __init__(self, name: str) -> None:
         self.name = name
         self.hedge = False
+        """LONG and SHORT apart, of every symbol that has no mode of its own."""
+        self.modes: dict[str, bool] = {}
+        """The same of single symbols."""
         self.wallets: dict[str, Wallet] = {}
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.leverages: dict[str, int] = {}
@@ -125,10 +128,13 @@ class Account:
         found = self.positions.get((symbol, side))
         return 0 if found is None else found.lots
 
-    @property
-    def sides(self) -> tuple[PositionSide, ...]:
-        """The positions a symbol has in this account's mode."""
-        if self.hedge:
+    def hedged(self, symbol: str) -> bool:
+        """Whether a symbol has two positions."""
+        return self.modes.get(symbol, self.hedge)
+
+    def sides(self, symbol: str) -> tuple[PositionSide, ...]:
+        """The positions a symbol has in its mode."""
+        if self.hedged(symbol):
             return (PositionSide.LONG, PositionSide.SHORT)
         return (PositionSide.BOTH,)
 

@@ -90,10 +90,11 @@ class Matching(Protocol):
 
     # Settings
 
-    def set_hedge_mode(self, account: str, hedge: bool, now_ns: int) -> None:
-        """Refused: NO_CHANGE, OPEN_ORDERS_EXIST, POSITION_EXISTS (anywhere)."""
+    def set_hedge_mode(self, account: str, hedge: bool, now_ns: int, *, symbol: str = "") -> None:
+        """Of a symbol, or of all that have no mode of their own. Refused: NO_CHANGE; and
+        OPEN_ORDERS_EXIST, POSITION_EXISTS (there, or anywhere)."""
 
-    def hedge_mode(self, account: str) -> bool: ...
+    def hedge_mode(self, account: str, symbol: str = "") -> bool: ...
 
     def set_leverage(self, account: str, symbol: str, leverage: int, now_ns: int) -> SymbolConfig:
         """Refused: BAD_LEVERAGE, EXCEEDS_LEVERAGE_LIMIT, INSUFFICIENT_MARGIN,

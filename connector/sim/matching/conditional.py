@@ -2,7 +2,7 @@
 
 STOP triggers a BUY at or above its price, a SELL at or below; TAKE_PROFIT the other way. A trailing
 stop follows the extreme since it was placed and triggers when the price comes back from it by the
-callback rate, once the extreme has reached the activation price.
+callback rate or by an offset, once the extreme has reached the activation price.
 """
 
 from connector.sim.matching.account import Account
@@ -50,15 +50,15 @@ def reached(request: NewConditional, rules: Rules, price_e8: int) -> bool:
 
 def follow(each: Conditional, price_e8: int) -> bool:
     """Let a trailing stop see a price; whether it triggers."""
-    callback = each.request.callback_r
+    callback, offset_e8 = each.request.callback_r, each.request.offset_e8
     if each.request.side == Side.BUY:
         each.extreme_e8 = min(each.extreme_e8, price_e8)
         each.activated = each.extreme_e8 <= each.activate_e8
-        back = price_e8 * RATIO >= each.extreme_e8 * (RATIO + callback)
+        back = (price_e8 - offset_e8) * RATIO >= each.extreme_e8 * (RATIO + callback)
     else:
         each.extreme_e8 = max(each.extreme_e8, price_e8)
         each.activated = each.extreme_e8 >= each.activate_e8
-        back = price_e8 * RATIO <= each.extreme_e8 * (RATIO - callback)
+        back = (price_e8 + offset_e8) * RATIO <= each.extreme_e8 * (RATIO - callback)
     return each.activated and back
 
 
@@ -79,9 +79,9 @@ def check(account: Account, matcher: Matcher, new: NewConditional) -> None:
         raise Refused(Reason.BAD_REQUEST, "type is not conditional")
     if not rules.trading:
         raise Refused(Reason.NOT_TRADING)
-    if new.position_side not in account.sides:
+    if new.position_side not in account.sides(new.symbol):
         raise Refused(Reason.POSITION_SIDE_MISMATCH)
-    if new.reduce_only and account.hedge:
+    if new.reduce_only and account.hedged(new.symbol):
         raise Refused(Reason.REDUCE_ONLY_IN_HEDGE)
     if new.close_position:
         _check_close_position(new)
@@ -116,7 +116,9 @@ def _check_close_position(new: NewConditional) -> None:
 
 
 def _check_trailing(rules: Rules, new: NewConditional, price_e8: int) -> None:
-    if not rules.min_callback_r <= new.callback_r <= rules.max_callback_r:
+    if new.offset_e8 < 0 or (new.offset_e8 and new.callback_r):
+        raise Refused(Reason.BAD_REQUEST, "an offset above 0, or a rate")
+    if not new.offset_e8 and not rules.min_callback_r <= new.callback_r <= rules.max_callback_r:
         raise Refused(Reason.BAD_CALLBACK_RATE)
     if not new.activate_tick:
         return

@@ -81,9 +81,9 @@ class Desk(Ledger):
         market = order.type == OrderType.MARKET
         if not rules.trading:
             raise Refused(Reason.NOT_TRADING)
-        if order.position_side not in account.sides:
+        if order.position_side not in account.sides(order.symbol):
             raise Refused(Reason.POSITION_SIDE_MISMATCH)
-        if order.reduce_only and account.hedge:
+        if order.reduce_only and account.hedged(order.symbol):
             raise Refused(Reason.REDUCE_ONLY_IN_HEDGE)
         if account.liquidating and not order.closing:
             raise Refused(Reason.IN_LIQUIDATION)

@@ -383,7 +383,8 @@ class Engine(Desk):
             tif=Tif.GTC if request.tif == Tif.GTE_GTC else request.tif,
             tick=request.tick,
             lots=lots,
-            reduce_only=request.reduce_only or (request.close_position and not owner.hedge),
+            reduce_only=request.reduce_only
+            or (request.close_position and not owner.hedged(request.symbol)),
             close_position=request.close_position,
             stp=request.stp,
             price_match=request.price_match,
@@ -424,7 +425,7 @@ class Engine(Desk):
         if self._watched.get(symbol):
             self._look(matcher, WorkingType.MARK_PRICE, mark_e8)
         for owner in self._accounts.values():
-            if any(owner.lots(symbol, side) for side in owner.sides):
+            if any(owner.lots(symbol, side) for side in owner.sides(symbol)):
                 self._guard(owner, matcher)
         self.settle(now_ns)
 
@@ -509,7 +510,7 @@ class Engine(Desk):
         """Close what its owner cannot hold at this mark price, or warn."""
         symbol, asset = matcher.rules.symbol, matcher.rules.asset
         if owner.isolated(symbol):
-            for side in owner.sides:
+            for side in owner.sides(symbol):
                 if owner.lots(symbol, side):
                     held, needed = margin.isolated_backing(owner, matcher, side)
                     if held < needed:

@@ -74,19 +74,24 @@ class Ledger:
 
     # Settings
 
-    def set_hedge_mode(self, account: str, hedge: bool, now_ns: int) -> None:
+    def set_hedge_mode(self, account: str, hedge: bool, now_ns: int, *, symbol: str = "") -> None:
         self._at(now_ns)
         owner = self._accounts[account]
-        if owner.hedge == hedge:
+        if (owner.hedged(symbol) if symbol else owner.hedge) == hedge:
             raise Refused(Reason.NO_CHANGE)
-        if owner.waiting or any(owner.open.values()):
+        if owner.open_orders(symbol) or self.open_conditionals(account, symbol):
             raise Refused(Reason.OPEN_ORDERS_EXIST)
-        if any(position.lots for position in owner.positions.values()):
+        held = (one for one in owner.positions.values() if symbol in ("", one.symbol))
+        if any(position.lots for position in held):
             raise Refused(Reason.POSITION_EXISTS)
-        owner.hedge = hedge
+        if symbol:
+            owner.modes[symbol] = hedge
+        else:
+            owner.hedge = hedge
 
-    def hedge_mode(self, account: str) -> bool:
-        return self._accounts[account].hedge
+    def hedge_mode(self, account: str, symbol: str = "") -> bool:
+        owner = self._accounts[account]
+        return owner.hedged(symbol) if symbol else owner.hedge
 
     def set_leverage(self, account: str, symbol: str, leverage: int, now_ns: int) -> SymbolConfig:
         now_ns = self._at(now_ns)
@@ -94,14 +99,15 @@ class Ledger:
         rules = matcher.rules
         if not 1 <= leverage <= rules.max_leverage:
             raise Refused(Reason.BAD_LEVERAGE, f"1 to {rules.max_leverage}")
-        rows = [margin.bound(owner, matcher, side) for side in owner.sides]
+        rows = [margin.bound(owner, matcher, side) for side in owner.sides(symbol)]
         if max(row.exposure_m for row in rows) > rules.max_notional_m(leverage):
             raise Refused(Reason.EXCEEDS_LEVERAGE_LIMIT)
         lower = leverage < owner.leverage(rules)
         if lower and owner.isolated(symbol) and any(row.notional_m for row in rows):
             raise Refused(Reason.ISOLATED_LEVERAGE_DECREASE)
         wanted = sum(
-            margin.bound(owner, matcher, side, leverage=leverage).total_m for side in owner.sides
+            margin.bound(owner, matcher, side, leverage=leverage).total_m
+            for side in owner.sides(symbol)
         )
         if wanted - sum(row.total_m for row in rows) > max(0, self._free_m(owner, rules.asset)):
             raise Refused(Reason.INSUFFICIENT_MARGIN)
@@ -119,11 +125,11 @@ class Ledger:
         waiting = any(each.request.symbol == symbol for each in owner.waiting.values())
         if owner.open.get(symbol) or waiting:
             raise Refused(Reason.OPEN_ORDERS_EXIST)
-        if any(owner.lots(symbol, side) for side in owner.sides):
+        if any(owner.lots(symbol, side) for side in owner.sides(symbol)):
             raise Refused(Reason.POSITION_EXISTS)
         owner.margin_types[symbol] = margin_type
         self._account_changed(
-            owner, ChangeReason.MARGIN_TYPE_CHANGE, rules.asset, 0, symbol, owner.sides
+            owner, ChangeReason.MARGIN_TYPE_CHANGE, rules.asset, 0, symbol, owner.sides(symbol)
         )
 
     def adjust_margin(
@@ -133,7 +139,7 @@ class Ledger:
         owner, matcher = self._accounts[account], self._matcher(symbol)
         if not amount_m:
             raise Refused(Reason.BAD_AMOUNT)
-        if position_side not in owner.sides:
+        if position_side not in owner.sides(symbol):
             raise Refused(Reason.POSITION_SIDE_MISMATCH)
         if not owner.isolated(symbol):
             raise Refused(Reason.NOT_ISOLATED)
@@ -159,7 +165,7 @@ class Ledger:
         for owner in self._accounts.values():
             paid = 0
             isolated: list[PositionSide] = []
-            for side in owner.sides:
+            for side in owner.sides(symbol):
                 if not owner.lots(symbol, side):
                     continue
                 notional = margin.bound(owner, matcher, side).notional_m
@@ -239,7 +245,9 @@ class Ledger:
         owner = self._accounts[account]
         wanted = [self._matcher(symbol).rules.symbol] if symbol else self.symbols()
         return [
-            margin.view(owner, self.market, each, side) for each in wanted for side in owner.sides
+            margin.view(owner, self.market, each, side)
+            for each in wanted
+            for side in owner.sides(each)
         ]
 
     def symbol_config(self, account: str, symbol: str) -> SymbolConfig:

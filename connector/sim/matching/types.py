@@ -300,6 +300,8 @@ class NewConditional(Struct, frozen=True, kw_only=True):
     """Trailing: the price from which it follows; 0: the latest."""
     callback_r: int = 0
     """Trailing: distance from the extreme, as a ratio."""
+    offset_e8: int = 0
+    """Trailing: the same as a difference of prices, instead of the ratio."""
     stp: Stp = Stp.NONE
     good_till_ns: int = 0
 

@@ -57,13 +57,12 @@ def ceil(number: int, divisor: int) -> int:
     return -(-number // divisor)
 
 
-def ratios(leverage_er: int) -> tuple[int, int, int]:
+def ratios(leverage_er: int, fee: int = listings.TAKER_FEE_ER) -> tuple[int, int, int]:
     """Initial margin, and what a buy and a sell cost of their value, fees to open and to close
     included."""
     margin = listings.INITIAL_ER
     if leverage_er:
         margin = RATIO * RATIO // abs(leverage_er)
-    fee = listings.TAKER_FEE_ER
     buy, sell = (margin + fee + ceil(fee * (RATIO + sign * margin), RATIO) for sign in (1, -1))
     return margin, buy, sell
 
@@ -86,9 +85,9 @@ def figures(rules: CoinRules, view: PositionView, holding: Holding, exposure: Ex
     """A position at its mark price, and what it binds."""
     unit = rules.unit_m
     value_ev = abs(view.notional_m - view.unrealized_m) // unit
-    margin, buy_er, sell_er = ratios(holding.leverage_er)
+    fee = rules.taker_fee_r
+    margin, buy_er, sell_er = ratios(holding.leverage_er, fee)
     sign = 1 if view.lots >= 0 else -1
-    fee = listings.TAKER_FEE_ER
     share = margin * RATIO + fee * (RATIO + sign * margin)
     orders = exposure.buy_ev * buy_er + exposure.sell_ev * sell_er
     return Figures(
@@ -124,14 +123,15 @@ def position_row(
 ) -> dict[str, Any]:
     """A position on the private stream; ``row`` is its account's."""
     found = figures(rules, view, holding, exposure)
-    margin, buy_er, sell_er = ratios(holding.leverage_er)
+    margin, buy_er, sell_er = ratios(holding.leverage_er, rules.taker_fee_r)
     balance_ev = row["accountBalanceEv"]
-    liquidation_ep = view.liquidation_e8 // 10 ** (8 - rules.price_digits)
+    unit_e8 = 10 ** (8 - rules.average_digits)
+    liquidation_ep = view.liquidation_e8 // unit_e8
     isolated_ev = view.isolated_wallet_m // rules.unit_m
     return {
         "accountID": row["accountID"],
         "assignedPosBalanceEv": isolated_ev,
-        "avgEntryPriceEp": view.entry_e8 // 10 ** (8 - rules.price_digits),
+        "avgEntryPriceEp": view.entry_e8 // unit_e8,
         "bankruptCommEv": 0,
         "bankruptPriceEp": liquidation_ep,
         "buyLeavesQty": exposure.buy,
@@ -157,7 +157,7 @@ def position_row(
         "liquidationPriceEp": liquidation_ep,
         "maintMarginReqEr": listings.MAINTENANCE_ER,
         "makerFeeRateEr": 0,
-        "markPriceEp": view.mark_e8 // 10 ** (8 - rules.price_digits),
+        "markPriceEp": view.mark_e8 // unit_e8,
         "orderCostEv": found.order_cost_ev,
         "posCostEv": found.cost_ev,
         "positionMarginEv": isolated_ev if holding.leverage_er > 0 else balance_ev,
@@ -190,7 +190,7 @@ def rest_row(row: dict[str, Any], *, live: bool) -> dict[str, Any]:
         "markPriceEp", "estimatedOrdLossEv", "usedBalanceEv", "cumClosedPnlEv",
         "cumFundingFeeEv", "cumTransactFeeEv",
     )  # fmt: skip
-    found = {name: row[name] for name in same}
+    found = {name: row[name] for name in (*same, "posSide", "posMode") if name in row}
     found |= {
         "crossMargin": row["leverageEr"] <= 0,
         "buyValueToCostEr": row["buyValueToCostEr"],

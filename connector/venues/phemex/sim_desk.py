@@ -22,12 +22,24 @@ from connector.sim.matching.events import (
     OrderAmended,
     Traded,
 )
-from connector.sim.matching.types import AlgoStatus, Cause, Order, OrderType, Side
-from connector.venues.phemex import sim_aop
+from connector.sim.matching.types import (
+    AlgoStatus,
+    Cause,
+    Order,
+    OrderType,
+    PositionSide,
+    PositionView,
+    Side,
+)
+from connector.venues.phemex import sim_aop, sim_texts
 from connector.venues.phemex.sim_aop import Exposure, Holding
 from connector.venues.phemex.sim_auth import Keyring
-from connector.venues.phemex.sim_listings import value_scale
-from connector.venues.phemex.sim_params import Wish
+from connector.venues.phemex.sim_listings import (
+    DECIMAL_CURRENCIES,
+    decimal_family,
+    value_scale,
+)
+from connector.venues.phemex.sim_params import POSITION_WORDS, Wish
 from connector.venues.phemex.sim_refusals import code_of
 from connector.venues.phemex.sim_rules import CoinRules
 from connector.venues.phemex.sim_tickets import (
@@ -47,7 +59,8 @@ from connector.venues.phemex.sim_tickets import (
 from connector.venues.sim_contract import MarketView, OrderSetup
 
 MS_NS = 1_000_000
-AOP = "aop"
+AOP, AOP_P = "aop", "aop_p"
+"""The private streams of the two families."""
 FIRST_USER = 67534
 KEPT = 100
 """Closed orders, and fills, that a snapshot of the private stream repeats."""
@@ -72,7 +85,9 @@ class Person:
         self.by_client: dict[str, int] = {}
         self.by_engine: dict[int, int] = {}
         self.by_algo: dict[int, int] = {}
-        self.holdings: dict[str, Holding] = {}
+        self.unnamed: dict[str, int] = {}
+        """Orders without a client id, by the name they have in the engine."""
+        self.holdings: dict[tuple[str, PositionSide], Holding] = {}
         self.balances: dict[str, int] = {}
         """In units of 1e-8, at the last event told."""
         self.requests = 0
@@ -93,10 +108,10 @@ class Person:
             self.events = [each for each in old if each["orderID"] in alive] + new
             del self.trades[: -MOST_EVENTS // 2]
 
-    def holding(self, symbol: str) -> Holding:
-        found = self.holdings.get(symbol)
+    def holding(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> Holding:
+        found = self.holdings.get((symbol, side))
         if found is None:
-            found = self.holdings[symbol] = Holding()
+            found = self.holdings[symbol, side] = Holding()
         return found
 
 
@@ -150,7 +165,10 @@ class Desk:
         made.leaves_ev = self.value_ev(made)
         person.tickets[made.number] = person.alive[made.number] = made
         person.by_id[made.order_id] = made.number
-        person.by_client.setdefault(wish.client_id, made.number)
+        if wish.client_id:
+            person.by_client.setdefault(wish.client_id, made.number)
+        else:
+            person.unnamed[made.order_id] = made.number
         return made
 
     @staticmethod
@@ -195,18 +213,23 @@ class Desk:
         """Private streams and messages since the last call."""
         news, self._news = self._news, {}
         return [
-            (f"{name}@aop", self._message(name, currency, entries, symbols, "incremental"))
+            (
+                f"{name}@{AOP_P if currency in DECIMAL_CURRENCIES else AOP}",
+                self._message(name, currency, entries, symbols, "incremental"),
+            )
             for (name, currency), (entries, symbols) in news.items()
         ]
 
-    def greeting(self, name: str, now_ms: int) -> list[bytes]:
+    def greeting(self, name: str, stream: str, now_ms: int) -> list[bytes]:
         """Of each trading account: where it stands, its open orders, and what closed last."""
         person = self.people[name]
         made = []
         for currency in person.balances:
+            if (currency in DECIMAL_CURRENCIES) != (stream == AOP_P):
+                continue
             entries = self._history(person, currency)
             symbols = dict.fromkeys(
-                symbol for symbol in person.holdings if self._currency(symbol) == currency
+                symbol for symbol, _ in person.holdings if self._currency(symbol) == currency
             )
             made.append(self._message(name, currency, entries, symbols, "snapshot", now_ms))
         return made
@@ -240,47 +263,74 @@ class Desk:
         person = self.people[name]
         row = self.account(person, currency)
         last_ns = max((each["transactTimeNs"] for each in entries), default=0)
-        return orjson.dumps(
-            {
-                "accounts": [row],
-                "orders": entries,
-                "positions": [self.position(person, symbol, row) for symbol in symbols],
-                "sequence": self._sequence,
-                "timestamp": max(last_ns, now_ms * MS_NS),
-                "type": kind,
-                "version": 0,
+        positions = [each for symbol in symbols for each in self.positions(person, symbol, row)]
+        said = {
+            "sequence": self._sequence,
+            "timestamp": max(last_ns, now_ms * MS_NS),
+            "type": kind,
+            "version": 0,
+        }
+        if currency in DECIMAL_CURRENCIES:
+            said |= {
+                "accounts_p": [sim_texts.account(row)],
+                "orders_p": [
+                    sim_texts.order(each, self.rules(each["symbol"]), "") for each in entries
+                ],
+                "positions_p": [
+                    sim_texts.position(each, self.rules(each["symbol"])) for each in positions
+                ],
             }
-        )
+        else:
+            said |= {"accounts": [row], "orders": entries, "positions": positions}
+        return orjson.dumps(said)
 
     # Accounts and positions
 
     def account(self, person: Person, currency: str) -> dict[str, Any]:
         unit = 10 ** (8 - value_scale(currency))
         used = 0
-        for symbol, holding in person.holdings.items():
-            if self._currency(symbol) == currency:
-                rules, view, open_now = self._standing(person, symbol)
-                used += sim_aop.figures(rules, view, holding, open_now).used_ev
+        for symbol in dict.fromkeys(symbol for symbol, _ in person.holdings):
+            if self._currency(symbol) != currency:
+                continue
+            for view in self.engine.positions(person.name, symbol):
+                open_now = self._exposure(person, symbol, view.position_side)
+                holding = person.holding(symbol, view.position_side)
+                used += sim_aop.figures(self.rules(symbol), view, holding, open_now).used_ev
         balance = next(
             (row.wallet_m for row in self.engine.balances(person.name) if row.asset == currency), 0
         )
         return sim_aop.account_row(person.user_id, currency, balance // unit, used)
 
-    def position(self, person: Person, symbol: str, row: dict[str, Any]) -> dict[str, Any]:
-        rules, view, open_now = self._standing(person, symbol)
-        holding = person.holding(symbol)
-        holding.risk_limit_ev = holding.risk_limit_ev or rules.brackets[-1].cap_m // rules.unit_m
-        return sim_aop.position_row(rules, view, holding, open_now, row)
+    def positions(self, person: Person, symbol: str, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a symbol's positions, which are two in hedged mode; ``row``: the account's."""
+        rules, found = self.rules(symbol), []
+        for view in self.engine.positions(person.name, symbol):
+            holding = person.holding(symbol, view.position_side)
+            limit_ev = rules.brackets[-1].cap_m // rules.unit_m
+            holding.risk_limit_ev = holding.risk_limit_ev or limit_ev
+            open_now = self._exposure(person, symbol, view.position_side)
+            made = sim_aop.position_row(rules, view, holding, open_now, row)
+            if not rules.scaled:
+                both = view.position_side == PositionSide.BOTH
+                made["posSide"] = POSITION_WORDS[view.position_side]
+                made["posMode"] = "OneWay" if both else "Hedged"
+            found.append(made)
+        return found
 
-    def _standing(self, person: Person, symbol: str) -> tuple[CoinRules, Any, Exposure]:
-        (view,) = self.engine.positions(person.name, symbol)
+    def view(self, person: Person, symbol: str, side: PositionSide) -> PositionView | None:
+        """A position; None where the symbol has none of that side."""
+        rows = self.engine.positions(person.name, symbol)
+        return next((row for row in rows if row.position_side == side), None)
+
+    def _exposure(self, person: Person, symbol: str, side: PositionSide) -> Exposure:
         sums = [0, 0, 0, 0]
         for each in person.alive.values():
-            if each.wish.symbol == symbol and each.status in (NEW, PARTIAL):
+            here = each.wish.symbol == symbol and each.wish.position_side == side
+            if here and each.status in (NEW, PARTIAL):
                 place = 0 if WORDS[each.wish.side] == "Buy" else 2
                 sums[place] += each.leaves
                 sums[place + 1] += each.leaves_ev
-        return self.rules(symbol), view, Exposure(*sums)
+        return Exposure(*sums)
 
     def _currency(self, symbol: str) -> str:
         return self.engine.rules(symbol).asset
@@ -310,7 +360,7 @@ class Desk:
             for view in event.positions:
                 symbols[view.symbol] = None
         for view in event.positions:
-            holding = person.holding(view.symbol)
+            holding = person.holding(view.symbol, view.position_side)
             if holding.lots and not view.lots:
                 holding.term += 1
                 holding.ended_ns = event.time_ns
@@ -327,10 +377,13 @@ class Desk:
         person = self.people[order.account]
         number = person.by_engine.get(order.order_id)
         number = number or person.by_algo.get(order.conditional_id)
+        number = number or person.unnamed.get(order.client_id)
         number = number or person.by_client.get(order.client_id)
         if number is None:
             wish = Wish(symbol=order.symbol, client_id=order.client_id, side=order.side,
-                        kind="Market", qty=order.lots, tif="ImmediateOrCancel")  # fmt: skip
+                        kind="Market", qty=order.lots, tif="ImmediateOrCancel",
+                        position=self._position_word(order.symbol, order.position_side),
+                    )  # fmt: skip
             number = self.ticket(person, wish, time_ns).number
         person.by_engine[order.order_id] = number
         return person, person.tickets[number]
@@ -349,7 +402,8 @@ class Desk:
     def _traded(self, event: Traded) -> None:
         order, fill = event.order, event.fill
         person, ticket = self._of(order, event.time_ns)
-        rules, holding = self.rules(order.symbol), person.holding(order.symbol)
+        rules = self.rules(order.symbol)
+        holding = person.holding(order.symbol, order.position_side)
         unit = rules.unit_m
         before = abs(ticket.filled_ev)
         ticket.filled, ticket.filled_ev = order.filled, abs(order.filled_m) // unit
@@ -366,6 +420,7 @@ class Desk:
         ticket.closed, ticket.closed_pnl_ev = ticket.closed + closed, ticket.closed_pnl_ev + pnl_ev
         holding.closed_pnl_ev += pnl_ev
         holding.fees_ev += fee_ev
+        ticket.fees_ev += fee_ev
         maker, taker = self.engine.fees(person.name, order.symbol)
         kind = "LiqTrade" if order.type == OrderType.LIQUIDATION else "Trade"
         done = {
@@ -410,7 +465,8 @@ class Desk:
     def _conditional(self, event: ConditionalChanged) -> None:
         each = event.conditional
         person = self.people[each.account]
-        number = person.by_algo.get(each.algo_id) or person.by_client[each.client_id]
+        number = person.by_algo.get(each.algo_id) or person.unnamed.get(each.client_id)
+        number = number or person.by_client[each.client_id]
         ticket = person.tickets[number]
         person.by_algo[each.algo_id] = ticket.number
         ticket.algo_id, ticket.time_ns = each.algo_id, event.time_ns
@@ -432,14 +488,26 @@ class Desk:
         self._tell(person, ticket, **changed)
 
     def _funded(self, person: Person, event: AccountChanged) -> None:
-        symbol = event.symbol
-        (view,) = self.engine.positions(person.name, symbol)
-        holding, unit = person.holding(symbol), self.rules(symbol).unit_m
-        fee_ev, value_ev = -event.balances[0].change_m // unit, abs(view.notional_m) // unit
+        """Each position that is there pays its part, or gets it."""
+        views = [each for each in self.engine.positions(person.name, event.symbol) if each.lots]
+        left_m, whole_m = -event.balances[0].change_m, sum(each.notional_m for each in views)
+        for view in views:
+            last = view is views[-1]
+            paid_m = left_m if last or not whole_m else left_m * view.notional_m // whole_m
+            left_m, whole_m = left_m - paid_m, whole_m - view.notional_m
+            self._funding(person, event, view, paid_m)
+
+    def _funding(
+        self, person: Person, event: AccountChanged, view: PositionView, paid_m: int
+    ) -> None:
+        symbol, unit = view.symbol, self.rules(view.symbol).unit_m
+        holding = person.holding(symbol, view.position_side)
+        fee_ev, value_ev = paid_m // unit, abs(view.notional_m) // unit
         holding.funding_ev += fee_ev
         holding.funded_ns = event.time_ns
         wish = Wish(symbol=symbol, client_id="SettlingFunding", kind="UNSPECIFIED", qty=0,
-                    side=Side.BUY if view.lots > 0 else Side.SELL)  # fmt: skip
+                    side=Side.BUY if view.lots > 0 else Side.SELL,
+                    position=self._position_word(symbol, view.position_side))  # fmt: skip
         ticket = Ticket(
             number=0, order_id=NOBODY, wish=wish, user_id=person.user_id, price_ep=0, qty=0,
             account_id=sim_aop.account_id(person.user_id, self._currency(symbol)),
@@ -449,7 +517,8 @@ class Desk:
         self._numbers += 1
         entry = self._tell(
             person, ticket, execFeeEv=fee_ev, execID=made_id("funding", self._numbers),
-            execPriceEp=view.mark_e8 // 10**4, execQty=abs(view.lots), execValueEv=value_ev,
+            execPriceEp=view.mark_e8 // 10 ** (8 - self.rules(symbol).price_digits),
+            execQty=abs(view.lots), execValueEv=value_ev,
             feeRateEr=fee_ev * 10**8 // value_ev if value_ev else 0, tradeType="Funding",
         )  # fmt: skip
         person.trades.append(trade_row(entry))
@@ -465,14 +534,14 @@ class Desk:
         key = (person.name, ticket.currency)
         entries, symbols = self._news.setdefault(key, ([], {}))
         entries.append(entry)
-        person.holding(ticket.wish.symbol)
+        person.holding(ticket.wish.symbol, ticket.wish.position_side)
         symbols[ticket.wish.symbol] = None
         return entry
 
     def _now_holds(self, person: Person, ticket: Ticket) -> dict[str, Any]:
         """Account and position as of the event."""
-        symbol = ticket.wish.symbol
-        holding, rules = person.holding(symbol), self.rules(symbol)
+        wish = ticket.wish
+        holding, rules = person.holding(wish.symbol, wish.position_side), self.rules(wish.symbol)
         unit = rules.unit_m
         return {
             "curAccBalanceEv": person.balances.get(ticket.currency, 0) // unit,
@@ -485,6 +554,10 @@ class Desk:
             "curPosValueEv": holding.value_ev,
             "curRiskLimitEv": rules.brackets[-1].cap_m // unit,
         }
+
+    @staticmethod
+    def _position_word(symbol: str, side: PositionSide) -> str:
+        return POSITION_WORDS[side] if decimal_family(symbol) else ""
 
     def _at(self, symbol: str) -> int:
         """The engine's sequence: the book's."""
@@ -505,4 +578,4 @@ def trade_row(entry: dict[str, Any]) -> dict[str, Any]:
         "execPriceEp", "execValueEv", "feeRateEr", "execFeeEv", "ordType", "execID", "orderID",
         "clOrdID", "execStatus", "orderQty", "priceEp", "closedPnlEv", "closedSize",
     )  # fmt: skip
-    return {name: entry[name] for name in names}
+    return {name: entry[name] for name in (*names, "posSide") if name in entry}

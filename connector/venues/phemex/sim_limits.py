@@ -14,9 +14,15 @@ CONTRACT_PATHS = frozenset(
     {
         "/orders", "/orders/create", "/orders/replace", "/orders/cancel", "/orders/all",
         "/orders/activeList", "/orders/active", "/accounts/accountPositions", "/accounts/positions",
+        "/g-orders", "/g-orders/create", "/g-orders/replace", "/g-orders/cancel", "/g-orders/all",
+        "/g-orders/activeList", "/g-orders/active", "/g-accounts/accountPositions",
+        "/g-accounts/positions", "/g-accounts/risk-unit", "/g-positions/leverage",
+        "/g-positions/assign", "/g-positions/switch-pos-mode-sync",
     }
 )  # fmt: skip
-WEIGHTS = {"/orders/all": 3, "/accounts/positions": 25}
+WEIGHTS = {
+    "/orders/all": 3, "/accounts/positions": 25, "/g-orders/all": 3, "/g-accounts/positions": 25,
+}  # fmt: skip
 CANDLE_WEIGHT = 10
 
 

@@ -93,7 +93,13 @@ LISTINGS += [
 ]
 """The last are of the second family, margined in USDT."""
 FUNDS = {"BTC": 10, "ETH": 200, "SOL": 5_000, "XRP": 100_000, "ADA": 200_000, "SUI": 50_000,
-         "LINK": 10_000, "AVAX": 5_000, "USD": 500_000}  # fmt: skip
+         "LINK": 10_000, "AVAX": 5_000, "USD": 500_000, "USDT": 500_000}  # fmt: skip
+DECIMAL_CURRENCIES = ("USDT", "USDC")
+"""Those of the second family."""
+DECIMAL_MAKER_ER, DECIMAL_TAKER_ER = 10_000, 60_000
+DECIMAL_RISK_LIMIT = 2_000_000
+DECIMAL_MIN_VALUE = 1
+"""Of an order, in whole units of its currency."""
 
 
 class Derived(Struct, frozen=True):
@@ -246,9 +252,19 @@ def _risk_limits(row: Contract) -> dict[str, Any]:
     }
 
 
+def decimal_price_limits(row: Contract) -> tuple[Decimal, Decimal]:
+    """Lowest and highest price of an order of the second family."""
+    return Decimal(row.tick), (Decimal(row.price) * 6).quantize(Decimal(1))
+
+
+def decimal_max_qty(row: Contract) -> Decimal:
+    """The largest order of the second family: some hundreds of millions' worth."""
+    return Decimal(10) ** (9 - len(f"{int(Decimal(row.price))}"))
+
+
 def _decimal_product(number: int, row: Contract) -> dict[str, Any]:
     names = derived(row)
-    price = float(row.price)
+    low, high = decimal_price_limits(row)
     return {
         "symbol": row.symbol,
         "code": number,
@@ -273,10 +289,10 @@ def _decimal_product(number: int, row: Contract) -> dict[str, Any]:
         "fundingInterval": FUNDING_S,
         "leverageMargin": 1,
         "tipOrderQtyRq": "200",
-        "maxOrderQtyRq": "1000",
-        "maxPriceRp": f"{price * 6:.0f}",
-        "minPriceRp": row.tick,
-        "minOrderValueRv": "1",
+        "maxOrderQtyRq": f"{decimal_max_qty(row):f}",
+        "maxPriceRp": f"{high:f}",
+        "minPriceRp": f"{low:f}",
+        "minOrderValueRv": f"{DECIMAL_MIN_VALUE}",
         "qtyPrecision": row.qty_digits,
         "qtyStepSize": row.step,
         "tipOrderQtyValueRv": "0",
@@ -284,7 +300,7 @@ def _decimal_product(number: int, row: Contract) -> dict[str, Any]:
 
 
 def _decimal_limits(row: Contract) -> dict[str, Any]:
-    step = {"limit": 2_000_000, "initialMarginRr": "0.01", "maintenanceMarginRr": "0.005"}
+    step = {"limit": DECIMAL_RISK_LIMIT, "initialMarginRr": "0.01", "maintenanceMarginRr": "0.005"}
     return {"symbol": row.symbol, "steps": "0K", "riskLimits": [step]}
 
 
@@ -320,7 +336,12 @@ def _old_product(row: Contract) -> dict[str, Any]:
 def contracts(info: bytes) -> list[Contract]:
     """The listed perpetual contracts of a products answer, of both families; raises ValueError
     naming the fault."""
-    found = scaled_contracts(info)
+    return scaled_contracts(info) + decimal_contracts(info)
+
+
+def decimal_contracts(info: bytes) -> list[Contract]:
+    """Those of the second family; raises ValueError."""
+    found = []
     data = orjson.loads(info)["data"]
     rows = data.get("perpProductsV2", []) if isinstance(data, dict) else []
     known = {row.symbol: row for row in LISTINGS}

@@ -5,7 +5,7 @@ fields (of the query, or of the body) and the time; it gives the ``data`` of the
 `Fault`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,20 +16,32 @@ from connector.sim.matching.types import (
     NewConditional,
     NewOrder,
     OrderType,
+    PositionSide,
     Reason,
     Refused,
-    Stp,
+    Side,
 )
 from connector.venues.phemex import sim_aop
 from connector.venues.phemex.sim_desk import MS_NS, NO_QTY, WOULD_CROSS, Desk, Person
-from connector.venues.phemex.sim_listings import LISTED, LISTINGS
+from connector.venues.phemex.sim_listings import (
+    DECIMAL_CURRENCIES,
+    LISTED,
+    LISTINGS,
+    decimal_family,
+)
 from connector.venues.phemex.sim_params import (
     BAD,
+    BAD_POSITION_SIDE,
     LONGEST_ID,
+    POSITIONS,
+    PROFIT_PEG,
+    STPS,
     TIFS,
     TRIGGERS,
     TYPES,
     Fault,
+    Scaled,
+    Wish,
     flag,
     integer,
     scaled,
@@ -45,12 +57,18 @@ Handler = Callable[[Desk, Person, Fields, int], Any]
 
 NOT_FOUND, MISSING_ID, DUPLICATE, UNKNOWN_SYMBOL, NOT_LISTED = 10002, 11111, 11085, 11027, 39997
 BAD_TRIGGER = {"Rising": 11043, "Falling": 11044}
+BAD_ACTIVATION = {Side.SELL: 11093, Side.BUY: 11094}
+"""Of what trails from a price on; the venue names the position, not the order."""
+TRAILS_ALREADY, NOT_REDUCING = 11095, 11057
+E8_DIGITS = 8
 MOST_ROWS, USUAL_ROWS = 200, 50
 
 
 def symbol_of(desk: Desk, fields: Fields) -> str:
-    """The symbol of a request, which must be listed. Raises `Fault`."""
+    """The symbol of a request, which must be listed, in its family. Raises `Fault`."""
     symbol = word(fields, "symbol")
+    if decimal_family(symbol) != isinstance(fields, Scaled):
+        raise Fault(UNKNOWN_SYMBOL)
     row = desk.market.symbols.get(symbol) if desk.market is not None else None
     known = symbol in {each.symbol for each in LISTINGS}
     if row is None or symbol not in desk.engine.symbols():
@@ -66,8 +84,15 @@ def symbol_of(desk: Desk, fields: Fields) -> str:
 def place(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
     asked = wish(fields)
     symbol_of(desk, fields)
-    if asked.client_id in person.by_client:
+    if asked.client_id and asked.client_id in person.by_client:
         raise Fault(DUPLICATE)
+    if desk.view(person, asked.symbol, asked.position_side) is None:
+        raise Fault(BAD_POSITION_SIDE)
+    if asked.trailing and any(
+        each.open and each.wish.trailing and _place(each.wish) == _place(asked)
+        for each in person.alive.values()
+    ):
+        raise Fault(TRAILS_ALREADY)
     ticket = desk.ticket(person, asked, now_ns)
     answer = ticket.row()
     try:
@@ -85,8 +110,15 @@ def place(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
     return answer
 
 
+def _place(asked: Wish) -> tuple[str, str, Side]:
+    """What a trailing order closes: there is one of each."""
+    return asked.symbol, asked.position, asked.side
+
+
 def _code(refused: Refused, ticket: Ticket) -> int:
     """The business error of what the engine says to a new version of the order."""
+    if refused.reason == Reason.WOULD_TRIGGER and ticket.wish.trailing:
+        return BAD_ACTIVATION[ticket.wish.side]
     if refused.reason == Reason.WOULD_TRIGGER:
         return BAD_TRIGGER[ticket.direction]
     return code_of(refused.reason)
@@ -98,6 +130,10 @@ def _submit(desk: Desk, person: Person, ticket: Ticket, now_ns: int) -> None:
     kind, tif = TYPES[asked.kind], TIFS[asked.tif]
     priced = kind in (OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT)
     tick = rules.ticks(asked.price_ep, rules.price_digits) if priced else 0
+    position = asked.position_side
+    reduces = _reduces(asked)
+    # The client id of an order that has none is not the engine's to make.
+    name = asked.client_id or ticket.order_id
     if not ticket.conditional:
         if kind == OrderType.MARKET and asked.tif == "PostOnly":
             raise Refused(Reason.BAD_REQUEST)
@@ -105,23 +141,40 @@ def _submit(desk: Desk, person: Person, ticket: Ticket, now_ns: int) -> None:
             person.name,
             NewOrder(
                 symbol=asked.symbol, side=asked.side, type=kind, lots=asked.qty, tick=tick,
-                tif=tif, client_id=asked.client_id, reduce_only=asked.reduce_only, stp=Stp.NONE,
+                tif=tif, client_id=name, reduce_only=reduces, stp=STPS[asked.stp],
+                position_side=position,
             ),
             now_ns,
         )  # fmt: skip
         return
     # Without a quantity it closes all there is when it triggers.
     whole = asked.close and not asked.qty
+    trigger = rules.ticks(asked.stop_ep, rules.price_digits)
     desk.engine.place_conditional(
         person.name,
         NewConditional(
-            symbol=asked.symbol, side=asked.side, type=kind, lots=asked.qty, tick=tick, tif=tif,
-            trigger_tick=rules.ticks(asked.stop_ep, rules.price_digits),
-            client_id=asked.client_id, reduce_only=asked.reduce_only and not whole,
+            symbol=asked.symbol, side=asked.side,
+            type=OrderType.TRAILING_STOP_MARKET if asked.trailing else kind,
+            lots=asked.qty, tick=tick, tif=tif, position_side=position,
+            trigger_tick=0 if asked.trailing else trigger,
+            activate_tick=trigger if asked.peg == PROFIT_PEG else 0,
+            offset_e8=abs(asked.peg_ep) * 10 ** (E8_DIGITS - rules.price_digits),
+            client_id=name, reduce_only=reduces and not whole,
             close_position=whole, working_type=TRIGGERS[asked.trigger],
         ),
         now_ns,
     )  # fmt: skip
+
+
+def _reduces(asked: Wish) -> bool:
+    """Whether the engine must hold it to reducing; of two positions each has a side that only
+    reduces, and one that never does. Raises `Fault`."""
+    if asked.position_side == PositionSide.BOTH:
+        return asked.reduce_only
+    opening = Side.BUY if asked.position_side == PositionSide.LONG else Side.SELL
+    if asked.reduce_only and asked.side == opening:
+        raise Fault(NOT_REDUCING)
+    return False
 
 
 def _named(person: Person, fields: Fields, id_name: str, client_name: str) -> Ticket:
@@ -132,6 +185,8 @@ def _named(person: Person, fields: Fields, id_name: str, client_name: str) -> Ti
     found = person.find(order_id, client_id)
     if found is None or not found.open or found.wish.symbol != fields.get("symbol"):
         raise Fault(NOT_FOUND)
+    if "posSide" in fields and fields["posSide"] != found.wish.position:
+        raise Fault(BAD_POSITION_SIDE)
     return found
 
 
@@ -146,7 +201,14 @@ def amend(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
     price_ep = ticket.price_ep if price_ep is None else price_ep
     qty = ticket.qty if qty is None else qty
     if ticket.conditional and not ticket.engine_id:
-        return _amend_conditional(desk, person, ticket, (price_ep, stop_ep, qty), now_ns)
+        was = ticket.wish
+        peg_ep = integer(fields, "pegOffsetValueEp")
+        now = replace(
+            was, price_ep=price_ep, qty=qty,
+            stop_ep=was.stop_ep if stop_ep is None else stop_ep,
+            peg_ep=was.peg_ep if peg_ep is None or not was.trailing else peg_ep,
+        )  # fmt: skip
+        return _amend_conditional(desk, person, ticket, now, now_ns)
     if (price_ep, qty) == (ticket.price_ep, ticket.qty):
         raise Fault(11065)
     if qty <= ticket.filled:
@@ -171,19 +233,16 @@ def amend(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
 
 
 def _amend_conditional(
-    desk: Desk, person: Person, ticket: Ticket, wanted: tuple[int, int | None, int], now_ns: int
+    desk: Desk, person: Person, ticket: Ticket, now: Wish, now_ns: int
 ) -> dict[str, Any]:
     """A waiting order that changes is another one for the engine, and the same for its owner."""
-    price_ep, stop_ep, qty = wanted
     was = ticket.wish
-    now = replace(
-        was, price_ep=price_ep, qty=qty, stop_ep=was.stop_ep if stop_ep is None else stop_ep
-    )
     if now == was:
         raise Fault(11065)
     shown = ticket.row(
-        priceEp=now.price_ep, orderQty=now.qty, stopPxEp=now.stop_ep, execStatus="PendingReplace"
-    )
+        priceEp=now.price_ep, orderQty=now.qty, stopPxEp=now.stop_ep,
+        pegOffsetValueEp=now.peg_ep, execStatus="PendingReplace",
+    )  # fmt: skip
     desk.engine.cancel_conditional(person.name, now_ns, algo_id=ticket.algo_id)
     desk.engine.take_events()
     ticket.wish = now
@@ -229,16 +288,18 @@ def _cancel(desk: Desk, person: Person, ticket: Ticket, action: str, now_ns: int
 
 def cancel_some(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[str, Any]]:
     """Each by itself, in the order of the list; what is not there has its own error."""
-    symbol = symbol_of(desk, fields)
+    symbol_of(desk, fields)
     names, by = word(fields, "orderID"), "orderID"
     if not names:
         names, by = word(fields, "clOrdID"), "clOrdID"
     if not names:
         raise Fault(MISSING_ID)
+    kept = {key: fields[key] for key in ("symbol", "posSide") if key in fields}
+    asked = Scaled if isinstance(fields, Scaled) else dict
     rows: list[dict[str, Any]] = []
     for name in names.split(","):
         try:
-            rows.append(cancel(desk, person, {"symbol": symbol, by: name}, now_ns))
+            rows.append(cancel(desk, person, asked({**kept, by: name}), now_ns))
         except Fault as fault:
             rows.append({"bizError": fault.code, "orderID": "", "clOrdID": "", by: name})
     return rows
@@ -246,12 +307,19 @@ def cancel_some(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list
 
 def cancel_all(desk: Desk, person: Person, fields: Fields, now_ns: int) -> int:
     """Active orders, or those that wait for their trigger; one call does not do both."""
-    symbol = symbol_of(desk, fields)
+    symbols = {symbol_of(desk, fields)}
+    return cancel_each(desk, person, fields, symbols, now_ns)
+
+
+def cancel_each(
+    desk: Desk, person: Person, fields: Fields, symbols: Collection[str], now_ns: int
+) -> int:
     waiting = flag(fields, "untriggered")
     if len(word(fields, "text")) > LONGEST_ID:
         raise Fault(BAD)
     for ticket in [*person.alive.values()]:
-        if ticket.wish.symbol == symbol and ticket.open and waiting != bool(ticket.engine_id):
+        here = ticket.wish.symbol in symbols
+        if here and ticket.open and waiting != bool(ticket.engine_id):
             _cancel(desk, person, ticket, "CancelAll", now_ns)
     return 1
 
@@ -301,7 +369,7 @@ def closed(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str,
         and not each.open
         and (each.status in wanted if wanted else each.status in (FILLED, CANCELED, REJECTED))
     ]
-    return _page(rows, fields, "actionTimeNs")
+    return page(rows, fields, "actionTimeNs")
 
 
 def trades(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
@@ -313,10 +381,10 @@ def trades(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str,
         for each in reversed(person.trades)
         if each["symbol"] == symbol and kind in ("", each["tradeType"])
     ]
-    return _page(rows, fields, "transactTimeNs")
+    return page(rows, fields, "transactTimeNs")
 
 
-def _page(rows: list[dict[str, Any]], fields: Fields, time_name: str) -> dict[str, Any]:
+def page(rows: list[dict[str, Any]], fields: Fields, time_name: str) -> dict[str, Any]:
     start_ms, end_ms = integer(fields, "start") or 0, integer(fields, "end")
     offset, limit = integer(fields, "offset") or 0, integer(fields, "limit")
     limit = USUAL_ROWS if limit is None else limit
@@ -338,20 +406,27 @@ def _page(rows: list[dict[str, Any]], fields: Fields, time_name: str) -> dict[st
 
 
 def positions(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
-    return _positions(desk, person, fields, live=False)
+    return held(desk, person, fields, live=False)
 
 
 def live_positions(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
-    return _positions(desk, person, fields, live=True)
+    return held(desk, person, fields, live=True)
 
 
-def _positions(desk: Desk, person: Person, fields: Fields, *, live: bool) -> dict[str, Any]:
-    currency = word(fields, "currency")
+def held(desk: Desk, person: Person, fields: Fields, *, live: bool) -> dict[str, Any]:
+    """The account of a currency and its positions. Raises `Fault`."""
+    currency, wanted = word(fields, "currency"), word(fields, "symbol")
     symbols = [each for each in desk.engine.symbols() if desk.rules(each).asset == currency]
-    if currency not in person.balances and not symbols:
+    foreign = (currency in DECIMAL_CURRENCIES) != isinstance(fields, Scaled)
+    if foreign or (currency not in person.balances and not symbols):
         raise Fault(11097)
     row = desk.account(person, currency)
-    rows = [sim_aop.rest_row(desk.position(person, each, row), live=live) for each in symbols]
+    rows = [
+        sim_aop.rest_row(each, live=live)
+        for symbol in symbols
+        if wanted in ("", symbol)
+        for each in desk.positions(person, symbol, row)
+    ]
     account = {
         "accountId": row["accountID"],
         "currency": currency,
@@ -410,7 +485,9 @@ def assign(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str:
         target_ev = scaled({"posBalance": fields.get("posBalance")}, "posBalance", value)
     if target_ev is None:
         raise Fault(BAD)
-    (view,) = desk.engine.positions(person.name, symbol)
+    view = desk.view(person, symbol, POSITIONS.get(word(fields, "posSide"), PositionSide.BOTH))
+    if view is None:
+        raise Fault(BAD_POSITION_SIDE)
     change = target_ev * rules.unit_m - view.isolated_wallet_m
     try:
         desk.engine.adjust_margin(person.name, symbol, view.position_side, change, now_ns)
@@ -451,4 +528,3 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/positions/assign"): assign,
     ("GET", "/api-data/futures/fee-rate"): fee_rates,
 }
-PATHS = frozenset(path for _, path in HANDLERS)

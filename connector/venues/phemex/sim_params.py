@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connector.sim.matching.types import OrderType, Side, Tif, WorkingType
+from connector.sim.matching.types import OrderType, PositionSide, Side, Stp, Tif, WorkingType
 from connector.venues.phemex.sim_refusals import failure
 
 LONGEST_ID = 40
@@ -37,7 +37,22 @@ TRIGGERS = {
     "ByMarkPrice": WorkingType.MARK_PRICE,
     "ByLastPrice": WorkingType.CONTRACT_PRICE,
 }
-BAD = 30000
+POSITIONS = {
+    "Merged": PositionSide.BOTH,
+    "Long": PositionSide.LONG,
+    "Short": PositionSide.SHORT,
+}
+POSITION_WORDS = {side: name for name, side in POSITIONS.items()}
+STPS = {
+    "None": Stp.NONE,
+    "CancelTaker": Stp.EXPIRE_TAKER,
+    "CancelMaker": Stp.EXPIRE_MAKER,
+    "CancelBoth": Stp.EXPIRE_BOTH,
+}
+STOP_PEG, PROFIT_PEG = "TrailingStopPeg", "TrailingTakeProfitPeg"
+"""Trails at once, and trails from its trigger price on."""
+NO_PEG = "UNSPECIFIED"
+BAD, BAD_POSITION_SIDE = 30000, 20004
 
 
 class Fault(Exception):
@@ -47,6 +62,11 @@ class Fault(Exception):
         super().__init__(text or str(code))
         self.code = code
         self.body = failure(code, text)
+
+
+class Scaled(dict[str, Any]):
+    """The fields of a request of the second family, its decimals put as integers, under the names
+    of the first."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -67,6 +87,22 @@ class Wish(Struct, frozen=True, kw_only=True):
     trigger: str = ""
     display_qty: int = 0
     text: str = ""
+    position: str = ""
+    """posSide; empty in the first family, which has no such word."""
+    stp: str = "None"
+    """stpInstruction"""
+    peg: str = NO_PEG
+    """pegPriceType"""
+    peg_ep: int = 0
+    """How far a trailing order stays behind the price, below 0 of a sell."""
+
+    @property
+    def position_side(self) -> PositionSide:
+        return POSITIONS.get(self.position, PositionSide.BOTH)
+
+    @property
+    def trailing(self) -> bool:
+        return self.peg != NO_PEG
 
 
 def integer(fields: Mapping[str, Any], name: str) -> int | None:
@@ -126,12 +162,18 @@ def wish(fields: Mapping[str, Any]) -> Wish:
         raise Fault(11036)
     if kind in CONDITIONAL and trigger not in TRIGGERS:
         raise Fault(11038)
-    if not client_id or len(client_id) > LONGEST_ID or len(text) > LONGEST_ID:
+    named = bool(client_id) or isinstance(fields, Scaled)
+    if not named or len(client_id) > LONGEST_ID or len(text) > LONGEST_ID:
         raise Fault(BAD)
+    position = word(fields, "posSide") if isinstance(fields, Scaled) else ""
+    if isinstance(fields, Scaled) and position not in POSITIONS:
+        raise Fault(BAD_POSITION_SIDE)
     if any(integer(fields, name) for name in ("takeProfitEp", "stopLossEp")):
         raise Fault(BAD, "attached take-profit and stop-loss are not simulated")
-    if word(fields, "pegPriceType", "UNSPECIFIED") not in ("", "UNSPECIFIED"):
-        raise Fault(11086)
+    stp = word(fields, "stpInstruction", "None")
+    if stp not in STPS:
+        raise Fault(BAD)
+    peg, peg_ep = _peg(fields, kind, side)
     close = flag(fields, "closeOnTrigger")
     return Wish(
         symbol=word(fields, "symbol"),
@@ -147,4 +189,24 @@ def wish(fields: Mapping[str, Any]) -> Wish:
         trigger=trigger,
         display_qty=integer(fields, "displayQty") or 0,
         text=text,
+        position=position,
+        stp=stp,
+        peg=peg,
+        peg_ep=peg_ep,
     )
+
+
+def _peg(fields: Mapping[str, Any], kind: str, side: Side) -> tuple[str, int]:
+    """How an order trails, and how far. Raises `Fault`."""
+    peg = word(fields, "pegPriceType") or NO_PEG
+    if peg == NO_PEG:
+        return peg, 0
+    if peg not in (STOP_PEG, PROFIT_PEG) or kind != "Stop":
+        raise Fault(11086)
+    peg_ep = integer(fields, "pegOffsetValueEp") or 0
+    # Of the position that a sell closes the venue says "buy".
+    if side == Side.SELL and peg_ep >= 0:
+        raise Fault(11091)
+    if side == Side.BUY and peg_ep <= 0:
+        raise Fault(11092)
+    return peg, peg_ep

@@ -16,13 +16,14 @@ from connector.sim.matching.api import Matching
 from connector.venues.phemex import (
     sim_decimal,
     sim_feeds,
+    sim_hedged,
     sim_limits,
     sim_listings,
     sim_orders,
     sim_params,
 )
 from connector.venues.phemex.sim_auth import Denied
-from connector.venues.phemex.sim_desk import AOP, Desk
+from connector.venues.phemex.sim_desk import AOP, AOP_P, Desk
 from connector.venues.phemex.sim_listings import LISTED, envelope
 from connector.venues.sim_contract import (
     Contract,
@@ -218,6 +219,10 @@ DECIMALS: dict[str, Route] = {
 }
 """Of the second family."""
 
+SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS
+"""Requests of accounts."""
+SIGNED_PATHS = frozenset(path for _, path in SIGNED)
+
 KLINE_LIMITS = (5, 10, 50, 100, 500, 1000)
 
 
@@ -321,7 +326,7 @@ class Rest:
             headers["x-phemex-request-tracing"] = tracing
         if not verdict.served:
             return RestAnswer(429, _failure("39995", "Too many requests."), headers)
-        if self._desk is not None and path in sim_orders.PATHS:
+        if self._desk is not None and path in SIGNED_PATHS:
             self._desk.market = market
             status, body = _signed(self._desk, request, now_ms)
             return RestAnswer(status, body, headers)
@@ -351,12 +356,13 @@ class Rest:
     def private(self, route: str, name: str) -> tuple[str, ...]:
         """An account's stream; a session asks only for that of whose it is."""
         account, _, kind = name.rpartition("@")
-        known = self._desk is not None and kind == AOP and account in self._desk.people
+        known = self._desk is not None and kind in (AOP, AOP_P) and account in self._desk.people
         return (name,) if known else ()
 
     def greeting(self, private: str, now_ms: int) -> list[bytes]:
         assert self._desk is not None
-        return self._desk.greeting(private.rpartition("@")[0], now_ms)
+        account, _, stream = private.rpartition("@")
+        return self._desk.greeting(account, stream, now_ms)
 
     def turn(self, now_ms: int) -> None:
         if self._desk is not None:
@@ -375,7 +381,7 @@ def _signed(desk: Desk, request: Request, now_ms: int) -> tuple[int, bytes]:
         person = desk.people[desk.keys.account(request, now_ms)]
     except Denied as denied:
         return denied.status, denied.body
-    handler = sim_orders.HANDLERS.get((request.method, request.path))
+    handler = SIGNED.get((request.method, request.path))
     if handler is None:
         return 405, b""
     try:

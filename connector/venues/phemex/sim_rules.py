@@ -24,6 +24,18 @@ class CoinRules(Rules, frozen=True, kw_only=True):
     """Contract size, in units of 1e-8."""
     unit_m: int
     """The smallest amount of the settlement currency, in units of 1e-8."""
+    scaled: bool = True
+    """Of the first family, whose numbers on the wire are integers at a scale."""
+
+    @property
+    def qty_one(self) -> int:
+        """A quantity of 1, in units of the wire's last decimal."""
+        return int(10**self.qty_digits)
+
+    @property
+    def average_digits(self) -> int:
+        """Decimals of prices that are no order's: averages, mark prices."""
+        return self.price_digits if self.scaled else 8
 
     def quote_m(self, tick: int, lots: int) -> int:
         return self._value_m(tick * self.tick_units, 10**self.price_digits, lots)
@@ -33,16 +45,16 @@ class CoinRules(Rules, frozen=True, kw_only=True):
 
     def _value_m(self, price: int, one: int, lots: int) -> int:
         """The value of lots at ``price`` / ``one``."""
-        whole = abs(lots) * self.step_units * self.size_e8
+        whole, unit = abs(lots) * self.step_units * self.size_e8, self.unit_m * self.qty_one
         if self.inverse:
-            value = whole * one // (price * self.unit_m) if price else 0
+            value = whole * one // (price * unit) if price else 0
             value = -value
         else:
-            value = whole * price // (one * self.unit_m)
+            value = whole * price // (one * unit)
         return value * self.unit_m * (-1 if lots < 0 else 1)
 
     def average_e8(self, quote_m: int, lots: int) -> int:
-        whole, value = abs(lots) * self.step_units * self.size_e8, abs(quote_m)
+        whole, value = abs(lots) * self.step_units * self.size_e8, abs(quote_m) * self.qty_one
         if not whole or not value:
             return 0
         return whole * E8 // value if self.inverse else value * E8 // whole
@@ -67,7 +79,36 @@ class CoinRules(Rules, frozen=True, kw_only=True):
 
 def rules(info: bytes) -> list[Rules]:
     """What a products answer demands of orders; raises ValueError naming the fault."""
-    return [_rules(row) for row in listings.scaled_contracts(info)]
+    every = [_rules(row) for row in listings.scaled_contracts(info)]
+    return every + [_decimal_rules(row) for row in listings.decimal_contracts(info)]
+
+
+def _decimal_rules(row: Contract) -> Rules:
+    low, high = listings.decimal_price_limits(row)
+    tick, step = Decimal(row.tick), Decimal(row.step)
+    most = int(listings.decimal_max_qty(row) / step)
+    limit_m = listings.DECIMAL_RISK_LIMIT * E8
+    return CoinRules(
+        symbol=row.symbol,
+        asset=row.settle,
+        price_digits=row.price_digits,
+        tick_units=int(tick.scaleb(row.price_digits)),
+        qty_digits=row.qty_digits,
+        step_units=int(step.scaleb(row.qty_digits)),
+        min_tick=int(low / tick),
+        max_tick=int(high / tick),
+        max_lots=most,
+        market_max_lots=most,
+        min_notional_m=listings.DECIMAL_MIN_VALUE * E8,
+        maker_fee_r=listings.DECIMAL_MAKER_ER,
+        taker_fee_r=listings.DECIMAL_TAKER_ER,
+        brackets=(Bracket(listings.MAX_LEVERAGE, limit_m, listings.MAINTENANCE_ER),),
+        default_leverage=listings.MAX_LEVERAGE,
+        inverse=False,
+        size_e8=E8,
+        unit_m=1,
+        scaled=False,
+    )
 
 
 def _rules(row: Contract) -> Rules:

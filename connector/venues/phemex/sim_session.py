@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from connector.venues.phemex.sim_desk import AOP
+from connector.venues.phemex.sim_desk import AOP, AOP_P
 from connector.venues.phemex.sim_feeds import (
     BOOK,
     DAY,
@@ -85,8 +85,10 @@ class Session:
             "tick.subscribe": self._tick,
             "tick.unsubscribe": self._drop(TICK),
             "user.auth": self._auth,
-            "aop.subscribe": self._aop,
-            "aop.unsubscribe": self._no_aop,
+            "aop.subscribe": self._private(AOP),
+            "aop.unsubscribe": self._drop(AOP),
+            "aop_p.subscribe": self._private(AOP_P),
+            "aop_p.unsubscribe": self._drop(AOP_P),
         }
 
     def receive(self, text: bytes) -> Reply:
@@ -186,15 +188,17 @@ class Session:
         self.account = account
         return Reply(_answer(_SUCCESS, number))
 
-    def _aop(self, params: list[Any], number: Any) -> Reply:
-        if not self.account:
-            raise Wrong(BAD_TOKEN)
-        if params:
-            raise Wrong(INVALID)
-        return self._add(f"{self.account}@{AOP}", number)
+    def _private(self, stream: str) -> Callable[[list[Any], Any], Reply]:
+        """Accounts, orders and positions of a family."""
 
-    def _no_aop(self, params: list[Any], number: Any) -> Reply:
-        return self._remove(self._of(AOP), number)
+        def subscribe(params: list[Any], number: Any) -> Reply:
+            if not self.account:
+                raise Wrong(BAD_TOKEN)
+            if params:
+                raise Wrong(INVALID)
+            return self._add(f"{self.account}@{stream}", number)
+
+        return subscribe
 
     def _drop(self, kind: str) -> Callable[[list[Any], Any], Reply]:
         """Those of the named symbol, or all."""

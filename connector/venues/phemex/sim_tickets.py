@@ -53,6 +53,7 @@ class Ticket(Struct, kw_only=True):
     leaves_ev: int = 0
     closed: int = 0
     closed_pnl_ev: int = 0
+    fees_ev: int = 0
     code: int = 0
     reason: int = 0
     """cxlRejReason"""
@@ -94,6 +95,11 @@ class Ticket(Struct, kw_only=True):
             return "CloseOnTrigger"
         return "ReduceOnly" if self.wish.reduce_only else "None"
 
+    @property
+    def _position(self) -> dict[str, str]:
+        """Which of its symbol's positions it is of; the first family does not say."""
+        return {"posSide": self.wish.position} if self.wish.position else {}
+
     def row(self, **changed: Any) -> dict[str, Any]:
         """As REST tells it."""
         wish = self.wish
@@ -125,12 +131,13 @@ class Ticket(Struct, kw_only=True):
             "stopPxEp": wish.stop_ep,
             "stopPx": None,
             "trigger": wish.trigger or "UNSPECIFIED",
-            "pegOffsetValueEp": 0,
+            "pegOffsetValueEp": wish.peg_ep,
             "pegOffsetProportionEr": 0,
-            "pegPriceType": "UNSPECIFIED",
+            "pegPriceType": wish.peg,
             "execStatus": self.exec_status,
             "execInst": self.instruction,
             "ordStatus": self.status,
+            **self._position,
         } | changed
 
     def event(self, holding: dict[str, Any], **changed: Any) -> dict[str, Any]:
@@ -169,7 +176,8 @@ class Ticket(Struct, kw_only=True):
             "ordType": wish.kind,
             "orderID": self.order_id,
             "orderQty": self.qty,
-            "pegOffsetValueEp": 0,
+            "pegOffsetValueEp": wish.peg_ep,
+            "pegPriceType": wish.peg,
             "priceEp": self.price_ep,
             "relatedPosTerm": holding["curPosTerm"],
             "relatedReqNum": self.request,
@@ -183,4 +191,6 @@ class Ticket(Struct, kw_only=True):
             "tpTrigger": "UNSPECIFIED",
             "transactTimeNs": self.time_ns,
             "userID": self.user_id,
+            **self._position,
+            **({"cumFeeEv": self.fees_ev} if wish.position else {}),
         } | changed
