@@ -29,6 +29,8 @@ cdef class Gateway:               # takes the commands of all trading sessions
     cdef object after
     cdef object call_soon
     cdef object next_method
+    cdef object rehearse          # what keeps the way of a command in the caches, or None
+    cdef int64_t rehearse_ns      # when it is due again
     cdef Segment segment
     cdef uint64_t turn
     cdef bint pending             # next_turn() is scheduled
@@ -38,6 +40,7 @@ cdef class Gateway:               # takes the commands of all trading sessions
     cdef readonly uint64_t taken  # commands taken so far
     # Takes what there is, within the limits of a turn; returns how many. One load a session when there is nothing.
     cdef Py_ssize_t poll(self) noexcept
+    cdef void idle(self, int64_t now_ns) noexcept
     cdef void taken_all(self) noexcept
     cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept
     cdef object copy(self, Door* door)

@@ -14,6 +14,7 @@ class Gateway:
         after: Callable[[], object] | None = None,
         call_soon: Callable[..., object] | None = None,
         segment: Segment | None = None,
+        rehearse: Callable[[], object] | None = None,
     ) -> None: ...
     def add(
         self, session: object, up: Mapping, down: Mapping, doorbell: int, taken: int = 0

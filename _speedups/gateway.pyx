@@ -26,6 +26,7 @@ cdef extern from "unistd.h" nogil:
 cdef enum:
     MOST = 64                     # commands a session a turn
     LONGEST_NS = 100_000          # what one poll() may take before sockets get their turn again
+    REHEARSE_NS = 100_000         # between rehearsals while the loop spins
     HOP_COMMAND_TO_TAKE = 4       # connector.model.counters.Hop
 
 
@@ -36,11 +37,15 @@ cdef class Gateway:
     What the handler raises is counted and told to ``failed(session, slot, error)``; a command ring that cannot be is
     told to ``broken(session, why)`` and not looked at again. ``after()`` is called once nothing is left to be taken.
     At most 64 commands a session are taken in a turn of the loop, the rest in the next one, which ``call_soon`` (the
-    loop's) schedules; without it the caller goes through ``next_turn()`` each turn.
+    loop's) schedules; without it the caller goes through ``next_turn()`` each turn, and some turns in which nothing is
+    to be taken call ``rehearse()``.
     """
 
-    def __init__(self, handler, *, failed=None, broken=None, after=None, call_soon=None, Segment segment=None):
+    def __init__(
+        self, handler, *, failed=None, broken=None, after=None, call_soon=None, Segment segment=None, rehearse=None
+    ):
         self.handler = handler
+        self.rehearse = rehearse
         self.after = after
         self.failed = failed
         self.broken = broken
@@ -110,7 +115,23 @@ cdef class Gateway:
         """Another turn of the loop: every session may be served again; returns how many commands were taken."""
         self.pending = False
         self.turn += 1
-        return self.poll()
+        cdef Py_ssize_t taken = self.poll()
+        if taken == 0 and self.rehearse is not None and self.call_soon is None and self.count:
+            self.idle(monotonic_ns())
+        return taken
+
+    cdef void idle(self, int64_t now_ns) noexcept:
+        """Nothing is to be taken, and the loop spins."""
+        if now_ns < self.rehearse_ns or self.busy:
+            return
+        self.rehearse_ns = now_ns + REHEARSE_NS
+        try:
+            self.rehearse()
+        except Exception as error:
+            self.rehearse = None
+            if self.segment is not None:
+                count(self.segment.counters, COUNT_COMMAND_ERRORS)
+            self.tell(None, b"", error)
 
     cdef Py_ssize_t poll(self) noexcept:
         cdef Py_ssize_t index, step

@@ -116,6 +116,8 @@ cdef class Journal:
     cdef uint64_t window(self) noexcept nogil
     # Are there so many bytes of entries left?
     cdef bint fits(self, uint64_t size) noexcept nogil
+    # Bring where the next entries go into the caches; nothing comes of it.
+    cdef uint64_t rehearse(self, uint64_t size) noexcept nogil
     # One entry that fits; `recv_ns` and `order_key` as in its header. The number of the last report.
     cdef uint64_t put(
         self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,

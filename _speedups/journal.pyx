@@ -331,6 +331,9 @@ cdef class Journal:
     cdef bint fits(self, uint64_t size) noexcept nogil:
         return self.started and tape_claim(&self.tape, size) != NULL
 
+    cdef uint64_t rehearse(self, uint64_t size) noexcept nogil:
+        return journal_stamp(self.tape.position, 0, <char*>tape_at(&self.tape, self.tape.position), size)
+
     cdef uint64_t put(
         self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,
         int64_t venue_ns, int64_t recv_ns, uint64_t order_key

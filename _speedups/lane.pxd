@@ -73,6 +73,10 @@ cdef class Route:                 # one strategy's orders in one instrument of o
 cdef class Lane:
     cdef object slow, learn, book, failed, numbers, desk, admission, orders, held, halts
     cdef bint left                # the command at hand is gone
+    cdef bint rehearsing          # the command at hand is an old one: nothing is to come of it
+    cdef list rehearsal           # the last cancel and the last order that left, or None
+    cdef list rehearsed           # ... and their routes
+    cdef bint turn                # which of them is next
     cdef dict routes, refs, client_ids, commands
     cdef object requests
     cdef object last_session, last_number               # whose command was the last that came, and its session's number
@@ -85,6 +89,7 @@ cdef class Lane:
     cdef bytes clear
     cdef public bint on
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1
+    cdef int decide(self, object session, Taken command, Route route, int64_t read_ns) except -1
     cdef bint may_place(self, Route route, Taken command, int64_t read_ns) except -1
     cdef object named(self, Route route, Taken command)
     cdef bint affords(self, Route route, bint placing) except -1

@@ -79,3 +79,6 @@ class Lane:
     ) -> None: ...
     def take(self, session: Any, slot: bytes, read_ns: int) -> None:
         """One command, as copied from the session's ring."""
+    def rehearse(self) -> None:
+        """Go the way of the last order or, in turn, of the last cancel once more, up to where
+        something would change: for the caches, in moments in which nothing else is to be done."""

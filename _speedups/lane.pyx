@@ -162,13 +162,14 @@ cdef class Lane:
         self.refs, self.requests = desk.refs, desk.outbox.requests
         self.client_ids, self.commands = self.orders.client_ids, self.orders.commands
         self.routes = {}
+        self.rehearsal, self.rehearsed = [None, None], [None, None]
         self.on = True
 
     def take(self, session, bytes slot not None, int64_t read_ns):
         """One command, as copied from the session's ring."""
         cdef const Command* c
         cdef object key, route
-        self.left = False
+        self.left = self.rehearsing = False
         if self.on:
             try:
                 self.go(session, slot, read_ns)
@@ -189,12 +190,27 @@ cdef class Lane:
                     self.routes[key] = route
                     self.last_session = None
 
+    def rehearse(self):
+        """Go the way of the last order or, in turn, of the last cancel once more, up to where something would change: so
+        its code, and what it looks at, are in the caches when the next one comes. For moments in which nothing else is
+        to be done."""
+        cdef Taken command
+        self.turn = not self.turn
+        if not self.on or self.rehearsal[self.turn] is None:
+            return
+        command = self.rehearsal[self.turn]
+        self.rehearsing = True
+        try:
+            self.decide(None, command, self.rehearsed[self.turn], monotonic_ns())
+        except Exception:                     # who comes next will stumble, too, and be heard
+            self.rehearsal[self.turn] = None
+        finally:
+            self.rehearsing = False
+
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1:
         """Sets ``left``: it is gone, and everything about it is done; until then nothing is changed."""
-        cdef Taken command
         cdef const Command* c
-        cdef Route route
-        cdef object strategy, found, refs, order
+        cdef object found
         if PyBytes_GET_SIZE(slot) != sizeof(Command):
             return 0
         c = <const Command*>PyBytes_AS_STRING(slot)
@@ -205,9 +221,11 @@ cdef class Lane:
             if found is None:
                 return 0
             self.last, self.last_session, self.last_number = found, session, session.number
-        route = self.last
-        strategy = route.strategy
-        command = Taken(slot)
+        return self.decide(session, Taken(slot), self.last, read_ns)
+
+    cdef int decide(self, object session, Taken command, Route route, int64_t read_ns) except -1:
+        cdef const Command* c = &command.raw
+        cdef object strategy = route.strategy, refs, order
         if (
             not command._plain() or c.stamp >> 63 or c.batch > 1 or c.batch_size > 1 or self.held.held
             or c.venue_order_id[0] != 0 or c.order_id != CONNECTOR_ABSENT
@@ -215,7 +233,7 @@ cdef class Lane:
             return 0
         if c.ref_id[0] != 0:
             refs = self.refs.get(strategy)
-            if refs is None or command.ref_id in refs.known:
+            if refs is None or (command.ref_id in refs.known and not self.rehearsing):
                 return 0
         if (
             not route.listed.served or route.listed.chosen is not route.chosen
@@ -242,8 +260,8 @@ cdef class Lane:
         cdef object one
         if (
             c.flags & ~<unsigned int>COMMAND_REDUCE_ONLY or c.position_side != POSITION_BOTH
-            or c.self_trade != STP_DEFAULT or c.client_order_id[0] != 0 or read_ns > c.valid_until_ns
-            or self.admission.draining or not route.account.reconciled or not route.clock.known
+            or c.self_trade != STP_DEFAULT or c.client_order_id[0] != 0
+            or (read_ns > c.valid_until_ns and not self.rehearsing) or self.admission.draining or not route.account.reconciled or not route.clock.known
             or self.drain.late(self.most_bytes, self.most_ns) or not route.look(&market)
         ):
             return False
@@ -359,7 +377,7 @@ cdef class Lane:
             copy.side = <unsigned char><int>order.side
             key = order.key
         venue_ns = <int64_t>route.clock.offset_ns
-        if route.over_api:
+        if route.over_api and not self.rehearsing:
             route.encoder.number = self.numbers()
         length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
         if length <= 0:
@@ -379,6 +397,11 @@ cdef class Lane:
             fd = self.halts.fd
             if not lane_clear(fd, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear)):
                 return 0
+        if self.rehearsing:
+            route.journal.rehearse(2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody))
+            return 0
+        self.rehearsal[placing], self.rehearsed[placing] = command, route
+        if placing:
             self.ids.next_id += 1
             self.ids.next_key += 1
         # Nothing fails from here on.

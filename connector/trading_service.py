@@ -141,6 +141,7 @@ class TradingService:
             opened=self._opened,
             closed=self._closed,
             after=self.desk.taken,
+            rehearse=self.lane.kernel.rehearse,
             segment=segment,
             timezone=timezone,
         )

@@ -111,7 +111,8 @@ class Trading:
     ``opened(session)`` is called before the strategy is answered, so that nothing is missed, and
     sets ``session.resume`` where it is None; a ValueError refuses the attach.
     ``closed(session, why)`` is called when it is gone, whatever ended it. ``after`` is called once
-    the commands that were there are taken (``Desk.taken``). ``timezone``: of the
+    the commands that were there are taken (``Desk.taken``), ``rehearse`` now and then in turns of a
+    loop that spins in which there are none. ``timezone``: of the
     local times in JSON, for its library."""
 
     def __init__(
@@ -123,13 +124,15 @@ class Trading:
         opened: Callable[[TradingSession], object] = _nothing,
         closed: Callable[[TradingSession, str], object] = _nothing,
         after: Callable[[], object] | None = None,
+        rehearse: Callable[[], object] | None = None,
         segment: Segment | None = None,
         report_bytes: int = REPORT_BYTES,
         timezone: str = "UTC",
     ) -> None:
         self.gateway = Gateway(
-            handler, failed=_failed, broken=_broken, after=after, segment=segment
-        )
+            handler, failed=_failed, broken=_broken, after=after, segment=segment,
+            rehearse=rehearse,
+        )  # fmt: skip
         self.report_bytes, self.timezone = report_bytes, timezone
         self._accounts, self._last_command = accounts, last_command
         self._opened, self._closed = opened, closed

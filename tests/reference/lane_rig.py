@@ -184,10 +184,12 @@ class Side:
     # What happens
 
     def take(self, slot: bytes, read_ns: int, who: str = "maker", last: bool = True) -> None:
-        """``last``: nothing comes right behind it."""
+        """``last``: nothing comes right behind it, and nothing may come of rehearsals."""
         self.lane.take(self.sessions[who], slot, read_ns)
         if last:
             self.desk.taken()
+            self.lane.kernel.rehearse()
+            self.lane.kernel.rehearse()
 
     def quote(self, bid_e: int, ask_e: int) -> None:
         self.bbo_id += 1

@@ -146,3 +146,39 @@ def test_what_a_handler_raises_costs_its_own_command_only(writers: list[Writer])
     while served.next_turn():
         pass
     assert failed == [1, 2, 3]
+
+
+def test_a_loop_that_spins_rehearses_in_turns_without_commands(writers: list[Writer]) -> None:
+    rehearsed: list[str] = []
+    taken: list[int] = []
+
+    def rehearse() -> None:
+        rehearsed.append("once more")
+        if len(rehearsed) == 3:
+            raise ValueError("no more")
+
+    served = Gateway(
+        lambda name, *_: taken.append(1),
+        rehearse=rehearse,
+        failed=lambda session, slot, error: rehearsed.append(f"{session} {error}"),
+    )
+    for _ in range(10_000):
+        served.next_turn()
+    assert not rehearsed  # nobody trades
+    one = writers[0].memory
+    served.add("a", one.up, one.down, one.doorbell)
+    while not rehearsed:
+        served.next_turn()
+    served.set_call_soon(lambda call: None)
+    for _ in range(10_000):
+        served.next_turn()
+    assert len(rehearsed) == 1  # it does not spin
+    served.set_call_soon(None)
+    while len(rehearsed) < 4:
+        served.next_turn()
+    for _ in range(10_000):
+        served.next_turn()
+    assert rehearsed == ["once more"] * 3 + ["None no more"]
+    writers[0].write(1)
+    assert served.next_turn() == 1
+    assert taken == [1]
