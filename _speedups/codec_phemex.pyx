@@ -16,6 +16,7 @@ from .atomics cimport likely, unlikely
 from .book cimport book_asks, book_bids
 from .codec cimport HANDLED, RARE, Codec, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
+from .crosscheck cimport note_trades, trades_contradict
 from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
 from .layout cimport (
     CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, STATE_LIVE, BookDeltaBody, Level, MarkPriceBody, RecordHeader, TradeBody,
@@ -253,6 +254,20 @@ cdef inline bint take_trade_rows(
     return False
 
 
+# What the rows say of the book of their message's sequence, that of the last row: nothing, where both sides traded.
+cdef inline bint doubt_book(const FeedC* feed, const TradeRow* rows, Py_ssize_t count, int64_t sequence) noexcept nogil:
+    cdef int64_t least = MAX_VALUE, most = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        if rows[i].side != rows[0].side:
+            return False
+        least = min(least, rows[i].price_e)
+        most = max(most, rows[i].price_e)
+    if rows[0].side == SIDE_BUY:
+        return trades_contradict(feed, sequence, CONNECTOR_ABSENT, least)
+    return trades_contradict(feed, sequence, most, CONNECTOR_ABSENT)
+
+
 cdef inline int give_trade(FeedC* feed, const TradeRow* row, int64_t number, int64_t recv_ns, uint16_t line) noexcept nogil:
     cdef RecordHeader* record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(TradeBody))
     cdef TradeBody* body
@@ -305,8 +320,10 @@ cdef int take_trades(
     if unlikely(
         not (decimal or take(&c, b',"trades":', 10)) or not take_trade_rows(&c, slot.feed, decimal, rows, &found)
         or not take(&c, b',"type":"incremental"}', 22) or c.p != c.end
+        or doubt_book(slot.feed, rows, found, sequence)
     ):
         return VERDICT_RARE
+    note_trades(slot.feed, sequence, recv_ns)
     for place in range(found):
         give_trade(slot.feed, rows + place, sequence << PLACE_BITS | place, recv_ns, line)
     return HANDLED

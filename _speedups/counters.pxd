@@ -91,6 +91,8 @@ cdef enum Count:
     COUNT_LANE_LEFT = 84
     COUNT_HEARD = 85
     COUNT_HEARD_LEFT = 86
+    COUNT_BOOKS_DOUBTED = 87
+    COUNT_BOOKS_BEHIND = 88
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -47,6 +47,8 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     bint has_trades               # the trade cell's state is the trades'; the mark price's while there are none
     int64_t last_id               # the update id the book stands at
     int64_t venue_ns              # and the event time of that message
+    int64_t traded_id             # the highest id a trade named that the live book had not come to (crosscheck.pxd)
+    int64_t traded_ns             # and when the first such came
     int64_t bid_low_e, ask_high_e # the prices between which the book is known to be complete
     int64_t bbo_id
     int64_t mark_ns               # event time of the newest mark price

@@ -6,7 +6,7 @@ from connector._speedups.base import PreparedBase
 from connector._speedups.segment import Segment
 from connector._speedups.snapshot import PackedDepth, PackedSnapshot
 from connector.model.instrument import Instrument
-from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot, Trade
+from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot, Trade, Traded
 
 class Feed:
     """One instrument of a market segment: its book, its cells of the top table, its records.
@@ -90,6 +90,18 @@ class Feed:
         """A trade or an aggregate; each id once over all lines, the two kinds apart."""
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int:
         """A mark price; the newest by event time wins."""
+
+    def traded(self, event: Traded, recv_ns: int) -> bool:
+        """Note what trades say of the book; whether the live book at their id is another one."""
+    @property
+    def traded_id(self) -> int:
+        """The highest id that trades named before the live book came to it; not above ``last_id``:
+        the book is not behind. 0 while it is not valid."""
+    @property
+    def traded_ns(self) -> int:
+        """When the book fell behind."""
+    def forget_trades(self) -> None:
+        """Whatever trades named, the book is not behind."""
 
     # A new base
 

@@ -19,6 +19,7 @@ from .counters cimport (
     COUNT_BBO_OLD, COUNT_BOOKS_REBUILT, COUNT_DELTAS, COUNT_DUPLICATES, COUNT_MARK_PRICES_OLD, COUNT_TRADES_OLD,
     COUNT_VENUE_RESETS, count,
 )
+from .crosscheck cimport note_trades, trades_contradict
 from .ids cimport id_is_new
 from .layout cimport (
     CONNECTOR_ABSENT, FLAG_LAST, FLAG_MORE, FLAG_RESYNC, RECORD_BBO, RECORD_BOOK_DELTA, RECORD_MARK_PRICE,
@@ -26,8 +27,8 @@ from .layout cimport (
     BookDeltaBody, InstrumentStats, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
 from .publish cimport (
-    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, fuse_touch, heard, live_touch,
-    make_live, may_follow, move, publish, publish_state, publish_touch, show_book, trade_cell_state, valid,
+    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, heard, live_touch,
+    make_live, may_follow, move, publish, publish_state, publish_touch, show_book, show_touch, trade_cell_state, valid,
 )
 from .ring cimport ring_claim
 from .segment cimport Segment
@@ -254,6 +255,8 @@ cdef class Feed:
             cell_state(&feed.top.levels.word, <uint8_t>state)
             if bbo_follows:
                 cell_state(&feed.top.bbo.word, bbo_state)
+            if not valid(<uint8_t>state):
+                feed.traded_id = 0
         elif kind == KIND_BBO:
             cell_state(&feed.top.bbo.word, <uint8_t>state)
         feed.state[kind] = <uint8_t>state
@@ -271,7 +274,7 @@ cdef class Feed:
             if state == STATE_GAP:
                 add(&feed.stats.gaps)
             elif state == STATE_LIVE:
-                self._show_touch(recv_ns)
+                show_touch(feed, recv_ns)
 
     def _forget(self, int kind):
         """No connection serves it: the ids of the next one are judged by themselves."""
@@ -287,19 +290,6 @@ cdef class Feed:
         elif kind == KIND_TRADE:
             memset(&feed.trades, 0, sizeof(IdWindow))
             memset(&feed.aggregates, 0, sizeof(IdWindow))
-
-    def _show_touch(self, int64_t recv_ns):
-        """The book became live: its touch counts again."""
-        cdef RecordHeader head
-        cdef BboBody touch
-        if not self.c.has_ticker:
-            self.c.bbo_id = self.c.last_id - 1   # whatever it was before: ids may have been reset
-        memset(&head, 0, sizeof(head))
-        head.update_id = self.c.last_id
-        head.venue_ns = self.c.venue_ns
-        head.recv_ns = recv_ns
-        if fuse_touch(self.c, &head, 0, &touch):
-            publish_touch(self.c, &touch, self.c.last_id, self.c.venue_ns, recv_ns, 0)
 
     def last_recv_ns(self, int kind):
         cdef int64_t last_ns = 0
@@ -418,6 +408,18 @@ cdef class Feed:
         add(&self.c.stats.fallbacks)
         return feed_mark_price(self.c, record)
 
+    def traded(self, event, int64_t recv_ns):
+        note_trades(self.c, event.book_id, recv_ns)
+        return trades_contradict(self.c, event.book_id, event.bid_most_e, event.ask_least_e)
+
+    @property
+    def traded_id(self): return self.c.traded_id
+
+    @property
+    def traded_ns(self): return self.c.traded_ns
+
+    def forget_trades(self): self.c.traded_id = 0
+
     # -- a new base
 
     def stage(self, snapshot):
@@ -531,9 +533,8 @@ cdef class Feed:
 
     @property
     def counts(self):
-        if self.c.book == NULL:
-            return 0, 0
-        return book_bid_count(self.c.book), book_ask_count(self.c.book)
+        cdef BookC* book = self.c.book
+        return book_bid_count(book) if book != NULL else 0, book_ask_count(book) if book != NULL else 0
 
     def dump(self, buffer):
         cdef uint8_t[::1] data = buffer
@@ -542,8 +543,7 @@ cdef class Feed:
             return 0, 0, 0
         bids, asks = book_bid_count(self.c.book), book_ask_count(self.c.book)
         need = (bids + asks) * sizeof(Level)
-        if data.shape[0] < need:
-            raise ValueError(f"the book needs {need:,} bytes, the buffer has {data.shape[0]:,}")
+        if data.shape[0] < need: raise ValueError(f"the book needs {need:,} bytes, the buffer has {data.shape[0]:,}")
         if need:
             book_bids(self.c.book, <Level*>&data[0], bids)
             book_asks(self.c.book, <Level*>&data[0] + bids, asks)

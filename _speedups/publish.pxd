@@ -174,6 +174,20 @@ cdef inline void publish_touch(
     publish(feed, record, RECORD_BBO, SMALL_RECORD)
 
 
+# The book became live: its touch counts again.
+cdef inline void show_touch(FeedC* feed, int64_t recv_ns) noexcept nogil:
+    cdef RecordHeader head
+    cdef BboBody touch
+    if not feed.has_ticker:
+        feed.bbo_id = feed.last_id - 1   # whatever it was before: ids may have been reset
+    memset(&head, 0, sizeof(head))
+    head.update_id = feed.last_id
+    head.venue_ns = feed.venue_ns
+    head.recv_ns = recv_ns
+    if fuse_touch(feed, &head, 0, &touch):
+        publish_touch(feed, &touch, feed.last_id, feed.venue_ns, recv_ns, 0)
+
+
 # The book was changed by the message `record` tells of: tables and counts. True when a Bbo record is due after it.
 cdef inline bint show_book(FeedC* feed, const RecordHeader* record, int64_t transaction_ns, BboBody* touch) noexcept nogil:
     feed.last_id = record.update_id

@@ -30,12 +30,14 @@ from connector.venues.contract import (
     Channel,
     Depth,
     Subscription,
+    Traded,
     UnknownEvent,
     UnknownSymbol,
 )
 
 FAULTS = {
     Counter.BOOKS_DIFFERED: "a whole book shows another one than was kept: a message was lost",
+    Counter.BOOKS_DOUBTED: "trades show another book than was kept: a message was lost",
     Counter.VENUE_RESETS: "the sequence went back: a reset of the venue",
 }
 Number = int | str
@@ -151,6 +153,9 @@ class StreamedReplay(Replaying):
                 before = self._kernel.last_id
                 self._feed.on_event(event, FIRST_LINE, item.time_ns)
                 self._applied(before, isinstance(event, Book))
+                self._look()
+            elif isinstance(event, Traded):
+                self._feed.on_event(event, FIRST_LINE, item.time_ns)
                 self._look()
 
     def _unreadable(self, error: ValueError, time_ns: int) -> None:

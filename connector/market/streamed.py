@@ -10,7 +10,14 @@ and each whole book is an audit of the one that is kept:
     its id is lower, its time later      the venue began its ids anew: GAP, take it
     its id is lower, its time not        a late copy: dropped
 
-Changes are dropped while there is no book, and when their id is not above the book's."""
+Changes are dropped while there is no book, and when their id is not above the book's.
+
+Between two whole books the trades are an audit, where they carry ids of the same count:
+
+    the book is at their id              what they traded through must be gone; else the book was
+                                         wrong: GAP, the next whole book heals it
+    the book is below their id           it hears of them within a second; else it is BEHIND until
+                                         it does (what changes nothing on balance is not told)"""
 
 from collections.abc import Callable, Iterable
 from itertools import chain
@@ -19,10 +26,12 @@ from connector.market.book_sync import began_anew, went_back
 from connector.market.streams import Base, DepthEvent, Kernel, Streams, WholeBook
 from connector.model.counters import Counter
 from connector.model.states import FeedKind, Reason, State
-from connector.venues.contract import Channel, Depth, Subscription
+from connector.venues.contract import Channel, Depth, Subscription, Traded
 
 WINDOW_MOST = 2**16 - 1
 """A window so large is none."""
+BEHIND_NS = 1_000_000_000
+"""A change that a trade made comes within some hundredths of a second before or after it."""
 
 
 class StreamedFeed(Streams):
@@ -74,8 +83,7 @@ class StreamedFeed(Streams):
         else:
             kernel.line_seen(line, event.last_id, event.venue_ns)
             self._apply(event, line, recv_ns)
-        if self._state(FeedKind.BOOK) is State.STALE:
-            self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, recv_ns)
+        self._spoke(recv_ns)
 
     def on_book(self, book: WholeBook, line: int, recv_ns: int) -> None:
         """A whole book; the compiled path takes most of those that find nothing wrong itself."""
@@ -104,8 +112,29 @@ class StreamedFeed(Streams):
         self.base_ns = recv_ns
         if not self._based:
             self._take(book, recv_ns)
-        elif self._state(FeedKind.BOOK) is State.STALE:
-            self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, recv_ns)
+        else:
+            if self._state(FeedKind.BOOK) is State.BEHIND:
+                kernel.forget_trades()  # the venue has no later book: there is nothing to wait for
+            self._spoke(recv_ns)
+
+    def on_traded(self, event: Traded, recv_ns: int) -> None:
+        """Trades came; the compiled path takes those that find nothing wrong itself."""
+        if self._kernel.traded(event, recv_ns):
+            self._count(Counter.BOOKS_DOUBTED)
+            self._gap(Reason.GAP, recv_ns)
+
+    @property
+    def _behind(self) -> bool:
+        """Trades named an id that the book has not come to."""
+        return self._kernel.traded_id > self._kernel.last_id
+
+    def _spoke(self, now_ns: int) -> None:
+        """The book's stream brought something and the book stands."""
+        state = self._state(FeedKind.BOOK)
+        if state is State.STALE:
+            self._move(FeedKind.BOOK, State.LIVE, Reason.DATA, now_ns)
+        elif state is State.BEHIND and not self._behind:
+            self._move(FeedKind.BOOK, State.LIVE, Reason.CAUGHT_UP, now_ns)
 
     def _apply(self, event: DepthEvent, line: int, recv_ns: int) -> None:
         self._kernel.apply(event, line, recv_ns)
@@ -130,7 +159,7 @@ class StreamedFeed(Streams):
 
     def _gap(self, reason: Reason, now_ns: int) -> None:
         """Invalid first; the next whole book heals it."""
-        if self._state(FeedKind.BOOK) in (State.LIVE, State.STALE):
+        if self._state(FeedKind.BOOK) in (State.LIVE, State.BEHIND, State.STALE):
             self._move(FeedKind.BOOK, State.GAP, reason, now_ns)
             self._move(FeedKind.BOOK, State.RESYNC, reason, now_ns)
         self._based = False
@@ -141,6 +170,13 @@ class StreamedFeed(Streams):
         if self._based and self._kernel.snapshots != self._audits:
             self._audits = self._kernel.snapshots  # those that the compiled path took, too
             self.base_ns = now_ns
+        if (
+            self._state(FeedKind.BOOK) is State.LIVE
+            and self._behind
+            and now_ns - self._kernel.traded_ns > BEHIND_NS
+        ):
+            self._count(Counter.BOOKS_BEHIND)
+            self._move(FeedKind.BOOK, State.BEHIND, Reason.WAITING, now_ns)
         return super().on_timer(now_ns)
 
     # Nothing is asked for: ``snapshot_due_ns`` stays None

@@ -18,6 +18,7 @@ from connector.venues.contract import (
     MarkPrice,
     Subscription,
     Trade,
+    Traded,
 )
 
 KIND = {
@@ -28,7 +29,7 @@ KIND = {
     Channel.MARK_PRICE: FeedKind.MARK_PRICE,
 }
 
-MarketEvent = Depth | Book | Bbo | Trade | History | MarkPrice
+MarketEvent = Depth | Book | Bbo | Trade | Traded | History | MarkPrice
 
 
 class Base(Protocol):
@@ -83,12 +84,19 @@ class Kernel(Protocol):
     def drop_base(self) -> None: ...
     def bbo(self, event: Bbo, line: int, recv_ns: int) -> int: ...
     def trade(self, event: Trade, line: int, recv_ns: int) -> int: ...
+    def traded(self, event: Traded, recv_ns: int) -> bool: ...
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int: ...
     def last_recv_ns(self, kind: int) -> int: ...
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
 
+    def forget_trades(self) -> None: ...
+
     window: int
 
+    @property
+    def traded_id(self) -> int: ...
+    @property
+    def traded_ns(self) -> int: ...
     @property
     def snapshots(self) -> int: ...
     def bids(self) -> list[tuple[int, int]]: ...
@@ -208,6 +216,9 @@ class Streams(ABC):
         if isinstance(event, Book):
             self.on_book(event, line, recv_ns)
             return
+        if isinstance(event, Traded):
+            self.on_traded(event, recv_ns)
+            return
         if isinstance(event, Bbo):
             kind = FeedKind.BBO
             self._kernel.bbo(event, line, recv_ns)
@@ -221,6 +232,9 @@ class Streams(ABC):
             self._kernel.mark_price(event, line, recv_ns)
         if self._state(kind) in (State.SYNCING, State.STALE):
             self._move(kind, State.LIVE, Reason.DATA, recv_ns)
+
+    def on_traded(self, event: Traded, recv_ns: int) -> None:  # noqa: B027 others see gaps
+        """Trades came that say something of the book."""
 
     @abstractmethod
     def on_book(self, book: WholeBook, line: int, recv_ns: int) -> None:

@@ -98,6 +98,8 @@ class Counter(Word):
     LANE_LEFT = 84, "commands the short way left to the desk"
     HEARD = 85, "private frames of orders that went the short way"
     HEARD_LEFT = 86, "private frames of orders the short way left to the tracker"
+    BOOKS_DOUBTED = 87, "books that trades of the same id showed to be wrong"
+    BOOKS_BEHIND = 88, "books a second behind a trade of theirs"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -234,6 +234,19 @@ class History(Struct, frozen=True):
     symbol: str
 
 
+class Traded(Struct, frozen=True, gc=False):
+    """What trades say of the book, where their messages carry ids of one count: it comes to
+    ``book_id``, and at exactly that id ``ABSENT`` or the price on each side beyond which nothing
+    can be left."""
+
+    symbol: str
+    book_id: int
+    bid_most_e: int
+    """No bid is above it."""
+    ask_least_e: int
+    """No ask is below it."""
+
+
 class MarkPrice(Struct, frozen=True, gc=False):
     symbol: str
     venue_ns: int
@@ -258,7 +271,18 @@ class UnknownSymbol(Struct, frozen=True):
     kind: str
 
 
-Event = Depth | Book | Bbo | Trade | History | MarkPrice | Control | UnknownEvent | UnknownSymbol
+Event = (
+    Depth
+    | Book
+    | Bbo
+    | Trade
+    | Traded
+    | History
+    | MarkPrice
+    | Control
+    | UnknownEvent
+    | UnknownSymbol
+)
 
 
 Pieces = Generator[None, None, tuple[Listing, tuple["Pool", ...]]]

@@ -69,6 +69,7 @@ def test_books_equal_the_venues_and_every_kind_is_there(
             assert price == pytest.approx(bbo.bid_price, rel=0.05), "all in one scale"
     assert reader.counter(Counter.FAST) > reader.counter(Counter.FALLBACK) > 0
     assert not reader.counter(Counter.UNKNOWN_SYMBOL) + reader.counter(Counter.UNDECODABLE)
+    assert not reader.counter(Counter.BOOKS_DOUBTED), "books are what the trades leave behind"
     (connection,) = daemon.state()["connections"]
     assert connection["streams"] == connection["granted"] == 2 * len(SYMBOLS) + 1
 
@@ -114,6 +115,18 @@ def test_a_lost_change_is_found_by_the_next_whole_book(
     healed(daemon, sim)
 
 
+def test_a_book_that_hears_nothing_of_its_trades_says_so(
+    daemon: Daemon, sim: Sim, reader: Reader
+) -> None:
+    """Long before its silence shows."""
+    sim.fault("drop", stream="BTCUSD@orderbook", count=100_000)
+    eventually(lambda: reader.counter(Counter.BOOKS_BEHIND) > 0, 20)
+    eventually(lambda: State.BEHIND in reader.states(0), 20)
+    sim.clear()
+    sim.fault("repeat", symbol="BTCUSD")
+    healed(daemon, sim)
+
+
 def test_ids_that_start_anew_are_a_reset(daemon: Daemon, sim: Sim, reader: Reader) -> None:
     resets = reader.counter(Counter.VENUE_RESETS)
     sim.fault("reset", symbol="cXRPUSD")
@@ -134,7 +147,7 @@ def test_a_cut_connection_is_opened_again(
 
 
 def test_a_client_that_pings_is_not_ended(daemon: Daemon, sim: Sim, reader: Reader) -> None:
-    connects = reader.counter(Counter.CONNECTS)
+    connects, doubts = reader.counter(Counter.CONNECTS), reader.counter(Counter.BOOKS_DOUBTED)
     (opened,) = sim.status()["connections"]
     answered = reader.counter(Counter.FALLBACK)
     # Answers to pings are what is left to Python once everything was granted.
@@ -142,6 +155,7 @@ def test_a_client_that_pings_is_not_ended(daemon: Daemon, sim: Sim, reader: Read
     assert reader.counter(Counter.CONNECTS) == connects
     assert [row["id"] for row in sim.status()["connections"]] == [opened["id"]]
     assert "silence" not in str(sim.status()["closed_for"])
+    assert reader.counter(Counter.BOOKS_DOUBTED) == doubts, "nothing was lost meanwhile"
 
 
 def test_a_delisted_contract_leaves_and_the_others_stay(

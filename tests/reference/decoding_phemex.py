@@ -49,6 +49,9 @@ class Decoder:
     def scales(self, symbol: str) -> Instrument | None:
         return self.instruments.get(symbol)
 
+    def feed(self, symbol: str) -> Feed:
+        return self._feeds[list(self.instruments).index(symbol)]
+
     def read(self, frame: bytes, line: int = 0) -> list[Event] | None:
         """The events the codec read to the last byte, None when it left the frame."""
         self._calls += 1

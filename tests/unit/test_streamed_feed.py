@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connector._speedups.feed import Feed
 from connector._speedups.ring import RingReader
 from connector._speedups.segment import Segment
-from connector.market.streamed import StreamedFeed
+from connector.market.streamed import BEHIND_NS, StreamedFeed
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT, Instrument
 from connector.model.records import Flag, RecordType
@@ -23,6 +23,7 @@ from connector.venues.contract import (
     MarkPrice,
     Snapshot,
     Subscription,
+    Traded,
 )
 from tests.reference.feed_desk import Desk
 
@@ -261,6 +262,97 @@ def test_a_closed_feed_stays_down() -> None:
     rig.streams.close(Reason.UNAVAILABLE, rig.now)
     rig.up().book(11)
     assert rig.state is State.DOWN
+
+
+def traded(rig: Rig, book_id: int, bid_most: int = ABSENT, ask_least: int = ABSENT) -> Rig:
+    rig.streams.on_event(Traded(SYMBOL, book_id, bid_most, ask_least), 0, rig.now)
+    return rig
+
+
+@pytest.mark.parametrize(
+    ("book_id", "bid_most", "ask_least", "wrong"),
+    [
+        (10, ABSENT, 101, False),  # bought at the best ask: what is left of it
+        (10, ABSENT, 102, True),  # bought above it: it cannot be there any more
+        (10, 100, ABSENT, False),
+        (10, 99, ABSENT, True),
+        (10, ABSENT, ABSENT, False),  # both sides
+        (9, ABSENT, 102, False),  # of a book before ours
+        (11, 1, 200, False),  # of one after it
+    ],
+)
+def test_trades_prove_a_book_of_their_id_wrong(
+    book_id: int, bid_most: int, ask_least: int, wrong: bool
+) -> None:
+    rig = Rig().up().book(10)
+    rig.records()
+    traded(rig, book_id, bid_most, ask_least)
+    assert rig.counts[Counter.BOOKS_DOUBTED] == rig.counts[Counter.GAPS] == wrong
+    moves = [state for kind, _, state, _ in rig.states() if kind is FeedKind.BOOK]
+    assert moves == ([State.GAP, State.RESYNC] if wrong else [])
+    rig.book(12)
+    assert rig.state is State.LIVE
+    assert rig.levels() == (BIDS, ASKS)
+
+
+def test_trades_say_nothing_of_an_empty_side_or_of_a_book_that_is_not_there() -> None:
+    rig = traded(Rig().up(), 10, 1, 200).book(10, [], [])
+    assert not rig.streams.on_timer(rig.now + 2 * BEHIND_NS)
+    traded(rig, 10, ABSENT, 200)
+    assert rig.state is State.LIVE
+    assert not rig.counts[Counter.BOOKS_DOUBTED] + rig.counts[Counter.BOOKS_BEHIND]
+
+
+def late(rig: Rig, book_id: int, wait_ns: int) -> State:
+    traded(rig, book_id)
+    rig.now += wait_ns
+    rig.streams.on_timer(rig.now)
+    return rig.state
+
+
+def test_a_book_that_does_not_hear_of_a_trade_is_behind_until_it_does() -> None:
+    rig = Rig().up().book(10)
+    assert late(rig, 10, 2 * BEHIND_NS) is State.LIVE
+    assert late(rig, 12, BEHIND_NS) is State.LIVE, "it has a second"
+    rig.change(11, [98, 1], [])
+    assert late(rig, 13, 1) is State.BEHIND, "counted from the first"
+    rig.records()
+    rig.change(12, [98, 2], [])
+    assert rig.state is State.BEHIND
+    rig.change(13, [98, 3], [])
+    assert rig.state is State.LIVE
+    assert rig.counts[Counter.BOOKS_BEHIND] == 1
+    assert late(rig, 13, 2 * BEHIND_NS) is State.LIVE
+
+
+def test_a_whole_book_ends_the_wait_whatever_its_id() -> None:
+    """The venue has no later one; a trade that changed nothing on balance is not told."""
+    rig = Rig().up().book(10)
+    assert late(rig, 12, 2 * BEHIND_NS) is State.BEHIND
+    rig.book(10)
+    assert rig.state is State.LIVE
+    rig.streams.on_timer(rig.now + 2 * BEHIND_NS)
+    assert rig.state is State.LIVE
+
+
+def test_a_book_that_is_behind_can_be_found_wrong_and_silent() -> None:
+    rig = Rig().up().book(10)
+    assert late(rig, 12, 2 * BEHIND_NS) is State.BEHIND
+    rig.book(10, [100, 6], ASKS)
+    assert rig.counts[Counter.BOOKS_DIFFERED] == 1
+    assert rig.levels() == ([100, 6], ASKS)
+    assert late(rig, 12, 2 * BEHIND_NS) is State.BEHIND
+    assert late(rig, 12, 90 * S) is State.STALE
+    assert rig.change(11, [98, 1], []).state is State.LIVE
+
+
+def test_a_reset_forgets_what_trades_named() -> None:
+    rig = Rig().up().book(1000, venue_ns=S)
+    traded(rig, 2000)
+    rig.book(5, venue_ns=9 * S)
+    assert rig.counts[Counter.VENUE_RESETS] == 1
+    rig.streams.on_timer(rig.now + 2 * BEHIND_NS)
+    assert rig.state is State.LIVE
 
 
 LEVEL = st.tuples(st.integers(90, 110), st.integers(0, 3))

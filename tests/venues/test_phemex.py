@@ -19,6 +19,7 @@ from connector.venues.contract import (
     MarkPrice,
     Snapshot,
     Trade,
+    Traded,
     UnknownEvent,
     UnknownSymbol,
     load,
@@ -69,7 +70,8 @@ EXPECTED: dict[str, Any] = {
             2,
             False,
             1,
-        )
+        ),
+        Traded("XTZUSD", 4899656369, 30070, ABSENT),
     ],
     "book_p_2026": UnknownSymbol("ETHUSDT", "book"),
     "pong_2026": Control(0, True, result="pong"),
@@ -209,7 +211,7 @@ def test_books_and_trades_with_decimal_texts_get_the_instruments_scale() -> None
     sides: tuple[list[int], list[int]] = ([], [8654030000000, 231600000, 8654140000000, 0])
     assert VENUE.decode(frame, known) == Depth("BTCUSDT", 7, 7, 0, 5, 5, *sides)
     frame = json.dumps({"trades_p": [[5, "Buy", "86540.3", "1"]], **told}).encode()
-    (trade,) = VENUE.decode(frame, known)
+    trade, _ = VENUE.decode(frame, known)
     assert (trade.price_e, trade.qty_e, trade.side) == (8654030000000, 10**8, 1)
     for wrong in ("86540.123456789", "-1", "x"):
         frame = json.dumps({"orderbook_p": {"bids": [[wrong, "1"]]}, **told}).encode()
@@ -220,7 +222,20 @@ def test_books_and_trades_with_decimal_texts_get_the_instruments_scale() -> None
 def test_trades_are_numbered_by_sequence_and_place() -> None:
     rows = [[5, "Buy", 11, 2], [5, "Buy", 11, 2], [6, "Sell", 10, 1]]
     found = decoded({"sequence": 9, "symbol": "BTCUSD", "trades": rows, "type": "incremental"})
-    assert [(one.trade_id, one.side) for one in found] == [(9216, 1), (9217, 1), (9218, 2)]
+    *trades, said = found
+    assert [(one.trade_id, one.side) for one in trades] == [(9216, 1), (9217, 1), (9218, 2)]
+    assert said == Traded("BTCUSD", 9, ABSENT, ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("side", "bid_most", "ask_least"), [("Buy", ABSENT, 10), ("Sell", 12, ABSENT)]
+)
+def test_trades_of_one_side_say_what_their_book_cannot_hold(
+    side: str, bid_most: int, ask_least: int
+) -> None:
+    rows = [[5, side, 11, 2], [5, side, 10, 2], [6, side, 12, 1]]
+    found = decoded({"sequence": 9, "symbol": "BTCUSD", "trades": rows, "type": "incremental"})
+    assert found[3:] == [Traded("BTCUSD", 9, bid_most, ask_least)]
 
 
 def test_what_is_not_configured_and_what_is_not_known() -> None:

@@ -26,6 +26,7 @@ from connector.venues.contract import (
     Snapshot,
     Subscription,
     Trade,
+    Traded,
     UnknownEvent,
     UnknownSymbol,
 )
@@ -244,10 +245,23 @@ def _trades(found: Frame, scales: Scales) -> Event | list[Event]:
     if len(rows) > 1 << INDEX_BITS or sequence > LARGEST >> INDEX_BITS:
         raise ValueError("more than can be numbered")
     written = str if found.trades is None else int
-    return [
+    trades = [
         _trade(found.symbol, sequence << INDEX_BITS | index, row, written, instrument)
         for index, row in enumerate(rows)
     ]
+    return [*trades, *_traded(found.symbol, sequence, trades)]
+
+
+def _traded(symbol: str, sequence: int, trades: Sequence[Trade]) -> list[Traded]:
+    """What the rows say of the book of that sequence, which is the last one's. Rows of both sides
+    may have met several books, the last row's side is not known then."""
+    prices = [one.price_e for one in trades]
+    sides = {one.side for one in trades}
+    if not trades:
+        return []
+    bid_most_e = max(prices) if sides == {SELL} else ABSENT
+    ask_least_e = min(prices) if sides == {BUY} else ABSENT
+    return [Traded(symbol, sequence, bid_most_e, ask_least_e)]
 
 
 def _trade(
