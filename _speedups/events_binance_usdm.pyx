@@ -407,6 +407,7 @@ cdef class Reader(OrderReader):
         out.symbol, out.symbol_size = token.p, token.size
         if token.p == NULL or not number(&o.at[<int>c'i'], 0, &out.order_id) or out.order_id <= 0:
             return False
+        out.venue_order_id, out.venue_order_id_size = NULL, 0
         token = &o.at[<int>c'c']
         out.name, out.name_size = token.p, token.size
         if says(&o.at[<int>c'o'], b"LIQUIDATION", 11):
@@ -462,6 +463,7 @@ cdef class Reader(OrderReader):
         out.liquidity = 0
         out.trade_id = out.last_price_e = out.fee_e = out.realised_e = CONNECTOR_ABSENT
         out.last_qty_e, out.fee_asset, out.fee_asset_size = 0, NULL, 0
+        out.venue_trade_id, out.venue_trade_id_size = NULL, 0
         if short_notice:              # "p" is there, but nobody says of what moment
             out.price_e = out.stop_price_e = out.filled_qty_e = CONNECTOR_ABSENT
             take_average(&nothing, out)

@@ -28,6 +28,7 @@ class Hearing(Codec):
         follow: Callable[[Any], object],
         detail: Callable[[Any], object],
         counted: Callable[[Order], object],
+        rest: Callable[[bytes, int, int], object],
         fault: Callable[[Exception, str], object],
         failed: Callable[[Exception], object],
         hop: int,

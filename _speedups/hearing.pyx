@@ -1,6 +1,7 @@
 """The short way of what happens to orders all day: from a frame of the private stream to the report in the journal.
 
-An acknowledgement, a fill, a cancel or an expiry, or an amend of a known own order that is in no doubt. Everything else is
+An acknowledgement, a fill, a cancel or an expiry, or an amend of a known own order that is in no doubt. Of a frame that tells
+of several, those up to the first that is none of these; what it says behind them is told afterwards. Everything else is
 left to the tracker (``connector/trading/tracker.py``), untouched: it says what each event means, here it is said once more
 for these. The table of moves is the tracker's own. A report is handed over before anything else is brought up to date with
 it, in the same callback.
@@ -51,6 +52,10 @@ cdef inline int64_t given(object value) except? -1:
     return CONNECTOR_ABSENT if value is None else <int64_t>value
 
 
+cdef inline object given_of(int64_t value):
+    return None if value == CONNECTOR_ABSENT else value
+
+
 cdef inline bint write_text(char* field, Py_ssize_t room, object text) except -1:
     """False: it does not fit."""
     cdef Py_ssize_t size = 0
@@ -88,7 +93,7 @@ cdef class Hearing(Codec):
     cdef dict under_way, watched, by_venue, by_client, places, journals
     cdef list statuses, reasons
     cdef uint32_t[STATUSES] moves
-    cdef object account
+    cdef object account, rest
     cdef uint16_t number, venue
     cdef int hop
     # Of the event at hand
@@ -99,7 +104,7 @@ cdef class Hearing(Codec):
 
     def use(
         self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, detailed, place,
-        opened, write, handed, clock, wall, follow, detail, counted, fault, failed, int hop,
+        opened, write, handed, clock, wall, follow, detail, counted, rest, fault, failed, int hop,
     ):
         """Begin; until then every frame is left to the tracker.
 
@@ -118,7 +123,7 @@ cdef class Hearing(Codec):
         self.fill, self.report, self.detailed, self.clock, self.wall = fill, report, detailed, clock, wall
         self.place, self.opened, self.write, self.handed = place, opened, write, handed
         self.follow, self.detail, self.counted = follow, detail, counted
-        self.fault, self.failed, self.hop = fault, failed, hop
+        self.rest, self.fault, self.failed, self.hop = rest, fault, failed, hop
         self.places, self.journals = {}, {}
         self.statuses, self.reasons = [None] * STATUSES, [None] * 256
         for status in statuses:
@@ -146,39 +151,66 @@ cdef class Hearing(Codec):
         return self.hear(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), recv_ns)
 
     cdef bint hear(self, const char* frame, Py_ssize_t length, int64_t recv_ns) except -1:
-        cdef object order
+        cdef object order, fault = None
+        cdef int done = 0
         if self.reader is None or not self.reader.look(frame, length, &self.told):
             return False
         self.recv_ns = recv_ns
-        try:
-            order = self.known()
-            if order is None or not self.plain(order):
-                return False
-        except Exception:              # a number past 63 bits, say; nothing is changed yet
+        while True:
+            try:
+                order = self.known()
+                if order is None or not self.plain(order):
+                    break
+            except Exception:          # a number past 63 bits, say; nothing is changed yet
+                break
+            if done == 0:
+                count(self.counters, COUNT_HEARD)
+            done += 1
+            try:
+                self.apply(order)
+            except Exception as error: # what else the frame says is owed all the same
+                fault = error
+            if not self.reader.next(&self.told):
+                break
+        if done == 0:
             return False
-        count(self.counters, COUNT_HEARD)
-        self.apply(order)
+        if done < self.reader.count or self.reader.more:
+            self.rest(PyBytes_FromStringAndSize(frame, length), recv_ns, done)
+        if fault is not None:
+            raise fault
         return True
+
+    cdef object name(self):
+        """The venue's id of the order."""
+        if self.told.venue_order_id_size:
+            return word(self.told.venue_order_id, self.told.venue_order_id_size)
+        return self.told.order_id
 
     cdef object known(self):
         """As ``OrderIndex.find``, for an own order that has a name."""
         cdef Told* t = &self.told
         cdef object symbol = word(t.symbol, t.symbol_size)
-        cdef object order = self.by_venue.get((self.account, symbol, t.order_id))
+        cdef object order = self.by_venue.get((self.account, symbol, self.name()))
         if order is None:
             order = self.by_client.get((self.account, word(t.name, t.name_size)))
-            if order is None or order.order_id is not None or order.instrument.symbol != symbol:
+            if order is None or order.order_id is not None or order.venue_order_id or order.instrument.symbol != symbol:
                 return None
-        if not order.strategy or not order.client_order_id or order.venue_order_id or order.conditional_id is not None:
+        if not order.strategy or not order.client_order_id or order.conditional_id is not None:
             return None
         return order
+
+    cdef object trade(self):
+        """The venue's id of the fill; None: it has none."""
+        if self.told.venue_trade_id_size:
+            return word(self.told.venue_trade_id, self.told.venue_trade_id_size)
+        return given_of(self.told.trade_id)
 
     cdef bint plain(self, object order) except -1:
         """Whether what is told of an order is for here; ``body`` then has what each report of it says. Changes nothing."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
         cdef int status = order.status
-        cdef object instrument, requests
+        cdef object instrument, requests, trade
         if (ended(status) and status != ORDER_FILLED) or order.inferred_qty_e or not readable(order.average):
             return False
         if not order.submitted and (
@@ -197,13 +229,16 @@ cdef class Hearing(Codec):
         if t.happened == HAPPENED_TRADE:
             if t.status not in (UNSAID, ORDER_PARTIALLY_FILLED, ORDER_FILLED):
                 return False
-            if t.trade_id == CONNECTOR_ABSENT or t.last_price_e == CONNECTOR_ABSENT or t.last_qty_e <= 0:
+            trade = self.trade()
+            if trade is None or t.last_price_e == CONNECTOR_ABSENT or t.last_qty_e <= 0:
                 return False
             if t.fee_asset_size > <Py_ssize_t>sizeof(body.fee_asset):
                 return False
+            if t.venue_trade_id_size > <Py_ssize_t>sizeof(body.venue_trade_id):
+                return False
             if t.last_qty_e > MOST_QTY or <int64_t>order.known_qty_e > MOST_QTY:
                 return False
-            self.again = (<dict?>order.fills).get(t.trade_id)
+            self.again = (<dict?>order.fills).get(trade)
         elif t.happened == HAPPENED_NEW:
             if t.status != ORDER_NEW:
                 return False
@@ -217,8 +252,13 @@ cdef class Hearing(Codec):
             return False
         if ended(status) and self.again is None:
             return False
+        if t.venue_order_id_size > <Py_ssize_t>sizeof(body.venue_order_id):
+            return False
         memset(body, 0, sizeof(OrderReportBody))
-        body.order_key, body.order_id, body.command = order.key, t.order_id, order.command
+        body.order_key, body.command = order.key, order.command
+        body.order_id = CONNECTOR_ABSENT if t.venue_order_id_size else t.order_id
+        if t.venue_order_id_size:
+            memcpy(body.venue_order_id, t.venue_order_id, t.venue_order_id_size)
         body.qty_e, body.filled_qty_e = order.qty_e, order.filled_qty_e
         body.price_e, body.stop_price_e = given(order.price_e), given(order.stop_price_e)
         body.status, body.reason, body.side = status, order.reason, order.side
@@ -248,8 +288,8 @@ cdef class Hearing(Codec):
         cdef bint owes = new and t.fee_e == CONNECTOR_ABSENT
         cdef object report = None, more = None
         order.echoed = True
-        if order.order_id is None:
-            self.index.named(order, t.order_id)
+        if order.order_id is None and not order.venue_order_id:
+            self.index.named(order, self.name())
         if not order.submitted:
             self.move(order, ORDER_NEW)
             order.submitted = True
@@ -327,7 +367,7 @@ cdef class Hearing(Codec):
         cdef bint fee = t.fee_e != CONNECTOR_ABSENT
         cdef bint over
         cdef object last_e = t.last_qty_e, price_e = t.last_price_e
-        order.fills[t.trade_id] = self.fill(last_e, price_e, fee, t.fee_e if fee else None)
+        order.fills[self.trade()] = self.fill(last_e, price_e, fee, t.fee_e if fee else None)
         order.known_qty_e = known_e
         order.notional_e = order.notional_e + last_e * price_e
         if known_e > body.filled_qty_e:
@@ -435,11 +475,13 @@ cdef class Hearing(Codec):
         body.position_side = self.body.position_side
         if t.fee_asset_size:
             memcpy(body.fee_asset, t.fee_asset, t.fee_asset_size)
+        if t.venue_trade_id_size:
+            memcpy(body.venue_trade_id, t.venue_trade_id, t.venue_trade_id_size)
         body.last_qty_e, body.last_price_e, body.wall_ns = t.last_qty_e, t.last_price_e, self.wall()
         self.put(order, RECORD_FILL_DETAIL, &body, sizeof(body))
         return self.detailed(
-            order, t.last_qty_e, t.last_price_e, t.trade_id, fee_e, asset,
-            None if t.realised_e == CONNECTOR_ABSENT else t.realised_e, t.told_ns,
+            order, t.last_qty_e, t.last_price_e, given_of(t.trade_id), word(t.venue_trade_id, t.venue_trade_id_size),
+            fee_e, asset, given_of(t.realised_e), t.told_ns,
         )
 
     cdef object told_fill(self, object order):
@@ -453,9 +495,11 @@ cdef class Hearing(Codec):
         body.fee_e, body.realised_e = t.fee_e, t.realised_e
         if fee and t.fee_asset_size:
             memcpy(body.fee_asset, t.fee_asset, t.fee_asset_size)
+        if t.venue_trade_id_size:
+            memcpy(body.venue_trade_id, t.venue_trade_id, t.venue_trade_id_size)
         self.out(order)
         return self.report(
             order, body.filled_qty_e, body.average_e, body.average_exponent, body.flags, t.last_qty_e, t.last_price_e,
-            t.trade_id, t.fee_e if fee else None, word(t.fee_asset, t.fee_asset_size) if fee else "",
-            None if t.realised_e == CONNECTOR_ABSENT else t.realised_e, t.told_ns,
+            given_of(t.trade_id), word(t.venue_trade_id, t.venue_trade_id_size), t.fee_e if fee else None,
+            word(t.fee_asset, t.fee_asset_size) if fee else "", given_of(t.realised_e), t.told_ns,
         )

@@ -1,4 +1,4 @@
-# What every venue's compiled reader of order events is: two C methods, from a frame to plain numbers.
+# What every venue's compiled reader of order events is: three C methods, from a frame to plain numbers.
 from libc.stdint cimport int64_t
 
 cdef enum Happened:
@@ -17,7 +17,9 @@ cdef struct Told:
     int happened
     int status                    # ConnectorOrderStatus or UNSAID
     int reason                    # connector.model.reports.EndReason
-    int64_t order_id              # the venue's
+    int64_t order_id              # the venue's where that is a number
+    const char* venue_order_id    # ... and where it is a text
+    Py_ssize_t venue_order_id_size
     const char* symbol
     Py_ssize_t symbol_size
     const char* name              # client order id
@@ -29,6 +31,8 @@ cdef struct Told:
     int64_t average_e             # the same, its last digit no zero behind the point
     int average_exponent
     int64_t last_qty_e, last_price_e, trade_id, fee_e, realised_e
+    const char* venue_trade_id    # where that is a text
+    Py_ssize_t venue_trade_id_size
     unsigned int liquidity        # REPORT_MAKER, REPORT_TAKER; 0: not said
     const char* fee_asset
     Py_ssize_t fee_asset_size
@@ -36,8 +40,14 @@ cdef struct Told:
 
 
 cdef class OrderReader:
-    # A whole frame: which order it is about and what happened to it. False: it is no plain event of an order, or the
-    # venue's general reader has to take it; what `told` holds then means nothing.
+    # Of the frame that was looked at last: its events of orders, as the general reader counts them, and whether it says
+    # anything besides.
+    cdef readonly int count
+    cdef readonly bint more
+    # A whole frame: which order its first event is about and what happened to it. False: that is no plain event of an
+    # order, or the venue's general reader has to take the frame; what `told` holds then means nothing.
     cdef bint look(self, const char* frame, Py_ssize_t size, Told* told) noexcept
-    # The rest of the frame that was looked at last, which must still be there. False as above.
+    # The next event of the same frame, which must still be there. False: there is none, or it is no plain one.
+    cdef bint next(self, Told* told) noexcept
+    # The rest of the event that was told of last. False as above.
     cdef bint read(self, int price_exponent, int qty_exponent, Told* told) noexcept

@@ -352,7 +352,7 @@ class AccountService:
     async def run(self) -> None:
         """Until cancelled; what is under way then is lost, which the desk is told."""
         self._begin()
-        if (hearing := self.desk.hearing(self, self._segment)) is not None:
+        if (hearing := self.desk.hearing(self, self._segment, self.frame)) is not None:
             self._private.codec = hearing
         self.running = True
         try:
@@ -440,9 +440,10 @@ class AccountService:
         self.desk.stream_down(self)
         log.warning("private stream lost: %s", why, extra={"account": self.name})
 
-    def frame(self, frame: bytes, recv_ns: int) -> None:
+    def frame(self, frame: bytes, recv_ns: int, done: int = 0) -> None:
+        """A private message, without its first ``done`` events."""
         try:
-            events = self.trading.stream.decode(frame, self.scales)
+            events = self.trading.stream.decode(frame, self.scales)[done:]
         except (ValueError, RecursionError) as error:
             # What it would have told is not known: ask for everything.
             self.count(Counter.UNDECODABLE)

@@ -96,11 +96,15 @@ class Desk:
             accounts, self.tracker, self.holdings, ledger, find, clock, self.perform, count
         )
 
-    def hearing(self, account: Account, segment: Segment) -> Hearing | None:
-        """The short way of an account's plain events, beside `order_event`; None: it has none."""
+    def hearing(
+        self, account: Account, segment: Segment, rest: Callable[[bytes, int, int], object]
+    ) -> Hearing | None:
+        """The short way of an account's plain events, beside `order_event`; None: it has none.
+        ``rest(frame, recv_ns, done)`` is given a frame that says more than its first ``done``
+        events, which were taken."""
         return hearing(
             segment, account, self.tracker, self.positions, self.holdings, self._ledger,
-            find=self._find, clock=self._clock, fault=self.outbox.fault,
+            find=self._find, clock=self._clock, rest=rest, fault=self.outbox.fault,
         )  # fmt: skip
 
     def hearers(self, order: Order) -> list[str]:

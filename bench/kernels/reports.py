@@ -86,7 +86,7 @@ class Rig:
             halts=self._halts,
         )
         self.segment = Segment.create(1 << 18)
-        hearing = self.desk.hearing(self.account, self.segment)
+        hearing = self.desk.hearing(self.account, self.segment, self._rest)
         assert hearing is not None
         self._hear = hearing.take
         self.session = TradingMemory(1)
@@ -140,6 +140,9 @@ class Rig:
             }
             for number in range(BATCH + 1)
         ]
+
+    def _rest(self, frame: bytes, recv_ns: int, done: int) -> None:
+        raise RuntimeError("a frame that says more than was taken")
 
     def take(self, frame: bytes) -> None:
         """What an account does with a frame."""

@@ -29,9 +29,12 @@ def hearing(
     *,
     find: Callable[[int, str], Listed | None],
     clock: Callable[[], int],
+    rest: Callable[[bytes, int, int], object],
     fault: Callable[[Exception, str], None],
 ) -> Hearing | None:
-    """An account's; None: its venue has no reader for it. All but ``segment`` is the desk's."""
+    """An account's; None: its venue has no reader for it. ``rest(frame, recv_ns, done)`` is given
+    what a frame says behind its first ``done`` events; all but this and ``segment`` is the
+    desk's."""
     reader, venue = account.trading.stream.reader, account.venue
     if reader is None:
         return None
@@ -75,6 +78,7 @@ def hearing(
         follow=follow,
         detail=holdings.detail,
         counted=holdings.order,
+        rest=rest,
         fault=fault,
         failed=failed,
         hop=Hop.RECV_TO_REPORT.value,
@@ -90,7 +94,8 @@ def _filled(
     flags: int,
     last_qty_e: int,
     last_price_e: int,
-    trade_id: int,
+    trade_id: int | None,
+    venue_trade_id: str,
     fee_e: int | None,
     fee_asset: str,
     realised_e: int | None,
@@ -109,6 +114,7 @@ def _filled(
         last_qty_e=last_qty_e,
         last_price_e=last_price_e,
         trade_id=trade_id,
+        venue_trade_id=venue_trade_id,
         fee_e=fee_e,
         fee_asset=fee_asset,
         realised_e=realised_e,
@@ -120,7 +126,8 @@ def _detailed(
     order: Order,
     last_qty_e: int,
     last_price_e: int,
-    trade_id: int,
+    trade_id: int | None,
+    venue_trade_id: str,
     fee_e: int,
     fee_asset: str,
     realised_e: int | None,
@@ -132,6 +139,7 @@ def _detailed(
         last_qty_e=last_qty_e,
         last_price_e=last_price_e,
         trade_id=trade_id,
+        venue_trade_id=venue_trade_id,
         fee_e=fee_e,
         fee_asset=fee_asset,
         realised_e=realised_e,

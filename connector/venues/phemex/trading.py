@@ -5,6 +5,7 @@ from functools import partial
 
 import msgspec
 
+from connector._speedups.events_phemex import Reader
 from connector.model.instrument import Instrument
 from connector.venues.contract import Request
 from connector.venues.phemex import answers, orders, positions, signing, user
@@ -101,6 +102,7 @@ def trading(window_ms: int = signing.WINDOW_MS, both: bool = True) -> Trading:
             target=_target,
             decode=user.decode,
             echo_ns=ECHO_NS,
+            reader=Reader,
         ),
         lookups=Lookups(
             time=ENDPOINTS["time"].request,

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from connector._speedups import events_phemex as compiled
 from connector.model.intents import OrderType, PositionSide, TimeInForce
 from connector.model.reports import BalanceReason, EndReason, OrderStatus
 from connector.venues.contract import Control, Scales
@@ -30,7 +31,8 @@ from connector.venues.phemex.answers import (
 )
 from connector.venues.phemex.error_codes import ENGINE, ROWS
 from connector.venues.phemex.errors import text
-from connector.venues.phemex.numbers import DECIMALS, INTEGERS, Numbers, name, whole
+from connector.venues.phemex.money import VALUE_EXPONENTS
+from connector.venues.phemex.numbers import DECIMALS, INTEGERS, NOBODY, Numbers, name, whole
 from connector.venues.phemex.positions import balance, position
 from connector.venues.phemex.schemas_trading import AccountRow, HedgedAccountRow
 from connector.venues.phemex.schemas_user import (
@@ -93,6 +95,14 @@ _READERS: dict[bool, tuple[Any, ...]] = {
     ),
 }
 """Of orders, accounts and positions."""
+
+compiled.use_model(
+    nobody=NOBODY,
+    forced=FORCED,
+    reduce_only=REDUCE_ONLY,
+    value_exponents=VALUE_EXPONENTS,
+    reasons=dict(EndReason.__members__),
+)
 
 
 def logon(signer: Signer, venue_ns: int, hedged: bool = False) -> Sequence[bytes]:

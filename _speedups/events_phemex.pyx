@@ -1,0 +1,580 @@
+"""What Phemex's private stream says most about orders, from the bytes: section 7 of the venue's reference.
+
+Of both families of contracts: ``orders`` with integers in the venue's scales, ``orders_p`` with decimals as texts. Taken
+here are incremental messages of one family, without blanks, escapes and nesting, ASCII, keys in any order; of their entries
+acknowledgements, fills, cancels, what the engine ended, and orders that were put back amended. Everything else is left to
+``connector.venues.phemex.user``; both say the same of everything that is taken here.
+"""
+cimport cython
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memset
+
+from .atomics cimport unlikely
+from .layout cimport CONNECTOR_ABSENT
+from .layout_orders cimport (
+    ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, REPORT_MAKER, REPORT_TAKER,
+)
+from .order_reader cimport (
+    HAPPENED_AMENDED, HAPPENED_CANCELLED, HAPPENED_EXPIRED, HAPPENED_NEW, HAPPENED_TRADE, OrderReader, Told,
+)
+from .scan cimport (
+    NUMBER_INEXACT, NUMBER_OK, Cursor, multiply, take, take_decimal, take_digits, take_integer, take_text,
+)
+
+cdef enum:
+    SYMBOL
+    CURRENCY
+    ORDER_ID
+    CLIENT_ID
+    ACTION
+    ACTION_BY
+    ACTION_TIME
+    TIME
+    EXECUTION
+    EXECUTION_ID
+    STATUS
+    KIND                          # tradeType
+    TIME_IN_FORCE
+    LAST_QTY
+    LAST_PRICE
+    FEE
+    PRICE
+    QTY
+    FILLED
+    PROFIT
+    STOP
+    CODE
+    ENGINE                        # cxlRejReason
+    FIELDS
+
+cdef enum:
+    NOTHING = -1
+    CONTRACT = 1
+    HEDGED = 2
+    BOTH = 3
+    SLOTS = 256                   # of the table of names; mostly free
+    SHORTEST = 4                  # of the names in it
+    ENTRIES = 32                  # of one message; more are for the other reader
+    LISTED = 8                    # words or codes of a list
+    MONEY_EXPONENT = 8
+    QUICK_DIGITS = 18
+
+cdef struct Token:
+    const char* p                 # NULL: absent, null or ""
+    Py_ssize_t size
+
+cdef struct Entry:
+    Token at[FIELDS]
+
+cdef struct Name:
+    const char* text
+    Py_ssize_t size               # 0: free
+    int place, family
+
+cdef Name[SLOTS] _names
+
+
+cdef inline unsigned int slot_of(const char* key, Py_ssize_t size) noexcept nogil:
+    cdef uint32_t first, last
+    memcpy(&first, key, SHORTEST)
+    memcpy(&last, key + size - SHORTEST, SHORTEST)
+    return <unsigned int>(((first * 0x9E3779B1U) ^ last) * 0x85EBCA6BU + <uint32_t>size * 0x27D4EB2FU) >> 24
+
+
+cdef int name(const char* text, Py_ssize_t size, int place, int family):
+    cdef unsigned int slot = slot_of(text, size)
+    while _names[slot].size:
+        slot = (slot + 1) % SLOTS
+    _names[slot].text, _names[slot].size, _names[slot].place, _names[slot].family = text, size, place, family
+    return 0
+
+name(b"symbol", 6, SYMBOL, BOTH)
+name(b"currency", 8, CURRENCY, BOTH)
+name(b"orderID", 7, ORDER_ID, BOTH)
+name(b"clOrdID", 7, CLIENT_ID, BOTH)
+name(b"action", 6, ACTION, BOTH)
+name(b"actionBy", 8, ACTION_BY, BOTH)
+name(b"actionTimeNs", 12, ACTION_TIME, BOTH)
+name(b"transactTimeNs", 14, TIME, BOTH)
+name(b"execStatus", 10, EXECUTION, BOTH)
+name(b"execID", 6, EXECUTION_ID, BOTH)
+name(b"ordStatus", 9, STATUS, BOTH)
+name(b"tradeType", 9, KIND, BOTH)
+name(b"timeInForce", 11, TIME_IN_FORCE, BOTH)
+name(b"execQty", 7, LAST_QTY, BOTH)
+name(b"execPriceEp", 11, LAST_PRICE, CONTRACT)
+name(b"execPriceRp", 11, LAST_PRICE, HEDGED)
+name(b"execFeeEv", 9, FEE, CONTRACT)
+name(b"execFeeRv", 9, FEE, HEDGED)
+name(b"priceEp", 7, PRICE, CONTRACT)
+name(b"priceRp", 7, PRICE, HEDGED)
+name(b"orderQty", 8, QTY, BOTH)
+name(b"cumQty", 6, FILLED, BOTH)
+name(b"closedPnlEv", 11, PROFIT, CONTRACT)
+name(b"closedPnlRv", 11, PROFIT, HEDGED)
+name(b"stopPxEp", 8, STOP, CONTRACT)
+name(b"stopPxRp", 8, STOP, HEDGED)
+name(b"code", 4, CODE, BOTH)
+name(b"cxlRejReason", 12, ENGINE, BOTH)
+
+cdef list _forced = [], _currencies = []      # of bytes
+cdef bytes _nobody_bytes = b""
+cdef int64_t[LISTED] _reduce_only, _units     # _units: of 10**-8 in a unit of a currency's values
+cdef int _reduce_only_count = 0
+cdef int _post_only, _not_fillable, _remainder, _reduces, _liquidation, _command, _venue
+
+
+def use_model(*, nobody, forced, reduce_only, value_exponents, reasons):
+    """Give the package's words, codes and reasons; ``user`` does so when it is imported."""
+    global _nobody_bytes, _forced, _currencies, _reduce_only_count
+    global _post_only, _not_fillable, _remainder, _reduces, _liquidation, _command, _venue
+    cdef int i
+    if len(reduce_only) > LISTED or len(value_exponents) > LISTED:
+        raise ValueError(f"more than {LISTED} codes or currencies")
+    _nobody_bytes, _forced = nobody.encode("ascii"), [word.encode("ascii") for word in forced]
+    _currencies = [word.encode("ascii") for word in value_exponents]
+    for i, exponent in enumerate(value_exponents.values()):
+        _units[i] = 10 ** (MONEY_EXPONENT - exponent)
+    for i, code in enumerate(sorted(reduce_only)):
+        _reduce_only[i] = code
+    _reduce_only_count = len(reduce_only)
+    _post_only, _not_fillable, _remainder = reasons["POST_ONLY"], reasons["NOT_FILLABLE"], reasons["REMAINDER"]
+    _reduces, _liquidation = reasons["REDUCE_ONLY"], reasons["LIQUIDATION"]
+    _command, _venue = reasons["COMMAND"], reasons["VENUE"]
+
+
+cdef inline int place_of(const char* key, Py_ssize_t size, int family) noexcept nogil:
+    cdef unsigned int slot
+    if size < SHORTEST:
+        return NOTHING
+    slot = slot_of(key, size)
+    while _names[slot].size:
+        if _names[slot].size == size and memcmp(_names[slot].text, key, size) == 0:
+            return _names[slot].place if _names[slot].family & family else NOTHING
+        slot = (slot + 1) % SLOTS
+    return NOTHING
+
+
+cdef inline bint take_number(Cursor* c) noexcept nogil:
+    """Any number of JSON."""
+    cdef const char* begin
+    cdef Py_ssize_t digits = 0
+    if c.p < c.end and c.p[0] == c'-':
+        c.p += 1
+    begin = c.p
+    while c.p < c.end and c'0' <= c.p[0] <= c'9':
+        c.p += 1
+    digits = c.p - begin
+    if digits == 0 or (digits > 1 and begin[0] == c'0'):
+        return False
+    if c.p < c.end and c.p[0] == c'.':
+        c.p += 1
+        begin = c.p
+        while c.p < c.end and c'0' <= c.p[0] <= c'9':
+            c.p += 1
+        if c.p == begin:
+            return False
+    if c.p < c.end and (c.p[0] | 32) == c'e':
+        c.p += 1
+        if c.p < c.end and (c.p[0] == c'+' or c.p[0] == c'-'):
+            c.p += 1
+        begin = c.p
+        while c.p < c.end and c'0' <= c.p[0] <= c'9':
+            c.p += 1
+        if c.p == begin:
+            return False
+    return True
+
+
+# A value that nobody reads, and that is neither list nor object.
+cdef inline bint pass_scalar(Cursor* c) noexcept nogil:
+    cdef const char* text = NULL
+    cdef Py_ssize_t size = 0
+    cdef bint wide = False
+    if unlikely(c.p >= c.end):
+        return False
+    if c.p[0] == c'"':
+        return take_text(c, &text, &size, &wide) and not wide
+    if c.p[0] == c'-' or c'0' <= c.p[0] <= c'9':
+        return take_number(c)
+    return take(c, b"null", 4) or take(c, b"true", 4) or take(c, b"false", 5)
+
+
+# A text, an integer or null.
+cdef inline bint take_value(Cursor* c, Token* out) noexcept nogil:
+    cdef const char* begin = c.p
+    cdef const char* digits
+    cdef uint64_t value = 0
+    cdef bint wide = False
+    out.p, out.size = NULL, 0
+    if unlikely(c.p >= c.end):
+        return False
+    if c.p[0] == c'"':
+        if unlikely(not take_text(c, &out.p, &out.size, &wide) or wide):
+            return False
+        if out.size == 0:
+            out.p = NULL
+        return True
+    if take(c, b"null", 4):
+        return True
+    if c.p[0] == c'-':
+        c.p += 1
+    digits = c.p
+    take_digits(c, &value)
+    if unlikely(c.p == digits or (digits[0] == c'0' and (c.p - digits > 1 or digits != begin))):
+        return False
+    out.p, out.size = begin, c.p - begin
+    return True
+
+
+# An object of scalars; NULL: nobody reads it.
+cdef bint take_entry(Cursor* c, Entry* entry, int family) noexcept nogil:
+    cdef const char* key = NULL
+    cdef Py_ssize_t size = 0
+    cdef bint wide = False
+    cdef int at
+    if unlikely(not take(c, b"{", 1)):
+        return False
+    if unlikely(take(c, b"}", 1)):
+        return True
+    while True:
+        if unlikely(not take_text(c, &key, &size, &wide) or wide or not take(c, b":", 1)):
+            return False
+        at = place_of(key, size, family) if entry != NULL else NOTHING
+        if at >= 0:
+            if unlikely(not take_value(c, &entry.at[at])):
+                return False
+        elif unlikely(not pass_scalar(c)):
+            return False
+        if take(c, b",", 1):
+            continue
+        return take(c, b"}", 1)
+
+
+cdef inline bint says(const Token* token, const char* text, Py_ssize_t size) noexcept nogil:
+    return token.size == size and memcmp(token.p, text, size) == 0
+
+
+cdef inline bint is_one_of(const Token* token, list words) noexcept:
+    cdef bytes one
+    for one in words:
+        if says(token, one, len(one)):
+            return True
+    return False
+
+
+cdef inline bint is_name(const Token* token) noexcept:
+    """An id, and not nobody's."""
+    return token.p != NULL and not says(token, _nobody_bytes, len(_nobody_bytes))
+
+
+# An integer within what fits whatever it is; absent is CONNECTOR_ABSENT. False: the other reader has to look.
+cdef inline bint whole(const Token* token, int64_t* out) noexcept nogil:
+    cdef const char* p = token.p
+    cdef const char* end = token.p + token.size
+    cdef int64_t value = 0
+    cdef bint negative
+    out[0] = CONNECTOR_ABSENT
+    if token.p == NULL:
+        return True
+    negative = p[0] == c'-'
+    p += negative
+    if unlikely(p == end or end - p > QUICK_DIGITS + 1):
+        return False
+    if unlikely(end - p > QUICK_DIGITS and p[0] != c'1'):      # nanoseconds have nineteen digits
+        return False
+    while p < end:
+        if unlikely(not c'0' <= p[0] <= c'9'):
+            return False
+        value = value * 10 + (p[0] - c'0')
+        p += 1
+    out[0] = -value if negative else value
+    return True
+
+
+# The same of a decimal text in a scale.
+cdef inline bint decimal(const Token* token, int exponent, int64_t* out) noexcept nogil:
+    cdef Cursor cursor
+    out[0] = CONNECTOR_ABSENT
+    if token.p == NULL:
+        return True
+    cursor.p, cursor.end = token.p, token.p + token.size
+    return 0 <= exponent <= QUICK_DIGITS and take_decimal(&cursor, exponent, out) == NUMBER_OK and cursor.p == cursor.end
+
+
+# A sum of money of the hedged family; what is past our decimals is cut, downwards.
+cdef bint cut(const Token* token, int64_t* out) noexcept nogil:
+    cdef Cursor cursor
+    cdef const char* p
+    cdef int status
+    out[0] = CONNECTOR_ABSENT
+    if token.p == NULL:
+        return True
+    cursor.p, cursor.end = token.p, token.p + token.size
+    status = take_decimal(&cursor, MONEY_EXPONENT, out)
+    if unlikely(cursor.p != cursor.end or (status != NUMBER_OK and status != NUMBER_INEXACT)):
+        return False
+    if status == NUMBER_OK:
+        return True
+    p = token.p
+    while p < cursor.end and p[0] != c'.':
+        p += 1
+    if unlikely(cursor.end - p <= MONEY_EXPONENT + 1):         # an exponent made it so fine
+        return False
+    cursor.p, cursor.end = token.p, p + 1 + MONEY_EXPONENT
+    status = take_decimal(&cursor, MONEY_EXPONENT, out)
+    p = cursor.end
+    while p < token.p + token.size:
+        if unlikely(not c'0' <= p[0] <= c'9'):
+            return False
+        p += 1
+    if unlikely(status != NUMBER_OK or cursor.p != cursor.end):
+        return False
+    out[0] -= token.p[0] == c'-'
+    return True
+
+
+@cython.final
+cdef class Reader(OrderReader):
+    """Messages of the private stream as plain numbers, as ``user.decode`` understands them."""
+
+    cdef Entry[ENTRIES] entries   # of the message that was looked at last
+    cdef int family, told_of
+    cdef int64_t venue_ns
+
+    cdef bint look(self, const char* frame, Py_ssize_t size, Told* out) noexcept:
+        cdef int i
+        cdef const Entry* e
+        self.told_of = 0
+        if not self.take_message(frame, size) or self.count == 0:
+            return False
+        for i in range(self.count):   # else the whole message is none, or its events are otherwise numbered
+            e = &self.entries[i]
+            if e.at[SYMBOL].p == NULL or says(&e.at[KIND], b"Funding", 7):
+                return False
+            if e.at[CLIENT_ID].p == NULL and not is_name(&e.at[ORDER_ID]):
+                return False
+        return self.next(out)
+
+    cdef bint take_message(self, const char* frame, Py_ssize_t length) noexcept nogil:
+        cdef Cursor c
+        cdef const char* key = NULL
+        cdef const char* text = NULL
+        cdef Py_ssize_t size = 0, text_size = 0
+        cdef bint wide = False, incremental = False, timed = False, rows, orders
+        cdef int family, families = 0, seen = 0
+        c.p, c.end = frame, frame + length
+        self.count, self.more, self.venue_ns = 0, False, 0
+        if unlikely(not take(&c, b"{", 1)):
+            return False
+        while True:
+            if unlikely(not take_text(&c, &key, &size, &wide) or wide or not take(&c, b":", 1)):
+                return False
+            family = CONTRACT
+            if size > 2 and key[size - 1] == c'p' and key[size - 2] == c'_':
+                family = HEDGED
+                size -= 2
+            orders = size == 6 and memcmp(key, b"orders", 6) == 0
+            if orders or (size == 8 and memcmp(key, b"accounts", 8) == 0) or (
+                size == 9 and memcmp(key, b"positions", 9) == 0
+            ):
+                if unlikely(seen >> (size * 2 + family) & 1):
+                    return False
+                seen |= 1 << (size * 2 + family)
+                rows = False
+                if unlikely(not self.take_rows(&c, family, orders, &rows)):
+                    return False
+                if rows:
+                    families |= family
+                    self.more |= not orders
+            elif unlikely(family == HEDGED):
+                return False
+            elif size == 4 and memcmp(key, b"type", 4) == 0:
+                if unlikely(incremental or not take_text(&c, &text, &text_size, &wide) or wide):
+                    return False
+                if unlikely(text_size != 11 or memcmp(text, b"incremental", 11) != 0):
+                    return False
+                incremental = True
+            elif size == 9 and memcmp(key, b"timestamp", 9) == 0:
+                if unlikely(timed or take_integer(&c, &self.venue_ns) != NUMBER_OK):
+                    return False
+                timed = True
+            elif size == 8 and memcmp(key, b"sequence", 8) == 0 or size == 7 and memcmp(key, b"version", 7) == 0:
+                if unlikely(not pass_scalar(&c)):
+                    return False
+            else:
+                return False
+            if take(&c, b",", 1):
+                continue
+            self.family = families
+            return take(&c, b"}", 1) and c.p == c.end and incremental and families != BOTH
+
+    cdef bint take_rows(self, Cursor* c, int family, bint orders, bint* some) noexcept nogil:
+        cdef Entry* entry = NULL
+        if unlikely(not take(c, b"[", 1)):
+            return False
+        if take(c, b"]", 1):
+            return True
+        some[0] = True
+        while True:
+            if orders:
+                if unlikely(self.count == ENTRIES):
+                    return False
+                entry = &self.entries[self.count]
+                memset(entry, 0, sizeof(Entry))
+                self.count += 1
+            if unlikely(not take_entry(c, entry, family)):
+                return False
+            if take(c, b",", 1):
+                continue
+            return take(c, b"]", 1)
+
+    cdef bint next(self, Told* out) noexcept:
+        cdef const Entry* e = &self.entries[self.told_of]
+        cdef const Token* token = &e.at[ORDER_ID]
+        if self.told_of >= self.count or not is_name(token) or is_one_of(&e.at[KIND], _forced):
+            return False
+        self.told_of += 1
+        out.order_id = CONNECTOR_ABSENT
+        out.venue_order_id, out.venue_order_id_size = token.p, token.size
+        out.symbol, out.symbol_size = e.at[SYMBOL].p, e.at[SYMBOL].size
+        out.name, out.name_size = e.at[CLIENT_ID].p, e.at[CLIENT_ID].size
+        return self.happened(e, out)
+
+    cdef bint happened(self, const Entry* e, Told* out) noexcept:
+        """Execution and status, as ``user._meaning``: from the top of the table of section 7.5."""
+        cdef const Token* status = &e.at[STATUS]
+        cdef const Token* x = &e.at[EXECUTION]
+        cdef bint maker = says(x, b"MakerFill", 9), replaced = says(&e.at[ACTION], b"Replace", 7)
+        cdef int64_t engine = 0
+        if says(status, b"New", 3):
+            out.status = ORDER_NEW
+        elif says(status, b"PartiallyFilled", 15):
+            out.status = ORDER_PARTIALLY_FILLED
+        elif says(status, b"Filled", 6):
+            out.status = ORDER_FILLED
+        elif says(status, b"Canceled", 8):
+            out.status = ORDER_CANCELLED
+        else:
+            return False
+        out.liquidity = 0
+        if (maker or says(x, b"TakerFill", 9)) and is_name(&e.at[EXECUTION_ID]):
+            out.happened, out.liquidity = HAPPENED_TRADE, REPORT_MAKER if maker else REPORT_TAKER
+            return out.status == ORDER_PARTIALLY_FILLED or out.status == ORDER_FILLED
+        if out.status == ORDER_CANCELLED:
+            if not whole(&e.at[ENGINE], &engine):
+                return False
+            if (says(x, b"Aborted", 7) or says(x, b"Expired", 7)) and (
+                not replaced or (engine != 0 and engine != CONNECTOR_ABSENT)
+            ):
+                out.happened, out.status = HAPPENED_EXPIRED, ORDER_EXPIRED
+                return True
+            out.happened = HAPPENED_CANCELLED
+            return not replaced       # else taken off to be put back
+        if out.status == ORDER_FILLED:
+            return False
+        if says(x, b"Replaced", 8) or says(x, b"ReAdded", 7) or (replaced and says(x, b"New", 3)):
+            out.happened = HAPPENED_AMENDED
+            return True
+        out.happened = HAPPENED_NEW
+        return out.status == ORDER_NEW and says(x, b"New", 3)
+
+    cdef bint read(self, int price_exponent, int qty_exponent, Told* out) noexcept:
+        cdef const Entry* e = &self.entries[self.told_of - 1]
+        cdef const Token* token
+        if not self.price(&e.at[PRICE], price_exponent, &out.price_e):
+            return False
+        if not self.price(&e.at[STOP], price_exponent, &out.stop_price_e):
+            return False
+        if not self.quantity(&e.at[QTY], qty_exponent, &out.qty_e):
+            return False
+        if not self.quantity(&e.at[FILLED], qty_exponent, &out.filled_qty_e):
+            return False
+        out.average, out.average_size, out.average_e, out.average_exponent = NULL, 0, 0, 0
+        out.trade_id = out.last_price_e = out.fee_e = out.realised_e = CONNECTOR_ABSENT
+        out.venue_trade_id, out.venue_trade_id_size = NULL, 0
+        out.last_qty_e, out.fee_asset, out.fee_asset_size = 0, NULL, 0
+        if not whole(&e.at[TIME], &out.told_ns):
+            return False
+        if out.told_ns == 0 or out.told_ns == CONNECTOR_ABSENT:
+            if not whole(&e.at[ACTION_TIME], &out.told_ns):
+                return False
+            if out.told_ns == 0 or out.told_ns == CONNECTOR_ABSENT:
+                out.told_ns = self.venue_ns
+        if not self.because(e, out):
+            return False
+        if out.happened != HAPPENED_TRADE:
+            return True
+        token = &e.at[EXECUTION_ID]
+        out.venue_trade_id, out.venue_trade_id_size = token.p, token.size
+        if not self.quantity(&e.at[LAST_QTY], qty_exponent, &out.last_qty_e) or out.last_qty_e <= 0:
+            return False
+        if not self.price(&e.at[LAST_PRICE], price_exponent, &out.last_price_e):
+            return False
+        token = &e.at[CURRENCY]
+        out.fee_asset, out.fee_asset_size = token.p, token.size
+        return self.money(&e.at[FEE], token, &out.fee_e) and self.money(&e.at[PROFIT], token, &out.realised_e)
+
+    cdef inline bint price(self, const Token* token, int exponent, int64_t* out) noexcept nogil:
+        """0 stands where there is none."""
+        if not (whole(token, out) if self.family == CONTRACT else decimal(token, exponent, out)):
+            return False
+        if out[0] <= 0:
+            out[0] = CONNECTOR_ABSENT
+        return True
+
+    cdef inline bint quantity(self, const Token* token, int exponent, int64_t* out) noexcept nogil:
+        if not (whole(token, out) if self.family == CONTRACT else decimal(token, exponent, out)):
+            return False
+        return out[0] >= 0 or out[0] == CONNECTOR_ABSENT
+
+    cdef bint money(self, const Token* token, const Token* currency, int64_t* out) noexcept:
+        """In 10^-8; of the contract API an integer in the scale of its currency."""
+        cdef uint64_t magnitude
+        cdef bytes one
+        cdef int i
+        if self.family == HEDGED:
+            return cut(token, out)
+        if currency.p == NULL:
+            out[0] = CONNECTOR_ABSENT
+            return True
+        if not whole(token, out) or out[0] == CONNECTOR_ABSENT:
+            return token.p == NULL
+        for i, one in enumerate(_currencies):
+            if says(currency, one, len(one)):
+                magnitude = -out[0] if out[0] < 0 else out[0]
+                if multiply(magnitude, <uint64_t>_units[i], &magnitude) or magnitude >> 63:
+                    return False
+                out[0] = -<int64_t>magnitude if out[0] < 0 else <int64_t>magnitude
+                break
+        return True
+
+    cdef bint because(self, const Entry* e, Told* out) noexcept nogil:
+        """Why an order ended, as ``user._reason``."""
+        cdef const Token* by = &e.at[ACTION_BY]
+        cdef int64_t engine = 0, code = 0
+        cdef int i
+        out.reason = 0
+        if out.status != ORDER_CANCELLED and out.status != ORDER_EXPIRED:
+            return True
+        if not whole(&e.at[ENGINE], &engine) or not whole(&e.at[CODE], &code):
+            return False
+        if engine == 101:
+            out.reason = _post_only
+            return True
+        if engine == 100:
+            out.reason = _not_fillable if says(&e.at[TIME_IN_FORCE], b"FillOrKill", 10) else _remainder
+            return True
+        for i in range(_reduce_only_count):
+            if code == _reduce_only[i]:
+                out.reason = _reduces
+                return True
+        if says(&e.at[ACTION], b"LiqRequest", 10):
+            out.reason = _liquidation
+        elif says(&e.at[ACTION], b"Cancel", 6) or says(&e.at[ACTION], b"CancelAll", 9):
+            out.reason = _command if by.p == NULL or says(by, b"ByUser", 6) else _venue
+        elif out.status == ORDER_EXPIRED and says(&e.at[TIME_IN_FORCE], b"ImmediateOrCancel", 17):
+            out.reason = _remainder
+        else:
+            out.reason = _venue
+        return True
