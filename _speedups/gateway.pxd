@@ -40,6 +40,7 @@ cdef class Gateway:               # takes the commands of all trading sessions
     cdef readonly uint64_t taken  # commands taken so far
     # Takes what there is, within the limits of a turn; returns how many. One load a session when there is nothing.
     cdef Py_ssize_t poll(self) noexcept
+    cpdef Py_ssize_t next_turn(self)
     cdef void idle(self, int64_t now_ns) noexcept
     cdef void taken_all(self) noexcept
     cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept

@@ -111,7 +111,7 @@ cdef class Gateway:
         """Take the commands that are there, within the limits of a turn; returns how many."""
         return self.poll()
 
-    def next_turn(self):
+    cpdef Py_ssize_t next_turn(self):
         """Another turn of the loop: every session may be served again; returns how many commands were taken."""
         self.pending = False
         self.turn += 1

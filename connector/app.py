@@ -15,13 +15,14 @@ from connector import logs
 from connector._speedups.bell import Bell
 from connector._speedups.book import fetch_memory, memory_wanted, refill, take_over_memory
 from connector._speedups.segment import Segment
+from connector._speedups.turns import Turns
 from connector.clock import monotonic_ns
 from connector.config import Config, VenueSettings, configured, group_id, own_directory
 from connector.ipc.control import take_lock
 from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
 from connector.ipc.trading import Trading
-from connector.model.counters import Counter, Hop
+from connector.model.counters import Counter
 from connector.model.states import Reason
 from connector.model.version import __version__
 from connector.protocol.backoff import Backoff
@@ -33,6 +34,9 @@ from connector.venues.contract import Venue
 log = logging.getLogger("connector.app")
 
 SECOND_NS = 1_000_000_000
+STALL_NS = 200_000
+"""A turn of the loop that is longer is counted: by then a frame has waited for as long as a trade
+takes."""
 STEADY_NS = 60 * SECOND_NS
 """A venue that was served this long starts again with the shortest backoff."""
 NAMED = 3
@@ -201,10 +205,13 @@ class App:
             text += f", waiting for {', '.join(pending[:NAMED])}{more}"
         return text
 
-    def ring(self) -> int:
-        if self._trading is not None:
-            self._trading.gateway.next_turn()
-        return self._bell.ring()
+    def turns(
+        self, call_soon: Callable[..., object], spin_ns: int, rest: Callable[[], bool] | None
+    ) -> Turns:
+        assert self._segment is not None
+        return Turns(
+            self._bell, self._segment, call_soon, spin_ns=spin_ns, stall_ns=STALL_NS, rest=rest
+        )
 
     def rest(self) -> bool:
         if self._trading is None:
@@ -216,24 +223,10 @@ class App:
         if self._trading is not None:
             self._trading.gateway.wake()
 
-    def written(self) -> int:
-        if self._segment is None:
-            return 0
-        taken = self._trading.gateway.taken if self._trading is not None else 0
-        return self._segment.sequence + taken
-
     def set_call_soon(self, call_soon: Callable[..., object] | None) -> None:
         self._bell.set_call_soon(call_soon)
         if self._trading is not None:
             self._trading.gateway.set_call_soon(call_soon)
-
-    def turn(self, away_ns: int) -> None:
-        if self._segment is not None:
-            self._segment.observe(Hop.LOOP_CALLBACK.value, away_ns)
-
-    def stalled(self) -> None:
-        if self._segment is not None:
-            self._segment.count(Counter.STALLS.value)
 
     # inside
 

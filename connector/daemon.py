@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from connector._speedups.turns import Turns
 from connector.clock import monotonic_ns
 from connector.config import Daemon, LoopMode
 from connector.errors import ConfigError, ConnectorError
@@ -26,9 +27,6 @@ ASKED, BUG, CONFIGURATION, LEFT_OPEN, NOT_READY = 0, 1, 2, 3, 4
 """Exit statuses."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
-STALL_NS = 200_000
-"""A callback longer than this is counted: by then a frame has waited for as long as a trade
-takes."""
 TICK_S = 0.05
 """How often feeds are checked and the heartbeat is written."""
 END_S = 5.0
@@ -67,8 +65,11 @@ class Application(Protocol):
     def status(self) -> str:
         """One line on how things are."""
 
-    def ring(self) -> int:
-        """Each turn of a loop that spins: take strategies' commands, wake sleeping readers."""
+    def turns(
+        self, call_soon: Callable[..., object], spin_ns: int, rest: Callable[[], bool] | None
+    ) -> Turns:
+        """The turns of a loop that spins: strategies' commands are taken, sleeping readers woken.
+        Asked for once it was started."""
 
     def rest(self) -> bool:
         """The loop is about to wait: strategies with commands shall wake it. False: there are
@@ -77,18 +78,9 @@ class Application(Protocol):
     def rise(self) -> None:
         """The loop does not wait any more: nobody needs to wake it."""
 
-    def written(self) -> int:
-        """Grows with everything that is published: tells a turn with work from an idle one."""
-
     def set_call_soon(self, call_soon: Callable[..., object] | None) -> None:
-        """How ``ring`` gets called: by the given function once something was published, or each
-        turn."""
-
-    def turn(self, away_ns: int) -> None:
-        """A turn of the loop took this long."""
-
-    def stalled(self) -> None:
-        """A turn took longer than ``STALL_NS``."""
+        """How readers are woken and commands taken: by the given function once something was
+        published, or by ``turns``."""
 
 
 class Manager(Protocol):
@@ -176,11 +168,10 @@ def raise_descriptors() -> None:
 
 
 class Turner:
-    """Makes the loop wait as its mode says, rings the bell once a turn, and measures turns.
+    """Makes the loop wait as its mode says.
 
-    Spinning is a callback that schedules itself: the loop then polls without waiting, timers and
-    signals run as always. ``adaptive`` spins until nothing was published for ``spin_us``, then
-    leaves the loop to wait; the next thing published starts it again."""
+    ``adaptive`` spins until nothing was published for ``spin_us``, then leaves the loop to wait;
+    the next thing published starts it again."""
 
     def __init__(
         self,
@@ -192,10 +183,7 @@ class Turner:
         self._loop, self._application, self._mode = loop, application, mode
         self._spin_ns = spin_ns
         self._running = False
-        self._spinning = False
-        self._written = -1
-        self._until_ns = 0
-        self._last_ns = 0
+        self._turns: Turns | None = None
 
     def start(self) -> None:
         self._running = True
@@ -203,46 +191,33 @@ class Turner:
             self._application.set_call_soon(self._loop.call_soon)
             self._application.rest()
         else:
-            self._spin()
+            rest = self._rest if self._mode is LoopMode.ADAPTIVE else None
+            self._turns = self._application.turns(self._loop.call_soon, self._spin_ns, rest)
+            self._spin(self._turns)
 
     def stop(self) -> None:
         self._running = False
+        if self._turns is not None:
+            self._turns.end()
         self._application.set_call_soon(None)
 
-    def _spin(self) -> None:
-        self._spinning = True
+    def _spin(self, turns: Turns) -> None:
         self._application.set_call_soon(None)
         self._application.rise()
-        self._last_ns = monotonic_ns()
-        self._until_ns = self._last_ns + self._spin_ns
-        self._loop.call_soon(self._turn)
+        turns.begin()
 
-    def _turn(self) -> None:
-        if not self._running:
-            return
-        now_ns = monotonic_ns()
-        away_ns = now_ns - self._last_ns
-        self._last_ns = now_ns
-        application = self._application
-        application.ring()
-        written = application.written()
-        if written != self._written:
-            self._written = written
-            self._until_ns = now_ns + self._spin_ns
-            application.turn(away_ns)
-        if away_ns > STALL_NS:
-            application.stalled()
-        if self._mode is LoopMode.SPIN or now_ns < self._until_ns or not application.rest():
-            self._loop.call_soon(self._turn)
-            return
-        self._spinning = False
-        application.set_call_soon(self._wake)
+    def _rest(self) -> bool:
+        """Nothing was published for long enough."""
+        if not self._application.rest():
+            return False
+        self._application.set_call_soon(self._wake)
+        return True
 
     def _wake(self, callback: Callable[[], object]) -> None:
         """The bell asks to be rung at the end of this turn: something was published."""
         self._loop.call_soon(callback)
-        if self._running and not self._spinning:
-            self._spin()
+        if self._running and self._turns is not None and not self._turns.on:
+            self._spin(self._turns)
 
 
 class Collector:
