@@ -264,7 +264,7 @@ def encode(account: Account, wanted: Intent, order: Order | None, now_ns: int) -
             raise Refusal(
                 Code.NOT_YET,
                 Field.ACTION,
-                "triggered, but the venue has not told yet which order it became: ask again",
+                "the venue has not told yet which order the trigger made: ask again",
             )
     try:
         return account.encode(wanted, now_ns)
