@@ -9,7 +9,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from .atomics cimport unlikely
+from .atomics cimport likely, unlikely
 from .layout cimport CONNECTOR_ABSENT
 from .layout_orders cimport (
     ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, REPORT_MAKER, REPORT_TAKER,
@@ -52,9 +52,16 @@ cdef enum:
     CONTRACT = 1
     HEDGED = 2
     BOTH = 3
+    ACCOUNTS = 0
+    ORDERS = 1
+    POSITIONS = 2
     SLOTS = 256                   # of the table of names; mostly free
     SHORTEST = 4                  # of the names in it
     ENTRIES = 32                  # of one message; more are for the other reader
+    KEYS = 96                     # of an object that are expected
+    KEY_BYTES = 40                # ... each with its quotes and colon, and what is read of it behind them
+    KEY_MOST = 32
+    MISSES = 6                    # in an object, until others are expected
     LISTED = 8                    # words or codes of a list
     MONEY_EXPONENT = 8
     QUICK_DIGITS = 18
@@ -70,6 +77,14 @@ cdef struct Name:
     const char* text
     Py_ssize_t size               # 0: free
     int place, family
+
+cdef struct Key:                  # as it stands in a message
+    char[KEY_BYTES] text
+    int size, place
+
+cdef struct Layout:               # the keys of an object in the order in which they came last
+    int count
+    Key keys[KEYS]
 
 cdef Name[SLOTS] _names
 
@@ -227,20 +242,63 @@ cdef inline bint take_value(Cursor* c, Token* out) noexcept nogil:
     return True
 
 
-# An object of scalars; NULL: nobody reads it.
-cdef bint take_entry(Cursor* c, Entry* entry, int family) noexcept nogil:
+# Whether the next bytes are the key that is expected, its quotes and colon with it; the cursor moves behind it then.
+cdef inline bint take_expected(Cursor* c, const Key* key) noexcept nogil:
+    cdef uint64_t x, y
+    cdef int i = 0
+    if unlikely(c.end - c.p < KEY_BYTES):
+        return False
+    while i + 8 <= key.size:
+        memcpy(&x, c.p + i, 8)
+        memcpy(&y, key.text + i, 8)
+        if x != y:
+            return False
+        i += 8
+    memcpy(&x, c.p + i, 8)
+    memcpy(&y, key.text + i, 8)
+    if i < key.size and (x ^ y) << (64 - 8 * (key.size - i)):
+        return False
+    c.p += key.size
+    return True
+
+
+cdef inline void learn(Layout* layout, const char* key, Py_ssize_t size, int place) noexcept nogil:
+    cdef Key* at = &layout.keys[layout.count]
+    if layout.count == KEYS or size + 3 > KEY_MOST:
+        return
+    at.text[0] = c'"'
+    memcpy(&at.text[1], key, size)
+    memcpy(&at.text[1 + size], b'":', 2)
+    at.size, at.place = <int>size + 3, place
+    layout.count += 1
+
+
+# An object of scalars; NULL: nobody reads it. Its keys are looked up where they are other than those of the last one.
+cdef bint take_entry(Cursor* c, Entry* entry, int family, Layout* layout) noexcept nogil:
     cdef const char* key = NULL
     cdef Py_ssize_t size = 0
     cdef bint wide = False
-    cdef int at
+    cdef int at, i = 0, missed = 0
     if unlikely(not take(c, b"{", 1)):
         return False
     if unlikely(take(c, b"}", 1)):
         return True
     while True:
-        if unlikely(not take_text(c, &key, &size, &wide) or wide or not take(c, b":", 1)):
-            return False
-        at = place_of(key, size, family) if entry != NULL else NOTHING
+        if likely(i < layout.count and take_expected(c, &layout.keys[i])):
+            at = layout.keys[i].place
+            i += 1
+        elif i + 1 < layout.count and take_expected(c, &layout.keys[i + 1]):   # one is not there
+            at = layout.keys[i + 1].place
+            i += 2
+        else:
+            if unlikely(not take_text(c, &key, &size, &wide) or wide or not take(c, b":", 1)):
+                return False
+            at = place_of(key, size, family) if entry != NULL else NOTHING
+            if i == layout.count:
+                learn(layout, key, size, at)
+                i = layout.count
+            else:
+                missed += 1
         if at >= 0:
             if unlikely(not take_value(c, &entry.at[at])):
                 return False
@@ -248,6 +306,8 @@ cdef bint take_entry(Cursor* c, Entry* entry, int family) noexcept nogil:
             return False
         if take(c, b",", 1):
             continue
+        if unlikely(missed > MISSES):
+            layout.count = 0      # the next one is learnt from its beginning
         return take(c, b"}", 1)
 
 
@@ -334,11 +394,20 @@ cdef bint cut(const Token* token, int64_t* out) noexcept nogil:
     return True
 
 
+cdef inline int kind_of(const char* key, Py_ssize_t size) noexcept nogil:
+    if size == 6 and memcmp(key, b"orders", 6) == 0:
+        return ORDERS
+    if size == 8 and memcmp(key, b"accounts", 8) == 0:
+        return ACCOUNTS
+    return POSITIONS if size == 9 and memcmp(key, b"positions", 9) == 0 else NOTHING
+
+
 @cython.final
 cdef class Reader(OrderReader):
     """Messages of the private stream as plain numbers, as ``user.decode`` understands them."""
 
     cdef Entry[ENTRIES] entries   # of the message that was looked at last
+    cdef Layout[3][3] layouts     # of accounts, orders and positions, by family
     cdef int family, told_of
     cdef int64_t venue_ns
 
@@ -361,8 +430,8 @@ cdef class Reader(OrderReader):
         cdef const char* key = NULL
         cdef const char* text = NULL
         cdef Py_ssize_t size = 0, text_size = 0
-        cdef bint wide = False, incremental = False, timed = False, rows, orders
-        cdef int family, families = 0, seen = 0
+        cdef bint wide = False, incremental = False, timed = False, rows
+        cdef int family, kind, families = 0, seen = 0
         c.p, c.end = frame, frame + length
         self.count, self.more, self.venue_ns = 0, False, 0
         if unlikely(not take(&c, b"{", 1)):
@@ -374,19 +443,17 @@ cdef class Reader(OrderReader):
             if size > 2 and key[size - 1] == c'p' and key[size - 2] == c'_':
                 family = HEDGED
                 size -= 2
-            orders = size == 6 and memcmp(key, b"orders", 6) == 0
-            if orders or (size == 8 and memcmp(key, b"accounts", 8) == 0) or (
-                size == 9 and memcmp(key, b"positions", 9) == 0
-            ):
-                if unlikely(seen >> (size * 2 + family) & 1):
+            kind = kind_of(key, size)
+            if kind >= 0:
+                if unlikely(seen >> (kind * 4 + family) & 1):
                     return False
-                seen |= 1 << (size * 2 + family)
+                seen |= 1 << (kind * 4 + family)
                 rows = False
-                if unlikely(not self.take_rows(&c, family, orders, &rows)):
+                if unlikely(not self.take_rows(&c, family, kind, &rows)):
                     return False
                 if rows:
                     families |= family
-                    self.more |= not orders
+                    self.more |= kind != ORDERS
             elif unlikely(family == HEDGED):
                 return False
             elif size == 4 and memcmp(key, b"type", 4) == 0:
@@ -409,7 +476,7 @@ cdef class Reader(OrderReader):
             self.family = families
             return take(&c, b"}", 1) and c.p == c.end and incremental and families != BOTH
 
-    cdef bint take_rows(self, Cursor* c, int family, bint orders, bint* some) noexcept nogil:
+    cdef bint take_rows(self, Cursor* c, int family, int kind, bint* some) noexcept nogil:
         cdef Entry* entry = NULL
         if unlikely(not take(c, b"[", 1)):
             return False
@@ -417,13 +484,13 @@ cdef class Reader(OrderReader):
             return True
         some[0] = True
         while True:
-            if orders:
+            if kind == ORDERS:
                 if unlikely(self.count == ENTRIES):
                     return False
                 entry = &self.entries[self.count]
                 memset(entry, 0, sizeof(Entry))
                 self.count += 1
-            if unlikely(not take_entry(c, entry, family)):
+            if unlikely(not take_entry(c, entry, family, &self.layouts[kind][family])):
                 return False
             if take(c, b",", 1):
                 continue

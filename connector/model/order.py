@@ -5,6 +5,7 @@ state may become does not depend on who says it; what is not in ``MOVES`` is old
 """
 
 from collections.abc import Mapping
+from itertools import islice
 
 from msgspec import Struct
 
@@ -96,6 +97,9 @@ class Order(Struct, kw_only=True, eq=False):
     """What that was booked at."""
     notional_e: int = 0
     """Sum of price times quantity of the fills."""
+    worth: tuple[int, int, int] = (0, 0, 0)
+    """Of an inverse contract's fills, which never change: how many are summed up, their quantity,
+    and what it is worth."""
     average: str = ""
     """As the venue wrote it last, for all of ``average_of_e``."""
     average_of_e: int = 0
@@ -152,11 +156,16 @@ class Order(Struct, kw_only=True, eq=False):
     def _harmonic_e(self) -> int:
         """Inverse contracts add up in the margin asset: the quantities over what each is worth at
         its price, with eight decimals more than a price has."""
-        parts = [(fill.qty_e, fill.price_e) for fill in self.fills.values()]
-        parts.append((self.inferred_qty_e, self.inferred_price_e))
-        parts = [(qty_e, price_e) for qty_e, price_e in parts if price_e > 0]
-        worth = sum(qty_e * _FINE // price_e for qty_e, price_e in parts)
-        total_e = sum(qty_e for qty_e, _ in parts)
+        summed, total_e, worth = self.worth
+        if summed < len(self.fills):
+            for fill in islice(reversed(self.fills.values()), len(self.fills) - summed):
+                if fill.price_e > 0:
+                    total_e += fill.qty_e
+                    worth += fill.qty_e * _FINE // fill.price_e
+            self.worth = len(self.fills), total_e, worth
+        if self.inferred_price_e > 0:
+            total_e += self.inferred_qty_e
+            worth += self.inferred_qty_e * _FINE // self.inferred_price_e
         return round_half_even(total_e * _FINE * 10**8, worth) if worth else 0
 
 

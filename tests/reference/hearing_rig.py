@@ -187,6 +187,8 @@ def _fields(one: Any) -> dict[str, Any]:
     for name, value in found.items():
         if isinstance(value, Order):
             found[name] = value.key
+        elif name == "worth":  # summed up when somebody asks
+            found[name] = one.average_price()
         elif name == "fills":
             found[name] = {trade: msgspec.structs.asdict(fill) for trade, fill in value.items()}
         elif name == "holdings":
