@@ -35,7 +35,7 @@ def test_top_prints_one_frame_with_every_book(running: Stage) -> None:
     assert "2 of 2 books live" in shown.stdout
     assert re.search(r"BTCUSDT +LIVE +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +\d+ t", shown.stdout)
     assert re.search(r"frame callback to record readable +[\d.]+ [nµm]s", shown.stdout)
-    assert re.search(r"top +\d+ +0:00:0\d", shown.stdout)
+    assert re.search(r"top +\d+ +0:00:\d\d", shown.stdout)
     assert "\x1b" not in shown.stdout
 
 
@@ -43,7 +43,7 @@ def test_top_tells_the_same_as_json(running: Stage) -> None:
     shown = command("top", "--json", "--interval", "0.5", "--runtime-dir", str(running.runtime))
     told = json.loads(shown.stdout)
     assert told["pid"] == running.pid
-    assert told["heartbeat_age_ms"] < 1500
+    assert told["heartbeat_age_ms"] < 15_000
     assert [book["symbol"] for book in told["books"]] == ["BTCUSDT", "ETHUSDT"]
     for book in told["books"]:
         assert book["state"] == "LIVE"
@@ -142,7 +142,7 @@ def test_the_live_view_follows_a_restart(running: Stage) -> None:
         second = f"pid {running.pid} ".encode()
         assert second in read_until(main, second, 20)
         top.send_signal(signal.SIGINT)
-        read_until(main, b"no such words: to the end", 5)
+        read_until(main, b"no such words: to the end", 30)
         assert top.wait(10) == 130
     finally:
         top.kill()

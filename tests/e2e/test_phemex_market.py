@@ -141,7 +141,7 @@ def test_a_cut_connection_is_opened_again(
     connects = reader.counter(Counter.CONNECTS)
     sim.fault("cut", how=how)
     eventually(lambda: reader.counter(Counter.CONNECTS) == connects + 1, 20)
-    states = eventually(lambda: reader.states(0), 5)
+    states = eventually(lambda: reader.states(0))
     assert states[0] is State.DOWN, "a book nobody feeds says so at once"
     healed(daemon, sim)
 

@@ -406,8 +406,8 @@ def test_rest_serves_what_a_client_starts_with(venue: Simulator) -> None:
 
 def test_weight_beyond_the_limit_is_throttled_then_banned() -> None:
     with simulator("--symbols", "1", "--weight-limit", "50") as venue:
-        if time.time() % 60 > 57:
-            time.sleep(3.5)  # a fixed minute must not end under this test
+        # A minute of the venue must not end under this test.
+        venue.fault(kind="skew", ms=-int(time.time() * 1000 % 60_000))
         params = {"symbol": "BTCUSDT", "limit": 1000}
         first = [venue.get("/fapi/v1/depth", **params) for _ in range(3)]
         assert [each.status_code for each in first] == [200, 200, 429]

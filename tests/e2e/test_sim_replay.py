@@ -271,8 +271,13 @@ def test_the_pace_is_the_recordings_times_the_speed(tmp_path: Path) -> None:
                 await ws.recv()
             return time.monotonic() - begin
 
-    with simulator("--replay", file, "--speed", "2") as venue:
-        assert 0.45 < asyncio.run(run(venue)) < 1.5
+    for _ in range(5):  # a busy machine may hold it up, but not each time
+        with simulator("--replay", file, "--speed", "2") as venue:
+            took_s = asyncio.run(run(venue))
+        assert took_s > 0.45
+        if took_s < 0.95:
+            return
+    raise AssertionError(f"twice as fast as recorded is half a second, not {took_s:g}")
 
 
 def test_exit_at_end_and_nothing_is_lost_by_a_slow_client(tmp_path: Path) -> None:
@@ -292,7 +297,7 @@ def test_exit_at_end_and_nothing_is_lost_by_a_slow_client(tmp_path: Path) -> Non
         ids, sent_while_asleep = asyncio.run(run())
         assert sent_while_asleep < 4000
         assert ids == [10 * n for n in range(2, 4001)]
-        assert venue.process.wait(5) == 0
+        assert venue.process.wait(30) == 0
 
 
 @pytest.mark.parametrize(
