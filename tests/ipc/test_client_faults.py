@@ -128,7 +128,7 @@ def test_what_is_of_an_earlier_daemon_is_never_read_as_another_instrument(tmp_pa
 
 
 def test_an_answer_that_comes_too_late_does_not_end_the_session(daemon: Daemon) -> None:
-    with connector.attach("patient", daemon.folder, timeout=0.2) as session:
+    with connector.attach("patient", daemon.folder, timeout=1) as session:
         daemon.process.send_signal(signal.SIGSTOP)
         with pytest.raises(connector.Stalled):
             session.request("ping")
@@ -158,7 +158,7 @@ def drain(session: connector.Session) -> tuple[list[int], type[Exception] | None
 
 def test_a_stopped_daemon_costs_no_event_that_was_taken(daemon: Daemon) -> None:
     """A lap makes ``poll()`` fetch the book again, with an event of the ring in its hand."""
-    with connector.attach("keeper", daemon.folder, timeout=0.2) as session:
+    with connector.attach("keeper", daemon.folder, timeout=1) as session:
         book = session.book(0)
         last = daemon.do("trades", price_e=1, count=30_000)
         daemon.process.send_signal(signal.SIGSTOP)
@@ -176,7 +176,7 @@ def test_a_stopped_daemon_costs_no_event_that_was_taken(daemon: Daemon) -> None:
 
 
 def test_a_wait_after_a_stall_begins_with_the_event_that_was_taken(daemon: Daemon) -> None:
-    with connector.attach("keeper", daemon.folder, timeout=0.2) as session:
+    with connector.attach("keeper", daemon.folder, timeout=1) as session:
         session.book(0)
         daemon.do("trades", price_e=1, count=30_000)
         daemon.process.send_signal(signal.SIGSTOP)
@@ -188,7 +188,7 @@ def test_a_wait_after_a_stall_begins_with_the_event_that_was_taken(daemon: Daemo
 
 
 def test_what_a_killed_daemon_wrote_is_read_though_books_cannot_be_fetched(daemon: Daemon) -> None:
-    with connector.attach("keeper", daemon.folder, timeout=0.2) as session:
+    with connector.attach("keeper", daemon.folder, timeout=1) as session:
         session.book(0)
         last = daemon.do("trades", price_e=1, count=30_000)
         daemon.stop(signal.SIGKILL)

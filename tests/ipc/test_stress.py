@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,7 +15,9 @@ import pytest
 from connector._speedups import stress
 from connector._speedups.ring import RingReader
 from connector._speedups.segment import Mapping, Segment
+from tests.reference.stack import eventually
 
+WAIT_S = 250
 RECORDS = int(os.environ.get("CONNECTOR_STRESS", 100_000_000))
 
 
@@ -42,6 +43,23 @@ def reader_of(segment: Segment) -> RingReader:
     return RingReader(Mapping(segment.fd, segment.size))
 
 
+@contextlib.contextmanager
+def reading(segment: Segment, work: Callable[[RingReader], int]) -> Iterator[int]:
+    """The same with a reader of its own that begins at what is written next."""
+    begun, begins = os.pipe()
+
+    def begin() -> int:
+        reader = reader_of(segment)
+        os.write(begins, b"x")
+        return work(reader)
+
+    with process(begin) as child:
+        assert os.read(begun, 1) == b"x"
+        os.close(begun)
+        os.close(begins)
+        yield child
+
+
 @pytest.mark.parametrize(
     ("ring_bytes", "share", "pause_every"),
     [(1 << 19, 0.5, 0), (1 << 22, 0.4, 0), (1 << 20, 0.05, 64)],
@@ -58,7 +76,7 @@ def test_nothing_is_torn_and_every_loss_counted(
         return 0
 
     with process(write):
-        received, lost, _, torn, cells, torn_cells, finished = stress.read(reader, records, 100)
+        received, lost, _, torn, cells, torn_cells, finished = stress.read(reader, records, WAIT_S)
     assert torn == 0
     assert torn_cells == 0
     assert finished
@@ -71,48 +89,34 @@ def test_several_readers_each_count_for_themselves() -> None:
     records = int(RECORDS * 0.05)
     segment = Segment.create(1 << 20)
 
-    def read() -> int:
-        received, lost, _, torn, _, torn_cells, finished = stress.read(
-            reader_of(segment), records, 60
-        )
+    def read(reader: RingReader) -> int:
+        received, lost, _, torn, _, torn_cells, finished = stress.read(reader, records, WAIT_S)
         return 0 if finished and not torn + torn_cells and received + lost == records else 1
 
-    children = []
-    for _ in range(3):
-        child = os.fork()
-        if child == 0:
-            status = 99
-            try:
-                status = read()
-            finally:
-                os._exit(status)
-        children.append(child)
-    time.sleep(0.3)  # all begin at sequence 1: nothing was written yet
-    stress.write(segment, records)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(reading(segment, read)) for _ in range(3)]
+        stress.write(segment, records)
+        ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert ended == [0, 0, 0]
 
 
 def test_a_stopped_reader_slows_nobody_and_counts_what_it_missed() -> None:
     segment = Segment.create(1 << 19)
     records = 400_000
 
-    def read() -> int:
+    def read(reader: RingReader) -> int:
         received, lost, laps, torn, _, torn_cells, finished = stress.read(
-            reader_of(segment), 2 * records, 60
+            reader, 2 * records, WAIT_S
         )
         whole = finished and not torn + torn_cells and received + lost == 2 * records
         return 0 if whole and laps > 0 and lost > records // 2 else 1
 
-    with process(read) as child:
-        time.sleep(0.2)
+    with reading(segment, read) as child:
         os.kill(child, signal.SIGSTOP)
         stress.write(segment, records)
         os.kill(child, signal.SIGCONT)
         stress.write(segment, records, 2, pause_every=16)
-        deadline = time.monotonic() + 60
-        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert os.waitstatus_to_exitcode(ended[1]) == 0
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_slow_python_reader_loses_exactly_what_it_missed() -> None:
@@ -143,7 +147,7 @@ def test_a_killed_writer_leaves_the_ring_readable() -> None:
         return 0
 
     with process(write):
-        time.sleep(0.3)
+        eventually(lambda: reader.lag > 1 << 19)
     received, lost, _, torn, _, _, finished = stress.read(reader, 1 << 41, 0.5)
     assert not finished
     assert torn == 0
