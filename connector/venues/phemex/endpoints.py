@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from connector.venues.contract import Channel, Endpoint, Route
 from connector.venues.endpoint import Status
-from connector.venues.phemex import endpoints_hedged, endpoints_trading, schemas
+from connector.venues.phemex import endpoints_hedged, endpoints_trading, endpoints_wallet, schemas
 from connector.venues.phemex.limits import MARKET, OTHERS
 
 
@@ -88,6 +88,16 @@ MARKET_ENDPOINTS = {
             "the latest trades of one contract",
         ),
         _get(
+            "firstTicker24hr",
+            "/md/ticker/24hr",
+            schemas.SymbolParams,
+            schemas.DayAnswer,
+            MARKET,
+            "the last 24 hours of one contract as they were told in 2020",
+            status=Status.REPLACED,
+            successor="ticker24hr",
+        ),
+        _get(
             "ticker24hr",
             "/md/v1/ticker/24hr",
             schemas.SymbolParams,
@@ -98,7 +108,12 @@ MARKET_ENDPOINTS = {
     )
 }
 
-ENDPOINTS = MARKET_ENDPOINTS | endpoints_trading.ENDPOINTS | endpoints_hedged.ENDPOINTS
+ENDPOINTS = (
+    MARKET_ENDPOINTS
+    | endpoints_trading.ENDPOINTS
+    | endpoints_wallet.ENDPOINTS
+    | endpoints_hedged.ENDPOINTS
+)
 
 PRODUCTS = {
     endpoint.path: endpoint for endpoint in (ENDPOINTS["products"], ENDPOINTS["exchangeProducts"])

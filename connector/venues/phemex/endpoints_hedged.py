@@ -6,89 +6,30 @@ The names are those of the contract API with a ``g`` before them, as the venue d
 
 from msgspec import Raw
 
-from connector.venues.endpoint import Permission
-from connector.venues.parameters import needed, not_with, one_of
+from connector.venues.parameters import one_of
 from connector.venues.phemex import params as p
 from connector.venues.phemex import schemas_trading as s
-from connector.venues.phemex.endpoints_trading import CONDITIONAL, ONE_ID, row
+from connector.venues.phemex.endpoints_trading import ONE_ID, Family, row, shared
 from connector.venues.phemex.limits import OTHERS
 
-PLACE = (
-    needed("priceRp", "ordType", "Limit", "StopLimit", "LimitIfTouched"),
-    needed("stopPxRp", "ordType", *CONDITIONAL),
+HEDGED = Family(
+    g="g",
+    price="priceRp",
+    stop="stopPxRp",
+    place=p.HedgedPlaceParams,
+    amend=p.HedgedAmendParams,
+    order=p.HedgedOrderParams,
+    orders=p.HedgedOrdersParams,
+    orders_rules=ONE_ID,
+    cancel_all=p.HedgedCancelAllParams,
+    cancel_all_of="",
+    open_orders=p.HedgedOpenOrdersParams,
+    account=p.HedgedAccountParams,
+    result=s.HedgedOrderRow,
 )
 
 ROWS = (
-    row(
-        "gPlaceOrder",
-        "PUT /g-orders/create",
-        "place an order, all of it in the query",
-        p.HedgedPlaceParams,
-        s.HedgedOrderRow,
-        rules=PLACE,
-        permission=Permission.ORDER,
-        instead="place",
-    ),
-    row(
-        "gPlaceOrderBody",
-        "POST /g-orders",
-        "place an order, all of it in the body",
-        p.HedgedPlaceParams,
-        s.HedgedOrderRow,
-        rules=PLACE,
-        body=True,
-        permission=Permission.ORDER,
-        instead="place",
-    ),
-    row(
-        "gAmendOrder",
-        "PUT /g-orders/replace",
-        "change an order; the answer shows it before the engine has agreed",
-        p.HedgedAmendParams,
-        s.HedgedOrderRow,
-        rules=(one_of("orderID", "origClOrdID"), not_with("orderID", "origClOrdID")),
-        permission=Permission.ORDER,
-        instead="amend",
-    ),
-    row(
-        "gCancelOrder",
-        "DELETE /g-orders/cancel",
-        "cancel an order; the answer says only that it will be looked at",
-        p.HedgedOrderParams,
-        s.HedgedOrderRow,
-        rules=ONE_ID,
-        permission=Permission.ORDER,
-        instead="cancel",
-    ),
-    row(
-        "gCancelBatch",
-        "DELETE /g-orders",
-        "cancel several orders of a symbol",
-        p.HedgedOrdersParams,
-        list[s.HedgedOrderRow],  # type: ignore[valid-type]
-        rules=ONE_ID,
-        plain=",",
-        permission=Permission.ORDER,
-        instead="cancel",
-    ),
-    row(
-        "gCancelAll",
-        "DELETE /g-orders/all",
-        "cancel all orders: once for those in the book, once for those that wait",
-        p.HedgedCancelAllParams,
-        Raw,
-        weight=3,
-        permission=Permission.ORDER,
-        instead="cancel_all",
-    ),
-    row(
-        "gOpenOrders",
-        "GET /g-orders/activeList",
-        "open orders of a symbol; 10002 where there are none",
-        p.HedgedOpenOrdersParams,
-        s.Rows,
-    ),
-    row("gOpenOrder", "GET /g-orders/active", "an open order", p.OpenOrderParams, s.HedgedOrderRow),
+    *shared(HEDGED),
     row(
         "gOrders",
         "GET /api-data/g-futures/orders",
@@ -115,19 +56,28 @@ ROWS = (
         OTHERS,
     ),
     row(
-        "gAccountPositions",
-        "GET /g-accounts/accountPositions",
-        "balance and positions of a currency's account; profits are not those of now",
-        p.HedgedAccountParams,
-        s.AccountPositions,
+        "gOrderList",
+        "GET /exchange/order/v2/orderList",
+        "orders of one symbol or all, their words as numbers",
+        p.HedgedListParams,
+        s.Rows,
+        OTHERS,
     ),
     row(
-        "gPositions",
-        "GET /g-accounts/positions",
-        "the same with the profit of now",
-        p.HedgedAccountParams,
-        s.AccountPositions,
-        weight=25,
+        "gTradingList",
+        "GET /exchange/order/v2/tradingList",
+        "own fills and funding of 90 days, their words as numbers",
+        p.HedgedListParams,
+        s.Rows,
+        OTHERS,
+    ),
+    row(
+        "gFundingFees",
+        "GET /api-data/g-futures/funding-fees",
+        "funding paid and received",
+        p.FuturesHistoryParams,
+        Raw,
+        OTHERS,
     ),
     row(
         "gSetLeverage",

@@ -1,4 +1,4 @@
-"""The venue's REST table: orders, accounts and the wallet. Section 4 of the reference.
+"""The venue's REST table: orders and accounts. Section 4 of the reference.
 
 Two groups of requests, counted for a user by the minute: CONTRACT, and OTHERS for what the venue
 does not name.
@@ -15,10 +15,7 @@ from connector.venues.phemex import schemas_trading as s
 from connector.venues.phemex.limits import CONTRACT, OTHERS
 
 CONDITIONAL = ("Stop", "StopLimit", "MarketIfTouched", "LimitIfTouched")
-PLACE = (
-    needed("priceEp", "ordType", "Limit", "StopLimit", "LimitIfTouched"),
-    needed("stopPxEp", "ordType", *CONDITIONAL),
-)
+PRICED = ("Limit", "StopLimit", "LimitIfTouched")
 ONE_ID = (one_of("orderID", "clOrdID"), not_with("orderID", "clOrdID"))
 
 
@@ -71,82 +68,152 @@ def row(
     )
 
 
-ORDER_ROWS = (
-    row(
-        "placeOrder",
-        "PUT /orders/create",
-        "place an order, all of it in the query",
-        p.PlaceParams,
-        s.OrderRow,
-        rules=PLACE,
-        permission=Permission.ORDER,
-        instead="place",
-    ),
-    row(
-        "placeOrderBody",
-        "POST /orders",
-        "place an order, all of it in the body",
-        p.PlaceParams,
-        s.OrderRow,
-        rules=PLACE,
-        body=True,
-        permission=Permission.ORDER,
-        instead="place",
-    ),
-    row(
-        "amendOrder",
-        "PUT /orders/replace",
-        "change an order; the answer shows it before the engine has agreed",
-        p.AmendParams,
-        s.OrderRow,
-        rules=(one_of("orderID", "origClOrdID"), not_with("orderID", "origClOrdID")),
-        permission=Permission.ORDER,
-        instead="amend",
-    ),
-    row(
-        "cancelOrder",
-        "DELETE /orders/cancel",
-        "cancel an order; the answer says only that it will be looked at",
-        p.OrderParams,
-        s.OrderRow,
-        rules=ONE_ID,
-        permission=Permission.ORDER,
-        instead="cancel",
-    ),
-    row(
-        "cancelBatch",
-        "DELETE /orders",
-        "cancel several orders of a symbol",
-        p.OrdersParams,
-        list[s.OrderRow],
-        plain=",",
-        permission=Permission.ORDER,
-        instead="cancel",
-    ),
-    row(
-        "cancelAll",
-        "DELETE /orders/all",
-        "cancel all orders of a symbol: once for those in the book, once for those that wait",
-        p.CancelAllParams,
-        Raw,
-        weight=3,
-        permission=Permission.ORDER,
-        instead="cancel_all",
-    ),
-    row(
-        "openOrders",
-        "GET /orders/activeList",
-        "open orders of a symbol; 10002 where there are none",
-        p.SymbolParams,
-        s.Rows,
-    ),
-    row(
-        "openOrder",
-        "GET /orders/active",
-        "an open order",
-        p.OpenOrderParams,
-        s.OrderRow,
-    ),
+class Family(Struct, frozen=True, kw_only=True):
+    """How one of the venue's two families asks what both are asked."""
+
+    g: str = ""
+    """What its names and, with a hyphen, its paths begin with."""
+    price: str
+    stop: str
+    """Names of the parameters."""
+    place: type[Struct]
+    amend: type[Struct]
+    order: type[Struct]
+    orders: type[Struct]
+    orders_rules: tuple[Rule, ...]
+    cancel_all: type[Struct]
+    cancel_all_of: str
+    open_orders: type[Struct]
+    account: type[Struct]
+    result: Any
+    """An order."""
+
+    def name(self, name: str) -> str:
+        return f"{self.g}{name[0].upper()}{name[1:]}" if self.g else name
+
+    def path(self, path: str) -> str:
+        return f"/{self.g}-{path}" if self.g else f"/{path}"
+
+
+def shared(f: Family) -> tuple[Endpoint, ...]:
+    """The calls that both families have."""
+    place = (needed(f.price, "ordType", *PRICED), needed(f.stop, "ordType", *CONDITIONAL))
+    which = (one_of("orderID", "origClOrdID"), not_with("orderID", "origClOrdID"))
+    order: dict[str, Any] = {"permission": Permission.ORDER}
+    return (
+        row(
+            f.name("placeOrder"),
+            f"PUT {f.path('orders/create')}",
+            "place an order, all of it in the query",
+            f.place,
+            f.result,
+            rules=place,
+            instead="place",
+            **order,
+        ),
+        row(
+            f.name("placeOrderBody"),
+            f"POST {f.path('orders')}",
+            "place an order, all of it in the body",
+            f.place,
+            f.result,
+            rules=place,
+            body=True,
+            instead="place",
+            **order,
+        ),
+        row(
+            f.name("amendOrder"),
+            f"PUT {f.path('orders/replace')}",
+            "change an order; the answer shows it before the engine has agreed",
+            f.amend,
+            f.result,
+            rules=which,
+            instead="amend",
+            **order,
+        ),
+        row(
+            f.name("cancelOrder"),
+            f"DELETE {f.path('orders/cancel')}",
+            "cancel an order; the answer says only that it will be looked at",
+            f.order,
+            f.result,
+            rules=ONE_ID,
+            instead="cancel",
+            **order,
+        ),
+        row(
+            f.name("cancelBatch"),
+            f"DELETE {f.path('orders')}",
+            "cancel several orders of a symbol",
+            f.orders,
+            list[f.result],  # type: ignore[name-defined]
+            rules=f.orders_rules,
+            plain=",",
+            instead="cancel",
+            **order,
+        ),
+        row(
+            f.name("cancelAll"),
+            f"DELETE {f.path('orders/all')}",
+            f"cancel all orders{f.cancel_all_of}: once for those in the book, once for those that"
+            " wait",
+            f.cancel_all,
+            Raw,
+            weight=3,
+            instead="cancel_all",
+            **order,
+        ),
+        row(
+            f.name("openOrders"),
+            f"GET {f.path('orders/activeList')}",
+            "open orders of a symbol; 10002 where there are none",
+            f.open_orders,
+            s.Rows,
+        ),
+        row(
+            f.name("openOrder"),
+            f"GET {f.path('orders/active')}",
+            "an open order",
+            p.OpenOrderParams,
+            f.result,
+        ),
+        row(
+            f.name("accountPositions"),
+            f"GET {f.path('accounts/accountPositions')}",
+            "balance and positions of a currency's account; profits are not those of now",
+            f.account,
+            s.AccountPositions,
+        ),
+        row(
+            f.name("positions"),
+            f"GET {f.path('accounts/positions')}",
+            "the same with the profit of now",
+            f.account,
+            s.AccountPositions,
+            weight=25,
+        ),
+    )
+
+
+COINS = Family(
+    price="priceEp",
+    stop="stopPxEp",
+    place=p.PlaceParams,
+    amend=p.AmendParams,
+    order=p.OrderParams,
+    orders=p.OrdersParams,
+    orders_rules=(),
+    cancel_all=p.CancelAllParams,
+    cancel_all_of=" of a symbol",
+    open_orders=p.SymbolParams,
+    account=p.CurrencyParams,
+    result=s.OrderRow,
+)
+"""The contract API."""
+
+ROWS = (
+    *shared(COINS),
     row(
         "closedOrders",
         "GET /exchange/order/list",
@@ -171,24 +238,6 @@ ORDER_ROWS = (
         p.TradesHistoryParams,
         s.Rows,
         OTHERS,
-    ),
-)
-
-ACCOUNT_ROWS = (
-    row(
-        "accountPositions",
-        "GET /accounts/accountPositions",
-        "balance and positions of a currency's account; profits are not those of now",
-        p.CurrencyParams,
-        s.AccountPositions,
-    ),
-    row(
-        "positions",
-        "GET /accounts/positions",
-        "the same with the profit of now",
-        p.CurrencyParams,
-        s.AccountPositions,
-        weight=25,
     ),
     row(
         "setLeverage",
@@ -217,130 +266,63 @@ ACCOUNT_ROWS = (
         OTHERS,
         rules=(one_of("posBalanceEv", "posBalance"),),
     ),
-)
-
-# Money. Nothing here has a key of its own but the transfers of margin, so nothing is repeated.
-WALLET_ROWS = (
     row(
-        "children",
-        "GET /phemex-user/users/children",
-        "sub-accounts with their wallets",
-        p.ChildrenParams,
+        "futuresOrders",
+        "GET /api-data/futures/orders",
+        "orders, the newest first",
+        p.FuturesHistoryParams,
         s.Rows,
         OTHERS,
     ),
     row(
-        "transferOut",
-        "POST /exchange/wallets/transferOut",
-        "from a sub-account to its parent",
-        p.TransferOutParams,
-        Raw,
+        "futuresQueryOrder",
+        "GET /api-data/futures/orders/by-order-id",
+        "orders by their ids, some time behind",
+        p.QueryParams,
+        list[s.OrderRow],
         OTHERS,
-        body=True,
-        permission=Permission.TRANSFER,
-        status=Status.REPLACED,
-        successor="POST /assets/universal-transfer",
+        rules=ONE_ID,
     ),
     row(
-        "transferIn",
-        "POST /exchange/wallets/transferIn",
-        "from the parent to a sub-account",
-        p.TransferInParams,
-        Raw,
-        OTHERS,
-        body=True,
-        permission=Permission.TRANSFER,
-        status=Status.REPLACED,
-        successor="POST /assets/universal-transfer",
-    ),
-    row(
-        "moveMargin",
-        "POST /exchange/margins",
-        "between the wallet and the trading accounts; the same linkKey moves once",
-        p.MarginsParams,
-        Raw,
-        OTHERS,
-        rules=(
-            needed("btcAmountEv", "moveOp", 1, 2, 3),
-            needed("usdAmountEv", "moveOp", 4),
-        ),
-        body=True,
-        permission=Permission.TRANSFER,
-        status=Status.REPLACED,
-        successor="POST /assets/transfer",
-        since="2022-04-08",
-    ),
-    row(
-        "marginMoves",
-        "GET /exchange/margins/transfer",
-        "what was moved between the wallet and the trading accounts",
-        p.MarginsHistoryParams,
+        "futuresTrades",
+        "GET /api-data/futures/trades",
+        "own fills and funding, some time behind",
+        p.FuturesHistoryParams,
         s.Rows,
         OTHERS,
-        status=Status.REPLACED,
-        successor="GET /assets/transfer",
-        since="2022-04-08",
     ),
     row(
-        "createWithdraw",
-        "POST /exchange/wallets/createWithdraw",
-        "ask for a withdrawal, to be confirmed by mail",
-        p.WithdrawParams,
+        "fundingFees",
+        "GET /api-data/futures/funding-fees",
+        "funding paid and received",
+        p.FuturesHistoryParams,
         Raw,
         OTHERS,
-        body=True,
-        query=frozenset({"otpCode"}),
-        permission=Permission.WITHDRAW,
-        status=Status.REPLACED,
-        successor="POST /phemex-withdraw/wallets/api/createWithdraw",
     ),
     row(
-        "confirmWithdraw",
-        "GET /exchange/wallets/confirm/withdraw",
-        "confirm a withdrawal by the code from the mail",
-        p.WithdrawCodeParams,
+        "tradingFees",
+        "GET /api-data/futures/trading-fees",
+        "fees of own fills by day",
+        p.FuturesHistoryParams,
         Raw,
         OTHERS,
-        acts=True,
-        permission=Permission.WITHDRAW,
-        status=Status.REPLACED,
-        successor="the link in the venue's mail",
     ),
     row(
-        "cancelWithdraw",
-        "POST /exchange/wallets/cancelWithdraw",
-        "take a withdrawal back, until somebody at the venue looks at it",
-        p.WithdrawIdParams,
+        "feeRates",
+        "GET /api-data/futures/fee-rate",
+        "the account's own fees for every contract settled in a currency",
+        p.FeeRateParams,
         Raw,
         OTHERS,
-        body=True,
-        permission=Permission.WITHDRAW,
-        status=Status.REPLACED,
-        successor="POST /phemex-withdraw/wallets/api/cancelWithdraw",
     ),
     row(
-        "withdrawals",
-        "GET /exchange/wallets/withdrawList",
-        "withdrawals",
-        p.WithdrawListParams,
+        "accountDetail",
+        "GET /api-data/futures/v2/tradeAccountDetail",
+        "every change of a trading account's balance",
+        p.AccountDetailParams,
         Raw,
         OTHERS,
-        status=Status.REPLACED,
-        successor="GET /phemex-withdraw/wallets/api/withdrawHist",
-    ),
-    row(
-        "createWithdrawAddress",
-        "POST /exchange/wallets/createWithdrawAddress",
-        "allow an address for withdrawals",
-        p.WithdrawAddressParams,
-        Raw,
-        OTHERS,
-        body=True,
-        query=frozenset({"otpCode"}),
-        permission=Permission.WITHDRAW,
-        status=Status.REPLACED,
-        successor="the venue's site",
     ),
 )
 
-ENDPOINTS = {one.name: one for one in (*ORDER_ROWS, *ACCOUNT_ROWS, *WALLET_ROWS)}
+ENDPOINTS = {one.name: one for one in ROWS}

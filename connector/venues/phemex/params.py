@@ -278,6 +278,44 @@ class HedgedHistoryParams(Params):
     limit: Page | None = None
 
 
+class HedgedListParams(Params):
+    """Times in ms."""
+
+    currency: Currency
+    start: Ms
+    end: Ms
+    offset: Count
+    limit: Page
+    symbol: Symbol | None = None
+    with_count: bool | None = None
+
+
+class FuturesHistoryParams(Params):
+    """Times in ms; the venue looks back two days where they are left out."""
+
+    symbol: Symbol
+    start: Ms | None = None
+    end: Ms | None = None
+    offset: Count | None = None
+    limit: Page | None = None
+
+
+class FeeRateParams(Params):
+    settle_currency: Currency
+
+
+class AccountDetailParams(Params):
+    """Times in ms."""
+
+    currency: Currency
+    type: Count | None = None
+    limit: Page | None = None
+    offset: Count | None = None
+    start: Ms | None = None
+    end: Ms | None = None
+    with_count: bool | None = None
+
+
 class HedgedAccountParams(Params):
     currency: Currency
     symbol: Symbol | None = None
@@ -332,75 +370,3 @@ class AssignParams(Params):
     symbol: Symbol
     pos_balance: int | None = None
     pos_balance_ev: int | None = None
-
-
-# The wallet. Amounts are Ev alone: the unscaled twins of the venue lose against them anyway.
-
-
-class ChildrenParams(Params):
-    offset: Count | None = None
-    limit: Page | None = None
-    with_count: bool | None = None
-
-
-class TransferOutParams(Params):
-    """``clientCnt``: which sub-account, 0 when one calls itself."""
-
-    client_cnt: Count
-    currency: Currency
-    amount_ev: Price
-
-
-class TransferInParams(Params):
-    client_cnt: Count
-    currency: Currency
-    amount_ev: Price
-
-
-class MarginsParams(Params):
-    """``moveOp``: 1 BTC account to wallet, 2 wallet to BTC account, 3 wallet to USD account,
-    4 USD account to wallet. The same ``linkKey`` moves once."""
-
-    move_op: Literal[1, 2, 3, 4]
-    link_key: str | None = None
-    btc_amount_ev: Price | None = None
-    usd_amount_ev: Price | None = None
-
-
-class MarginsHistoryParams(Params):
-    """From ``start`` on, before ``end``; in ms."""
-
-    start: Ms | None = None
-    end: Ms | None = None
-    offset: Count | None = None
-    limit: Page | None = None
-    with_count: bool | None = None
-
-
-class WithdrawParams(Params):
-    otp_code: str
-    address: str
-    amount_ev: Price
-    currency: Currency
-
-
-class WithdrawCodeParams(Params):
-    code: str
-
-
-class WithdrawIdParams(Params):
-    id: Count
-
-
-class WithdrawListParams(Params):
-    currency: Currency | None = None
-    limit: Page | None = None
-    offset: Count | None = None
-    with_count: bool | None = None
-
-
-class WithdrawAddressParams(Params):
-    otp_code: str
-    address: str
-    currency: Currency
-    remark: str

@@ -90,6 +90,8 @@ class Person:
         self.holdings: dict[tuple[str, PositionSide], Holding] = {}
         self.balances: dict[str, int] = {}
         """In units of 1e-8, at the last event told."""
+        self.purse: Any = None
+        """Its wallet, once somebody asks for it."""
         self.requests = 0
         self.events: list[dict[str, Any]] = []
         self.trades: list[dict[str, Any]] = []

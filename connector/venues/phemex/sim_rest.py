@@ -21,6 +21,7 @@ from connector.venues.phemex import (
     sim_listings,
     sim_orders,
     sim_params,
+    sim_wallet,
 )
 from connector.venues.phemex.sim_auth import Denied
 from connector.venues.phemex.sim_desk import AOP, AOP_P, Desk
@@ -219,7 +220,7 @@ DECIMALS: dict[str, Route] = {
 }
 """Of the second family."""
 
-SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS
+SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS | sim_wallet.HANDLERS
 """Requests of accounts."""
 SIGNED_PATHS = frozenset(path for _, path in SIGNED)
 
@@ -386,7 +387,11 @@ def _signed(desk: Desk, request: Request, now_ms: int) -> tuple[int, bytes]:
         return 405, b""
     try:
         fields: Any = dict(parse_qsl(request.query, keep_blank_values=True))
-        if request.method == "POST" and request.body:
+        if (request.method, request.path) in sim_wallet.HANDLERS:
+            asked = {f"?{name}": value for name, value in fields.items()}
+            body = orjson.loads(request.body) if request.body else {}
+            fields = body | asked if isinstance(body, dict) else body
+        elif request.method == "POST" and request.body:
             fields = orjson.loads(request.body)
         if not isinstance(fields, dict):
             raise sim_params.Fault(sim_params.BAD)
