@@ -17,7 +17,14 @@ from connector._speedups.book import fetch_memory, memory_wanted, refill, take_o
 from connector._speedups.segment import Segment
 from connector._speedups.turns import Turns
 from connector.clock import monotonic_ns
-from connector.config import Config, VenueSettings, configured, group_id, own_directory
+from connector.config import (
+    Config,
+    VenueSettings,
+    configured,
+    group_id,
+    own_directory,
+    private_streams,
+)
 from connector.ipc.control import take_lock
 from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
@@ -88,7 +95,13 @@ class App:
         self._failed = asyncio.get_running_loop().create_future()
         for index, (name, settings) in enumerate(self._config.venues.items()):
             self._services[name] = MarketService(
-                self._venue(name, settings), settings, segment, self._bell, index, self._state_dir
+                self._venue(name, settings),
+                settings,
+                segment,
+                self._bell,
+                index,
+                self._state_dir,
+                private_streams(self._config, name),
             )
         if self._config.accounts:
             # Journals and the number of the start have one writer.

@@ -25,6 +25,7 @@ from msgspec import Meta, Struct
 from connector.config_trading import (
     STRATEGY,
     AccountSettings,
+    AccountType,
     StrategyProtocol,
     StrategySettings,
     judge_account,
@@ -126,6 +127,9 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     refresh_s: Annotated[float, Meta(ge=1, le=1e6)] = 600.0
     """How often the instruments are asked for again (a tenth more or less, so that daemons do not
     ask together): ticks, filters and listings change a few times a day."""
+    max_connections: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Of market data at once; 0: as many as the venue documents, less one for each account there.
+    What has no place on them is unavailable."""
     own: Struct | None = None
     """The venue's own section (``Venue.config``), taken from the same table."""
 
@@ -474,6 +478,13 @@ def configured(name: str, settings: VenueSettings) -> Venue:
     """The venue called ``name`` as its section wants it."""
     venue = load(name)
     return venue.configured(settings.own if settings.own is not None else venue.config())
+
+
+def private_streams(config: Config, name: str) -> int:
+    """How many connections the accounts at a venue open beside those of market data."""
+    folder = load(name).folder
+    live = (one for one in config.accounts.values() if one.type is AccountType.LIVE)
+    return sum(load(one.venue).folder == folder for one in live)
 
 
 def state_directory(option: str = "", environ: Mapping[str, str] | None = None) -> Path:

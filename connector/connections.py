@@ -480,43 +480,5 @@ class Connection:
             self._lines.give(line)
 
 
-class Group:
-    """The connections of one shard: one a route and line. ``label`` takes route and line.
-
-    ``connections`` is filled in order; who runs them puts their tasks there."""
-
-    def __init__(self, owner: Owner, shard: Shard, numbers: Iterator[int], label: str) -> None:
-        venue, lines = owner.venue, Lines()
-        self._most = venue.limits.streams
-        self.connections: dict[Connection, asyncio.Task[None] | None] = {
-            Connection(owner, shard, route, lines, numbers, label.format(route.name, line)): None
-            for route in venue.routes
-            for line in range(venue.lines if shard.streams[route.name] else 0)
-        }
-
-    def takes(self, chosen: Chosen) -> bool:
-        """Is there a connection, and room on each, for all streams of the instrument?"""
-        served = frozenset[Channel]().union(*(one.channels for one in self.connections))
-        wanted = [row.channel for row in chosen.subscriptions]
-        return served.issuperset(wanted) and all(
-            one.streams + sum(channel in one.channels for channel in wanted) <= self._most
-            for one in self.connections
-        )
-
-    def join(self, chosen: Chosen, now_ns: int) -> None:
-        """Carry this instrument, too."""
-        for connection in self.connections:
-            connection.join(chosen, now_ns)
-
-    def leave(self, symbol: str, now_ns: int) -> None:
-        """Carry this instrument no longer; a connection without streams is closed."""
-        for connection, task in list(self.connections.items()):
-            connection.leave(symbol, now_ns)
-            if not connection.streams:
-                del self.connections[connection]
-                if task is not None:
-                    task.cancel()
-
-
 def _nothing(*_: object) -> None:
     """The supervisor learns of openings and ends from the transport itself."""

@@ -255,6 +255,11 @@ class Directory:
         return index
 
 
+def cache(venue: Venue, state_dir: Path) -> Path:
+    """Where a venue's last answer is kept."""
+    return state_dir / f"instruments-{venue.folder}.json"
+
+
 def wishes(settings: VenueSettings) -> list[Wish]:
     """What the configuration wants of a venue."""
     return [

@@ -3,7 +3,6 @@
 Everything that decides is elsewhere and pure; this file brings it events and does what it says."""
 
 import asyncio
-import itertools
 import logging
 from collections import deque
 from collections.abc import Coroutine
@@ -20,14 +19,15 @@ from connector._speedups.snapshot import PackedSnapshot
 from connector.budget_board import BudgetBoard
 from connector.clock import monotonic_ns, wall_ns
 from connector.config import VenueSettings
-from connector.connections import Connection, Group
+from connector.connections import Connection
 from connector.errors import Rejected, VenueError
-from connector.instruments import Directory, Instruments, Unserved, wishes
+from connector.groups import Groups
+from connector.instruments import Directory, Instruments, Unserved, cache, wishes
 from connector.ipc.segments import BookSource
 from connector.market.feeds import make_feed
 from connector.market.live import Live
 from connector.market.refresh import Change, change, fit
-from connector.market.selection import Chosen, label, left, select, shards
+from connector.market.selection import Chosen, label, left, no_room, room, select
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
 from connector.market.streams import KIND, Streams
 from connector.model.counters import Counter, Hop
@@ -64,7 +64,8 @@ SAMPLES = 5
 
 
 class MarketService:
-    """The market data of one venue, written into ``segment``.
+    """The market data of one venue, written into ``segment``; ``private`` connections to it are
+    somebody else's.
 
     ``run`` until cancelled; when it raised, everything of the venue is DOWN and it may be run
     again: places in the directory, rate budgets and what is known of the instruments stay.
@@ -78,6 +79,7 @@ class MarketService:
         bell: Bell,
         venue_index: int,
         state_dir: Path,
+        private: int = 0,
     ) -> None:
         self.venue = venue
         self.settings = settings
@@ -87,14 +89,13 @@ class MarketService:
         self.context = client_context(settings.ca_file) if secure else None
         self.gate = RollingWindow(self.venue.limits.connects, self.venue.limits.connects_window_ns)
         self._rest = Rest(self.venue, self._client(), self.count)
-        cache = state_dir / f"instruments-{self.venue.folder}.json"
         self._instruments = Instruments(
-            self.venue, self._rest, cache, settings.refresh_s, self.count
+            self.venue, self._rest, cache(venue, state_dir), settings.refresh_s, self.count
         )
         self._directory = Directory(segment, venue_index)
         self.gone, self.instruments = self._directory.gone, self._directory.listed.values
         self._tasks: set[asyncio.Task[None]] = set()
-        self._numbers, self._group_numbers = itertools.count(1), itertools.count()
+        self._groups = Groups(self, room(venue, settings.max_connections, private))
         self._board = BudgetBoard(segment, venue_index)
         trading = self.venue.trading
         self._of_accounts = {pool.name for pool in trading.pools} if trading else set()
@@ -122,7 +123,7 @@ class MarketService:
         self._turn: deque[Live] = deque()
         self._to_look_at = 0
         self._books: list[Feed] = []
-        self._groups: list[Group] = []
+        self._groups.clear()
         self._asking: set[str] = set()
         self._granted: set[str] = set()
         self._selected = self._down = False
@@ -375,7 +376,7 @@ class MarketService:
 
     @property
     def _connections(self) -> list[Connection]:
-        return [connection for group in self._groups for connection in group.connections]
+        return self._groups.connections
 
     # Instruments
 
@@ -448,9 +449,7 @@ class MarketService:
         symbol, now_ns = live.chosen.instrument.symbol, monotonic_ns()
         self.codec.remove(symbol)
         live.close(now_ns)
-        for group in self._groups:
-            group.leave(symbol, now_ns)
-        self._groups = [group for group in self._groups if group.connections]
+        self._groups.leave(symbol, now_ns)
         self._granted.difference_update(row.stream for row in live.chosen.subscriptions)
         del self._live[symbol], self._by_index[live.index]
         self._turn.remove(live)
@@ -469,32 +468,23 @@ class MarketService:
         wanted = left(wishes(self.settings), served, known, self.unavailable)
         free = [one for one in listed if one.symbol not in self._live]
         selection = select(self.venue, free, faults, wanted)
+
+        def start(connection: Connection) -> asyncio.Task[None]:
+            work, name = self._guarded(connection.run()), connection.supervisor.name
+            return tasks.create_task(work, name=name)
+
         for name, why in selection.unavailable.items():
             if self.unavailable.get(name) != why:
                 self.unavailable[name] = why
                 log.error("unavailable: %s: %s", name, why, extra={"venue": self.venue.folder})
-        added = [chosen for chosen in selection.chosen if self._add(chosen)]
-        self._connect(added, tasks)
+        homeless = self._groups.place(selection.chosen, self._add, start, monotonic_ns())
+        if homeless:
+            assert self._groups.most is not None
+            why = no_room(self.venue, self._groups.most)
+            told = {"venue": self.venue.folder, "instruments": len(homeless)}
+            self.unavailable.update((one.instrument.symbol, why) for one in homeless)
+            log.error("unavailable: %s", why, extra=told)
         self._selected = True
-
-    def _connect(self, added: list[Chosen], tasks: asyncio.TaskGroup) -> None:
-        """Give instruments to connections that have room, and open more for the rest."""
-        now_ns = monotonic_ns()
-        rest = []
-        for chosen in added:
-            group = next((one for one in self._groups if one.takes(chosen)), None)
-            if group is not None:
-                group.join(chosen, now_ns)
-            else:
-                rest.append(chosen)
-        for shard in shards(self.venue, rest):
-            label = f"{self.venue.folder}/{{}}/{next(self._group_numbers)}/{{}}"
-            group = Group(self, shard, self._numbers, label)
-            self._groups.append(group)
-            for connection in group.connections:
-                group.connections[connection] = tasks.create_task(
-                    self._guarded(connection.run()), name=connection.supervisor.name
-                )
 
     def _add(self, chosen: Chosen) -> bool:
         """Give an instrument its place; one that has none costs only itself."""

@@ -7,6 +7,7 @@ wrong."""
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from connector.config import (
@@ -14,6 +15,7 @@ from connector.config import (
     VenueSettings,
     configured,
     directory_fault,
+    private_streams,
     read,
     runtime_directory,
     state_directory,
@@ -25,8 +27,17 @@ from connector.config_trading import (
     StrategySettings,
 )
 from connector.errors import ConfigError, ConnectorError
+from connector.instruments import cache, wishes
+from connector.market.selection import EVERY, connections, fitting, room, select, shards
+from connector.model.instrument import Instrument
 from connector.model.secret import SecretRef
-from connector.venues.contract import Bases, load
+from connector.venues.contract import Bases, Venue, load
+
+SHOWN = 5
+"""Of the instruments that find no place."""
+MEND = (
+    "take fewer instruments or channels, or set max_connections if the venue was seen to take more"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     config = read(args.config, args.set) if args.config is not None else None
     code = 0
     if config is not None:
-        _show(config, args)
+        code |= _show(config, args)
         code |= _accounts(config)
         if args.online:
             code |= asyncio.run(_online(config))
@@ -56,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _show(config: Config, args: argparse.Namespace) -> None:
+def _show(config: Config, args: argparse.Namespace) -> int:
     runtime = runtime_directory(args.runtime_dir or config.daemon.runtime_dir)
     state = state_directory(args.state_dir or config.daemon.state_dir)
     faults = [fault for fault in map(directory_fault, (runtime, state)) if fault]
@@ -64,6 +75,7 @@ def _show(config: Config, args: argparse.Namespace) -> None:
         faults.append(f"{runtime}: the runtime and the state directory must differ")
     if faults:
         raise ConfigError("\n".join(faults))
+    code = 0
     print(f"{args.config}: no fault found")
     print(f"  runtime directory  {runtime}{_access(runtime)}")
     print(f"  state directory    {state}{_access(state)}")
@@ -76,6 +88,58 @@ def _show(config: Config, args: argparse.Namespace) -> None:
             must = "required" if feeds.required else "optional"
             channels = " ".join(channel.value for channel in feeds.channels)
             print(f"    {must}: {' '.join(feeds.instruments)}: {channels}")
+        code |= _room(venue, settings, private_streams(config, name), _known(venue, state))
+    return code
+
+
+def _known(venue: Venue, state: Path) -> list[Instrument]:
+    """What the venue listed when it was last asked here; [] when it never was."""
+    try:
+        return venue.instruments(cache(venue, state).read_bytes()).instruments
+    except (OSError, ValueError):
+        return []
+
+
+def _likely(venue: Venue, symbol: str) -> Instrument:
+    """An instrument of which only the name is known."""
+    return Instrument(
+        symbol=symbol,
+        exchange=venue.name,
+        price_exponent=0,
+        qty_exponent=0,
+        price_digits=0,
+        qty_digits=0,
+        tick_e=1,
+        step_e=1,
+    )
+
+
+def _room(venue: Venue, settings: VenueSettings, private: int, listed: Sequence[Instrument]) -> int:
+    """Whether everything that is wanted finds a place on the connections that may be open."""
+    most = room(venue, settings.max_connections, private)
+    if most is None:
+        return 0
+    wanted, known = wishes(settings), {one.symbol.upper() for one in listed}
+    every = any(EVERY in wish.instruments for wish in wanted)
+    named = {name for wish in wanted for name in wish.instruments} - {EVERY}
+    # Whatever is not listed here takes as many streams as anything else.
+    unknown = [_likely(venue, name) for name in sorted(named) if name.upper() not in known]
+    found = shards(venue, select(venue, [*listed, *unknown], [], wanted).chosen)
+    need = sum(connections(venue, shard) for shard in found)
+    may = f"{most} of {venue.limits.streams} streams each may be open"
+    if private and not settings.max_connections:
+        may += f", and {private} for accounts"
+    print(f"    connections: {need} needed; {may}")
+    if every and not listed:
+        print("      `*`: how many it takes is known with --online, or once a daemon has run here")
+    fit = fitting(venue, found, most)
+    if fit == len(found):
+        return 0
+    without = [one.instrument.symbol for shard in found[fit:] for one in shard.chosen]
+    shown = ", ".join(without[:SHOWN]) + (", …" if len(without) > SHOWN else "")
+    print(f"      TOO MANY: {len(without)} instruments will be unavailable: {shown}")
+    print(f"      {MEND}")
+    return 1
 
 
 def _accounts(config: Config) -> int:
@@ -165,13 +229,14 @@ def _machine(cpu: int | None) -> int:
 
 
 async def _online(config: Config) -> int:
-    codes = [await _venue(name, settings) for name, settings in config.venues.items()]
+    codes = [
+        await _venue(name, settings, private_streams(config, name))
+        for name, settings in config.venues.items()
+    ]
     return max(codes, default=0)
 
 
-async def _venue(name: str, settings: VenueSettings) -> int:
-    from connector.instruments import wishes
-    from connector.market.selection import select, shards
+async def _venue(name: str, settings: VenueSettings, private: int) -> int:
     from connector.transport.http import HttpClient
     from connector.transport.rest import Rest
     from connector.transport.tls import client_context
@@ -198,7 +263,9 @@ async def _venue(name: str, settings: VenueSettings) -> int:
     print(f"{venue.folder}: {len(listing.instruments)} instruments listed")
     for pool in pools:
         print(f"  limit: {pool.limit} {pool.name} in {pool.window_ns // 10**9} s")
-    for number, shard in enumerate(shards(venue, selection.chosen)):
+    found = shards(venue, selection.chosen)
+    fit = fitting(venue, found, room(venue, settings.max_connections, private))
+    for number, shard in enumerate(found[:fit]):
         for route in venue.routes:
             streams = shard.streams[route.name]
             if streams:
@@ -209,8 +276,11 @@ async def _venue(name: str, settings: VenueSettings) -> int:
     if venue.bases is Bases.STREAMED:
         print("  first snapshots: on the streams")
     else:
-        requests = [venue.snapshot_request(one.instrument) for one in selection.chosen]
+        requests = [
+            venue.snapshot_request(one.instrument) for shard in found[:fit] for one in shard.chosen
+        ]
         print(f"  first snapshots: weight {sum(request.weight for request in requests)}")
     for symbol, why in selection.unavailable.items():
         print(f"  UNAVAILABLE {symbol}: {why}")
-    return 1 if selection.unavailable else 0
+    code = _room(venue, settings, private, listing.instruments)
+    return 1 if selection.unavailable else code

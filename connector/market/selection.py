@@ -127,6 +127,37 @@ def shards(venue: Venue, chosen: Sequence[Chosen]) -> list[Shard]:
     return found
 
 
+def room(venue: Venue, own: int, private: int) -> int | None:
+    """How many connections market data may have: what the configuration says (``own``), or what the
+    venue allows less the ``private`` ones; None: as many as it takes."""
+    if own or not venue.limits.open:
+        return own or None
+    return max(0, venue.limits.open - private)
+
+
+def connections(venue: Venue, shard: Shard) -> int:
+    """How many connections a shard takes."""
+    return venue.lines * sum(bool(rows) for rows in shard.streams.values())
+
+
+def fitting(venue: Venue, found: Sequence[Shard], most: int | None) -> int:
+    """How many of the shards, from the first, fit so many connections."""
+    used = 0
+    for number, shard in enumerate(found):
+        used += connections(venue, shard)
+        if most is not None and used > most:
+            return number
+    return len(found)
+
+
+def no_room(venue: Venue, most: int) -> str:
+    """Why an instrument without a connection is unavailable."""
+    return (
+        f"no connection is left for it: {most} of {venue.limits.streams} streams each may be open"
+        f" (max_connections)"
+    )
+
+
 def _names(wish: Wish, known: Mapping[str, Instrument]) -> list[str]:
     names = [name.upper() for name in wish.instruments if name != EVERY]
     if EVERY in wish.instruments:

@@ -115,6 +115,9 @@ class Limits(Struct, frozen=True):
     streams_per_message: int
     max_message: int
     """Bytes of the largest message that is accepted from the venue."""
+    open: int = 0
+    """Connections that a client may have open at once, private ones counted; 0: the venue names no
+    number."""
 
 
 class Route(Struct, frozen=True):

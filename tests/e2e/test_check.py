@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tests.reference.stack import COMMAND, Sim
 
+PRODUCTS = Path(__file__).parents[1] / "golden" / "phemex" / "products_2025.json"
+
 
 def check(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [*COMMAND, "check", *arguments]
@@ -24,6 +26,38 @@ def test_check_online_says_what_would_be_subscribed(tmp_path: Path) -> None:
     assert "ethusdt@depth@" in found.stdout
     assert "ethusdt@markPrice@1s" in found.stdout
     assert "UNAVAILABLE NOSUCH: not listed" in found.stdout
+
+
+def test_check_counts_the_connections_that_the_venue_allows(tmp_path: Path) -> None:
+    """Without asking anybody: by name, then by what a daemon was told here before."""
+    config, state = tmp_path / "c.toml", tmp_path / "state"
+    symbols = [f"C{number}USD" for number in range(60)]
+    config.write_text(
+        f"[[venues.phemex.feeds]]\ninstruments = {symbols!r}\n"
+        'channels = ["depth", "bbo", "trade"]\n'
+    )
+    state.mkdir(0o700)
+    given = [str(config), "--state-dir", str(state)]
+    found = check(*given)
+    assert found.returncode == 1, found.stderr
+    assert "connections: 6 needed; 5 of 20 streams each may be open\n" in found.stdout
+    assert "TOO MANY: 10 instruments will be unavailable: " in found.stdout
+    account = (
+        '[accounts.main]\nvenue = "Phemex"\nkey = "env:HOME"\nsecret = "env:HOME"\n'
+        'strategies = ["maker"]\n'
+    )
+    config.write_text(config.read_text() + account)
+    assert "4 of 20 streams each may be open, and 1 for accounts" in check(*given).stdout
+    assert check(*given, "--set", "venues.phemex.max_connections=6").returncode == 0
+    every = ["--set", "venues.phemex.feeds=[{instruments=['*']}]"]
+    found = check(*given, *every)
+    assert found.returncode == 0, "nobody knows how many that are"
+    assert "`*`: how many it takes is known with --online" in found.stdout
+    (state / "instruments-phemex.json").write_bytes(PRODUCTS.read_bytes())
+    found = check(*given, *every)
+    assert found.returncode == 0
+    assert "connections: 1 needed; 4 of 20" in found.stdout
+    assert "`*`" not in found.stdout
 
 
 def test_check_machine_names_a_mending_command_for_everything_that_costs() -> None:

@@ -2,6 +2,7 @@
 stream."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +169,24 @@ def test_a_delisted_contract_leaves_and_the_others_stay(
     eventually(lambda: len(sim.status()["connections"]) == 1)
     (connection,) = sim.status()["connections"]
     assert not any(name.startswith("cXRPUSD@orderbook") for name in connection["streams"])
+
+
+def test_what_needs_more_connections_than_are_allowed_is_unavailable_and_the_rest_is_served(
+    tmp_path: Path,
+) -> None:
+    """Twenty streams a connection: nine contracts' and those that the families share."""
+    coins = [f"c{base}USD" for base in ("ETH", "SOL", "XRP", "ADA", "SUI", "LINK", "AVAX")]
+    symbols = ["BTCUSD", *coins, "BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    with (
+        Sim("--symbols", ",".join(symbols), "--rate", "1", "--no-bursts", venue="phemex") as sim,
+        Daemon(
+            tmp_path, sim, feeds=[{"instruments": ["*"]}], venue={"max_connections": 1}
+        ) as daemon,
+    ):
+        state = daemon.ready().state()
+        (connection,) = state["connections"]
+        assert connection["streams"] == 20
+        assert state["instruments"] == 9
+        assert len(state["unavailable"]) == len(symbols) - 9
+        assert all("1 of 20 streams each" in why for why in state["unavailable"].values())
+        assert "no connection is left" in daemon.log.read_text()

@@ -32,6 +32,7 @@ LIMITS = Limits(
     # What follows the first parameter of a subscription is no further symbol.
     streams_per_message=1,
     max_message=4 * 1024 * 1024,
+    open=5,
 )
 
 

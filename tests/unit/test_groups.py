@@ -1,0 +1,102 @@
+"""Which instruments get a connection when a venue allows only so many."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from msgspec.structs import replace
+
+from connector.config import Feeds, VenueSettings
+from connector.connections import Connection
+from connector.groups import Groups
+from connector.market.selection import Chosen, Wish, select
+from connector.model.instrument import Instrument
+from connector.protocol.ratelimit import RollingWindow
+from connector.venues.contract import Channel, load
+
+VENUE = load("phemex")
+VENUE = replace(VENUE, limits=replace(VENUE.limits, streams=4))
+CHANNELS = (Channel.DEPTH, Channel.TRADE)
+
+
+def chosen(*names: str) -> list[Chosen]:
+    """Two streams each: two instruments a connection."""
+    listed = [
+        Instrument(
+            symbol=name,
+            exchange="",
+            price_exponent=0,
+            qty_exponent=0,
+            price_digits=0,
+            qty_digits=0,
+            tick_e=1,
+            step_e=1,
+        )
+        for name in names
+    ]
+    return select(VENUE, listed, [], [Wish(names, CHANNELS, True, {})]).chosen
+
+
+class Rig:
+    def __init__(self, most: int | None) -> None:
+        owner: Any = SimpleNamespace(
+            venue=VENUE,
+            settings=VenueSettings(feeds=(Feeds(instruments=("A",)),)),
+            gate=RollingWindow(100, 1),
+            context=None,
+        )
+        self.groups = Groups(owner, most)
+        self.added: list[str] = []
+        self.started: list[Connection] = []
+
+    def _add(self, one: Chosen) -> bool:
+        if one.instrument.symbol == "BAD":
+            return False
+        self.added.append(one.instrument.symbol)
+        return True
+
+    def _start(self, connection: Connection) -> Any:
+        self.started.append(connection)
+        return asyncio.get_running_loop().create_future()
+
+    def place(self, *names: str) -> list[str]:
+        async def work() -> list[Chosen]:
+            return self.groups.place(chosen(*names), self._add, self._start, 1)
+
+        return [one.instrument.symbol for one in asyncio.run(work())]
+
+
+def test_without_a_number_everything_gets_a_connection() -> None:
+    rig = Rig(None)
+    assert rig.place("A", "B", "C", "D", "E") == []
+    assert len(rig.started) == len(rig.groups.connections) == 3
+
+
+def test_no_more_are_opened_than_allowed_and_the_first_come_first() -> None:
+    rig = Rig(2)
+    assert rig.place("A", "B", "C", "D", "E", "F") == ["E", "F"]
+    assert rig.added == ["A", "B", "C", "D"]
+    assert len(rig.started) == 2
+    assert rig.place("E", "F") == ["E", "F"]
+    assert Rig(0).place("A") == ["A"]
+
+
+def test_a_place_that_becomes_free_is_given_to_the_next() -> None:
+    rig = Rig(2)
+    rig.place("A", "B", "C", "D", "E")
+    rig.groups.leave("B", 1)
+    assert rig.place("E", "F") == ["F"]
+    assert rig.added[-1] == "E"
+    rig.groups.leave("C", 1)
+    rig.groups.leave("D", 1)
+    assert len(rig.groups.connections) == 1, "nobody needs it any more"
+    assert rig.place("F") == []
+    assert len(rig.groups.connections) == 2
+
+
+def test_an_instrument_that_cannot_be_served_costs_only_itself() -> None:
+    rig = Rig(1)
+    assert rig.place("BAD", "A", "B") == ["B"], "the room was counted before it was known"
+    assert rig.added == ["A"]
+    assert rig.place("B") == []
+    assert [connection.streams for connection in rig.groups.connections] == [4]
