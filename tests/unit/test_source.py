@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"protocol", "venues.contract", "venues.trading_contract", "config_paper"},
     "daemon": BASE | {"protocol", "config"},
     "connections": BELOW_APP,
+    "groups": BELOW_APP | {"connections"},
     "desk": BELOW_APP | {"trading"},
     "budget_board": BELOW_APP,
     "private": BELOW_APP,
@@ -51,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"budget_board"},
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"connections"},
-    "service": BELOW_APP | {"connections", "instruments", "pieces", "budget_board"},
+    "service": BELOW_APP | {"connections", "groups", "instruments", "pieces", "budget_board"},
     "shutdown": BELOW_APP | {"trading", "desk"},
     "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
     "lane": BELOW_APP | {"trading", "desk", "accounts"},
@@ -83,7 +84,7 @@ engine, which is pure and imports nothing of the package."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/calls", "ipc/control", "ipc/trading", "ipc/client",
-    "connections.py", "instruments.py", "shutdown.py", "reconcile.py",
+    "connections.py", "groups.py", "instruments.py", "shutdown.py", "reconcile.py",
     "paper/account", "paper/market",
     "accounts.py", "private.py", "service.py", "trading_service.py", "app.py", "daemon.py",
     "logs.py", "pieces.py", "cli/",
