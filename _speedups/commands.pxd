@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 
 from .events cimport Instrument
 from .layout cimport SessionDown
@@ -36,8 +36,16 @@ cdef class CommandWriter(MarketReader):   # the strategy's end of its command ri
     cdef list held                # tickets of a batch that is being filled
     cdef char prefix[16]          # of the ref_ids made here
     cdef int prefix_length
+    cdef uint8_t written_lines[256]  # of each slot: its lines that may hold something
     cdef Ticket begin(self, Instrument instrument, int action, object account, object ref_id, object valid_for_ms)
     cdef int account_of(self, Instrument instrument, object account) except -1
+    cdef int no_account(self, Instrument instrument) except -1
+    cdef Ticket about(self, int action, object order, object instrument, object account, object ref_id, object valid_for_ms)
+    cdef Ticket ask(
+        self, Ticket ticket, object order, object order_key, object client_order_id, object order_id, object label,
+        object target,
+    )
+    cdef int texts(self, Ticket ticket, object label, object target) except -1
     cdef int name(self, Ticket ticket, object order, object order_key, object client_order_id, object order_id) except -1
     cdef uint64_t placing(self, Ticket ticket)
     cdef int write(self, Ticket ticket) except -1

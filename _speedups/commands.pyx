@@ -4,17 +4,18 @@ Whatever cannot be said exactly is refused here, by ValueError naming the argume
 daemon to say.
 """
 
-from decimal import Decimal, InvalidOperation
-
 cimport cython
-from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
-from cpython.long cimport PyLong_Check
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_SetItem
+from cpython.long cimport PyLong_AsLong, PyLong_Check
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_Check
-from libc.math cimport fabs
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memcpy, memset
 
-from .atomics cimport fence_seq_cst, load_acquire, load_relaxed, monotonic_ns, store_release, unlikely
+from .arguments cimport Words, code_of, put_text, text_of, to_e, validity, yes
+from .atomics cimport (
+    fence_seq_cst, fetch_to_write, load_acquire, load_relaxed, monotonic_ns, store_release, unlikely,
+)
 from .events cimport Instrument
 from .layout cimport CONNECTOR_ABSENT, CONNECTOR_MAGIC_DOWN, SessionDown, SessionUp
 from .layout_orders cimport (
@@ -23,7 +24,6 @@ from .layout_orders cimport (
     TYPE_STOP, TYPE_TAKE_PROFIT,
 )
 from .reader cimport MarketReader
-from .scan cimport Cursor, NUMBER_OK, POW10, take_decimal
 from .segment cimport Mapping
 
 cdef extern from *:
@@ -31,137 +31,34 @@ cdef extern from *:
     _Static_assert(offsetof(Command, reserve) == 392, "COMMAND_USED is where the reserve begins");
     """
 
-cdef extern from "Python.h":
-    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
-    bint PyUnicode_IS_ASCII(object text)
-
-cdef extern from "math.h" nogil:
-    long long llrint(double x)
-
 cdef extern from "unistd.h" nogil:
     ssize_t write(int fd, const void* data, size_t size)
 
-cdef extern from "string.h" nogil:
-    size_t strnlen(const char* text, size_t most)
-
 cdef enum:
     RATE_EXPONENT = 8             # of callback_rate_e
-    DAY_MS = 86_400_000
-    WHOLE = 1_000_000_000         # integers below it fit at up to nine decimals
+    LINE = 64                     # bytes the processor moves at once
+    LINES = 7                     # of a command, its reserve apart
+    EVERY_LINE = 127
 
-cdef double SURE = 1e15           # integers of up to 15 digits are told apart by a double
 cdef const char* DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 cdef object _full = ValueError
-cdef dict _names = {}
-cdef object _names_of(str what):
-    return _names.get(what) or {}
+cdef Words SIDES = Words("side")
+cdef Words ORDER_TYPES = Words("order_type")
+cdef Words TIMES_IN_FORCE = Words("time_in_force")
+cdef Words POSITION_SIDES = Words("position_side")
+cdef Words WORKING_TYPES = Words("working_type")
+cdef Words SELF_TRADES = Words("self_trade")
+cdef Words PRICE_MATCHES = Words("price_match")
 
 
 def use_model(*, full, names):
     """Give what the package knows: the error of a full ring; the words for enums, {argument: {word: value}}."""
     global _full
+    cdef Words words
     _full = full
-    _names.update(names)
-
-
-cdef int64_t to_e(object value, int exponent, str what) except? -1:
-    """``value`` as a scaled integer, exactly; ValueError names the argument."""
-    cdef double number, scaled
-    cdef long long rounded
-    cdef Cursor cursor
-    cdef Py_ssize_t size
-    cdef int64_t found = 0
-    if PyFloat_Check(value) and 0 <= exponent <= 18:
-        number = PyFloat_AS_DOUBLE(value)
-        scaled = number * <double>POW10[exponent]
-        if fabs(scaled) < SURE:
-            rounded = llrint(scaled)
-            # A decimal of up to 15 digits that reads as this double is the shortest one that does.
-            if <double>rounded / <double>POW10[exponent] == number:
-                return rounded
-    elif PyUnicode_Check(value) and PyUnicode_IS_ASCII(value):
-        cursor.p = PyUnicode_AsUTF8AndSize(value, &size)
-        cursor.end = cursor.p + size
-        if 0 <= exponent <= 18 and take_decimal(&cursor, exponent, &found) == NUMBER_OK and cursor.p == cursor.end:
-            return found
-    elif type(value) is int and 0 <= exponent <= 9 and -WHOLE < value < WHOLE:
-        return <int64_t>value * <int64_t>POW10[exponent]
-    return slow_to_e(value, exponent, what)
-
-
-cdef object slow_to_e(object value, int exponent, str what):
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise TypeError(f"{what} must be a str, a Decimal, an int or a float, not {type(value).__name__}")
-    # Decimal also takes blanks around, "1_0" and digits of other scripts.
-    if isinstance(value, str) and not (value.isascii() and value.replace("_", " ").split() == [value]):
-        raise ValueError(f"{what}: {value!r} is not a number")
-    try:
-        exact = Decimal(repr(float(value)) if isinstance(value, float) else value)
-        if not exact.is_finite():
-            raise ValueError(f"{what}: {value} is not a number")
-    except (InvalidOperation, OverflowError):
-        raise ValueError(f"{what}: {value!r} is not a number") from None
-    if not exact:
-        return 0
-    # Before anything is written out: it may have a billion digits.
-    if exact.adjusted() + exponent > 18:
-        raise ValueError(f"{what}: {value} is too large")
-    if exact.adjusted() + exponent < 0:
-        raise ValueError(f"{what}: {value} has more than {exponent} decimals")
-    whole = int(exact.scaleb(exponent))
-    if exact.as_tuple().exponent < -exponent and Decimal(whole).scaleb(-exponent) != exact:
-        raise ValueError(f"{what}: {value} has more than {exponent} decimals")
-    if not -(1 << 63) < whole < 1 << 63:
-        raise ValueError(f"{what}: {value} is too large")
-    return whole
-
-
-cdef int code_of(object value, str what) except -1:
-    """An enum's number, given as such or as its word."""
-    cdef long number
-    if PyUnicode_Check(value):
-        found = _names_of(what).get((<str>value).lower())
-        if found is None:
-            raise ValueError(f"{what}: {value!r} is none of {', '.join(_names_of(what))}")
-        return found
-    if not PyLong_Check(value):
-        raise TypeError(f"{what} must be an int or a str, not {type(value).__name__}")
-    number = value
-    if not 0 <= number < 256:
-        raise ValueError(f"{what}: {number} means nothing")
-    return number
-
-
-cdef bint yes(object value, str what) except -1:
-    """A flag; a text such as "no" would be true."""
-    if value is True:
-        return True
-    if value is False:
-        return False
-    raise TypeError(f"{what} must be True or False, not {value!r}")
-
-
-cdef int put_text(char* field, Py_ssize_t room, object text, str what) except -1:
-    """A text into a field that is zero; its length."""
-    cdef Py_ssize_t size
-    cdef const char* data
-    if not PyUnicode_Check(text):
-        raise TypeError(f"{what} must be a str, not {type(text).__name__}")
-    try:
-        data = PyUnicode_AsUTF8AndSize(text, &size)
-    except UnicodeEncodeError:
-        raise ValueError(f"{what}: half a surrogate pair in it") from None
-    if size > room:
-        raise ValueError(f"{what}: {size} bytes, at most {room} fit")
-    if size and memchr(data, 0, size) != NULL:
-        raise ValueError(f"{what}: a NUL in it")
-    memcpy(field, data, size)
-    return <int>size
-
-
-cdef str text_of(const char* field, size_t room):
-    return field[:strnlen(field, room)].decode("utf-8", "replace")
+    for words in (SIDES, ORDER_TYPES, TIMES_IN_FORCE, POSITION_SIDES, WORKING_TYPES, SELF_TRADES, PRICE_MATCHES):
+        words.numbers = names[words.what]
 
 
 cdef int put_base32(char* out, uint64_t number) noexcept nogil:
@@ -177,6 +74,26 @@ cdef int put_base32(char* out, uint64_t number) noexcept nogil:
     for i in range(count):
         out[i] = digits[count - 1 - i]
     return count
+
+
+cdef inline void put_lines(Command* slot, const Command* c, uint8_t* written) noexcept nogil:
+    """Copy a command but its stamp. Lines that are zero and were so before stay as they are: the daemon's processor has
+    them, and taking them away from it is most of what a command costs."""
+    cdef const uint64_t* words = <const uint64_t*>c
+    cdef uint64_t any
+    cdef uint8_t lines = 0x43     # the first two and the last one are never zero for long
+    cdef int line, word
+    for line in range(2, LINES - 1):
+        any = 0
+        for word in range(8):
+            any |= words[line * 8 + word]
+        lines |= (any != 0) << line
+    memcpy(<char*>slot + 8, <const char*>c + 8, 2 * LINE - 8)
+    for line in range(2, LINES - 1):
+        if (lines | written[0]) >> line & 1:
+            memcpy(<char*>slot + line * LINE, <const char*>c + line * LINE, LINE)
+    slot.cause_report = c.cause_report  # behind it lies nothing but zeros
+    written[0] = lines
 
 
 @cython.final
@@ -247,6 +164,7 @@ cdef class CommandWriter(MarketReader):
         self.doorbell, self.rung, self.cause_recv_ns = doorbell, 0, 0
         self.unanswered = {}
         self.held = None
+        memset(self.written_lines, EVERY_LINE, sizeof(self.written_lines))
         self.prefix_length = put_base32(self.prefix, unique & ((1 << 60) - 1))
         self.prefix[self.prefix_length] = c"-"
         self.prefix_length += 1
@@ -287,8 +205,7 @@ cdef class CommandWriter(MarketReader):
         self.own(instrument)
         ticket = Ticket.__new__(Ticket)
         ticket.instrument = instrument
-        c = ticket.command()
-        memset(c, 0, COMMAND_USED)
+        c = ticket.command()      # a new object is zero
         now_ns = monotonic_ns()
         c.created_ns = now_ns
         c.valid_until_ns = now_ns + validity(valid_for_ms)
@@ -314,23 +231,29 @@ cdef class CommandWriter(MarketReader):
         raise ValueError("attached for the market only: attach(name, trading=True)")
 
     cdef int account_of(self, Instrument instrument, object account) except -1:
+        cdef PyObject* known
         if account is None:
-            found = self.by_exchange.get(instrument.exchange)
-            if found is None:
-                found = self.by_exchange.get(instrument.exchange.lower())
-            if found is None:
-                raise ValueError(f"account: none of {instrument.exchange} may be used")
-            if found < 0:
-                raise ValueError(f"account: {instrument.exchange} has several: name one of {', '.join(self.by_name)}")
-            return found
+            known = PyDict_GetItemWithError(self.by_exchange, instrument.exchange)
+            if known == NULL or PyLong_AsLong(<object>known) < 0:
+                return self.no_account(instrument)
+            return PyLong_AsLong(<object>known)
         if PyUnicode_Check(account):
-            found = self.by_name.get(account)
-            if found is None:
+            known = PyDict_GetItemWithError(self.by_name, account)
+            if known == NULL:
                 raise ValueError(f"account: {account!r} is none of {', '.join(self.by_name) or 'no accounts'}")
-            return found
+            return PyLong_AsLong(<object>known)
         if not PyLong_Check(account) or not 0 <= account < 65536:
             raise ValueError(f"account: {account!r} is no account")
         return account
+
+    cdef int no_account(self, Instrument instrument) except -1:
+        """Its exchange is written in another way, has several, or none."""
+        found = self.by_exchange.get(instrument.exchange.lower())
+        if found is None:
+            raise ValueError(f"account: none of {instrument.exchange} may be used")
+        if found < 0:
+            raise ValueError(f"account: {instrument.exchange} has several: name one of {', '.join(self.by_name)}")
+        return found
 
     def place(
         self, instrument, side, quantity, price=None, *, order_type=None, time_in_force=None, reduce_only=False,
@@ -350,14 +273,14 @@ cdef class CommandWriter(MarketReader):
         cdef Ticket ticket = self.begin(what, ACTION_PLACE, account, ref_id, valid_for_ms)
         cdef Command* c = ticket.command()
         cdef int exponent = what.entry.price_exponent
-        c.side = code_of(side, "side")
+        c.side = code_of(side, SIDES)
         if quantity is not None:
             c.qty_e = to_e(quantity, what.entry.qty_exponent, "quantity")
         if price is not None:
             c.price_e = to_e(price, exponent, "price")
-        c.order_type = TYPE_LIMIT if order_type is None else code_of(order_type, "order_type")
+        c.order_type = TYPE_LIMIT if order_type is None else code_of(order_type, ORDER_TYPES)
         if time_in_force is not None:
-            c.time_in_force = code_of(time_in_force, "time_in_force")
+            c.time_in_force = code_of(time_in_force, TIMES_IN_FORCE)
             if yes(post_only, "post_only") and c.time_in_force != TIF_GTX:
                 raise ValueError("time_in_force: post_only means GTX")
         elif yes(post_only, "post_only"):
@@ -373,7 +296,7 @@ cdef class CommandWriter(MarketReader):
         if yes(price_protect, "price_protect"):
             c.flags |= COMMAND_PRICE_PROTECT
         if position_side is not None:
-            c.position_side = code_of(position_side, "position_side")
+            c.position_side = code_of(position_side, POSITION_SIDES)
         if stop_price is not None:
             c.stop_price_e = to_e(stop_price, exponent, "stop_price")
         if activation_price is not None:
@@ -381,11 +304,11 @@ cdef class CommandWriter(MarketReader):
         if callback_rate is not None:
             c.callback_rate_e = to_e(callback_rate, RATE_EXPONENT, "callback_rate")
         if working_type is not None:
-            c.working_type = code_of(working_type, "working_type")
+            c.working_type = code_of(working_type, WORKING_TYPES)
         if price_match is not None:
-            c.price_match = code_of(price_match, "price_match")
+            c.price_match = code_of(price_match, PRICE_MATCHES)
         if self_trade is not None:
-            c.self_trade = code_of(self_trade, "self_trade")
+            c.self_trade = code_of(self_trade, SELF_TRADES)
         if good_till_ms is not None:
             c.good_till_ns = to_e(good_till_ms, 6, "good_till_ms")
         if client_order_id is not None:
@@ -475,7 +398,7 @@ cdef class CommandWriter(MarketReader):
         self.write(ticket)
         return ticket
 
-    def about(self, int action, order, instrument, account, ref_id, valid_for_ms):
+    cdef Ticket about(self, int action, object order, object instrument, object account, object ref_id, object valid_for_ms):
         """A ticket about an order: its instrument and account, unless they are given."""
         if order is not None and not PyUnicode_Check(order):
             if type(order) is not Ticket and not hasattr(order, "order_key"):
@@ -488,18 +411,22 @@ cdef class CommandWriter(MarketReader):
             instrument = self.find_instrument(instrument)
         return self.begin(instrument, action, account, ref_id, valid_for_ms)
 
-    def ask(self, Ticket ticket not None, order, order_key, client_order_id, order_id, label, target):
+    cdef Ticket ask(
+        self, Ticket ticket, object order, object order_key, object client_order_id, object order_id, object label,
+        object target,
+    ):
         """Name the order, write the command."""
         self.name(ticket, order, order_key, client_order_id, order_id)
         self.texts(ticket, label, target)
         self.write(ticket)
         return ticket
 
-    def texts(self, Ticket ticket not None, label, target):
+    cdef int texts(self, Ticket ticket, object label, object target) except -1:
         if label is not None:
             put_text(ticket.command().label, sizeof(ticket.command().label), label, "label")
         if target is not None:
             put_text(ticket.command().target, sizeof(ticket.command().target), target, "target")
+        return 0
 
     def place_batch(self, orders):
         """Ask for several orders, each a dict of ``place``'s arguments: all of them are written, or none."""
@@ -573,7 +500,7 @@ cdef class CommandWriter(MarketReader):
             memcpy(c.ref_id, self.prefix, self.prefix_length)
             put_base32(c.ref_id + self.prefix_length, number)
         slot = self.slots + (number - 1) % CONNECTOR_COMMANDS
-        memcpy(<char*>slot + 8, <const char*>c + 8, COMMAND_USED - 8)  # behind it lies nothing but zeros
+        put_lines(slot, c, &self.written_lines[(number - 1) % CONNECTOR_COMMANDS])
         c.stamp = number
         store_release(&slot.stamp, number)
         self.number = number
@@ -587,13 +514,3 @@ cdef class CommandWriter(MarketReader):
         if sleeping & 1 and sleeping != self.rung:
             self.rung = sleeping
             write(self.doorbell, &one, 8)
-
-
-cdef int64_t validity(object valid_for_ms) except? -1:
-    cdef double milliseconds
-    if not isinstance(valid_for_ms, (int, float)):
-        raise TypeError(f"valid_for_ms must be an int or a float, not {type(valid_for_ms).__name__}")
-    milliseconds = valid_for_ms
-    if 0 < milliseconds <= DAY_MS:
-        return <int64_t>(milliseconds * 1e6)
-    raise ValueError(f"valid_for_ms: {valid_for_ms} is not within 0 to a day")
