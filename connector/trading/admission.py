@@ -13,6 +13,7 @@ from connector.model.order import Order
 from connector.model.reports import Code, Field, OrderStatus
 from connector.trading import filters
 from connector.trading.commands import Command, Refusal, intent
+from connector.trading.holdings import mark_of
 from connector.trading.ids import Ids
 from connector.trading.ledger import Ledger
 from connector.trading.pending import Pending
@@ -104,7 +105,9 @@ class Admission:
         self._ledger.checked_ns = monotonic_ns()
         message = None if order is None else account.encoded(command, listed, order, now_ns)
         if message is None:
-            message = encode(account, intent(command, listed.instrument), order, now_ns)
+            mark_e = mark_of(listed) if command.callback_rate_e is not None else 0
+            wanted = intent(command, listed.instrument, mark_e)
+            message = encode(account, wanted, order, now_ns)
         self._ledger.encoded_ns = monotonic_ns()
         if grows:
             account.afford(command.action, message)

@@ -85,7 +85,7 @@ class Refusal(Exception):
         self.value_e, self.limit_e = value_e, limit_e
 
 
-def intent(command: Command, instrument: Instrument | None) -> Intent:
+def intent(command: Command, instrument: Instrument | None, mark_price_e: int = 0) -> Intent:
     """What an encoder takes."""
     return Intent(
         action=command.action,
@@ -102,6 +102,7 @@ def intent(command: Command, instrument: Instrument | None) -> Intent:
         stop_price_e=command.stop_price_e,
         activation_price_e=command.activation_price_e,
         callback_rate_e=command.callback_rate_e,
+        mark_price_e=mark_price_e,
         good_till_ns=command.good_till_ns,
         working_type=command.working_type,
         self_trade=command.self_trade,

@@ -82,6 +82,9 @@ class Intent(Struct, frozen=True, kw_only=True):
     activation_price_e: int | None = None
     callback_rate_e: int | None = None
     """A fraction, in 10^-8."""
+    mark_price_e: int = 0
+    """Trailing orders: the mark price in 10^-8 when they are sent, 0: not known. For venues that
+    want a difference of prices where the owner gives a rate."""
     good_till_ns: int | None = None
     working_type: WorkingType = WorkingType.DEFAULT
     self_trade: SelfTrade = SelfTrade.DEFAULT

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.model.counters import Counter
-from connector.model.intents import OrderType, TimeInForce
+from connector.model.intents import OrderType, TimeInForce, WorkingType
 from connector.model.records import Side
 from connector.model.reports import OrderStatus, Result, Update
 from tests.reference.sim_process import Simulator, simulator
@@ -71,9 +71,24 @@ def test_orders_from_their_start_to_their_end(venue: Simulator, tmp_path: Path) 
         await stage.until(lambda: maker.reports("waits") == [NEW])
         maker.send(Action.CANCEL, placed_by=stop, **place)
         await stage.until(lambda: CANCELLED in maker.reports("waits"))
+        # A rate becomes an offset of the price: far off the order waits, a tick away it trades.
+        trails = {**MARKET, "order_type": OrderType.TRAILING_STOP_MARKET, "side": Side.SELL}
+        far = maker.place(
+            **trails, qty_e=5, callback_rate_e=10**7, activation_price_e=price_e + 10**8,
+            client_order_id="far",
+        )  # fmt: skip
+        await stage.until(lambda: maker.reports("far") == [NEW])
+        maker.send(Action.CANCEL, placed_by=far, **place)
+        await stage.until(lambda: CANCELLED in maker.reports("far"))
+        maker.place(
+            **trails, qty_e=2, callback_rate_e=1, working_type=WorkingType.LAST,
+            client_order_id="near",
+        )  # fmt: skip
+        await stage.until(lambda: FILLED in maker.reports("near"))
+        assert maker.reports("near")[0] == NEW
         assert {result for result, _ in maker.answers()} == {Result.ACCEPTED}
         (held,) = [one for one in stage.trading.desk.positions.account(0) if one.qty_e]
-        assert (held.symbol, held.qty_e) == ("BTCUSD", 5)
+        assert (held.symbol, held.qty_e) == ("BTCUSD", 3)
 
     staged(venue, tmp_path, act)
 

@@ -205,6 +205,8 @@ def test_conditional_orders_end_by_their_date() -> None:
         (SELL, TAKE_MARKET, {"trigger_tick": 99}, Reason.WOULD_TRIGGER),
         (BUY, TRAILING, {"callback_r": RATIO // 1001}, Reason.BAD_CALLBACK_RATE),
         (BUY, TRAILING, {"callback_r": RATIO // 4}, Reason.BAD_CALLBACK_RATE),
+        (BUY, TRAILING, {"callback_r": RATIO // 9, "offset_e8": 1}, Reason.BAD_REQUEST),
+        (BUY, TRAILING, {"offset_e8": -1}, Reason.BAD_REQUEST),
         (BUY, TRAILING, {"callback_r": RATIO // 9, "activate_tick": 100}, Reason.WOULD_TRIGGER),
         (SELL, TRAILING, {"callback_r": RATIO // 9, "activate_tick": 99}, Reason.WOULD_TRIGGER),
         (SELL, TRAILING, {"callback_r": RATIO // 9, "activate_tick": 2000},

@@ -9,7 +9,6 @@ from connector.venues.phemex.endpoints import ENDPOINTS
 from tests.reference.phemex_venue import Phemex, Trader, account
 
 PUBLISHED = [
-    "",
     "GET /exchange/public/products",
     "POST /orders",
     "PUT /orders/replace",
@@ -37,11 +36,9 @@ PUBLISHED = [
     "POST /exchange/wallets/cancelWithdraw",
     "GET /exchange/wallets/withdrawList",
     "POST /exchange/wallets/createWithdrawAddress",
-    "",
-][1:-1]
+]
 """In the order of the document: 27."""
 HEDGED = [
-    "",
     "POST /g-orders",
     "PUT /g-orders/create",
     "PUT /g-orders/replace",
@@ -61,8 +58,7 @@ HEDGED = [
     "GET /api-data/g-futures/orders",
     "GET /api-data/g-futures/orders/by-order-id",
     "GET /api-data/g-futures/trades",
-    "",
-][1:-1]
+]
 """Section 10.1 of the reference."""
 
 

@@ -51,6 +51,10 @@ def sent(wanted: Intent) -> tuple[str, dict[str, str]]:
 
 LIMIT = {"price_e": 86770000, "qty_e": 4}
 STOP = {"stop_price_e": 86000000, "qty_e": 4}
+TRAILING: dict[str, Any] = {
+    "order_type": OrderType.TRAILING_STOP_MARKET, "qty_e": 4, "callback_rate_e": 10**6,
+    "mark_price_e": 867_700_000_000,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,12 @@ def test_a_batch_has_an_end() -> None:
             },
             Field.REDUCE_ONLY,
         ),
-        ({"qty_e": 1, "order_type": OrderType.TRAILING_STOP_MARKET}, Field.ORDER_TYPE),
+        ({**TRAILING, "callback_rate_e": None}, Field.CALLBACK_RATE),
+        ({**TRAILING, "callback_rate_e": 10**8}, Field.CALLBACK_RATE),
+        ({**TRAILING, "mark_price_e": 0}, Field.ACTIVATION_PRICE),
+        ({**TRAILING, "activation_price_e": 0}, Field.ACTIVATION_PRICE),
+        ({**TRAILING, "stop_price_e": 86000000}, Field.STOP_PRICE),
+        ({**TRAILING, "price_e": 86000000}, Field.PRICE),
         ({**LIMIT, "callback_rate_e": 1}, Field.CALLBACK_RATE),
         ({**LIMIT, "activation_price_e": 1}, Field.ACTIVATION_PRICE),
         ({"qty_e": 1, "order_type": OrderType.LIQUIDATION}, Field.ORDER_TYPE),
@@ -251,6 +260,36 @@ def test_what_the_venue_has_no_order_for(fields: dict[str, Any], wrong: Field) -
         encode(intent(**fields), SIGNER, NOW_NS)
     assert caught.value.field is wrong
     assert str(caught.value).startswith(f"{wrong.name.lower()}: ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "params"),
+    [
+        # 1 % of a mark price of 8677, to the nearest half: ticks are 5000 here.
+        ({}, {"pegPriceType": "TrailingStopPeg", "pegOffsetValueEp": "870000"}),
+        (
+            {"side": Side.SELL, "callback_rate_e": 1},
+            {"pegPriceType": "TrailingStopPeg", "pegOffsetValueEp": "-5000"},
+        ),
+        (
+            {"side": Side.SELL, "activation_price_e": 90_000_000, "mark_price_e": 0},
+            {
+                "pegPriceType": "TrailingTakeProfitPeg", "stopPxEp": "90000000",
+                "pegOffsetValueEp": "-900000",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_a_rate_to_trail_by_is_an_offset_of_the_price(
+    fields: dict[str, Any], params: dict[str, str]
+) -> None:
+    call, query = sent(intent(**TRAILING | fields))
+    assert call == "PUT /orders/create"
+    assert (query["ordType"], query["triggerType"], query["orderQty"]) == (
+        "Stop", "ByMarkPrice", "4",
+    )  # fmt: skip
+    assert {name: query.get(name) for name in params} == params
+    assert ("stopPxEp" in query) == ("stopPxEp" in params)
 
 
 @pytest.mark.parametrize(

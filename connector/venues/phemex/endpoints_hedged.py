@@ -16,6 +16,7 @@ HEDGED = Family(
     g="g",
     price="priceRp",
     stop="stopPxRp",
+    offset="pegOffsetValueRp",
     place=p.HedgedPlaceParams,
     amend=p.HedgedAmendParams,
     order=p.HedgedOrderParams,

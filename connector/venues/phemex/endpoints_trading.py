@@ -14,8 +14,8 @@ from connector.venues.phemex import params as p
 from connector.venues.phemex import schemas_trading as s
 from connector.venues.phemex.limits import CONTRACT, OTHERS
 
-CONDITIONAL = ("Stop", "StopLimit", "MarketIfTouched", "LimitIfTouched")
 PRICED = ("Limit", "StopLimit", "LimitIfTouched")
+STOPPED = ("StopLimit", "MarketIfTouched", "LimitIfTouched")
 ONE_ID = (one_of("orderID", "clOrdID"), not_with("orderID", "clOrdID"))
 
 
@@ -75,6 +75,7 @@ class Family(Struct, frozen=True, kw_only=True):
     """What its names and, with a hyphen, its paths begin with."""
     price: str
     stop: str
+    offset: str
     """Names of the parameters."""
     place: type[Struct]
     amend: type[Struct]
@@ -97,7 +98,21 @@ class Family(Struct, frozen=True, kw_only=True):
 
 def shared(f: Family) -> tuple[Endpoint, ...]:
     """The calls that both families have."""
-    place = (needed(f.price, "ordType", *PRICED), needed(f.stop, "ordType", *CONDITIONAL))
+    place = (
+        needed(f.price, "ordType", *PRICED),
+        needed(f.stop, "ordType", *STOPPED),
+        needed(f.stop, "pegPriceType", "TrailingTakeProfitPeg"),
+        Rule(
+            f.stop,
+            "needed where ordType is Stop, but for a TrailingStopPeg",
+            lambda given: (
+                f.stop in given
+                or given.get("ordType") != "Stop"
+                or given.get("pegPriceType") == "TrailingStopPeg"
+            ),
+        ),
+        needed(f.offset, "pegPriceType", "TrailingStopPeg", "TrailingTakeProfitPeg"),
+    )
     which = (one_of("orderID", "origClOrdID"), not_with("orderID", "origClOrdID"))
     order: dict[str, Any] = {"permission": Permission.ORDER}
     return (
@@ -199,6 +214,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
 COINS = Family(
     price="priceEp",
     stop="stopPxEp",
+    offset="pegOffsetValueEp",
     place=p.PlaceParams,
     amend=p.AmendParams,
     order=p.OrderParams,

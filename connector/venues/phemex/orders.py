@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, NoReturn
 
 from connector._speedups.decimal import format as decimal
-from connector.model.instrument import Instrument
+from connector.model.instrument import MARK_EXPONENT, Instrument
 from connector.model.intents import (
     Action,
     CommandFlag,
@@ -45,6 +45,7 @@ TYPES = {
     OrderType.STOP_MARKET: "Stop",
     OrderType.TAKE_PROFIT: "LimitIfTouched",
     OrderType.TAKE_PROFIT_MARKET: "MarketIfTouched",
+    OrderType.TRAILING_STOP_MARKET: "Stop",
 }
 TIMES = {
     TimeInForce.GTC: "GoodTillCancel",
@@ -72,6 +73,7 @@ SELF_TRADES = {
     SelfTrade.EXPIRE_MAKER: "CancelMaker",
     SelfTrade.EXPIRE_BOTH: "CancelBoth",
 }
+RATIO = 10**8
 CLOSING = {OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET}
 
 Params = dict[str, str | int | bool]
@@ -168,7 +170,7 @@ def _place(intent: Intent, instrument: Instrument) -> Params:
         "clOrdID": _client_id(intent),
         "symbol": instrument.symbol,
         "side": SIDES[intent.side],
-        "ordType": _type(kind),
+        "ordType": _of(TYPES, kind, Field.ORDER_TYPE),
         "orderQty": _quantity(intent),
     }
     if kind in PRICED:
@@ -184,8 +186,11 @@ def _place(intent: Intent, instrument: Instrument) -> Params:
         params["reduceOnly"] = True
     if intent.flags & CommandFlag.CLOSE_POSITION:
         params["closeOnTrigger"] = True
-    if kind.conditional:
+    if kind is OrderType.TRAILING_STOP_MARKET:
+        params |= _trail(intent, instrument)
+    elif kind.conditional:
         params["stopPxEp"] = _price(intent.stop_price_e, Field.STOP_PRICE)
+    if kind.conditional:
         wanted_trigger = intent.working_type
         if wanted_trigger is WorkingType.DEFAULT:
             wanted_trigger = DEFAULT_TRIGGER
@@ -197,6 +202,7 @@ def _place(intent: Intent, instrument: Instrument) -> Params:
 
 def _without(intent: Intent, hedged: bool) -> None:
     """What no order of the venue, or of the contract API, can carry."""
+    trailing = intent.order_type is OrderType.TRAILING_STOP_MARKET
     for given, wrong, text in (
         (
             not hedged and intent.position_side is not PositionSide.BOTH,
@@ -220,18 +226,42 @@ def _without(intent: Intent, hedged: bool) -> None:
             "the venue has no such orders",
         ),
         (
-            intent.callback_rate_e is not None,
+            not trailing and intent.callback_rate_e is not None,
             Field.CALLBACK_RATE,
-            "the venue trails by an offset of the price, not by a rate",
+            "only trailing orders have one",
         ),
         (
-            intent.activation_price_e is not None,
+            not trailing and intent.activation_price_e is not None,
             Field.ACTIVATION_PRICE,
             "only trailing orders have one",
         ),
     ):
         if given:
             _refuse(wrong, text)
+
+
+def _trail(intent: Intent, instrument: Instrument) -> Params:
+    """The venue trails by a fixed offset of the price, below 0 of a sell: the rate's share of the
+    activation price or else of the mark price, to the nearest tick."""
+    if intent.stop_price_e is not None:
+        _refuse(Field.STOP_PRICE, "a trailing order has an activation price in its place")
+    rate_e = _positive(intent.callback_rate_e, Field.CALLBACK_RATE, "a rate above zero is needed")
+    if rate_e >= RATIO:
+        _refuse(Field.CALLBACK_RATE, "a rate below 1 is needed")
+    activation_e = intent.activation_price_e
+    if activation_e is not None:
+        price_e = _price(activation_e, Field.ACTIVATION_PRICE)
+        params: Params = {"pegPriceType": "TrailingTakeProfitPeg", "stopPxEp": price_e}
+    else:
+        price_e = intent.mark_price_e // 10 ** (MARK_EXPONENT - instrument.price_exponent)
+        params = {"pegPriceType": "TrailingStopPeg"}
+    if not price_e:
+        text = "the venue trails by an offset of the price, and its mark price is not known yet"
+        _refuse(Field.ACTIVATION_PRICE, text)
+    share, tick = 2 * price_e * rate_e, RATIO * instrument.tick_e
+    ticks = max(1, (share + tick) // (2 * tick))
+    sign = -1 if intent.side is Side.SELL else 1
+    return params | {"pegOffsetValueEp": sign * ticks * instrument.tick_e}
 
 
 def _only_conditional(intent: Intent) -> None:
@@ -291,14 +321,6 @@ def _id(intent: Intent, name: str) -> Params:
 
 
 # Values
-
-
-def _type(kind: OrderType) -> str:
-    if kind is OrderType.TRAILING_STOP_MARKET:
-        _refuse(
-            Field.ORDER_TYPE, "the venue trails by an offset of the price; place it by its endpoint"
-        )
-    return _of(TYPES, kind, Field.ORDER_TYPE)
 
 
 def _client_id(intent: Intent) -> str:
