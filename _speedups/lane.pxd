@@ -6,6 +6,10 @@ from .feed cimport Feed
 from .journal cimport Drain, Journal
 from .order_ids cimport Ids
 from .segment cimport Segment
+from .states cimport (
+    AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, HaltState, ListedState, PoolState,
+    SocketState,
+)
 
 cdef extern from "lane.h" nogil:
     enum:
@@ -54,11 +58,14 @@ cdef class Bound:                 # one owner whose limits bind
 cdef class Route:                 # one strategy's orders in one instrument of one account
     cdef LaneRules rules
     cdef readonly list bounds
-    cdef readonly object strategy, account, listed, instrument, encoding, opened, charge, chosen
-    cdef object pool, socket, clock, budget, rest       # the account's, as long as its encoding stands
-    cdef list idle
-    cdef dict busy, needs
-    cdef Py_ssize_t reserved
+    cdef readonly object strategy, instrument, encoding, opened, charge, chosen
+    cdef readonly AccountState account
+    cdef readonly ListedState listed
+    cdef PoolState pool           # the account's, as these all, as long as its encoding stands
+    cdef SocketState socket
+    cdef ClockState clock
+    cdef BudgetState budget
+    cdef AddressState rest
     cdef Feed feed
     cdef Journal journal
     cdef OrderEncoder encoder
@@ -71,7 +78,10 @@ cdef class Route:                 # one strategy's orders in one instrument of o
 
 
 cdef class Lane:
-    cdef object slow, learn, book, failed, numbers, desk, admission, orders, held, halts
+    cdef object slow, learn, book, failed, numbers, desk, orders
+    cdef AdmissionState admission
+    cdef BatchState held
+    cdef HaltState halts
     cdef bint left                # the command at hand is gone
     cdef bint rehearsing          # the command at hand is an old one: nothing is to come of it
     cdef list rehearsal           # the last cancel and the last order that left, or None

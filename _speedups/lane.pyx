@@ -27,6 +27,7 @@ from .layout_orders cimport (
 from .order_ids cimport ID_BYTES, Ids
 from .publish cimport KIND_BBO, KIND_BOOK, valid
 from .segment cimport Segment
+from .states cimport ConnectionState, PoolState, RefsState
 
 cdef enum:
     HOP_TAKE_TO_SENT = 5          # connector.model.counters.Hop
@@ -98,8 +99,7 @@ cdef class Route:
         self.strategy = strategy
         self.account, self.listed, self.instrument, self.encoding = account, listed, instrument, encoding
         self.pool, self.socket, self.clock = account.pool, account.socket, account.clock
-        self.budget, self.rest, self.needs = account.budget, account.rest, account.budget.needs
-        self.idle, self.busy, self.reserved = account.pool.idle, account.pool.busy, account.pool.reserved
+        self.budget, self.rest = account.budget, account.rest
         self.feed, self.journal, self.encoder, self.opened = feed, journal, encoder, opened
         self.bounds, self.charge, self.chosen, self.over_api = bounds, charge, listed.chosen, over_api
         self.index, self.venue, self.number, self.window_ns = listed.index, account.venue, account.index, window_ns
@@ -233,7 +233,7 @@ cdef class Lane:
             return 0
         if c.ref_id[0] != 0:
             refs = self.refs.get(strategy)
-            if refs is None or (command.ref_id in refs.known and not self.rehearsing):
+            if refs is None or (command.ref_id in (<RefsState?>refs).known and not self.rehearsing):
                 return 0
         if (
             not route.listed.served or route.listed.chosen is not route.chosen
@@ -306,11 +306,11 @@ cdef class Lane:
                 return False
         if not placing:
             return True
-        needs = route.needs.get(route.charge)
+        needs = route.budget.needs.get(route.charge)
         if needs is None or route.budget.known_address is not pools:
             route.stale = True
             return False
-        venue_ns = now_ns + <int64_t>route.clock.offset_ns
+        venue_ns = now_ns + route.clock.offset_ns
         for row in needs:
             budget, units, reserve = row[0], row[1], row[2]
             if now_ns < budget.quiet_until_ns:
@@ -322,20 +322,22 @@ cdef class Lane:
     cdef object carrier(self, Route route, bint placing):
         """What would be written to now; None: it has to wait. As `OrderPool.send` and `OrderSocket.send`."""
         cdef object connection
-        cdef Py_ssize_t free = len(route.idle)
+        cdef PoolState pool = route.pool
+        cdef Py_ssize_t free = len(pool.idle)
+        cdef ConnectionState found
         if not route.account.running:
             return None
         if route.over_api:
             connection = route.socket.serving
             if connection is None or connection.logged_on or not connection.connection.is_open:
                 return None
-            return connection if not placing or free or route.busy else None
-        if free == 0 or route.pool.queue:
+            return connection if not placing or free or pool.busy else None
+        if free == 0 or pool.queue:
             return None
-        if placing and free <= min(free + <Py_ssize_t>len(route.busy) - 1, route.reserved):
+        if placing and free <= min(free + <Py_ssize_t>len(pool.busy) - 1, pool.reserved):
             return None
-        connection = route.idle[free - 1]
-        return connection if connection.reusable and not connection.transport.is_closing() else None
+        found = pool.idle[free - 1]
+        return found if found.reusable and not found.transport.is_closing() else None
 
     cdef int leave(
         self, object session, Taken command, Route route, object order, int64_t read_ns, int64_t checked_ns
@@ -376,7 +378,7 @@ cdef class Lane:
                 copy.order_id = order.order_id
             copy.side = <unsigned char><int>order.side
             key = order.key
-        venue_ns = <int64_t>route.clock.offset_ns
+        venue_ns = route.clock.offset_ns
         if route.over_api and not self.rehearsing:
             route.encoder.number = self.numbers()
         length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
@@ -394,11 +396,15 @@ cdef class Lane:
         memset(&sent, 0, sizeof(sent))
         body.session = self.last_number
         if placing:                           # last: whoever halts while this is decided is heard
-            fd = self.halts.fd
+            fd = -1 if self.halts._fault else self.halts._fd
             if not lane_clear(fd, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear)):
                 return 0
         if self.rehearsing:
             route.journal.rehearse(2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody))
+            if route.over_api:
+                connection.connection.rehearse()
+            elif (<ConnectionState>connection).transport.get_write_buffer_size() == 0:
+                (<ConnectionState>connection).transport.write(b"")      # which writes nothing
             return 0
         self.rehearsal[placing], self.rehearsed[placing] = command, route
         if placing:
@@ -421,7 +427,7 @@ cdef class Lane:
         left_ns = monotonic_ns()
         try:
             if not route.over_api:
-                connection.transport.write(data)
+                (<ConnectionState>connection).transport.write(data)
             elif not connection.connection.send(data):
                 fault = ConnectionError("the connection is closing")
         except Exception as error:

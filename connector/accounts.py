@@ -11,6 +11,7 @@ from typing import Any
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
+from connector._speedups.states import AccountState
 from connector.budget_board import BudgetBoard
 from connector.clock import monotonic_ns, wall_ns
 from connector.config import SecretRef, VenueSettings
@@ -67,7 +68,7 @@ ORDERS_SHARE = 0.9
 """Of the address's weight that new orders may use up; the rest is for cancels and questions."""
 
 
-class AccountService:
+class AccountService(AccountState):
     """One account, running until cancelled; it may be run again. Implements
     ``trading.roles.Account``.
 

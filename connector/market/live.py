@@ -1,6 +1,7 @@
 """An instrument that is served."""
 
 from connector._speedups.feed import Feed
+from connector._speedups.states import ListedState
 from connector.clock import monotonic_ns
 from connector.market.selection import Chosen
 from connector.market.streams import Streams
@@ -11,8 +12,10 @@ MARK_NS = 10_000_000_000
 """A mark price older than this says nothing of what the venue measures orders by."""
 
 
-class Live:
+class Live(ListedState):
     """Its description, its place in the segment, its feed."""
+
+    chosen: Chosen
 
     def __init__(self, chosen: Chosen, index: int, venue: int, kernel: Feed, feed: Streams) -> None:
         self.chosen, self.index, self.kernel, self.feed = chosen, index, kernel, feed

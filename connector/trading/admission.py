@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import msgspec
 
+from connector._speedups.states import AdmissionState
 from connector.clock import monotonic_ns
 from connector.model.intents import OWN_COMMAND, Action
 from connector.model.order import Order
@@ -35,7 +36,7 @@ class Step(IntEnum):
     """It was answered, or will be as a request of ours is."""
 
 
-class Admission:
+class Admission(AdmissionState):
     """The checks of all accounts."""
 
     def __init__(

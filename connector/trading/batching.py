@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from msgspec import Struct
 
+from connector._speedups.states import BatchState
 from connector.model.intents import Action
 from connector.trading.commands import Command
 from connector.trading.pending import Pending
@@ -22,7 +23,7 @@ class Held(Struct):
     message: Message
 
 
-class Holding:
+class Holding(BatchState):
     """Commands of one batch, as long as they come one behind the other; ``leave`` sends what is
     held."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from connector._speedups.states import BudgetState
 from connector.model.intents import Action
 from connector.protocol.ratelimit import Budget
 from connector.venues.contract import Pool
@@ -35,7 +36,7 @@ class Spent(Struct, frozen=True):
     """Budget, number in it, header that carries the venue's own count."""
 
 
-class OrderBudget:
+class OrderBudget(BudgetState):
     """The budgets one account's requests count against.
 
     ``own`` are its order pools, one for each window; ``address`` gives the pools of its source

@@ -2,11 +2,13 @@
 
 from collections import deque
 
+from connector._speedups.states import ClockState
+
 SAMPLES = 16
 """Round trips remembered; clocks drift, so an old quick one must not rule for ever."""
 
 
-class VenueClock:
+class VenueClock(ClockState):
     """CLOCK_MONOTONIC to the venue's wall clock.
 
     An answer's stamp lies somewhere between sending and receiving: the middle is wrong by at most

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from connector._speedups.states import HaltState
 from connector.model.counters import Counter
 
 log = logging.getLogger("connector.halts")
@@ -102,7 +103,7 @@ def _text(data: bytes) -> str:
     return data.partition(b"\0")[0].decode(errors="replace")
 
 
-class Halts:
+class Halts(HaltState):
     """The daemon's side: ``path`` is made if it is missing, for the group ``gid`` to write (None:
     the daemon's own). ``open`` once the runtime directory is ours; until then everything is halted.
 
@@ -138,11 +139,6 @@ class Halts:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._seen, self._fault = -1, b"", "the daemon is stopping"
-
-    @property
-    def fd(self) -> int:
-        """The open file, for who reads it as ``why`` does; -1: there is a fault, ask ``why``."""
-        return -1 if self._fault else self._fd
 
     def why(self, account: str, strategy: str) -> str:
         """Why nothing new may go out for them; "": it may. One read of the file."""

@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from msgspec import Struct
 
+from connector._speedups.states import RefsState
 from connector.trading.effects import Answered
 
 _CAUSE_REPORT = 384
@@ -45,7 +46,7 @@ class Known(Struct):
         return self.content
 
 
-class Refs:
+class Refs(RefsState):
     """The requests of one strategy."""
 
     def __init__(self, kept: int = KEPT) -> None:

@@ -11,6 +11,7 @@ import httptools
 from msgspec import Struct
 
 from connector._speedups.http_answer import Answer
+from connector._speedups.states import ConnectionState
 from connector.errors import Unknown
 
 BODY_CAP = 64 << 20
@@ -40,7 +41,7 @@ class HttpAnswer(Struct, frozen=True):
 Done = Callable[[HttpAnswer | Exception], None]
 
 
-class Connection(asyncio.Protocol):
+class Connection(ConnectionState, asyncio.Protocol):
     """One socket: feeds the parser, hands over what each exchange came to.
 
     ``closed``, if given, is called once when the socket has ended."""

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import aiofastnet
 
+from connector._speedups.states import PoolState
 from connector.clock import monotonic_ns
 from connector.protocol.backoff import Backoff
 from connector.protocol.http1 import encode_request
@@ -62,7 +63,7 @@ class Owner(Protocol):
         """Asked before a request that waited is sent: why it must not be any more; "": it may."""
 
 
-class OrderPool:
+class OrderPool(PoolState):
     """``connections`` warm ones to one host, of which only cancels may use the last ``reserved``.
 
     ``run`` keeps them open until cancelled; ``tick`` about every 50 ms looks at deadlines."""

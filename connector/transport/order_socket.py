@@ -19,6 +19,7 @@ from connector._speedups.bell import Bell
 from connector._speedups.codec import Codec
 from connector._speedups.listener import Listener
 from connector._speedups.segment import Segment
+from connector._speedups.states import SocketState
 from connector.clock import monotonic_ns
 from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
@@ -61,7 +62,7 @@ class Line(Struct):
     logged_on: bool = False
 
 
-class OrderSocket:
+class OrderSocket(SocketState):
     """The order API of ``api`` for one key. The same shape as `OrderPool`.
 
     ``run`` keeps it up until cancelled; ``tick`` about every 50 ms looks at deadlines.

@@ -4,6 +4,7 @@ next."""
 import logging
 from collections.abc import Callable, Iterable
 
+from connector._speedups.states import AddressState
 from connector.clock import monotonic_ns, wall_ns
 from connector.errors import NotSent, Rejected, Throttled, Unknown
 from connector.model.counters import Counter
@@ -19,7 +20,7 @@ PAUSE_NS = {Outcome.THROTTLED: 60 * SECOND_NS, Outcome.BANNED: 120 * SECOND_NS}
 """How long to stop when the venue does not say: its counting minute, and its shortest ban."""
 
 
-class Rest:
+class Rest(AddressState):
     """Asks one venue; counts what it costs before it is sent and stops all when the venue says so.
 
     ``count`` takes a counter and an amount."""

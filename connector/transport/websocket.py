@@ -57,6 +57,12 @@ class WebSocket:
         self._transport.send(WSMsgType.TEXT, message)
         return True
 
+    def rehearse(self) -> None:
+        """Go the way of a message as far as can be without one: for the caches."""
+        transport = self._transport.underlying_transport
+        if self.is_open and transport.get_write_buffer_size() == 0:
+            transport.write(b"")
+
     async def answers(self, timeout_s: float) -> bool:
         """Whether the peer answers a ping in time: tells a quiet stream from a dead connection."""
         # A ping without an answer is waited for until the socket ends: picows says so to nobody
