@@ -81,13 +81,13 @@ def test_a_sixth_connection_and_a_request_too_many_are_refused() -> None:
 
 
 @pytest.mark.skipif(not CLIENTS.exists(), reason=f"no clients' environment, {CLIENTS}")
-def test_ccxt_reads_the_market_and_trades() -> None:
-    options = ["--venue", "phemex", "--symbols", "BTCUSD", "--account", f"demo={KEY}:{SECRET}"]
-    with simulator(*options) as venue:
+def test_ccxt_reads_the_market_and_trades_both_families() -> None:
+    options = ["--symbols", "BTCUSD,BTCUSDT", "--account", f"demo={KEY}:{SECRET}"]
+    with simulator("--venue", "phemex", *options) as venue:
         client = subprocess.run(
             [str(CLIENTS), str(ROOT / "tests" / "reference" / "ccxt_phemex.py"),
-             venue.rest, venue.ws, KEY, SECRET, "BTCUSD"],
-            capture_output=True, text=True, timeout=90, check=False,
+             venue.rest, venue.ws, KEY, SECRET, "BTCUSD", "BTCUSDT"],
+            capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert client.returncode == 0, client.stderr
         assert venue.status()["throttled"] == 0
@@ -113,3 +113,16 @@ def test_ccxt_reads_the_market_and_trades() -> None:
     assert (traded["waiting"], traded["misspelt"]) == (True, 1)
     assert (traded["rejected"], traded["unknown"]) == ("InvalidOrder", "OrderNotFound")
     assert traded["after"] < traded["before"]
+    hedged = seen["hedged"]
+    assert (hedged["merged"]["status"], hedged["merged"]["filled"]) == ("closed", 0.01)
+    assert (hedged["placed"]["clientOrderId"], hedged["placed"]["amount"]) == ("ccxt-hedged", 0.02)
+    assert (hedged["edited"]["amount"], hedged["edited"]["id"]) == (0.03, hedged["placed"]["id"])
+    assert (hedged["canceled"]["status"], hedged["left"]) == ("canceled", "canceled")
+    assert hedged["positions"] == {"long": 0.04, "short": 0.02}
+    assert hedged["closed"]["filled"] == 0.01
+    assert round(sum(each["amount"] for each in hedged["trades"]), 8) == 0.1
+    for each in hedged["trades"]:
+        assert each["fee"] == pytest.approx(each["cost"] * 0.0006, abs=1e-8)
+    assert hedged["wrong_side"] == "ExchangeError"
+    assert hedged["closed_orders"] == 7
+    assert hedged["after"] < hedged["before"]

@@ -1,9 +1,10 @@
 """A trader on the simulated Phemex that is not ours: ccxt, unmodified but for its URLs.
 
-    python ccxt_phemex.py REST_URL WS_URL KEY SECRET SYMBOL
+    python ccxt_phemex.py REST_URL WS_URL KEY SECRET SYMBOL [SYMBOL]
 
 Reads markets and market data, follows book, trades and ticker, then places, amends and cancels
-while it follows its balance, and writes one JSON object of what it saw.
+while it follows its balance; of the second symbol, which is settled in USDT, it takes a position of
+each side. Writes one JSON object of what it saw.
 """
 
 import asyncio
@@ -118,7 +119,66 @@ async def trade(exchange: Any, symbol: str) -> dict[str, Any]:
     return seen
 
 
-async def main(targets: dict[str, str], key: str, secret: str, market_id: str) -> dict[str, Any]:
+async def hedge(exchange: Any, symbol: str) -> dict[str, Any]:
+    """The contracts in USDT: a position of each side."""
+    swap = {"type": "swap", "code": "USDT"}
+    seen: dict[str, Any] = {"before": (await exchange.fetch_balance(swap))["USDT"]["total"]}
+    book = await exchange.watch_order_book(symbol)
+    price = float(exchange.price_to_precision(symbol, book["bids"][0][0] * 0.97))
+
+    async def order(order_id: str) -> Any:
+        return order_row(await exchange.fetch_order(order_id, symbol))
+
+    merged = await exchange.create_order(symbol, "market", "buy", 0.01)
+    seen["merged"] = await order(merged["id"])
+    await exchange.create_order(symbol, "market", "sell", 0.01, None, {"reduceOnly": True})
+    await exchange.set_position_mode(True, symbol)
+    long, short = {"hedged": True}, {"hedged": True}
+    placed = await exchange.create_order(
+        symbol, "limit", "buy", 0.02, price, {**long, "clientOrderId": "ccxt-hedged"}
+    )
+    (opened,) = await exchange.fetch_open_orders(symbol)
+    seen["placed"] = order_row(opened)
+    await exchange.edit_order(
+        placed["id"], symbol, "limit", "buy", 0.03, price, {"posSide": "Long"}
+    )
+    (opened,) = await exchange.fetch_open_orders(symbol)
+    seen["edited"] = order_row(opened)
+    await exchange.cancel_order(placed["id"], symbol, {"posSide": "Long"})
+    seen["canceled"] = await order(placed["id"])
+    await exchange.create_order(symbol, "market", "buy", 0.05, None, long)
+    await exchange.create_order(symbol, "market", "sell", 0.02, None, short)
+    # A reduce-only sell in hedged mode closes the long position.
+    closed = await exchange.create_order(
+        symbol, "market", "sell", 0.01, None, {"hedged": True, "reduceOnly": True}
+    )
+    seen["closed"] = await order(closed["id"])
+    rows = await exchange.fetch_positions([symbol], {"code": "USDT"})
+    seen["positions"] = {row["side"]: row["contracts"] for row in rows}
+    # Its list of own trades looks for rows where the answer has its page: asked for as it is.
+    page = await exchange.privateGetExchangeOrderV2TradingList({"currency": "USDT", "limit": 200})
+    seen["trades"] = [
+        {"amount": t["amount"], "fee": t["fee"]["cost"], "cost": t["cost"]}
+        for t in exchange.parse_trades(page["data"]["rows"], exchange.market(symbol))
+    ]
+    await exchange.set_leverage(
+        7, symbol, {"hedged": True, "longLeverageRr": -7, "shortLeverageRr": -7}
+    )
+    left = await exchange.create_order(symbol, "limit", "buy", 0.01, price, long)
+    await exchange.cancel_all_orders(symbol)
+    seen["left"] = (await order(left["id"]))["status"]
+    seen["closed_orders"] = len(await exchange.fetch_closed_orders(symbol))
+    try:
+        await exchange.create_order(symbol, "market", "buy", 0.01)
+    except Exception as error:
+        seen["wrong_side"] = type(error).__name__
+    seen["after"] = (await exchange.fetch_balance(swap))["USDT"]["total"]
+    return seen
+
+
+async def main(
+    targets: dict[str, str], key: str, secret: str, market_id: str, hedged_id: str
+) -> dict[str, Any]:
     import ccxt.pro
 
     # No pauses of its own: what it asks is far below the venue's limits.
@@ -130,6 +190,7 @@ async def main(targets: dict[str, str], key: str, secret: str, market_id: str) -
         return {
             "looked": await look(exchange, symbol),
             "traded": await trade(exchange, symbol),
+            "hedged": await hedge(exchange, exchange.market(hedged_id)["symbol"]),
         }
     finally:
         await exchange.close()
