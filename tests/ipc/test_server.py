@@ -47,7 +47,7 @@ def attached(folder: Path) -> RawPeer:
 
 
 async def until(what: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not what():  # noqa: ASYNC110  (polled on purpose: the state has no event)
             await asyncio.sleep(0.005)
 

@@ -442,7 +442,7 @@ def test_a_killed_daemon_is_noticed_by_who_waits_and_by_a_full_ring(daemon: Daem
         with pytest.raises(connector.EpochChanged):
             session.place(0, "buy", 1, 2)
         with pytest.raises(connector.EpochChanged):
-            session.wait(5)
+            session.wait(30)
 
 
 class Hostile:

@@ -237,13 +237,13 @@ def test_a_report_wakes_who_waits(daemon: Daemon, loop: str) -> None:
         assert session.poll() is None
 
         async def first() -> Any:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 async for event in session.stream():
                     return event
 
         order(daemon, 5, say=daemon.tell)
         if loop == "wait":
-            event: Any = session.wait(10)
+            event: Any = session.wait(30)
         elif loop == "stream":
             event = asyncio.run(first())
         else:
@@ -256,7 +256,7 @@ def test_a_strategy_that_comes_back_gets_what_it_missed(daemon: Daemon) -> None:
     with trader(daemon) as session:
         for key in range(1, 6):
             order(daemon, key)
-        assert [session.wait(5).order_key for _ in range(2)] == [1, 2]  # type: ignore[union-attr]
+        assert [session.wait(30).order_key for _ in range(2)] == [1, 2]  # type: ignore[union-attr]
         last = session.report_sequence
     order(daemon, 6)
     with trader(daemon, resume=last) as session:

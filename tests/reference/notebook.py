@@ -7,6 +7,7 @@ from typing import Any
 from connector.model.reports import OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
 from tests.reference.quiet_market import Client
+from tests.reference.stack import BUSY
 
 Story = list[tuple[Update, OrderStatus]]
 
@@ -42,9 +43,9 @@ class Notebook:
             event = self.session.poll()
         return found
 
-    def until(self, done: Callable[[], Any], what: Callable[[], Any], seconds: float = 20) -> Any:
-        """The first true answer of ``done()``; ``what()`` is shown when none comes."""
-        end = time.monotonic() + seconds
+    def until(self, done: Callable[[], Any], what: Callable[[], Any], seconds: float = 5) -> Any:
+        """The first true answer of ``done()``; ``what()`` is shown when none comes in time."""
+        end = time.monotonic() + BUSY * seconds
         while not (found := done()):
             assert time.monotonic() < end, f"not within {seconds:g} s: {what()}"
             self.read(0.05)
@@ -57,7 +58,7 @@ class Notebook:
             found = self.answers.get(ticket.number, ())
             return found and found[-1].result is not Result.UNKNOWN and found[-1]
 
-        return self.until(final, lambda: (ticket, self.answers.get(ticket.number)), 30)
+        return self.until(final, lambda: (ticket, self.answers.get(ticket.number)), 20)
 
     def results(self, ticket: Any) -> list[Result]:
         return [one.result for one in self.answers.get(ticket.number, ())]

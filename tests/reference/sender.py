@@ -35,7 +35,7 @@ class Heard:
         self.changed.set()
 
     async def until(self, how_many: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.said) < how_many:
                 self.changed.clear()
                 await self.changed.wait()

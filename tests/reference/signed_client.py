@@ -125,7 +125,7 @@ class Api:
     async def ask(self, method: str, **params: Any) -> Any:
         self._id += 1
         await self._ws.send(json.dumps({"id": self._id, "method": method, "params": params}))
-        answer = json.loads(await asyncio.wait_for(self._ws.recv(), 10))
+        answer = json.loads(await asyncio.wait_for(self._ws.recv(), 30))
         assert answer["id"] == self._id
         return answer
 

@@ -73,7 +73,7 @@ def simulator(*arguments: str | Path) -> Iterator[Simulator]:
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        assert line, f"the simulator said nothing; it ended with {process.wait(5)}"
+        assert line, f"the simulator said nothing; it ended with {process.wait(30)}"
         yield Simulator(process, json.loads(line))
     finally:
         process.terminate()

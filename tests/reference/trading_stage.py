@@ -90,14 +90,14 @@ class Strategy:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         self.process.send_signal(number)
-        self.process.wait(10)
+        self.process.wait(30)
 
     def close(self) -> None:
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
 
 
 class Stage:
@@ -138,7 +138,7 @@ class Stage:
     def kill(self) -> None:
         """End the daemon as nobody should."""
         self.daemon.process.kill()
-        self.daemon.process.wait(10)
+        self.daemon.process.wait(30)
 
     def strategy(self, name: str = "maker", code: str = STRATEGY) -> Strategy:
         found = Strategy(self, name, code)

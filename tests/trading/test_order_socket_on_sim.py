@@ -113,7 +113,7 @@ class Desk:
         assert message is not None
         self.ends[request] = asyncio.get_running_loop().create_future()
         self.socket.send(request, Priority.PLACE, message)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             status, headers, body = await self.ends[request]
         self.used = dict(VENUE.used(headers))
         return self.trading.judge(action, status, headers, body, self.instruments.get)
@@ -138,7 +138,7 @@ async def desk_on(venue: Simulator, kind: str = "hmac", life_ns: int = 0) -> Asy
 
     ticks = asyncio.create_task(ticking())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not desk.socket.open:  # noqa: ASYNC110  whatever it is, it is seen
                 await asyncio.sleep(0.005)
         yield desk
@@ -194,7 +194,7 @@ def test_a_lost_answer_is_lost_and_a_limit_is_the_venues_word(venue: Simulator) 
                 kind="status", path="order.status", status=429,
                 body='{"code":-1003,"msg":"Too many requests."}',
             )  # fmt: skip
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not desk.socket.open:  # noqa: ASYNC110  whatever it is, it is seen
                     await asyncio.sleep(0.005)
             slow = await desk.do(Action.QUERY, client_order_id="x")

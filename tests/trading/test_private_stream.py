@@ -60,7 +60,7 @@ class Owner:
     def count(self, counter: Counter) -> None: ...
 
     async def until(self, done: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not done():
                 self.changed.clear()
                 await self.changed.wait()

@@ -109,7 +109,7 @@ class Stage:
 
 
 async def eventually(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110  whatever it is, it is seen
             await asyncio.sleep(0.005)
 

@@ -71,7 +71,7 @@ class Diary:
         self.changed.set()
 
     async def until(self, what: str, epoch: int) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 for line, number, why in self.lines:
                     if (line, number) == (what, epoch):
