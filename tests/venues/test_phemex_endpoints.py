@@ -1,11 +1,17 @@
 """Every call of the venue's document of 2020 can be made by name, and the simulated venue serves
 it."""
 
+import json
+from itertools import pairwise
+from typing import Any
+
+import msgspec
 import pytest
 
 from connector.protocol.http1 import Request
 from connector.venues.endpoint import Status
-from connector.venues.phemex.endpoints import ENDPOINTS
+from connector.venues.phemex.endpoints import ENDPOINTS, MARKET_ENDPOINTS
+from connector.venues.phemex.schemas import RowsData
 from tests.reference.phemex_venue import Phemex, Trader, account
 
 PUBLISHED = [
@@ -99,3 +105,98 @@ def test_the_simulated_venue_serves_it(trader: Trader, call: str) -> None:
         assert "code" in trader.ask(
             method, path, "symbol=BTCUSD", b"{}" if method == "POST" else b""
         )
+
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "klines": {"symbol": "BTCUSD", "resolution": 60, "limit": 5},
+    "klineRange": {"symbol": "BTCUSDT", "resolution": 60, "from": 0, "to": 2**40},
+    "fundingRateHistory": {"symbol": ".BTCFR8H", "limit": 3},
+    "gFundingRates": {"pageNum": 1, "pageSize": 1},
+}
+NO_PARAMETERS = {"products", "productsPlus", "exchangeProducts", "time"}
+NO_PARAMETERS |= {"ticker24hrAll", "gTicker24hrAll"}
+
+
+def answered(trader: Trader, request: Any) -> Any:
+    venue = trader.venue
+    now_ms = venue.wall_ms()
+    path, _, query = request.target.partition("?")
+    asked = Request(request.method, path, query, {})
+    return venue.rest.answer(venue.market, asked, "10.0.0.3", now_ms, now_ms)
+
+
+@pytest.mark.parametrize("name", MARKET_ENDPOINTS)
+def test_market_calls_are_answered_in_the_shape_the_table_says(trader: Trader, name: str) -> None:
+    row = MARKET_ENDPOINTS[name]
+    decimal = name.startswith("g")
+    given = GIVEN.get(name, {} if name in NO_PARAMETERS else {"symbol": "BTCUSD"})
+    if decimal and "symbol" in given:
+        given = {"symbol": "BTCUSDT"}
+    found = answered(trader, row.called(given))
+    assert found.status == 200
+    told = msgspec.json.decode(found.body, type=row.result)
+    what = getattr(told, "result", None) or getattr(told, "data", None)
+    assert what, "neither a result nor data"
+    if isinstance(what, RowsData):
+        assert what.rows
+    if name in ("orderbook", "fullbook", "gOrderbook", "gFullbook"):
+        book = what.orderbook_p if decimal else what.book
+        assert book.bids
+        assert book.asks
+        assert (what.type, what.depth) == ("snapshot", 0 if "ull" in name else 30)
+    if name in ("trade", "gTrade"):
+        assert len((what.trades_p if decimal else what.trades)[0]) == 4
+    if name.endswith("24hrAll"):
+        assert len(what) == 1, "of its own family alone"
+
+
+def rates(trader: Trader, **given: Any) -> list[dict[str, Any]]:
+    row = MARKET_ENDPOINTS["fundingRateHistory"]
+    body = answered(trader, row.called({"symbol": ".BTCFR8H", **given})).body
+    return list(json.loads(body)["data"]["rows"])
+
+
+def test_settled_rates_are_the_newest_oldest_first_with_both_ends(trader: Trader) -> None:
+    rows = rates(trader, limit=5)
+    times = [row["fundingTime"] for row in rows]
+    assert len(rows) == 5
+    assert times == sorted(times)
+    assert {after - before for before, after in pairwise(times)} == {28_800_000}
+    assert rates(trader, start=times[1], end=times[3]) == rows[1:4]
+    assert rates(trader, start=times[1] + 1, end=times[3] - 1) == rows[2:3]
+    assert len(rates(trader)) == 100
+
+
+def test_candles_between_two_seconds_begin_there(trader: Trader) -> None:
+    trader.venue.run(200_000)
+    row = MARKET_ENDPOINTS["klineRange"]
+    asked = {"symbol": "BTCUSD", "resolution": 60}
+
+    def begins(start: int, end: int) -> list[int]:
+        body = answered(trader, row.called({**asked, "from": start, "to": end})).body
+        return [candle[0] for candle in json.loads(body)["data"]["rows"]]
+
+    every = begins(0, 2**40)
+    assert len(every) >= 3
+    assert begins(every[1], every[1] + 60) == [every[1]]
+    assert begins(every[1], every[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code"),
+    [
+        ("/api-data/public/data/funding-rate-history", "", 412),
+        ("/api-data/public/data/funding-rate-history", "symbol=BTCUSD", 30000),
+        ("/api-data/public/data/funding-rate-history", "symbol=.BTCFR", 30000),
+        ("/api-data/public/data/funding-rate-history", "symbol=.BTCFR8H&limit=0", 30000),
+        ("/exchange/public/md/kline", "symbol=BTCUSD&resolution=61&from=0&to=9", 30000),
+        ("/exchange/public/md/kline", "symbol=BTCUSD&resolution=60&from=x&to=9", 30000),
+        ("/contract-biz/public/real-funding-rates", "pageNum=0", 30000),
+    ],
+)
+def test_calls_that_are_wrong_are_refused(trader: Trader, path: str, query: str, code: int) -> None:
+    venue = trader.venue
+    now_ms = venue.wall_ms()
+    asked = Request("GET", path, query, {})
+    found = venue.rest.answer(venue.market, asked, "10.0.0.4", now_ms, now_ms)
+    assert json.loads(found.body)["code"] == code

@@ -5,9 +5,10 @@ product's scales and go through as they are; the product list has its sizes as n
 as texts, so they are kept as their raw JSON text."""
 
 import re
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from connector._speedups.decimal import parse
 
@@ -193,6 +194,66 @@ class DayAnswer(Struct):
     result: Market24h | None = None
 
 
+class DaysAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: list[Raw] = []
+
+
+class RowsData(Struct):
+    """``rows``: candles as lists, rates as objects."""
+
+    total: int = -1
+    rows: list[Raw] = []
+
+
+class RowsAnswer(Struct):
+    code: Raw = NOTHING
+    msg: Raw = NOTHING
+    data: RowsData | None = None
+
+
+class DecimalBookResult(Struct):
+    orderbook_p: DecimalSides = msgspec.field(default_factory=DecimalSides)
+    symbol: str = ""
+    type: str = ""
+    sequence: int = 0
+    depth: int = 0
+    timestamp: int = 0
+
+
+class DecimalBookAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: DecimalBookResult | None = None
+
+
+class DecimalTradesResult(Struct):
+    symbol: str = ""
+    type: str = ""
+    sequence: int = 0
+    trades_p: list[TradeRow] = []
+
+
+class DecimalTradesAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: DecimalTradesResult | None = None
+
+
+class DecimalDay(Struct, rename="camel"):
+    symbol: str = ""
+    index_price_rp: str | None = None
+    mark_price_rp: str | None = None
+    funding_rate_rr: str | None = None
+
+
+class DecimalDayAnswer(Struct):
+    error: Error | None = None
+    id: Raw = NOTHING
+    result: DecimalDay | None = None
+
+
 class ServerTime(Struct, rename="camel"):
     server_time: int = 0
 
@@ -213,3 +274,38 @@ class NoParams(Struct, forbid_unknown_fields=True):
 class SymbolParams(Struct, forbid_unknown_fields=True):
     symbol: str
     id: int | None = None
+
+
+class IdParams(Struct, forbid_unknown_fields=True):
+    id: int | None = None
+
+
+Resolution = Literal[60, 300, 900, 1800, 3600, 14400, 86400, 604800, 2592000, 7776000, 31104000]
+"""Seconds."""
+
+
+class KlineParams(Struct, forbid_unknown_fields=True):
+    symbol: str
+    resolution: Resolution
+    limit: Literal[5, 10, 50, 100, 500, 1000] | None = None
+
+
+class KlineRangeParams(Struct, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}):
+    symbol: str
+    resolution: Resolution
+    start: Annotated[int, Meta(ge=0)]
+    """Seconds; candles that begin then or later, and before ``to``."""
+    end: Annotated[int, Meta(ge=0)]
+
+
+class FundingHistoryParams(Struct, forbid_unknown_fields=True):
+    symbol: Annotated[str, Meta(pattern=r"^\..+", description="a funding symbol, as .BTCFR8H")]
+    start: Annotated[int, Meta(ge=0)] | None = None
+    end: Annotated[int, Meta(ge=0)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
+class FundingRatesParams(Struct, forbid_unknown_fields=True, rename="camel"):
+    symbol: str | None = None
+    page_num: Annotated[int, Meta(ge=1)] | None = None
+    page_size: Annotated[int, Meta(ge=1)] | None = None

@@ -16,6 +16,7 @@ from connector.sim.matching.api import Matching
 from connector.venues.phemex import (
     sim_decimal,
     sim_feeds,
+    sim_funding,
     sim_hedged,
     sim_limits,
     sim_listings,
@@ -224,6 +225,7 @@ SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS | sim_wallet.HANDLERS
 """Requests of accounts."""
 SIGNED_PATHS = frozenset(path for _, path in SIGNED)
 
+BAD_INPUT = "Please double check input arguments"
 KLINE_LIMITS = (5, 10, 50, 100, 500, 1000)
 
 
@@ -243,13 +245,44 @@ def _klines(params: Params, market: MarketView, now_ms: int) -> bytes:
     good = seconds.isdecimal() and int(seconds) in sim_feeds.INTERVALS_S
     good = good and limit.isdecimal() and int(limit) in KLINE_LIMITS
     if not good or not isinstance(row, Contract):
-        return _failure(30000, "Please double check input arguments")
+        return _failure(30000, BAD_INPUT)
     rows: list[Any]
     if sim_listings.decimal_family(row.symbol):
         rows = sim_decimal.kline_rows(market, row.symbol, int(seconds), int(limit))
     else:
         rows = sim_feeds.kline_rows(market, row, int(seconds), int(limit))
     return envelope({"total": -1, "rows": rows})
+
+
+def _klines_between(params: Params, market: MarketView, now_ms: int) -> bytes:
+    """Candles that begin from ``from`` and before ``to``, seconds both; all that is kept without
+    them."""
+    first, end = params.get("from", "0"), params.get("to", str(now_ms))
+    if not first.isdecimal() or not end.isdecimal():
+        return _failure(30000, BAD_INPUT)
+    most = {"limit": str(KLINE_LIMITS[-1])} if "from" in params else {}
+    answer = orjson.loads(_klines(params | most, market, now_ms))
+    if answer["data"] is not None:
+        rows = answer["data"]["rows"]
+        answer["data"]["rows"] = [row for row in rows if int(first) <= row[0] < int(end)]
+    return orjson.dumps(answer)
+
+
+def _funding(
+    of: Callable[[Params, MarketView, int], dict[str, Any]], *needed: str
+) -> Callable[[Params, MarketView, int], bytes]:
+    """A call for funding rates that needs these parameters."""
+
+    def answer(params: Params, market: MarketView, now_ms: int) -> bytes:
+        for name in needed:
+            if name not in params:
+                raise Missing(name)
+        try:
+            return envelope(of(params, market, now_ms))
+        except sim_funding.Bad:
+            return _failure(30000, BAD_INPUT)
+
+    return answer
 
 
 def _products(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -267,14 +300,17 @@ def _time(params: Params, market: MarketView, now_ms: int) -> bytes:
 
 ROUTES: dict[str, Route] = {
     "/public/products": _products,
+    "/public/products-plus": _products,
     "/exchange/public/cfg/v2/products": _products,
     "/exchange/public/products": _old_products,
     "/v1/exchange/public/products": _old_products,
     "/public/time": _time,
     "/exchange/public/md/v2/kline": _klines,
     "/exchange/public/md/v2/kline/last": _klines,
-    "/exchange/public/md/kline": _klines,
-    "/v1/exchange/public/md/kline": _klines,
+    "/exchange/public/md/kline": _klines_between,
+    "/v1/exchange/public/md/kline": _klines_between,
+    "/api-data/public/data/funding-rate-history": _funding(sim_funding.settled, "symbol"),
+    "/contract-biz/public/real-funding-rates": _funding(sim_funding.running),
 }
 
 
