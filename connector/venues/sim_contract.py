@@ -505,6 +505,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     None: its stream and the id in it."""
     retry_after: Callable[[str], str] = lambda path: "Retry-After"
     """The header that says when to come back, of answers on that path."""
+    serves: Callable[[str, str], bool]
+    """Whether REST has something behind that method and path; orders and accounts included."""
     rest: Callable[[int, Matching | None, OrderSetup, int], Rest]
     """The REST side with that weight a minute; with a matching engine and accounts also the order
     side. The last is now in ms. Raises ValueError for accounts that cannot be."""

@@ -386,6 +386,7 @@ SIM = VenueSim(
     statuses=sim_rest.STATUSES,
     opening=opening,
     refusal=refusal,
+    serves=sim_rest.serves,
     session=Session,
     stream=stream,
     texts=lambda symbol, *numbers: Texts(*numbers),

@@ -201,6 +201,10 @@ FUNDING, STATISTICS = "funding", "statistics"
 FIVE_MINUTES_MS = 300_000
 
 
+def serves(method: str, path: str) -> bool:
+    return (method == "GET" and path in ROUTES) or (method, path) in sim_signed.ROUTES
+
+
 def _one(params: Params) -> int:
     return 1
 

@@ -138,6 +138,7 @@ SIM = VenueSim(
     snapshot=book,
     stamped=sim_feeds.stamped,
     retry_after=sim_rest.retry_after,
+    serves=sim_rest.serves,
     rest=sim_rest.Rest,
     order_refusal=sim_refusals.answer,
     rules=sim_rules.rules,

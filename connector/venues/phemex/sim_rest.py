@@ -324,6 +324,11 @@ def market_data(path: str) -> Route | None:
     return None
 
 
+def serves(method: str, path: str) -> bool:
+    public = method == "GET" and (market_data(path) is not None or path in ROUTES)
+    return public or (method, path) in SIGNED
+
+
 def _failure(code: int | str, text: str) -> bytes:
     return orjson.dumps({"code": code, "msg": text, "data": None})
 
