@@ -208,6 +208,10 @@ cdef class MarketReader:
             self.ended()
         return 0
 
+    def spoken_to(self):
+        """Is there something to read from the control socket: a message, or its end? Never waits."""
+        return connector_peek(self.control_fd) >= 0 or errno not in (EAGAIN, EINTR)
+
     def check_alive(self):
         """Raise EpochChanged when the daemon closed the control socket."""
         self.touch()

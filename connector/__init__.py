@@ -42,7 +42,7 @@ from connector._speedups.order_events import CommandAnswer, FillDetail, OrderRep
 from connector._speedups.reader import FullBook
 from connector._speedups.view import RecordView
 from connector.errors import AttachError, ConnectorError, EpochChanged, Full, Stalled
-from connector.ipc.called import CallAnswer
+from connector.ipc.called import CallAnswer, PendingCall
 from connector.ipc.client import Instruments, Session
 from connector.ipc.trader import TradingSession, attach
 from connector.model.instrument import ContractType, Status
@@ -77,6 +77,7 @@ __all__ = [
     "OrderReport",
     "OrderStatus",
     "OrderType",
+    "PendingCall",
     "PositionSide",
     "PositionUpdate",
     "Reason",

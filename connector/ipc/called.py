@@ -1,11 +1,13 @@
 """What a strategy gets from a call of a venue's endpoint."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from msgspec import Struct
 
 from connector.clock import monotonic_ns
+from connector.errors import ConnectorError
 
 DONE = frozenset({"ok", "already"})
 
@@ -73,3 +75,72 @@ def answer_of(told: dict[str, Any], body: bytes) -> CallAnswer:
         body=body,
         budget=tuple(Left(**one) for one in told["budget"]),
     )
+
+
+def answered(told: dict[str, Any], body: bytes) -> CallAnswer:
+    """What a call says to its strategy; ValueError: a parameter the venue would refuse;
+    ConnectorError: it is not allowed. Nothing was sent then."""
+    if told.get("ok"):
+        return answer_of(told, body or str(told.get("body", "")).encode())
+    why = str(told.get("error"))
+    raise ValueError(why) if "field" in told else ConnectorError(why)
+
+
+def too_late(endpoint: str, timeout: float) -> CallAnswer:
+    """Nobody knows what became of it."""
+    return CallAnswer(
+        endpoint, "unknown", message=f"the daemon did not answer within {timeout:g} s"
+    )
+
+
+class PendingCall:
+    """A call that was begun and is not waited for, made by ``session.start_call()``."""
+
+    def __init__(self, endpoint: str, timeout: float, look: Callable[[], None]) -> None:
+        self.endpoint = endpoint
+        self._timeout, self._look = timeout, look
+        self._until_ns = monotonic_ns() + int(timeout * 1e9)
+        self._answer: CallAnswer | None = None
+        self._error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Is its outcome known? Looks for an answer, and never waits."""
+        if not self._known:
+            self._look()
+        if not self._known and monotonic_ns() >= self._until_ns:
+            self._answer = too_late(self.endpoint, self._timeout)
+        return self._known
+
+    @property
+    def _known(self) -> bool:
+        return self._answer is not None or self._error is not None
+
+    def result(self) -> CallAnswer:
+        """What ``session.call()`` would have returned, or raised; ConnectorError while it is not
+        ``done``."""
+        if not self.done:
+            raise ConnectorError(f"{self.endpoint} is not answered yet")
+        if self._error is not None:
+            raise self._error
+        assert self._answer is not None
+        return self._answer
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it is given up."""
+        return max(0, self._until_ns - monotonic_ns()) / 1e9
+
+    def settle(self, told: dict[str, Any], body: bytes) -> None:
+        """The session's: its answer came; too late where it was given up."""
+        if self._known:
+            return
+        try:
+            self._answer = answered(told, body)
+        except Exception as error:
+            self._error = error
+
+    def fail(self, error: Exception) -> None:
+        """The session's: no answer will come."""
+        if not self._known:
+            self._error = error

@@ -24,7 +24,7 @@ from connector._speedups.reader import FullBook, MarketReader
 from connector._speedups.segment import ABI_HASH
 from connector._speedups.segment import Mapping as SharedMapping
 from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
-from connector.ipc.called import CallAnswer, answer_of
+from connector.ipc.called import CallAnswer, PendingCall, answered, too_late
 from connector.ipc.counters import Counters
 from connector.ipc.segments import read_book
 from connector.model.instrument import ContractType, Status
@@ -113,6 +113,7 @@ class Session(MarketReader):
         self._socket: socket.socket | None = None
         self._eventfd = -1
         self._requests = 0
+        self._calls: dict[int, PendingCall] = {}
         self._owner = os.getpid()
         self._was_attached = False
 
@@ -210,6 +211,7 @@ class Session(MarketReader):
                     self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
             self._socket = None
+        self._end_calls()
         if self._eventfd >= 0:
             os.close(self._eventfd)
             self._eventfd = -1
@@ -326,24 +328,95 @@ class Session(MarketReader):
         self.touch()
         assert self._socket is not None
         self._socket.settimeout(timeout)
-        asked = {"request": "call", "venue": venue, "endpoint": endpoint, "account": account}
         try:
-            told, fds = self._ask({**asked, "params": dict(params or {})})
+            told, fds = self._ask(_call(venue, endpoint, params, account))
         except Stalled:
-            why = f"the daemon did not answer within {timeout:g} s"
-            return CallAnswer(endpoint, "unknown", message=why)
+            return too_late(endpoint, timeout)
         finally:
             if self._socket is not None:
                 self._socket.settimeout(self._timeout)
+        return answered(told, _body(fds))
+
+    def start_call(
+        self,
+        venue: str,
+        endpoint: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        account: str = "",
+        timeout: float = 15.0,
+    ) -> PendingCall:
+        """Begin a call and go on: its ``done`` says when ``result()`` is what ``call`` would have
+        returned or raised. Eight may be under way in a session; one more is refused."""
+        self.touch()
+        assert self._socket is not None
+        message = _call(venue, endpoint, params, account)
+        self._requests += 1
+        message["id"] = self._requests
+        self._calls = {number: call for number, call in self._calls.items() if call.left_s}
+        pending = PendingCall(endpoint, timeout, self._look)
         try:
-            body = os.pread(fds[0], os.fstat(fds[0]).st_size, 0) if fds else b""
+            self._socket.send(orjson.dumps(message))
+        except TimeoutError:
+            raise Stalled("the daemon does not read from its control socket") from None
+        except ConnectionError:
+            self.ended()
+        self._calls[self._requests] = pending
+        return pending
+
+    async def call_async(
+        self,
+        venue: str,
+        endpoint: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        account: str = "",
+        timeout: float = 15.0,  # noqa: ASYNC109  the outcome is an answer, not a cancellation
+    ) -> CallAnswer:
+        """``call`` for an asyncio loop, in which everything else goes on meanwhile, ``stream()``
+        and other calls too."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        pending = self.start_call(venue, endpoint, params, account=account, timeout=timeout)
+        assert self._socket is not None
+        # A descriptor of its own: a loop has one reader a descriptor, and stream() may be it.
+        control = os.dup(self._socket.fileno())
+        came = asyncio.Event()
+        loop.add_reader(control, came.set)
+        try:
+            while not pending.done:
+                came.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(came.wait(), pending.left_s)
         finally:
-            for fd in fds:
-                os.close(fd)
-        if told.get("ok"):
-            return answer_of(told, body or str(told.get("body", "")).encode())
-        why = str(told.get("error"))
-        raise ValueError(why) if "field" in told else ConnectorError(why)
+            loop.remove_reader(control)
+            os.close(control)
+        return pending.result()
+
+    def _look(self) -> None:
+        """Take the answers that are there; the end of the connection is for ``poll()`` to tell,
+        which reads before what the daemon has written."""
+        while self._socket is not None and self._calls and self.spoken_to():
+            try:
+                self._take(*receive(self._socket))
+            except ConnectionError:
+                self._end_calls()
+
+    def _take(self, answer: dict[str, Any], fds: list[int]) -> None:
+        """An answer that nobody stands waiting for: of a call under way, or one that was given
+        up."""
+        pending = self._calls.pop(answer.get("id", 0), None)
+        if pending is not None:
+            pending.settle(answer, _body(fds))
+            return
+        for fd in fds:
+            os.close(fd)
+
+    def _end_calls(self) -> None:
+        calls, self._calls = self._calls, {}
+        for pending in calls.values():
+            pending.fail(EpochChanged("the daemon ended before it answered: reattach()"))
 
     def fetch_book(self, index: int) -> tuple[int, int, int, int, bytes, bytes] | None:
         try:
@@ -379,8 +452,7 @@ class Session(MarketReader):
                 answer, fds = receive(self._socket)
                 if answer.get("id") == self._requests:
                     return answer, fds
-                for fd in fds:  # the answer to a question that was given up
-                    os.close(fd)
+                self._take(answer, fds)
         except TimeoutError:
             raise Stalled("the daemon does not answer on its control socket") from None
 
@@ -389,11 +461,10 @@ class Session(MarketReader):
     def late(self) -> None:
         assert self._socket is not None
         try:
-            _, fds = receive(self._socket)
+            answer, fds = receive(self._socket)
         except ConnectionError:
             self.ended()
-        for fd in fds:
-            os.close(fd)
+        self._take(answer, fds)
 
     def foreign(self, instrument: Instrument) -> NoReturn:
         raise EpochChanged(
@@ -426,6 +497,27 @@ class Session(MarketReader):
     def _check_owner(self) -> None:
         if os.getpid() != self._owner:
             raise AttachError("a session does not survive a fork: attach() again in the child")
+
+
+def _call(
+    venue: str, endpoint: str, params: Mapping[str, Any] | None, account: str
+) -> dict[str, Any]:
+    return {
+        "request": "call",
+        "venue": venue,
+        "endpoint": endpoint,
+        "account": account,
+        "params": dict(params or {}),
+    }
+
+
+def _body(fds: list[int]) -> bytes:
+    """What came in a memfd; its descriptor is closed."""
+    try:
+        return os.pread(fds[0], os.fstat(fds[0]).st_size, 0) if fds else b""
+    finally:
+        for fd in fds:
+            os.close(fd)
 
 
 def check_peer(control: socket.socket, path: Path) -> None:

@@ -1,5 +1,6 @@
 """A strategy calls endpoints through the daemon: what it may, what it is told, what is kept."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from connector.errors import ConnectorError
 from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.trading import journal_files
+from tests.reference.stack import eventually
 from tests.reference.trading_stage import SECRET, Stage, staged
 
 TEXT = layout("TextBody")
@@ -175,6 +177,78 @@ def test_a_call_that_waits_keeps_nobody(where: Stage, reader: connector.Session)
         "the daemon did not answer within 0.05 s",
     )
     assert reader.call("BinanceU", "time").ok, "the late answer is not taken for another's"
+
+
+def test_a_call_that_is_begun_does_not_keep_its_strategy(
+    where: Stage, trader: connector.TradingSession
+) -> None:
+    """Answers find their calls in whatever order they come, and whoever takes them from the
+    socket."""
+    where.sim.fault(kind="lost", path="/fapi/v1/openInterest", count=2)
+    given = {"symbol": "BTCUSDT"}
+    lost = trader.start_call("BinanceU", "openInterest", given)
+    with pytest.raises(ConnectorError, match="openInterest is not answered yet"):
+        lost.result()
+    wrong = trader.start_call("BinanceU", "depth", {"symbol": "BTCUSDT", "limit": 7})
+    none = trader.start_call("BinanceU", "dept", {})
+    long = trader.start_call("BinanceU", "exchangeInfo")
+    brief = trader.start_call("BinanceU", "openInterest", given, timeout=0)
+    changed = trader.start_call("BinanceU", "setLeverage", {"symbol": "BTCUSDT", "leverage": 6})
+    assert brief.result().message == "the daemon did not answer within 0 s"
+    assert trader.call("BinanceU", "time").ok, "waits for its own answer, past those of others"
+    eventually(lambda: [trader.poll(), long.done][1])
+    assert long.result().value["symbols"][0]["symbol"] == "BTCUSDT"
+    eventually(lambda: changed.done)
+    assert changed.result().value["leverage"] == 6
+    for call, kind, why in (
+        (wrong, ValueError, "limit: 7 is not one of 5, 10, 20"),
+        (none, ConnectorError, "no endpoint 'dept'; the nearest: depth"),
+    ):
+        eventually(lambda call=call: call.done)
+        with pytest.raises(kind, match=why):
+            call.result()
+    eventually(lambda: lost.done)
+    assert lost.result().outcome == "unknown"
+    assert brief.result().outcome == "unknown", "what was given up stays so"
+    left = trader.start_call("BinanceU", "time")
+    trader.close()
+    assert left.done
+    with pytest.raises(connector.EpochChanged, match="ended before it answered"):
+        left.result()
+    with pytest.raises(connector.EpochChanged):
+        trader.start_call("BinanceU", "time")
+
+
+def test_calls_of_an_asyncio_program_wait_beside_each_other_and_its_events(
+    where: Stage, reader: connector.Session
+) -> None:
+    where.sim.fault(kind="lost", path="/fapi/v1/openInterest", count=2)
+    given, told = {"symbol": "BTCUSDT"}, []
+
+    async def listen() -> None:
+        async for event in reader.stream():
+            told.append(event)
+
+    async def ask() -> list[connector.CallAnswer]:
+        listening = asyncio.create_task(listen())
+        found = await asyncio.gather(
+            reader.call_async("BinanceU", "openInterest", given),
+            reader.call_async("BinanceU", "time"),
+            reader.call_async("BinanceU", "depth", {**given, "limit": 5}),
+            reader.call_async("BinanceU", "openInterest", given, timeout=0.01),
+        )
+        with pytest.raises(ValueError, match="limit: 7"):
+            await reader.call_async("BinanceU", "depth", {**given, "limit": 7})
+        before = len(told)
+        while len(told) <= before:  # noqa: ASYNC110  events go on
+            await asyncio.sleep(0.01)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        return found
+
+    lost, time, depth, brief = asyncio.run(ask())
+    assert (lost.outcome, time.ok, brief.outcome) == ("unknown", True, "unknown")
+    assert len(depth.value["bids"]) == 5
 
 
 def test_the_command_calls_through_the_daemon_as_a_strategy(

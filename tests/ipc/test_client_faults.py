@@ -293,3 +293,23 @@ def test_a_directory_that_comes_while_one_waits_is_judged_then(tmp_path: Path) -
     with pytest.raises(connector.AttachError, match="everybody may write"):
         connector.attach("patient", folder, patience=30)
     timer.join()
+
+
+def test_a_call_of_a_daemon_that_dies_ends_and_what_it_wrote_is_still_read(
+    daemon: Daemon,
+) -> None:
+    with connector.attach("caller", daemon.folder) as session:
+        daemon.do("trades", price_e=1, count=3)
+        daemon.process.send_signal(signal.SIGSTOP)
+        call = session.start_call("BinanceU", "time", timeout=60)
+        other = session.start_call("BinanceU", "time", timeout=0)
+        assert not call.done
+        assert other.result().outcome == "unknown"
+        daemon.stop(signal.SIGKILL)
+        within(20, lambda: call.done)
+        with pytest.raises(connector.EpochChanged):
+            call.result()
+        assert other.result().outcome == "unknown"
+        assert [type(session.poll()) for _ in range(3)] == [connector.Trade] * 3
+        with pytest.raises(connector.EpochChanged):
+            session.wait(20)
