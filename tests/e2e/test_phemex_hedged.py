@@ -254,13 +254,39 @@ def test_a_position_of_each_side_and_a_daemon_that_is_killed(stage: Stage) -> No
             lambda: held(notes) == {"LONG": Decimal("0.04"), "SHORT": Decimal("-0.02")},
             lambda: held(notes),
         )
+
+        # What waits for a price: for the whole position, for a part of it, behind the price.
+        stop: dict[str, Any] = {"order_type": "stop_market", "stop_price": lower}
+        kinds: dict[str, tuple[str | None, dict[str, Any]]] = {
+            "all": (None, {**stop, "close_position": True}),
+            "part": ("0.01", {**stop, "reduce_only": True, "working_type": "last"}),
+            "trails": ("0.01", {"order_type": "trailing_stop_market", "callback_rate": "0.05"}),
+        }
+        for name, (qty, fields) in kinds.items():
+            order = notes.session.place(
+                SYMBOL, "sell", qty, client_order_id=name, position_side="long", account="main",
+                **fields,
+            )  # fmt: skip
+            notes.tells(name, [NEW])
+            if name == "part":
+                notes.session.amend(order, None, "0.02")
+                notes.tells(name, [NEW, AMENDED])
         last = notes.sequences[-1]
     stage.restart()
     with stage.maker(resume=last) as notes:
-        (order,) = notes.session.orders()
-        assert (order.client_order_id, order.status) == ("stays", OrderStatus.NEW)
+        found = {one.client_order_id: one for one in notes.session.orders()}
+        assert found.keys() == {"stays", *kinds}
+        assert {one.status for one in found.values()} == {OrderStatus.NEW}
+        assert {one.position_side.name for one in found.values()} == {"LONG"}
+        assert found["part"].qty_decimal == Decimal("0.02")
+        assert found["trails"].order_type.name == "TRAILING_STOP_MARKET"
+        order = found["stays"]
         assert (order.price_decimal, order.leaves_qty_decimal) == (low, Decimal("0.03"))
         assert held(notes) == {"LONG": Decimal("0.04"), "SHORT": Decimal("-0.02")}
         assert not [name for name in notes.reports if notes.fills(name)], "told twice"
-        notes.session.cancel(order)
-        notes.until(lambda: CANCELLED in notes.story("stays"), lambda: notes.story("stays"))
+        for name, one in found.items():
+            notes.session.cancel(one)
+            notes.until(
+                lambda name=name: CANCELLED in notes.story(name),
+                lambda name=name: notes.story(name),
+            )
