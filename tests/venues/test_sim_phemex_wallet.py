@@ -169,3 +169,61 @@ def test_todays_calls(owner: Trader) -> None:
     assert owner.ask("POST", gone, f"id={row['id']}")["data"] == "OK"
     (row,) = owner.ask("GET", "/phemex-withdraw/wallets/api/withdrawHist")["data"]
     assert (row["status"], wallet(owner)) == ("Cancelled", (UNIT, 0))
+
+
+def test_todays_transfers_between_wallets_and_users(owner: Trader, sub: Trader) -> None:
+    """Every way there is; the sum of all wallets stays."""
+    people = owner.venue.rest._desk.people
+    main, child = (people[name].user_id for name in ("demo", "sub"))
+
+    def everything() -> int:
+        return sum(account_ev(each) + sum(wallet(each)) for each in (owner, sub))
+
+    whole, own = everything(), "/wallets/account/transfer"
+    between, spot = "/wallets/account/main-sub-transfer", "/assets/spots/sub-accounts/transfer"
+    coin = {"amountEv": UNIT, "amount": "1", "currency": "BTC"}
+    out = {"fromAccType": "CONTRACT", "toAccType": "SPOT"}
+    inwards = {"fromAccType": "SPOT", "toAccType": "CONTRACT"}
+    spots = {"fromAccType": "SPOT", "toAccType": "SPOT"}
+    plain = {"amountEv": UNIT, "currency": "BTC"}
+    universal = {**plain, "fromUserId": 0, "toUserId": child}
+    steps: list[tuple[Trader, str, dict[str, Any], int, tuple[int, int, int, int]]] = [
+        # Who, where to, what; the code, and then account and wallet of parent and sub-account.
+        (owner, own, {**coin, **out}, 0, (9, 1, 10, 0)),
+        (owner, own, {**coin, **out, "amount": "2"}, 30000, (9, 1, 10, 0)),
+        (owner, own, {**coin, **spots}, 30000, (9, 1, 10, 0)),
+        (owner, own, {**coin, **out, "toAccType": "MARGIN"}, 11097, (9, 1, 10, 0)),
+        (owner, between, {**coin, **spots, "fromUid": main, "toUid": child}, 0, (9, 0, 10, 1)),
+        (owner, between, {**coin, **spots, "fromUid": main, "toUid": child}, 35104, (9, 0, 10, 1)),
+        (sub, between, {**coin, **spots, "fromUid": main, "toUid": child}, 34003, (9, 0, 10, 1)),
+        (sub, between, {**coin, **inwards, "fromUid": child, "toUid": main}, 0, (10, 0, 10, 0)),
+        (owner, "/assets/universal-transfer", {**universal, "bizType": "PERPETUAL"}, 0,
+         (9, 0, 11, 0)),
+        (owner, "/assets/universal-transfer", {**universal, "bizType": "EARN"}, 30000,
+         (9, 0, 11, 0)),
+        (sub, "/assets/universal-transfer", {**universal, "bizType": "SPOT"}, 34003, (9, 0, 11, 0)),
+        (sub, spot, plain, 35104, (9, 0, 11, 0)),
+        (sub, own, {**coin, **out}, 0, (9, 0, 10, 1)),
+        (sub, spot, {**plain, "requestKey": "once"}, 0, (9, 1, 10, 0)),
+        (sub, spot, {**plain, "requestKey": "once"}, 19999, (9, 1, 10, 0)),
+        (sub, "/assets/futures/sub-accounts/transfer", plain, 0, (10, 1, 9, 0)),
+        (owner, "/assets/futures/sub-accounts/transfer", plain, 34003, (10, 1, 9, 0)),
+    ]  # fmt: skip
+    for who, path, fields, code, wanted in steps:
+        assert post(who, path, **fields)["code"] == code, (path, fields)
+        held = (account_ev(owner), wallet(owner)[0], account_ev(sub), wallet(sub)[0])
+        assert held == tuple(number * UNIT for number in wanted), (path, fields)
+        assert everything() == whole
+    page = owner.ask("GET", own, "currency=BTC&pageSize=3")["data"]
+    assert (page["total"], [row["bizCode"] for row in page["rows"]]) == (6, [4, 4, 3])
+    assert [row["bizCode"] for row in owner.ask("GET", own, "bizTypes=11")["data"]["rows"]] == [11]
+    (row,) = sub.ask("GET", "/assets/futures/sub-accounts/transfer", "currency=BTC")["data"][:1]
+    assert (row["bizCode"], row["toUserId"]) == (4, main)
+    rows = sub.ask("GET", spot, "currency=BTC")["data"]
+    assert [row["requestKey"] for row in rows][:1] == ["once"]
+    asset = owner.ask("GET", "/phemex-withdraw/wallets/api/asset/info", "currency=BTC&amount=0.5")
+    assert asset["data"]["allAvailableBalanceRv"] == "1"
+    assert asset["data"]["chainInfos"][0]["receiveAmountRv"] == "0.4995"
+    query = "currency=BTC&chainName=BTC"
+    for path in ("depositAddress", "chainCfg", "depositHist"):
+        assert owner.ask("GET", f"/phemex-deposit/wallets/api/{path}", query)["code"] == 0

@@ -63,6 +63,7 @@ BUSINESS = {
     11108: "TE_CANNOT_REPLACE_OR_CANCEL_MARKET_ORDER",
     11111: "TE_MISSING_ORDER_ID",
     11115: "TE_ORDER_VALUE_TOO_SMALL",
+    19999: "REQUEST_IS_DUPLICATED",
     20004: "TE_ERR_INCONSISTENT_POS_MODE",
     30000: "Please double check input arguments",
     30018: "phemex.data.size.uplimt",

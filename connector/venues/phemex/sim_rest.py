@@ -22,6 +22,7 @@ from connector.venues.phemex import (
     sim_listings,
     sim_orders,
     sim_params,
+    sim_transfers,
     sim_wallet,
 )
 from connector.venues.phemex.sim_auth import Denied
@@ -221,7 +222,8 @@ DECIMALS: dict[str, Route] = {
 }
 """Of the second family."""
 
-SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS | sim_wallet.HANDLERS
+WALLET = sim_wallet.HANDLERS | sim_transfers.HANDLERS
+SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS | WALLET
 """Requests of accounts."""
 SIGNED_PATHS = frozenset(path for _, path in SIGNED)
 
@@ -428,7 +430,7 @@ def _signed(desk: Desk, request: Request, now_ms: int) -> tuple[int, bytes]:
         return 405, b""
     try:
         fields: Any = dict(parse_qsl(request.query, keep_blank_values=True))
-        if (request.method, request.path) in sim_wallet.HANDLERS:
+        if (request.method, request.path) in WALLET:
             asked = {f"?{name}": value for name, value in fields.items()}
             body = orjson.loads(request.body) if request.body else {}
             fields = body | asked if isinstance(body, dict) else body

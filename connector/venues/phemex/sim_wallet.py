@@ -124,19 +124,19 @@ def parent(desk: Desk) -> Person:
     return next(iter(desk.people.values()))
 
 
-def _only_parent(desk: Desk, person: Person) -> None:
+def only_parent(desk: Desk, person: Person) -> None:
     if person is not parent(desk):
         raise Fault(FORBIDDEN)
 
 
-def _currency(person: Person, fields: Fields, name: str = "currency") -> str:
+def currency_of(person: Person, fields: Fields, name: str = "currency") -> str:
     currency = word(fields, name)
     if currency not in person.balances:
         raise Fault(NO_WALLET)
     return currency
 
 
-def _amount(fields: Fields, currency: str, name: str = "amount") -> int:
+def amount_of(fields: Fields, currency: str, name: str = "amount") -> int:
     """``<name>Ev``, or ``<name>`` where that is not given. Raises `Fault`."""
     found = scaled({"aEp": fields.get(f"{name}Ev"), "a": fields.get(name)}, "a",
                    value_scale(currency))  # fmt: skip
@@ -168,7 +168,7 @@ def children(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[st
     rows = [_child(desk, people[0], each, count) for count, each in enumerate(people) if count]
     if person is not people[0]:
         rows = []
-    return _page(rows, _asked(fields))
+    return _page(rows, asked_of(fields))
 
 
 def _child(desk: Desk, above: Person, person: Person, count: int) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def transfer_out(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str
 
 def transfer_in(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str:
     """From the parent's wallet to a sub-account's: the parent's to ask."""
-    _only_parent(desk, person)
+    only_parent(desk, person)
     return _between(desk, person, fields, inwards=True)
 
 
@@ -231,15 +231,15 @@ def _between(desk: Desk, person: Person, fields: Fields, *, inwards: bool) -> st
         raise Fault(FORBIDDEN)
     else:
         sub = person
-    currency = _currency(sub, fields)
-    amount = _amount(fields, currency)
+    currency = currency_of(sub, fields)
+    amount = amount_of(fields, currency)
     source, target = (people[0], sub) if inwards else (sub, people[0])
     purse(source).take(currency, amount, NO_SPOT_BALANCE)
     purse(target).give(currency, amount)
     return "OK"
 
 
-def _into_account(desk: Desk, person: Person, currency: str, amount: int, now_ns: int) -> None:
+def into_account(desk: Desk, person: Person, currency: str, amount: int, now_ns: int) -> None:
     """Below 0: out of it. Raises `Fault`."""
     try:
         desk.engine.transfer(person.name, currency, amount, now_ns)
@@ -259,7 +259,7 @@ def margins(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str
     if kind not in MOVES:
         raise Fault(BAD)
     source, target = MOVES[kind]
-    amount = _amount(fields, source, f"{source.lower()}Amount")
+    amount = amount_of(fields, source, f"{source.lower()}Amount")
     least = {3: LEAST_BTC, 4: LEAST_USD}.get(kind, 0)
     if amount < least:
         raise Fault(BAD)
@@ -268,11 +268,11 @@ def margins(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str
             raise Fault(NO_WALLET)
     got = _exchanged(desk, source, target, amount, now_ns)
     if kind in INTO_WALLET:
-        _into_account(desk, person, source, -amount, now_ns)
+        into_account(desk, person, source, -amount, now_ns)
         own.give(target, got)
     else:
         own.take(source, amount)
-        _into_account(desk, person, target, got, now_ns)
+        into_account(desk, person, target, got, now_ns)
     key = key or made_id("move", person.user_id, len(own.moves))
     row = {
         "moveOp": kind,
@@ -306,11 +306,11 @@ def margin_moves(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dic
         {name: value for name, value in row.items() if name not in ("kind", "currency")}
         for row in _moved(person, fields, "margins")
     ]
-    return _page(rows, _asked(fields))
+    return _page(rows, asked_of(fields))
 
 
 def _moved(person: Person, fields: Fields, kind: str) -> list[dict[str, Any]]:
-    asked = _asked(fields)
+    asked = asked_of(fields)
     start_ms, end_ms = integer(asked, "start") or 0, integer(asked, "end")
     return [
         row
@@ -323,15 +323,15 @@ def _moved(person: Person, fields: Fields, kind: str) -> list[dict[str, Any]]:
 
 def transfer(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
     """Today's: between the account of a currency and the spot wallet."""
-    currency, kind = _currency(person, fields), integer(fields, "moveOp")
-    amount = _amount({"amountEv": fields.get("amountEv")}, currency)
+    currency, kind = currency_of(person, fields), integer(fields, "moveOp")
+    amount = amount_of({"amountEv": fields.get("amountEv")}, currency)
     own = purse(person)
     if kind == TO_SPOT:
-        _into_account(desk, person, currency, -amount, now_ns)
+        into_account(desk, person, currency, -amount, now_ns)
         own.give(currency, amount)
     elif kind == TO_FUTURES:
         own.take(currency, amount, NO_SPOT_BALANCE)
-        _into_account(desk, person, currency, amount, now_ns)
+        into_account(desk, person, currency, amount, now_ns)
     else:
         raise Fault(BAD)
     row = {
@@ -347,13 +347,13 @@ def transfer(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[st
 
 
 def transfers(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[str, Any]]:
-    currency = _currency(person, fields, "?currency")
+    currency = currency_of(person, fields, "?currency")
     rows = [
         {name: value for name, value in row.items() if name != "kind"}
         for row in _moved(person, fields, "assets")
         if row["currency"] == currency
     ]
-    found: list[dict[str, Any]] = _page(rows, _asked(fields))["rows"]
+    found: list[dict[str, Any]] = _page(rows, asked_of(fields))["rows"]
     return found
 
 
@@ -363,9 +363,9 @@ def transfers(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[d
 def create_withdraw(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
     """Waits for the mail's link, half an hour long."""
     _one_time(fields)
-    _only_parent(desk, person)
-    currency = _currency(person, fields)
-    address, amount = _required(fields, "address"), _amount(fields, currency)
+    only_parent(desk, person)
+    currency = currency_of(person, fields)
+    address, amount = _required(fields, "address"), amount_of(fields, currency)
     return _withdraw(person, currency, address, amount, PENDING, "", now_ns)
 
 
@@ -412,7 +412,7 @@ def cancel_withdraw(desk: Desk, person: Person, fields: Fields, now_ns: int) -> 
 
 def withdrawals(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[str, Any]]:
     """Newest first, of the currencies that are named or of all."""
-    own, asked = purse(person), _asked(fields)
+    own, asked = purse(person), asked_of(fields)
     own.expire(now_ns // MS_NS)
     names = [name for name in word(asked, "currency").split(",") if name]
     rows = [
@@ -426,8 +426,8 @@ def withdrawals(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list
 
 def create_address(desk: Desk, person: Person, fields: Fields, now_ns: int) -> int:
     _one_time(fields)
-    _only_parent(desk, person)
-    currency = _currency(person, fields)
+    only_parent(desk, person)
+    currency = currency_of(person, fields)
     _required(fields, "remark")
     purse(person).addresses.add((currency, _required(fields, "address")))
     return 1
@@ -435,11 +435,11 @@ def create_address(desk: Desk, person: Person, fields: Fields, now_ns: int) -> i
 
 def withdraw(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
     """Today's: only to an address that was allowed before, and no mail asks again."""
-    _only_parent(desk, person)
-    asked = _asked(fields)
-    currency, address = _currency(person, asked), _required(asked, "address")
+    only_parent(desk, person)
+    asked = asked_of(fields)
+    currency, address = currency_of(person, asked), _required(asked, "address")
     chain = _required(asked, "chainName")
-    amount = _amount({"amount": _required(asked, "amount")}, currency)
+    amount = amount_of({"amount": _required(asked, "amount")}, currency)
     if (currency, address) not in purse(person).addresses:
         raise Fault(BAD_ACTION)
     row = _withdraw(person, currency, address, amount, PENDING, chain, now_ns)
@@ -451,7 +451,7 @@ def withdraw(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[st
     return {name: row[name] for name in row if not name.endswith("Ev")} | plain
 
 
-def _asked(fields: Fields) -> dict[str, Any]:
+def asked_of(fields: Fields) -> dict[str, Any]:
     """The query's fields by their names."""
     return {name[1:]: value for name, value in fields.items() if name.startswith("?")}
 
