@@ -379,8 +379,10 @@ class Tracker:
         if event.status is not None:
             self.watched.affirmed(order)
         if OrderStatus.REJECTED is event.status:
+            if order.status is OrderStatus.TRIGGERED and not event.reason:
+                order.reason = EndReason.TRIGGER_REJECTED
             if order.move(OrderStatus.REJECTED):
-                order.reason = event.reason
+                order.reason = event.reason or order.reason
                 self._report(order, Update.REJECTED, event)
                 self._ended(order)
             return

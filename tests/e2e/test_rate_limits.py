@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from connector.model.reports import Code, Field, OrderStatus, Result, Update
-from tests.reference.notebook import TRANSPORTS
+from tests.reference import binance_client
+from tests.reference.ground import Ground
 from tests.reference.order_stage import HTTP, OrderStage, order_stage
-from tests.reference.quiet_market import SYMBOL, Market
+from tests.reference.quiet_market import Market
 from tests.reference.stack import eventually
 
-pytestmark = pytest.mark.parametrize("transport", TRANSPORTS)
+pytestmark = pytest.mark.parametrize(
+    "ground", binance_client.GROUNDS, ids=[one.name for one in binance_client.GROUNDS]
+)
+SYMBOL = "BTCUSDT"
 
 
 def seconds_left(market: Market, window_s: int) -> float:
@@ -22,8 +26,8 @@ def seconds_left(market: Market, window_s: int) -> float:
     return window_s - now_ms / 1000 % window_s
 
 
-def test_orders_stop_here_before_they_are_too_many_there(transport: str, tmp_path: Path) -> None:
-    with order_stage(tmp_path, transport, "--order-limits", "10,400") as stage:
+def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_path: Path) -> None:
+    with order_stage(ground, tmp_path, "--order-limits", "10,400") as stage:
         notes = stage.notes
         eventually(lambda: seconds_left(stage.market, 10) > 6, 12)
         tickets = [stage.place(f"o{number}", {"price": -20}) for number in range(12)]
@@ -49,12 +53,12 @@ def test_orders_stop_here_before_they_are_too_many_there(transport: str, tmp_pat
         assert stage.accepted(stage.cancel("o8")), "a cancel is no order"
         notes.tells("o8", [(Update.SUBMITTED, OrderStatus.NEW),
                            (Update.CANCELLED, OrderStatus.CANCELLED)])  # fmt: skip
-        if transport == HTTP:  # the order API does not say for how long
+        if ground.transport == HTTP:  # the order API does not say for how long
             recovers(stage, "again", 12)
 
 
-def test_a_ban_silences_everything_until_it_ends(transport: str, tmp_path: Path) -> None:
-    with order_stage(tmp_path, transport) as stage:
+def test_a_ban_silences_everything_until_it_ends(ground: Ground, tmp_path: Path) -> None:
+    with order_stage(ground, tmp_path) as stage:
         notes, sim = stage.notes, stage.market.sim
         stage.place("kept", {"price": -20})
         notes.tells("kept", [(Update.SUBMITTED, OrderStatus.NEW)])
@@ -62,10 +66,10 @@ def test_a_ban_silences_everything_until_it_ends(transport: str, tmp_path: Path)
         until_ms = int((time.time() + 3.0) * 1000)
         words = f"Way too many requests; IP(127.0.0.1) banned until {until_ms}."
         stage.fault("status", status=418, body=f'{{"code":-1003,"msg":"{words}"}}', execute=False,
-                    **({"retry_after": 3} if transport == HTTP else {}))  # fmt: skip
+                    **({"retry_after": 3} if ground.transport == HTTP else {}))  # fmt: skip
         answer = stage.refused(stage.place("banned", {"price": -20}))
         assert (answer.http_status, answer.venue_code) == (418, -1003)
-        assert ("order_api" in routes(stage)) == (transport != HTTP)
+        assert ("order_api" in routes(stage)) == (ground.transport != HTTP)
         asked = requests(stage)
         refused = stage.refused(stage.place("too-soon", {"price": -20}))
         assert refused.code == Code.RATE_BUDGET.value
@@ -85,14 +89,14 @@ def test_a_ban_silences_everything_until_it_ends(transport: str, tmp_path: Path)
         stage.equals_venue()
 
 
-def test_the_weight_of_the_address_is_shared_with_others(transport: str, tmp_path: Path) -> None:
+def test_the_weight_of_the_address_is_shared_with_others(ground: Ground, tmp_path: Path) -> None:
     def minute_ends_soon(market: Market) -> None:
         ahead_ms = 50_000 - int(time.time() * 1000) % 60_000
         market.sim.fault("skew", ms=ahead_ms % 60_000)
         for client in market.clients.values():
             client.ahead_ms = ahead_ms % 60_000
 
-    with order_stage(tmp_path, transport, "--weight-limit", "400", began=minute_ends_soon) as stage:
+    with order_stage(ground, tmp_path, "--weight-limit", "400", began=minute_ends_soon) as stage:
         notes, market = stage.notes, stage.market
         eventually(lambda: 4 < seconds_left(market, 60) < 20, 60, 0.2)
         stage.place("kept", {"price": -20})
@@ -111,7 +115,9 @@ def test_the_weight_of_the_address_is_shared_with_others(transport: str, tmp_pat
         answer = stage.refused(stage.place("too-soon", {"price": -20}))
         assert answer.code == Code.RATE_BUDGET.value
         assert market.sim.status()["throttled"] == throttled + 1
-        if transport != HTTP:  # the order API does not say for how long: the window, a minute
+        if (
+            ground.transport != HTTP
+        ):  # the order API does not say for how long: the window, a minute
             return
         notes.until(
             lambda: len(notes.story("kept")) == 2, lambda: (notes.story("kept"), "no end"), 30

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.model.reports import OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
-from tests.reference.quiet_market import Client
+from tests.reference.ground import Client
 from tests.reference.stack import BUSY
 
 Story = list[tuple[Update, OrderStatus]]
@@ -71,20 +71,20 @@ class Notebook:
         """Wait until an order's story begins like this."""
         self.until(
             lambda: len(self.story(name)) >= len(wanted),
-            lambda: (name, self.story(name), wanted),
+            lambda: (name, self.story(name), wanted, [*self.answers.values()][-3:]),
         )
         assert self.story(name)[: len(wanted)] == wanted, (name, self.story(name), wanted)
 
-    def fills(self, name: str) -> dict[int, tuple[float, float]]:
-        """Quantity and price of each fill, by trade id; each was told once."""
+    def fills(self, name: str) -> dict[Any, tuple[float, float]]:
+        """Quantity and price of each fill, by the venue's name of the trade; each was told once."""
         rows = [one for one in self.reports.get(name, ()) if one.last_qty_e]
         found = {one.trade_id: (float(one.last_qty), float(one.last_price)) for one in rows}
         assert len(found) == len(rows), f"{name}: a fill was told twice: {rows}"
         return found
 
-    def fees(self, names: Iterable[int]) -> dict[int, float]:
+    def fees(self, names: Iterable[Any]) -> dict[Any, float]:
         """The fee of each of these trades, wherever it was said; said once."""
-        found: dict[int, float] = {}
+        found: dict[Any, float] = {}
         said = [one for rows in self.reports.values() for one in rows] + self.details
         wanted = set(names)
         for one in said:
@@ -97,11 +97,11 @@ class Notebook:
         """Quantity, trades and fees of an order are those the venue has written down; fees are told
         by its events alone, so that a gap in them may keep some back."""
         last = self.reports[name][-1]
-        rows = client.fills(last.order_id) if last.order_id else []
-        theirs = {row["id"]: (float(row["qty"]), float(row["price"])) for row in rows}
+        rows = client.fills(last)
+        theirs = {name: (row.quantity, row.price) for name, row in rows.items()}
         assert self.fills(name) == theirs, name
         assert float(last.filled_qty) == round(sum(qty for qty, _ in theirs.values()), 8), name
-        fees = {row["id"]: float(row["commission"]) for row in rows}
+        fees = {name: row.fee for name, row in rows.items()}
         if every_fee:
             self.until(
                 lambda: self.fees(fees).keys() == fees.keys(),

@@ -8,9 +8,10 @@ from typing import Any
 import connector
 from connector.model.reports import Result, Update
 from connector.model.states import State
+from tests.reference.ground import Client, Ground
 from tests.reference.notebook import Notebook, Story
 from tests.reference.patient import Patient
-from tests.reference.quiet_market import SYMBOL, Client, Market, quiet_market
+from tests.reference.quiet_market import Market, quiet_market
 from tests.reference.stack import Daemon, eventually
 
 MAIN = {"main": ("MAINKEY", "main-secret")}
@@ -21,33 +22,34 @@ class OrderStage:
     """The venue, a daemon, and the strategy that uses its accounts."""
 
     def __init__(
-        self, market: Market, folder: Path, transport: str, accounts: dict[str, tuple[str, str]],
+        self, market: Market, folder: Path, accounts: dict[str, tuple[str, str]],
         settings: dict[str, Any],
     ) -> None:  # fmt: skip
-        self.market, self.transport = market, transport
+        self.market, self.ground = market, market.ground
+        self.symbol = symbol = self.ground.symbol
         self.names = sorted(accounts)
         self.daemon = Daemon(
             folder,
             market.sim,
             feeds=[
                 {
-                    "instruments": [SYMBOL],
+                    "instruments": [symbol],
                     "channels": ["bbo", "mark_price"],
                     "quiet_ms": 600_000,
                 }
             ],
             venue={
                 "request_s": 5.0,
-                "ws_api_url": f"{market.sim.where['ws']}/ws-fapi/v1",
+                **self.ground.settings(market.sim.where),
                 **settings,
             },
             accounts={
                 name: {
-                    "venue": "binance_usdm",
+                    "venue": self.ground.venue,
                     "key": f"env:KEY_{name}",
                     "secret": f"env:SECRET_{name}",
                     "strategies": ["maker"],
-                    "transport": transport,
+                    "transport": self.ground.transport,
                 }
                 for name in accounts
             },
@@ -76,13 +78,15 @@ class OrderStage:
     ) -> Any:  # fmt: skip
         """A command; ``prices`` are away from the middle."""
         at = {word: self.market.price(away) for word, away in prices.items()}
+        if keys.get("order_type", "limit") not in ("limit", "market"):
+            keys = {**self.ground.conditional, **keys}
         return self.notes.session.place(
-            SYMBOL, side, quantity, client_order_id=name or None, account=account,
-            **at, **keys,
+            self.symbol, side, self.ground.quantity(quantity), account=account,
+            client_order_id=name or None, **at, **keys,
         )  # fmt: skip
 
     def cancel(self, name: str, account: str = "main") -> Any:
-        return self.notes.session.cancel(name, instrument=SYMBOL, account=account)
+        return self.notes.session.cancel(name, instrument=self.symbol, account=account)
 
     def refused(self, ticket: Any) -> Any:
         answer = self.notes.answer(ticket)
@@ -107,18 +111,19 @@ class OrderStage:
 
     def quoted(self) -> bool:
         """Whether the best prices are live; if not, they will be soon."""
-        if self.notes.session.top(SYMBOL).bbo().state is State.LIVE:
+        if self.notes.session.top(self.symbol).bbo().state is State.LIVE:
             return True
         self.market.nudge()
         return False
 
     def fault(self, kind: str, action: str = "place", **keys: Any) -> None:
         """A fault on the answer to that kind of order request, however it travels."""
-        method = {"place": "POST", "cancel": "DELETE", "amend": "PUT"}[action]
-        where = {"path": "/fapi/v1/order", "method": method}
-        if self.transport != HTTP:
-            where = {"path": "order." + ("modify" if action == "amend" else action)}
-        self.market.sim.fault(kind, **where, **keys)
+        self.market.sim.fault(kind, **self.ground.orders[action], **keys)
+
+    def on_private(self, kind: str, **keys: Any) -> None:
+        """A fault on every stream that tells of orders and positions."""
+        for stream in dict.fromkeys(self.ground.streams.values()):
+            self.market.sim.fault(kind, stream=stream, **keys)
 
     def positions(self, account: str = "main") -> dict[str, float]:
         """What the strategy has heard of its account, by side."""
@@ -134,20 +139,6 @@ class OrderStage:
         every order once."""
         for name in self.names:
             client = self.market.clients[name]
-            path = "/fapi/v1/openOrders"
-
-            def opened(client: Client = client, path: str = path) -> set[str]:
-                algos = client.ok("GET", "/fapi/v1/openAlgoOrders", symbol=SYMBOL)
-                rows = client.ok("GET", path, symbol=SYMBOL)
-                return {row["clientOrderId"] for row in rows} | {
-                    row["clientAlgoId"] for row in algos
-                }
-
-            def held(client: Client = client) -> dict[str, float]:
-                rows = client.ok("GET", "/fapi/v3/positionRisk", symbol=SYMBOL)
-                found = {row["positionSide"]: float(row["positionAmt"]) for row in rows}
-                return {side: amount for side, amount in found.items() if amount}
-
             index = self.notes.session.accounts[name]
 
             def mine(index: int = index) -> set[str]:
@@ -155,17 +146,17 @@ class OrderStage:
                 return {one.client_order_id for one in orders if one.account == index}
 
             self.notes.until(
-                lambda opened=opened, mine=mine: mine() == opened(),
-                lambda opened=opened, mine=mine: (mine(), opened()), 30,
+                lambda client=client, mine=mine: mine() == client.opened(),
+                lambda client=client, mine=mine: (mine(), client.opened()), 30,
             )  # fmt: skip
             self.notes.until(
-                lambda held=held, name=name: self.positions(name) == held(),
-                lambda held=held, name=name: (self.positions(name), held()), 30,
+                lambda client=client, name=name: self.positions(name) == client.held(),
+                lambda client=client, name=name: (self.positions(name), client.held()), 30,
             )  # fmt: skip
             for order, rows in list(self.notes.reports.items()):
                 if rows[-1].account != index:
                     continue
-                wanted = sum(float(row["qty"]) for row in client.fills(rows[-1].order_id or 0))
+                wanted = sum(row.quantity for row in client.fills(rows[-1]).values())
                 self.notes.until(
                     lambda order=order, wanted=wanted: round(
                         sum(qty for qty, _ in self.notes.fills(order).values()) - wanted, 8
@@ -189,8 +180,8 @@ class OrderStage:
 
 @contextmanager
 def order_stage(
+    ground: Ground,
     folder: Path,
-    transport: str,
     *arguments: str,
     accounts: dict[str, tuple[str, str]] | None = None,
     hedge: tuple[str, ...] = (),
@@ -200,12 +191,15 @@ def order_stage(
     """Everything, running. ``arguments`` go to the simulator, ``settings`` to the venue's section;
     ``began`` is called with the market before the daemon starts."""
     accounts = accounts or MAIN
-    with quiet_market(folder / "venue", *arguments, **accounts) as market, ExitStack() as stack:
+    with (
+        quiet_market(ground, folder / "venue", *arguments, **accounts) as market,
+        ExitStack() as stack,
+    ):
         for name in hedge:
-            market.clients[name].ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+            market.clients[name].hedge()
         if began is not None:
             began(market)
-        stage = OrderStage(market, folder, transport, accounts, settings)
+        stage = OrderStage(market, folder, accounts, settings)
         stack.enter_context(stage.daemon)
         stack.enter_context(closing(stage.attach()))
         yield stage

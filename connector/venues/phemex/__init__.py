@@ -62,7 +62,7 @@ def configured(config: Config) -> Venue:
         recorded=market.recorded,
         depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
-        trading=trading(config.window_ms),
+        trading=trading(config.window_ms, lookup_lag_s=config.lookup_lag_s),
     )
 
 

@@ -18,5 +18,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     window_ms: Annotated[int, Meta(ge=2000, le=60_000)] = 10_000
     """How long after its signature the venue may still execute a request, which dies at a whole
     second. What is unknown is found out sooner with a shorter one, and a slow request refused."""
+    lookup_lag_s: Annotated[int, Meta(ge=1, le=600)] = 30
+    """How far the database in which orders and fills are looked up may be behind: nobody says. That
+    an order is not there counts after so long, the second time."""
     products: Literal["/public/products", "/exchange/public/products"] = "/public/products"
     """Where the products are listed; the second is the path of 2020."""

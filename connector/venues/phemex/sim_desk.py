@@ -29,6 +29,7 @@ from connector.sim.matching.types import (
     OrderType,
     PositionSide,
     PositionView,
+    Reason,
     Side,
 )
 from connector.venues.phemex import sim_aop, sim_texts
@@ -68,6 +69,8 @@ MOST_EVENTS = 20_000
 """Kept of an account; of its fills and fundings half as many."""
 NO_QTY, WOULD_CROSS = 100, 101
 """Why the engine let go of an order: nothing to take, or it would have taken."""
+ABORTS = {Reason.POST_ONLY_WOULD_TAKE: WOULD_CROSS, Reason.FOK_UNFILLABLE: NO_QTY}
+"""What the engine lets go of at once, new or just triggered, and why."""
 REASONS = {
     Cause.IOC: NO_QTY, Cause.IOC_STP: NO_QTY, Cause.MARKET: NO_QTY, Cause.AMEND: WOULD_CROSS,
 }  # fmt: skip
@@ -480,6 +483,10 @@ class Desk:
                 ticket.status, ticket.exec_status = TRIGGERED, "New"
             case AlgoStatus.CANCELED | AlgoStatus.EXPIRED:
                 ticket.status, ticket.exec_status = DEACTIVATED, "Canceled"
+                changed["execQty"] = ticket.qty
+            case AlgoStatus.REJECTED if each.reject in ABORTS:
+                ticket.status, ticket.exec_status = CANCELED, "Aborted"
+                ticket.reason = ABORTS[each.reject]
                 changed["execQty"] = ticket.qty
             case AlgoStatus.REJECTED:
                 ticket.status, ticket.exec_status = REJECTED, "CreateRejected"

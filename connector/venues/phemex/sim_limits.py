@@ -26,6 +26,12 @@ WEIGHTS = {
 CANDLE_WEIGHT = 10
 
 
+def scaled(contract: int) -> dict[str, int]:
+    """The limits where that of CONTRACT is so much: more of it, and the other grows with it."""
+    grown = CAPACITY[OTHERS] * contract // CAPACITY[CONTRACT]
+    return {CONTRACT: contract, OTHERS: max(CAPACITY[OTHERS], grown)}
+
+
 def group_of(path: str) -> str:
     """The group a path counts in; market data under ``/md`` only counts for its address."""
     if path.startswith(("/md/", "/v1/md/")):
@@ -52,10 +58,12 @@ class Verdict(Struct, frozen=True):
 
 
 class Limiter:
-    """Counts requests. ``capacity`` of a group replaces the venue's."""
+    """Counts requests. ``capacity`` of a group replaces the venue's, and an
+    address may send at least as much."""
 
     def __init__(self, capacity: dict[str, int] | None = None) -> None:
         self._capacity = CAPACITY | (capacity or {})
+        self._most = max(ADDRESS_MOST, *self._capacity.values())
         self._used: dict[tuple[str, str], tuple[int, int]] = {}
         self._address: dict[str, tuple[int, int]] = {}
         self._blocked_ms: dict[str, int] = {}
@@ -69,7 +77,7 @@ class Limiter:
         if now_ms - start_ms >= ADDRESS_MS:
             start_ms, count = now_ms, 0
         self._address[address] = (start_ms, count + 1)
-        if until_ms <= now_ms and count >= ADDRESS_MOST:
+        if until_ms <= now_ms and count >= self._most:
             until_ms = self._blocked_ms[address] = now_ms + ADDRESS_MS
         if until_ms > now_ms:
             self.banned += 1

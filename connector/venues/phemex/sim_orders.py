@@ -22,7 +22,7 @@ from connector.sim.matching.types import (
     Side,
 )
 from connector.venues.phemex import sim_aop
-from connector.venues.phemex.sim_desk import MS_NS, NO_QTY, WOULD_CROSS, Desk, Person
+from connector.venues.phemex.sim_desk import ABORTS, MS_NS, Desk, Person
 from connector.venues.phemex.sim_listings import (
     DECIMAL_CURRENCIES,
     LISTED,
@@ -98,9 +98,8 @@ def place(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
     try:
         _submit(desk, person, ticket, now_ns)
     except Refused as refused:
-        aborts = {Reason.POST_ONLY_WOULD_TAKE: WOULD_CROSS, Reason.FOK_UNFILLABLE: NO_QTY}
-        if refused.reason in aborts:
-            desk.aborted(person, ticket, aborts[refused.reason], now_ns)
+        if refused.reason in ABORTS:
+            desk.aborted(person, ticket, ABORTS[refused.reason], now_ns)
             return answer
         code = _code(refused, ticket)
         desk.rejected(person, ticket, code, now_ns)

@@ -346,7 +346,7 @@ class Rest:
     def __init__(
         self, weight_limit: int, engine: Matching | None, setup: OrderSetup, now_ms: int
     ) -> None:
-        self._limiter = sim_limits.Limiter({sim_limits.CONTRACT: weight_limit})
+        self._limiter = sim_limits.Limiter(sim_limits.scaled(weight_limit))
         self._desk = Desk(engine, setup, now_ms) if engine is not None else None
 
     @property

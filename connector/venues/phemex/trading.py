@@ -31,7 +31,7 @@ ECHO_NS = 3 * SECOND_NS
 it."""
 PAGE = 200
 """Fills of one answer, at most."""
-DENIAL = Denial(lag_ns=30 * SECOND_NS, times=2)
+LOOKUP_LAG_S = 30
 """Orders are asked for in a database that may be behind; nobody says how far."""
 
 _REPLY = msgspec.json.Decoder(Reply)
@@ -80,9 +80,12 @@ def _fills(instrument: Instrument, order_id: int | str | None, since_ns: int, mo
     )
 
 
-def trading(window_ms: int = signing.WINDOW_MS, both: bool = True) -> Trading:
+def trading(
+    window_ms: int = signing.WINDOW_MS, both: bool = True, lookup_lag_s: int = LOOKUP_LAG_S
+) -> Trading:
     """The order side; ``window_ms``: how long after its signature a request may be executed,
-    ``both``: the private stream tells of the hedged family, too."""
+    ``both``: the private stream tells of the hedged family, too, ``lookup_lag_s``: how far what is
+    looked up may be behind."""
     return Trading(
         transports=(Transport.HTTP,),
         signer=signing.signer,
@@ -124,5 +127,5 @@ def trading(window_ms: int = signing.WINDOW_MS, both: bool = True) -> Trading:
             encode=partial(orders.encode_batch, window_ms=window_ms),
             judge=answers.judge_batch,
         ),
-        denial=DENIAL,
+        denial=Denial(lag_ns=lookup_lag_s * SECOND_NS, times=2),
     )

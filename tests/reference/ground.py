@@ -1,0 +1,141 @@
+"""What an order test has to know of a venue, and the accounts of it in other hands than the
+daemon's.
+
+Tests speak of quantities in thousandths of a thousand (0.02 is 20 of the smallest that matters) and
+of prices as distances from the middle; a `Ground` says how the venue writes them, where its
+requests go and what it answers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.reference.sim_process import Simulator
+
+
+class Fill(NamedTuple):
+    """One trade of an order, as the venue has written it down."""
+
+    quantity: float
+    price: float
+    fee: float
+
+
+class Client(ABC):
+    """One account's requests, by the venue's own page. Quantities are the venue's."""
+
+    ahead_ms = 0
+    """The venue's clock ahead of this machine's, when a test set it so."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Bind as little margin as can be: these accounts make the market."""
+
+    @abstractmethod
+    def hedge(self) -> None:
+        """Hold a long and a short position from now on."""
+
+    @abstractmethod
+    def best_bid(self) -> float: ...
+
+    @abstractmethod
+    def limit_at(self, side: str, price: float, quantity: float, tif: str = "GTC") -> "Placed":
+        """Place a limit order."""
+
+    @abstractmethod
+    def take(self, side: str, quantity: float, position_side: str = "BOTH") -> None:
+        """Place a market order."""
+
+    @abstractmethod
+    def cancel(self, client_order_id: str) -> None: ...
+
+    @abstractmethod
+    def cancel_all(self) -> None: ...
+
+    @abstractmethod
+    def opened(self) -> set[str]:
+        """Client order ids of what rests or waits for its trigger."""
+
+    @abstractmethod
+    def held(self) -> dict[str, float]:
+        """Positions by side, short ones negative; without those that are nothing."""
+
+    @abstractmethod
+    def fills(self, report: Any) -> dict[Any, Fill]:
+        """Of the order that a report is about, by the venue's name of the trade."""
+
+    @abstractmethod
+    def known(self, client_order_id: str) -> list[float]:
+        """The price of every order, open or not, that the venue has by that name."""
+
+    @abstractmethod
+    def now_s(self) -> int:
+        """The venue's clock."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Placed(NamedTuple):
+    """A limit order of ours."""
+
+    client_order_id: str
+    filled: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A venue, an instrument and a way to send orders."""
+
+    name: str
+    venue: str
+    symbol: str
+    transport: str
+    client: Callable[[Simulator, str, str, "Ground"], Client]
+    price_digits: int
+    gap: float = 0.004
+    """Of the price: what is cleared to each side of the middle."""
+    most: float = 500
+    """Taken away by one order."""
+    whole: int = 0
+    """Quantities are whole numbers, so many times what tests say; 0: decimals as they are."""
+    sim: tuple[str, ...] = ()
+    settings: Callable[[dict[str, Any]], dict[str, Any]]
+    """The venue's section of the configuration, from where the simulator is."""
+    rich: Mapping[str, str]
+    """Balances of who makes the market."""
+    funds: Mapping[str, str] | None = None
+    """Of the daemon's accounts; None: what the simulator gives."""
+    orders: Mapping[str, Mapping[str, str]]
+    """Where requests to place, cancel and amend are met by faults."""
+    streams: Mapping[str, str]
+    """Of the private ones, the ``order`` one, the ``position`` one, and one of ``fast`` fills."""
+    private_route: str
+    short_keys: tuple[str, ...] = ()
+    """Lets keys of private streams expire after seconds, where there are such keys."""
+    hurried: Mapping[str, Any] = field(default_factory=dict)
+    """Settings for tests that wait until the venue's silence proves something."""
+    skew_ms: int
+    """The venue's clock so far off that it refuses what is signed by ours."""
+    unproven: Mapping[str, tuple[int, str]]
+    """Answers, as status and body, after which the order may be there or not."""
+    certain: Mapping[str, tuple[int, str]]
+    """Answers that prove that nothing was done."""
+    conditional: Mapping[str, Any] = field(default_factory=dict)
+    """What makes a conditional order wait for the last price."""
+    good_till: bool = True
+    impossible: frozenset[int] = frozenset()
+    """Codes that say the request itself was wrong."""
+    refusals: Mapping[str, int]
+    """Its codes, by what is wrong."""
+
+    def quantity(self, given: float | str | None) -> str | None:
+        if given is None or not self.whole:
+            return given if given is None or isinstance(given, str) else f"{given:.3f}"
+        return str(round(float(given) * self.whole))
+
+    def amount(self, given: float) -> float:
+        return round(given * self.whole) if self.whole else given
+
+    def price(self, value: float) -> str:
+        return f"{value:.{self.price_digits}f}"

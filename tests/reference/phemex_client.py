@@ -1,0 +1,200 @@
+"""Phemex's contract API as a ground of order tests: an inverse contract and a linear one."""
+
+import hashlib
+import hmac
+import itertools
+import json
+import time
+from typing import Any
+
+import httpx
+
+from connector.venues.trading_contract import Transport
+from tests.reference import ground
+from tests.reference.ground import Fill, Ground, Placed
+from tests.reference.sim_process import Simulator
+
+E4 = 10_000
+TIFS = {"GTC": "GoodTillCancel", "IOC": "ImmediateOrCancel"}
+SIDES = {"BUY": "Buy", "SELL": "Sell"}
+VALUE_DIGITS = {"BTC": 8, "USD": 4}
+_numbers = itertools.count(1)
+
+
+class Client(ground.Client):
+    """One account's requests, all on one connection."""
+
+    def __init__(self, venue: Simulator, key: str, secret: str, where: Ground) -> None:
+        self.venue, self.key, self._secret = venue, key, secret.encode()
+        self._client = httpx.Client(timeout=30, trust_env=False)
+        self._symbol = where.symbol
+        self._currency = "USD" if where.symbol.startswith("u") else "BTC"
+
+    def ask(self, method: str, path: str, query: str = "") -> Any:
+        """The whole answer to a signed request."""
+        expiry = str(int(time.time() + self.ahead_ms / 1000) + 60)
+        text = f"{path}{query}{expiry}".encode()
+        headers = {
+            "x-phemex-access-token": self.key,
+            "x-phemex-request-expiry": expiry,
+            "x-phemex-request-signature": hmac.new(self._secret, text, hashlib.sha256).hexdigest(),
+        }
+        url = f"{self.venue.rest}{path}" + (f"?{query}" if query else "")
+        return self._client.request(method, url, headers=headers).json()
+
+    def ok(self, method: str, path: str, **params: Any) -> Any:
+        """The data of an answer that is no error."""
+        query = "&".join(f"{name}={value}" for name, value in params.items())
+        answer = self.ask(method, path, query)
+        assert answer["code"] == 0, answer
+        return answer["data"]
+
+    def begin(self) -> None:
+        """Nothing binds less than the venue's usual."""
+
+    def hedge(self) -> None:
+        """A contract has one position, on either side."""
+
+    def best_bid(self) -> float:
+        book = self.venue.get("/md/orderbook", symbol=self._symbol).json()["result"]["book"]
+        found: float = book["bids"][0][0] / E4
+        return found
+
+    def limit_at(self, side: str, price: float, quantity: float, tif: str = "GTC") -> Placed:
+        name = self._place(
+            side, quantity, ordType="Limit", priceEp=round(price * E4), timeInForce=TIFS[tif]
+        )
+        (row,) = self._orders(name)
+        return Placed(name, row["cumQty"])
+
+    def take(self, side: str, quantity: float, position_side: str = "BOTH") -> None:
+        assert position_side == "BOTH"
+        self._place(side, quantity, ordType="Market")
+
+    def _place(self, side: str, quantity: float, **fields: Any) -> str:
+        name = f"by-hand-{next(_numbers)}"
+        self.ok(
+            "PUT",
+            "/orders/create",
+            clOrdID=name,
+            symbol=self._symbol,
+            side=SIDES[side],
+            orderQty=round(quantity),
+            **fields,
+        )
+        return name
+
+    def cancel(self, client_order_id: str) -> None:
+        self.ok("DELETE", "/orders/cancel", symbol=self._symbol, clOrdID=client_order_id)
+
+    def cancel_all(self) -> None:
+        for untriggered in ("false", "true"):
+            self.ok("DELETE", "/orders/all", symbol=self._symbol, untriggered=untriggered)
+
+    def opened(self) -> set[str]:
+        answer = self.ask("GET", "/orders/activeList", f"symbol={self._symbol}")
+        if answer["code"] == 10002:  # how it says that there are none
+            return set()
+        return {row["clOrdID"] for row in answer["data"]["rows"]}
+
+    def held(self) -> dict[str, float]:
+        found = self.ok("GET", "/accounts/accountPositions", currency=self._currency)
+        (row,) = [row for row in found["positions"] if row["symbol"] == self._symbol]
+        signs = {"Buy": 1, "Sell": -1, "None": 0}
+        amount = signs[row["side"]] * row["size"]
+        return {"BOTH": amount} if amount else {}
+
+    def fills(self, report: Any) -> dict[Any, Fill]:
+        found = self.ok("GET", "/exchange/order/trade", symbol=self._symbol, limit=200)
+        unit = 10 ** VALUE_DIGITS[self._currency]
+        return {
+            row["execID"]: Fill(row["execQty"], row["execPriceEp"] / E4, row["execFeeEv"] / unit)
+            for row in found["rows"]
+            if row["clOrdID"] == report.client_order_id
+        }
+
+    def known(self, client_order_id: str) -> list[float]:
+        return [row["priceEp"] / E4 for row in self._orders(client_order_id)]
+
+    def _orders(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ok(
+            "GET", "/exchange/order", symbol=self._symbol, clOrdID=name
+        )
+        return found
+
+    def now_s(self) -> int:
+        found: int = self.venue.get("/public/time").json()["data"]["serverTime"]
+        return found // 1000
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _error(code: int | str, words: str) -> str:
+    return json.dumps({"code": code, "msg": words, "data": None})
+
+
+# A 5XX leaves open what happened, whatever stands in it.
+UNPROVEN = {
+    "in words": (503, "Service Unavailable"),
+    "internal": (500, _error(11001, "TE_NO_ENOUGH_AVAILABLE_BALANCE")),
+    "odd": (200, _error(10005, "OM_ORDER_PENDING")),
+    "timeout": (504, ""),
+    "code as a text": (200, _error("39996", "Access denied.")),
+    "duplicate": (200, _error(11085, "TE_CL_ORD_ID_DUPLICATE")),
+    "no such code": (200, _error(77777, "words")),
+    "names nothing": (200, '{"code":0,"msg":"","data":null}'),
+}
+CERTAIN = {
+    "clock": (401, _error("401", "401 Request Expired at 1580533239")),
+    "no margin": (200, _error(11001, "TE_NO_ENOUGH_AVAILABLE_BALANCE")),
+    "no margin, as a text": (200, _error("11001", "TE_NO_ENOUGH_AVAILABLE_BALANCE")),
+    "delisted": (200, _error(39997, "Symbol not listed")),
+}
+
+
+def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
+    """The ground for a contract. It has no words for much that others have."""
+    return Ground(
+        name=f"phemex-{kind}",
+        venue="phemex",
+        symbol=symbol,
+        transport=Transport.HTTP.value,
+        client=Client,
+        price_digits=1,
+        gap=0.0015,
+        most=50,
+        whole=1000,
+        settings=lambda where: {},
+        rich={"BTC": "100000", "USD": "1000000000"},
+        funds=funds,
+        orders={
+            "place": {"path": "/orders/create", "method": "PUT"},
+            "cancel": {"path": "/orders/cancel", "method": "DELETE"},
+            "amend": {"path": "/orders/replace", "method": "PUT"},
+        },
+        streams={"order": "*@aop", "position": "*@aop"},
+        private_route="ws",
+        hurried={"window_ms": 5000, "lookup_lag_s": 2},
+        skew_ms=20_000,
+        unproven=UNPROVEN,
+        certain=CERTAIN,
+        conditional={"working_type": "last"},
+        good_till=False,
+        impossible=frozenset({30000, 10500, 401}),
+        refusals={
+            "no margin": 11001,
+            "nothing to reduce": 11057,
+            "would trigger": 11043,
+            "amend below filled": 11012,
+            "nothing to amend": 11065,
+            "clock": 401,
+        },
+    )
+
+
+# What 90 and 400 of the tests need must be too much, and 0.02 nothing.
+GROUNDS = [
+    made("BTCUSD", "inverse", {"BTC": "0.008", "USD": "1000"}),
+    made("uBTCUSD", "linear", {"BTC": "1", "USD": "10000"}),
+]
