@@ -138,7 +138,8 @@ def test_an_order_whose_answer_proves_nothing_is_found(stage: OrderStage, what: 
 def test_orders_that_never_were_are_proved_absent(stage: OrderStage) -> None:
     """All at once, since a proof takes the venue's window."""
     asked = {}
-    for what, (kind, keys) in proves_nothing(stage.ground).items():
+    for what in [*proves_nothing(stage.ground)][: stage.ground.proofs]:
+        kind, keys = proves_nothing(stage.ground)[what]
         order = name(stage)
         stage.ready()
         stage.fault(kind, execute=False, **keys)
@@ -315,14 +316,14 @@ def test_connections_and_keys_that_end_all_the_time(ground: Ground, tmp_path: Pa
         before = stage.market.sim.status()["accepted"]
         for _ in range(1000):
             lives(stage)
-            replaced = stage.market.sim.status()["accepted"] - before > 12
+            replaced = stage.market.sim.status()["accepted"] - before > 4 * ground.connections
             if replaced and not ground.short_keys:
                 break
             if replaced and stage.daemon.text().count("its key expired") >= 2:
                 break
 
 
-@pytest.mark.parametrize("ground", PLACES[::2], ids=[one.name for one in PLACES[::2]])
+@pytest.mark.parametrize("ground", PLACES[:1], ids=[PLACES[0].name])
 def test_a_venue_that_begins_anew_without_our_orders(ground: Ground, tmp_path: Path) -> None:
     """Orders that are gone there end here, once the venue has denied them often enough."""
     with order_stage(ground, tmp_path, request_s=ANSWER_S, **ground.hurried) as stage:

@@ -64,6 +64,10 @@ class Client(ABC):
     def fills(self, report: Any) -> dict[Any, Fill]:
         """Of the order that a report is about, by the venue's name of the trade."""
 
+    def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
+        """``fills`` as of now, for many orders."""
+        return self.fills
+
     @abstractmethod
     def known(self, client_order_id: str) -> list[float]:
         """The price of every order, open or not, that the venue has by that name."""
@@ -111,8 +115,12 @@ class Ground:
     streams: Mapping[str, str]
     """Of the private ones, the ``order`` one, the ``position`` one, and one of ``fast`` fills."""
     private_route: str
+    connections: int = 3
+    """A daemon with one account holds so many."""
     short_keys: tuple[str, ...] = ()
     """Lets keys of private streams expire after seconds, where there are such keys."""
+    proofs: int = 100
+    """Orders that may be unknown at a time: it answers no more questions in a minute."""
     hurried: Mapping[str, Any] = field(default_factory=dict)
     """Settings for tests that wait until the venue's silence proves something."""
     skew_ms: int

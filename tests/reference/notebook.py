@@ -7,9 +7,11 @@ from typing import Any
 from connector.model.reports import OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
 from tests.reference.ground import Client
+from tests.reference.ground import Fill
 from tests.reference.stack import BUSY
 
 Story = list[tuple[Update, OrderStatus]]
+Fills = Callable[[Any], dict[Any, Fill]]
 
 
 class Notebook:
@@ -93,11 +95,11 @@ class Notebook:
                 found[one.trade_id] = float(one.fee)
         return found
 
-    def equals_venue(self, name: str, client: Client, every_fee: bool = True) -> None:
+    def equals_venue(self, name: str, fills: Fills, every_fee: bool = True) -> None:
         """Quantity, trades and fees of an order are those the venue has written down; fees are told
         by its events alone, so that a gap in them may keep some back."""
         last = self.reports[name][-1]
-        rows = client.fills(last)
+        rows = fills(last)
         theirs = {name: (row.quantity, row.price) for name, row in rows.items()}
         assert self.fills(name) == theirs, name
         assert float(last.filled_qty) == round(sum(qty for qty, _ in theirs.values()), 8), name

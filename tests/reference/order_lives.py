@@ -169,5 +169,5 @@ def run(stage: OrderStage, case: Case, account: str, group: str) -> None:
     assert life.last.ended
     if case.reason is not None:
         assert life.last.reason is case.reason
-    stage.notes.equals_venue(life.name, stage.market.clients[account])
+    stage.notes.equals_venue(life.name, stage.market.clients[account].fills)
     stage.ended.append((account, life.name, life.wanted))

@@ -153,17 +153,18 @@ class OrderStage:
                 lambda client=client, name=name: self.positions(name) == client.held(),
                 lambda client=client, name=name: (self.positions(name), client.held()), 30,
             )  # fmt: skip
+            written = client.ledger()
             for order, rows in list(self.notes.reports.items()):
                 if rows[-1].account != index:
                     continue
-                wanted = sum(row.quantity for row in client.fills(rows[-1]).values())
+                wanted = sum(row.quantity for row in written(rows[-1]).values())
                 self.notes.until(
                     lambda order=order, wanted=wanted: round(
                         sum(qty for qty, _ in self.notes.fills(order).values()) - wanted, 8
                     ) == 0,
                     lambda order=order: (order, self.notes.fills(order)), 30,
                 )  # fmt: skip
-                self.notes.equals_venue(order, client, every_fee=False)
+                self.notes.equals_venue(order, written, every_fee=False)
                 self.consistent(order)
 
     def consistent(self, order: str) -> None:

@@ -5,6 +5,7 @@ import hmac
 import itertools
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from tests.reference.ground import Fill, Ground, Placed
 from tests.reference.sim_process import Simulator
 
 E4 = 10_000
+PAGE = 200
 TIFS = {"GTC": "GoodTillCancel", "IOC": "ImmediateOrCancel"}
 SIDES = {"BUY": "Buy", "SELL": "Sell"}
 VALUE_DIGITS = {"BTC": 8, "USD": 4}
@@ -105,13 +107,31 @@ class Client(ground.Client):
         return {"BOTH": amount} if amount else {}
 
     def fills(self, report: Any) -> dict[Any, Fill]:
-        found = self.ok("GET", "/exchange/order/trade", symbol=self._symbol, limit=200)
+        return self.ledger()(report)
+
+    def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
         unit = 10 ** VALUE_DIGITS[self._currency]
-        return {
-            row["execID"]: Fill(row["execQty"], row["execPriceEp"] / E4, row["execFeeEv"] / unit)
-            for row in found["rows"]
-            if row["clOrdID"] == report.client_order_id
-        }
+        orders: dict[str, dict[Any, Fill]] = {}
+        for row in self._trades():
+            fill = Fill(row["execQty"], row["execPriceEp"] / E4, row["execFeeEv"] / unit)
+            orders.setdefault(row["clOrdID"], {})[row["execID"]] = fill
+        return lambda report: orders.get(report.client_order_id, {})
+
+    def _trades(self) -> list[dict[str, Any]]:
+        """All of them; the venue has no question for those of an order."""
+        rows: list[dict[str, Any]] = []
+        while len(rows) % PAGE == 0:
+            found = self.ok(
+                "GET",
+                "/exchange/order/trade",
+                symbol=self._symbol,
+                offset=len(rows),
+                limit=PAGE,
+            )["rows"]
+            if not found:
+                break
+            rows += found
+        return rows
 
     def known(self, client_order_id: str) -> list[float]:
         return [row["priceEp"] / E4 for row in self._orders(client_order_id)]
@@ -175,6 +195,8 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
         },
         streams={"order": "*@aop", "position": "*@aop"},
         private_route="ws",
+        connections=2,
+        proofs=5,
         hurried={"window_ms": 5000, "lookup_lag_s": 2},
         skew_ms=20_000,
         unproven=UNPROVEN,
