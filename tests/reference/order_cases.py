@@ -230,7 +230,7 @@ MARKET_CONDITIONAL = [
          ("submitted", trade(-20), trade(-60), rest("SELL", 40, 1), hit("BUY", 40, 0.001),
           "triggered", "filled"), {"activation_price": -30}),
     Case("trailing sold", TRAILING | {"side": "sell", "callback_rate": "0.0015"},
-         ("submitted", trade(80), rest("BUY", -40, 1), hit("SELL", -40, 0.001), "triggered",
+         ("submitted", trade(80), rest("BUY", -60, 1), hit("SELL", -60, 0.001), "triggered",
           "filled"), ),
     Case("trailing activated at once", TRAILING, (), {"activation_price": 30},
          refused="would trigger"),

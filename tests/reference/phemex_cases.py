@@ -1,8 +1,8 @@
 """Where lives of orders differ at Phemex, by group and name.
 
-It takes no price from its book, knows no good-till date, lets an account trade with itself, trails
-by an offset and has one position a contract. What its matching engine does not take was accepted
-before, and it amends what still waits for its trigger."""
+It takes no price from its book, knows no good-till date, lets an account trade with itself and has
+one position a contract. What its matching engine does not take was accepted before, and it amends
+what still waits for its trigger."""
 
 import itertools
 from dataclasses import replace
@@ -30,6 +30,7 @@ LIVES: dict[str, dict[str, Any]] = {
         "life": ("submitted", accepted(price=10), "expired"), "reason": EndReason.POST_ONLY},
     "stp by default": {"life": ("submitted", "filled", own_is("filled"))},
     "algomkt stop has nothing left to reduce": {"reason": EndReason.REDUCE_ONLY},
+    "algomkt trailing activated at once": {"refused": "would activate"},
     "limit day cancelled": {"local": None, "life": ("submitted", cancel, "cancelled")},
     "hedge without a side": {"refused": "", "life": ("submitted", cancel, "cancelled")},
 }  # fmt: skip
@@ -39,7 +40,6 @@ ABSENT = {
     "price_match": Field.PRICE_MATCH,
     "good_till_ms": Field.GOOD_TILL,
     "self_trade": Field.SELF_TRADE,
-    "callback_rate": Field.CALLBACK_RATE,
     "price_protect": Field.PRICE_PROTECT,
     "position_side": Field.POSITION_SIDE,
 }

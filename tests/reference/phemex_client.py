@@ -210,6 +210,7 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
             "would trigger": 11043,
             "amend below filled": 11012,
             "nothing to amend": 11065,
+            "would activate": 11094,
             "clock": 401,
         },
     )
