@@ -6,7 +6,6 @@ from typing import Any
 
 from connector.model.reports import OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
-from tests.reference.ground import Client
 from tests.reference.ground import Fill
 from tests.reference.stack import BUSY
 
