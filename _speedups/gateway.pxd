@@ -31,6 +31,7 @@ cdef class Gateway:               # takes the commands of all trading sessions
     cdef object next_method
     cdef object rehearse          # what keeps the way of a command in the caches, or None
     cdef int64_t rehearse_ns      # when it is due again
+    cdef uint64_t published       # what the segment's ring had then
     cdef Segment segment
     cdef uint64_t turn
     cdef bint pending             # next_turn() is scheduled

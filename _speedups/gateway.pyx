@@ -26,7 +26,8 @@ cdef extern from "unistd.h" nogil:
 cdef enum:
     MOST = 64                     # commands a session a turn
     LONGEST_NS = 100_000          # what one poll() may take before sockets get their turn again
-    REHEARSE_NS = 100_000         # between rehearsals while the loop spins
+    REHEARSE_NS = 30_000          # between rehearsals while the loop spins: neighbours of the core have its caches, too
+    LEAST_NS = 500_000            # ... while each turn publishes something
     HOP_COMMAND_TO_TAKE = 4       # connector.model.counters.Hop
 
 
@@ -124,6 +125,10 @@ cdef class Gateway:
         """Nothing is to be taken, and the loop spins."""
         if now_ns < self.rehearse_ns or self.busy:
             return
+        if self.segment is not None and self.segment.ring.sequence != self.published:
+            self.published = self.segment.ring.sequence
+            if now_ns < self.rehearse_ns + LEAST_NS:
+                return                        # more frames may be waiting
         self.rehearse_ns = now_ns + REHEARSE_NS
         try:
             self.rehearse()
