@@ -16,6 +16,7 @@ cdef struct Written:              # how an instrument is written
     uint16_t length
     uint8_t price_exponent, qty_exponent
     uint8_t price_digits, qty_digits        # decimals at least
+    uint8_t kind                            # where a venue writes some otherwise: its encoder's own
     char[NAME_BYTES] name
 
 cdef extern from *:
@@ -68,13 +69,17 @@ cdef inline char* put_decimal(char* p, uint64_t value, int exponent, int digits)
     return p
 
 
+# A text into a field of that room, zeros behind it; False: it does not fit.
+cdef bint put_name(char* field, Py_ssize_t room, str name)
+
+
 cdef class OrderEncoder:
     cdef Written* written         # by the instrument's index in the directory; length 0: not known
     cdef uint32_t count
     cdef public uint64_t number   # the next request's, where requests have one
     # The complete signed request at `out`, in at most `room` bytes: its length, or what kept it from being made. The
-    # command is a copy, whole and resolved: an order's ids, for an amend also its side, price and quantity; it is no
-    # amend or cancel of a conditional order that waits. venue_ns is the venue's clock.
+    # command is a copy, whole and resolved: an order's ids and the side of its position, for an amend also its side,
+    # price and quantity; it is no amend or cancel of a conditional order that waits. venue_ns is the venue's clock.
     cdef Py_ssize_t encode_command(
         self, const Command* command, int64_t venue_ns, char* out, size_t room
     ) noexcept nogil

@@ -17,6 +17,7 @@ class OrderEncoder:
         order_id: int | None,
         venue_order_id: str,
         side: int,
+        position_side: int,
         price_e: int | None,
         qty_e: int | None,
         venue_ns: int,

@@ -51,7 +51,7 @@ cdef class OrderEncoder:
                 raise ValueError(f"{instrument.symbol}: {value} decimals are not within 0 to 18")
         entry.price_exponent, entry.price_digits = instrument.price_exponent, instrument.price_digits
         entry.qty_exponent, entry.qty_digits = instrument.qty_exponent, instrument.qty_digits
-        entry.length = len(text)
+        entry.length, entry.kind = len(text), 0
         memcpy(entry.name, bytes_of_name, len(text))
         if index >= self.count:
             grown = <Written*>realloc(self.written, (index + 1) * sizeof(Written))
@@ -73,7 +73,7 @@ cdef class OrderEncoder:
 
     def request(
         self, TakenCommand command not None, str client_order_id not None, order_id, str venue_order_id not None,
-        int side, price_e, qty_e, int64_t venue_ns,
+        int side, int position_side, price_e, qty_e, int64_t venue_ns,
     ):
         """The request for a command about an order of these names and terms; None when Python has to take it.
 
@@ -89,7 +89,7 @@ cdef class OrderEncoder:
             return None
         copy.order_id = CONNECTOR_ABSENT if order_id is None else order_id
         if copy.action != ACTION_PLACE:
-            copy.side = <unsigned char>side
+            copy.side, copy.position_side = <unsigned char>side, <unsigned char>position_side
         if copy.action == ACTION_AMEND:
             if copy.price_e == CONNECTOR_ABSENT and price_e is not None:
                 copy.price_e = price_e

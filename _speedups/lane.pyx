@@ -15,7 +15,7 @@ from .atomics cimport monotonic_ns
 from .budget cimport Budget
 from .counters cimport COUNT_LANE, COUNT_LANE_LEFT, COUNT_REQUESTS_ENCODED, count
 from .desk cimport Command as Taken
-from .encoder cimport OrderEncoder
+from .encoder cimport OrderEncoder, put_name
 from .feed cimport Feed
 from .histogram cimport histogram_add
 from .journal cimport Drain, Journal
@@ -351,7 +351,7 @@ cdef class Lane:
         cdef char[ID_BYTES] text
         cdef int64_t venue_ns, sent_ns, left_ns, encoded_ns
         cdef Py_ssize_t length
-        cdef bytes data, given
+        cdef bytes data
         cdef int fd, size
         cdef uint64_t key
         cdef object name, connection, request, fault = None
@@ -368,15 +368,14 @@ cdef class Lane:
             key = self.ids.next_key
         else:
             name = order.client_order_id
-            given = (<str>name).encode()
-            if PyBytes_GET_SIZE(given) > <Py_ssize_t>sizeof(copy.client_order_id) or order.venue_order_id:
+            if not put_name(copy.client_order_id, sizeof(copy.client_order_id), name) or not put_name(
+                copy.venue_order_id, sizeof(copy.venue_order_id), order.venue_order_id
+            ):
                 return 0
-            memset(copy.client_order_id, 0, sizeof(copy.client_order_id))
-            memcpy(copy.client_order_id, PyBytes_AS_STRING(given), PyBytes_GET_SIZE(given))
             memcpy(body.client_order_id, copy.client_order_id, sizeof(copy.client_order_id))
             if order.order_id is not None:
                 copy.order_id = order.order_id
-            copy.side = <unsigned char><int>order.side
+            copy.side, copy.position_side = <unsigned char><int>order.side, <unsigned char><int>order.position_side
             key = order.key
         venue_ns = route.clock.offset_ns
         if route.over_api and not self.rehearsing:

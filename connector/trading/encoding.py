@@ -44,7 +44,7 @@ class Encoding:
             encoder.number = self._numbers()
         data = encoder.request(
             command, order.client_order_id, order.order_id, order.venue_order_id, order.side,
-            order.price_e, order.qty_e, venue_ns,
+            order.position_side, order.price_e, order.qty_e, venue_ns,
         )  # fmt: skip
         if data is None:
             self._count(Counter.REQUESTS_RARE)

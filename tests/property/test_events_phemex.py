@@ -214,7 +214,7 @@ def test_what_is_left_to_the_general_reader() -> None:
         assert taken(changed) == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([*FAMILIES]),
     st.sampled_from([*STATUSES, "PendingNew", "ODD"]),
@@ -263,7 +263,7 @@ anything = st.one_of(
 words = st.sampled_from([*STATUSES, *EXECUTIONS, *ACTIONS, *KINDS, *TIMES])
 
 
-@settings(max_examples=250)
+@settings(max_examples=250, deadline=None)
 @given(
     st.sampled_from([*FAMILIES]),
     st.data(),
@@ -281,13 +281,13 @@ def test_whatever_the_fields_are(suffix: str, data: Any, symbol: str, chance: An
     taken(message([dict(rows), entry], suffix))
 
 
-@settings(max_examples=250)
+@settings(max_examples=250, deadline=None)
 @given(mutated([FRAMES["incremental_2019"], message([FILL]), message([HEDGED], "_p")]))
 def test_whatever_was_garbled(frame: bytes) -> None:
     taken(frame)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

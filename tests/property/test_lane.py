@@ -32,6 +32,8 @@ from connector.model.states import FeedKind, State
 from connector.trading.risk import Limits
 from tests.reference.lane_rig import BODY, COMMAND, EMPTY, INSTRUMENT, SECOND_NS, SENT, Side
 
+WAYS: list[dict[str, Any]] = [{"transport": Transport.HTTP}, {"transport": Transport.WS_API}]
+WAYS.append({"venue": "phemex"})
 MONEY = 10**8
 BID_E, ASK_E, MARK_E = 49_999_00, 50_001_00, 50_000 * 10**8
 
@@ -119,9 +121,9 @@ def test_the_mark_ages_alike() -> None:
     assert MARK_NS == live.MARK_NS
 
 
-@pytest.mark.parametrize("transport", list(Transport))
-def test_common_commands_go_the_short_way_once_it_is_known(transport: Transport) -> None:
-    with both(transport=transport) as sides:
+@pytest.mark.parametrize("way", WAYS)
+def test_common_commands_go_the_short_way_once_it_is_known(way: dict[str, Any]) -> None:
+    with both(**way) as sides:
         pair = Pair(sides)
         pair.send()
         pair.send()
@@ -548,18 +550,18 @@ def meant(side: Side, fields: dict[str, Any]) -> dict[str, Any]:
     st.none() | LIMITS,
     st.none() | LIMITS,
     st.sampled_from(INSTRUMENTS),
-    st.sampled_from(Transport),
+    st.sampled_from(WAYS),
 )
 def test_both_ways_agree(
     script: list[tuple[str, Any]],
     account: Limits | None,
     strategy: Limits | None,
     instrument: Instrument,
-    transport: Transport,
+    way: dict[str, Any],
 ) -> None:
     limits = {("account", "main"): account, ("strategy", "maker"): strategy}
     given = {who: one for who, one in limits.items() if one is not None}
-    with both(given, instrument, transport=transport) as sides:
+    with both(given, instrument, **way) as sides:
         pair = Pair(sides)
         pair.send(**sized(instrument, {"price_e": 49_990_00, "qty_e": 2}))
         for what, value in script:

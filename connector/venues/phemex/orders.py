@@ -9,7 +9,7 @@ triggered, so nothing here asks whether it was.
 
 import re
 from collections.abc import Hashable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from connector._speedups.decimal import format as decimal
 from connector.model.instrument import MARK_EXPONENT, Instrument
@@ -27,11 +27,16 @@ from connector.model.records import Side
 from connector.model.reports import Field
 from connector.venues.contract import Request
 from connector.venues.phemex.endpoints import ENDPOINTS
-from connector.venues.phemex.numbers import hedged
+from connector.venues.phemex.numbers import HEDGED, hedged
 from connector.venues.phemex.params import CLIENT_ID as CLIENT_ID_PATTERN
-from connector.venues.phemex.signing import WINDOW_MS, sign
+from connector.venues.phemex.signing import WINDOW_MS, KeySigner, sign
 from connector.venues.trading_contract import CannotEncode, Intent, Signer
 
+if TYPE_CHECKING:
+    from connector._speedups.orders_phemex import PhemexEncoder
+
+HOT = {Action.PLACE: "placeOrder", Action.CANCEL: "cancelOrder"}
+"""What the compiled encoder writes; those of the hedged API cost the same."""
 CLIENT_ID = re.compile(CLIENT_ID_PATTERN[1:-1])
 ORDER_ID = re.compile(r"[0-9A-Za-z-]{1,40}")
 BATCH_MOST = {Action.CANCEL: 10}
@@ -140,6 +145,18 @@ def together(intent: Intent) -> Hashable | None:
     if intent.action is not Action.CANCEL or not intent.venue_order_id or not intent.instrument:
         return None
     return intent.action, intent.instrument.symbol, intent.position_side
+
+
+def encoder(
+    signer: Signer, host: str, prefix: str = "", window_ms: int = WINDOW_MS
+) -> "PhemexEncoder | None":
+    """The compiled encoder of a key for one host (as in the Host header)."""
+    if not isinstance(signer, KeySigner):
+        return None
+    # Only who trades pays for loading it.
+    from connector._speedups.orders_phemex import PhemexEncoder
+
+    return PhemexEncoder(signer.made.raw, signer.key, host, prefix, window_ms, hedged=HEDGED)
 
 
 def encode_batch(

@@ -7,13 +7,14 @@ import msgspec
 
 from connector._speedups.events_phemex import Reader
 from connector.model.instrument import Instrument
-from connector.venues.contract import Request
+from connector.venues.contract import Endpoint, Request
 from connector.venues.phemex import answers, orders, positions, signing, user
 from connector.venues.phemex.endpoints import ENDPOINTS
 from connector.venues.phemex.numbers import HEDGED, hedged, whole
 from connector.venues.phemex.schemas_trading import Reply, Time
 from connector.venues.trading_contract import (
     Batches,
+    Charge,
     Denial,
     Instruments,
     Intent,
@@ -48,6 +49,15 @@ def _server_ns(body: bytes) -> int:
 def _target(key: str) -> str:
     """Public and private connections have one URL."""
     return ""
+
+
+def _charge(endpoint: Endpoint) -> Charge:
+    return Charge(
+        name=endpoint.name,
+        weight=endpoint.weight({}),
+        pool=endpoint.pool,
+        orders=endpoint.orders,
+    )
 
 
 def _order(intent: Intent) -> Request:
@@ -92,8 +102,8 @@ def trading(
         key_kinds=signing.KINDS,
         encode=partial(orders.encode, window_ms=window_ms),
         sign=partial(signing.sign, window_ms=window_ms),
-        encoder=None,
-        charges={},
+        encoder=partial(orders.encoder, window_ms=window_ms),
+        charges={action: _charge(ENDPOINTS[name]) for action, name in orders.HOT.items()},
         judge=answers.judge,
         window_ns=window_ms * MS,
         # The venue counts requests for a user in groups, which the pools of the address are.
