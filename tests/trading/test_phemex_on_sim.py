@@ -89,6 +89,10 @@ def test_orders_from_their_start_to_their_end(venue: Simulator, tmp_path: Path) 
         assert {result for result, _ in maker.answers()} == {Result.ACCEPTED}
         (held,) = [one for one in stage.trading.desk.positions.account(0) if one.qty_e]
         assert (held.symbol, held.qty_e) == ("BTCUSD", 3)
+        segment = stage.app._segment
+        assert segment is not None
+        assert segment.counter(Counter.REQUESTS_ENCODED.value) >= 3
+        assert segment.counter(Counter.HEARD.value) >= 3
 
     staged(venue, tmp_path, act)
 
