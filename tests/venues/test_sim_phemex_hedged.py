@@ -243,3 +243,26 @@ def test_an_order_needs_no_client_id(trader: Trader) -> None:
     one, two = (trader.order(**low, clOrdID="")["data"] for _ in range(2))
     assert one["clOrdID"] == two["clOrdID"] == ""
     assert [each["orderID"] for each in trader.heard()] == [one["orderID"], two["orderID"]]
+
+
+def test_each_position_pays_its_part_of_the_funding(hedger: Trader) -> None:
+    for position, side, qty in (("Long", "Buy", "0.5"), ("Short", "Sell", "0.2")):
+        order = {"posSide": position, "side": side, "orderQtyRq": qty}
+        assert hedger.order(ordType="Market", **order)["code"] == 0
+    before = Decimal(hedger.heard()[-1]["curAccBalanceRv"])
+    engine = hedger.venue.engine
+    assert engine is not None
+    engine.fund("BTCUSDT", 10_000, hedger.venue.wall_ms() * 10**6)
+    hedger.venue.tell()
+    entries = {each["posSide"]: each for each in hedger.heard()}
+    for side, sign in (("Long", 1), ("Short", -1)):
+        entry = entries[side]
+        assert (entry["tradeType"], entry["orderID"]) == ("Funding", NOBODY)
+        due = sign * Decimal(entry["execValueRv"]) * Decimal("0.0001")
+        assert abs(Decimal(entry["execFeeRv"]) - due) < Decimal("0.000001")
+    paid = sum(Decimal(each["execFeeRv"]) for each in entries.values())
+    assert Decimal(entries["Short"]["curAccBalanceRv"]) == before - paid
+    rows = hedger.ask("GET", "/api-data/g-futures/funding-fees", ONE[:-1])["data"]
+    assert {row["posSide"]: row["execFeeRv"] for row in rows} == {
+        side: each["execFeeRv"] for side, each in entries.items()
+    }

@@ -516,6 +516,11 @@ def test_funding_is_told_as_a_row_that_is_no_order(trader: Trader) -> None:
     assert entry["curAccBalanceEv"] == engine.balances("demo")[0].wallet_m
     rows = trader.ask("GET", "/exchange/order/trade", "symbol=BTCUSD&tradeType=Funding")
     assert len(rows["data"]["rows"]) == 1
+    (row,) = trader.ask("GET", "/api-data/futures/funding-fees", "symbol=BTCUSD")["data"]
+    assert (row["execFeeEv"], row["side"]) == (entry["execFeeEv"], "Buy")
+    for path in ("orders", "trades"):
+        rows = trader.ask("GET", f"/api-data/futures/{path}", "symbol=BTCUSD&limit=200")
+        assert rows["data"]["rows"][-1]["clOrdID"] == "c-1"
 
 
 def test_a_new_subscription_repeats_open_orders_and_fills_in_their_order(trader: Trader) -> None:

@@ -187,14 +187,6 @@ def _unit(row: Mapping[str, Any], mode: str, symbol: str, side: str) -> dict[str
 # Histories
 
 
-def orders(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
-    """Every order that is no longer open, and those that are: newest first."""
-    given = Scaled(fields)
-    symbol = symbol_of(desk, given)
-    rows = [each.row() for each in reversed(person.tickets.values()) if each.wish.symbol == symbol]
-    return texts(desk, sim_orders.page(rows, given, "actionTimeNs"))
-
-
 def listed(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
     """The second history of orders: of one symbol or all, its words as numbers."""
     rows = [
@@ -286,7 +278,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("PUT", "/g-positions/leverage"): set_leverage,
     ("POST", "/g-positions/assign"): _in_texts(sim_orders.assign, order=True),
     ("PUT", "/g-positions/switch-pos-mode-sync"): set_mode,
-    ("GET", "/api-data/g-futures/orders"): orders,
+    ("GET", "/api-data/g-futures/orders"): _in_texts(sim_orders.orders),
+    ("GET", "/api-data/g-futures/funding-fees"): _in_texts(sim_orders.fundings),
     ("GET", "/api-data/g-futures/orders/by-order-id"): _in_texts(sim_orders.some),
     ("GET", "/api-data/g-futures/trades"): _in_texts(sim_orders.trades),
     ("GET", "/exchange/order/v2/orderList"): listed,

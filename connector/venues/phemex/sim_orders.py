@@ -371,6 +371,28 @@ def closed(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str,
     return page(rows, fields, "actionTimeNs")
 
 
+def orders(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
+    """Every order, open or not, newest first."""
+    symbol = symbol_of(desk, fields)
+    rows = [each.row() for each in reversed(person.tickets.values()) if each.wish.symbol == symbol]
+    return page(rows, fields, "actionTimeNs")
+
+
+def fundings(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[str, Any]]:
+    """What was paid and received, newest first."""
+    symbol = symbol_of(desk, fields)
+    names = ("symbol", "currency", "execQty", "side", "execPriceEp", "execValueEv", "feeRateEr",
+             "execFeeEv", "posSide", "transactTimeNs")  # fmt: skip
+    rows = [
+        {name: each[name] for name in names if name in each}
+        | {"fundingRateEr": each["feeRateEr"], "createTime": each["transactTimeNs"] // MS_NS}
+        for each in reversed(person.trades)
+        if each["symbol"] == symbol and each["tradeType"] == "Funding"
+    ]
+    found: list[dict[str, Any]] = page(rows, fields, "transactTimeNs")["rows"]
+    return found
+
+
 def trades(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
     """Fills and funding, newest first."""
     symbol = symbol_of(desk, fields)
@@ -526,4 +548,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("PUT", "/positions/riskLimit"): set_risk_limit,
     ("POST", "/positions/assign"): assign,
     ("GET", "/api-data/futures/fee-rate"): fee_rates,
+    ("GET", "/api-data/futures/orders"): orders,
+    ("GET", "/api-data/futures/orders/by-order-id"): some,
+    ("GET", "/api-data/futures/trades"): trades,
+    ("GET", "/api-data/futures/funding-fees"): fundings,
 }
