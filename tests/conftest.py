@@ -1,7 +1,12 @@
-"""What concerns every test: which files begin, and where the recordings are."""
+"""What concerns every test: which files begin, who runs beside whom, and where the recordings
+are."""
 
+import fcntl
 import os
+import shutil
 import signal
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -37,17 +42,43 @@ LONGEST = (
     "property/test_paper_on_recordings.py",
 )
 """Files that take longest, of those with few tests above all. They begin: a worker takes a file
-whole, and one that began last would leave the other core idle for minutes."""
+whole, and one that began last would leave the others idle for minutes."""
+
+LAST = ("e2e/test_callbacks.py",)
+"""Nobody waits any more for files whose tests run alone."""
+
+
+LOCKS = "CONNECTOR_TESTS_LOCKS"
+"""Names the folder of the locks to all workers of a run."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        folder = os.environ[LOCKS] = tempfile.mkdtemp(prefix="connector-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(folder))
     if hasattr(config.option, "loadscopereorder"):  # it would put the files with most tests first
         config.option.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path, len(place)))
+    place |= {ROOT / "tests" / name: len(place) + 1 for name in LAST}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is marked ``alone`` runs while no other worker runs one."""
+    folder = Path(os.environ[LOCKS])
+    alone = item.get_closest_marker("alone") is not None
+    with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)  # who asked first has the room first
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(room, fcntl.LOCK_UN)  # a process that the test forked may have it, too
 
 
 @pytest.fixture(scope="session")

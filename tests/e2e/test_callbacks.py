@@ -24,6 +24,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from connector.model.counters import Counter
 from tests.e2e.test_daemon import Reader
 from tests.reference.stack import Daemon, Sim, eventually
@@ -40,6 +42,7 @@ OFTEN = 30
 RUNS = 3
 
 
+@pytest.mark.alone
 def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
     guilty = faults(run(tmp_path / "0"))
     for number in range(1, RUNS):
