@@ -284,8 +284,10 @@ def test_a_position_of_each_side_and_a_daemon_that_is_killed(stage: Stage) -> No
         assert (order.price_decimal, order.leaves_qty_decimal) == (low, Decimal("0.03"))
         assert held(notes) == {"LONG": Decimal("0.04"), "SHORT": Decimal("-0.02")}
         assert not [name for name in notes.reports if notes.fills(name)], "told twice"
-        for name, one in found.items():
-            notes.session.cancel(one)
+        notes.session.cancel(order)
+        notes.until(lambda: CANCELLED in notes.story("stays"), lambda: notes.story("stays"))
+        notes.session.cancel_all(SYMBOL, account="main")
+        for name in kinds:
             notes.until(
                 lambda name=name: CANCELLED in notes.story(name),
                 lambda name=name: notes.story(name),
