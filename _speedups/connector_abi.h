@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONNECTOR_ABI_HASH 0xbd0f95dcc52bbbd3ull
+#define CONNECTOR_ABI_HASH 0x1c0fd06c77b0f02dull
 #define CONNECTOR_MAGIC_MARKET 0x544b524d544e4e43ull /* "CNNTMRKT" */
 #define CONNECTOR_MAGIC_UP 0x50555353544e4e43ull     /* "CNNTSSUP" */
 #define CONNECTOR_MAGIC_DOWN 0x4e445353544e4e43ull   /* "CNNTSSDN" */
@@ -30,6 +30,7 @@
 enum ConnectorRecordType {
   RECORD_PAD = 1, RECORD_BOOK_DELTA = 2, RECORD_BBO = 3, RECORD_TRADE = 4, RECORD_MARK_PRICE = 5, RECORD_INDEX = 6,
   RECORD_LIQUIDATION = 7, RECORD_TICKER = 8, RECORD_KLINE = 9, RECORD_INSTRUMENT_CHANGE = 10, RECORD_FEED_STATE = 11,
+  RECORD_CONTRACT = 12, RECORD_DEPTH_VIEW = 13, RECORD_MARKET_HOURS = 14,
   RECORD_CHECKPOINT_PART = 29, RECORD_TEXT = 30, RECORD_CHECKPOINT = 31, RECORD_COMMAND = 32, RECORD_SENT = 33, RECORD_COMMAND_ANSWER = 34,
   RECORD_ORDER_REPORT = 35, RECORD_FILL_DETAIL = 36,
   RECORD_BALANCE_UPDATE = 37, RECORD_POSITION_UPDATE = 38, RECORD_ACCOUNT_CONFIG = 39, RECORD_MARGIN_CALL = 40,
@@ -46,7 +47,10 @@ enum ConnectorInstrumentFlag {
 enum ConnectorState {
   STATE_DOWN = 0, STATE_SYNCING = 1, STATE_LIVE = 2, STATE_BEHIND = 3, STATE_STALE = 4, STATE_GAP = 5, STATE_RESYNC = 6,
 };
-enum ConnectorFeedKind { FEED_BOOK = 1, FEED_BBO = 2, FEED_TRADE = 3, FEED_MARK_PRICE = 4 };
+enum ConnectorFeedKind {
+  FEED_BOOK = 1, FEED_BBO = 2, FEED_TRADE = 3, FEED_MARK_PRICE = 4, FEED_KLINE = 5, FEED_TICKER = 6, FEED_INDEX = 7,
+  FEED_LIQUIDATION = 8, FEED_CONTRACT = 9, FEED_DEPTH_VIEW = 10, FEED_MARKET_HOURS = 11,
+};
 enum ConnectorSide { SIDE_BUY = 1, SIDE_SELL = 2 };
 
 typedef struct { int64_t price_e, qty_e; } Level;
@@ -156,6 +160,63 @@ CONNECTOR_SIZE(SegmentHeader, 4096);
 CONNECTOR_SIZE(SessionUp, 4096);
 CONNECTOR_SIZE(SessionDown, 4096);
 CONNECTOR_SIZE(BookHeader, 64);
+
+/* Market records beside book, trades and mark prices: layout_streams.pxd. */
+enum ConnectorKlineSource {
+  KLINE_TRADES = 1, KLINE_CONTINUOUS = 2, KLINE_INDEX = 3, KLINE_MARK = 4, KLINE_PREMIUM = 5,
+};
+enum ConnectorIndexKind {
+  INDEX_PRICE = 1, INDEX_MARK = 2, INDEX_LAST = 3, INDEX_FUNDING_RATE = 4, INDEX_NEXT_FUNDING_RATE = 5, INDEX_ASSET = 6,
+  INDEX_COMPOSITE = 7,
+};
+enum ConnectorDepthView {
+  VIEW_TOP = 1,    /* the best levels, all of them each time */
+  VIEW_HIDDEN = 2, /* changes of a book with orders that the instrument's own leaves out */
+};
+typedef struct {
+  int64_t open_ns, end_ns, open_e, high_e, low_e, close_e, last_close_e, qty_e, buy_qty_e, value_e, buy_value_e,
+  trades, first_trade_id, last_trade_id; uint32_t interval_s; uint8_t closed, source, qty_exponent,
+  value_exponent, backfill, pad[7];
+} KlineBody;
+typedef struct {
+  int64_t open_e, high_e, low_e, last_e, average_e, last_qty_e, qty_e, open_interest_e, value_e, open_ns,
+  close_ns, first_trade_id, last_trade_id, trades; uint8_t qty_exponent, value_exponent, mini, pad[5]; int64_t
+  spare;
+} TickerBody;
+typedef struct {
+  int64_t value_e, bid_buffer_e, ask_buffer_e, bid_rate_e, ask_rate_e, auto_bid_buffer_e, auto_ask_buffer_e,
+  auto_bid_rate_e, auto_ask_rate_e; uint8_t kind, pad[3]; uint32_t components; char name[32]; int64_t spare[2];
+} IndexBody;
+typedef struct {
+  int64_t quantity_e, share_e, price_e; char base[16], quote[16]; int64_t spare;
+} Component;
+typedef struct {
+  int64_t price_e, average_e, qty_e, last_qty_e, filled_qty_e, transaction_ns; uint8_t side, order_type,
+  time_in_force, status, pad[4]; int64_t spare[9];
+} LiquidationBody;
+typedef struct {
+  int64_t onboard_ns, delivery_ns; uint16_t status, contract; uint32_t brackets; int64_t spare[13];
+} ContractBody;
+typedef struct {
+  int64_t floor_e, cap_e, maintenance_e, deduction_e; uint32_t number, min_leverage, max_leverage, pad; int64_t
+  spare[2];
+} Bracket;
+typedef struct {
+  int64_t first_id, prev_id, transaction_ns; uint32_t bids, asks; uint16_t levels; uint8_t view, pad[5]; int64_t
+  spare[11];
+} DepthViewBody;
+typedef struct {
+  int64_t open_ns, end_ns; char market[32], session[32]; int64_t spare[6];
+} MarketHoursBody;
+CONNECTOR_SIZE(KlineBody, 128);
+CONNECTOR_SIZE(TickerBody, 128);
+CONNECTOR_SIZE(IndexBody, 128);
+CONNECTOR_SIZE(Component, 64);
+CONNECTOR_SIZE(LiquidationBody, 128);
+CONNECTOR_SIZE(ContractBody, 128);
+CONNECTOR_SIZE(Bracket, 64);
+CONNECTOR_SIZE(DepthViewBody, 128);
+CONNECTOR_SIZE(MarketHoursBody, 128);
 
 /* The order path: layout_orders.pxd. Texts are padded with NUL, not ended by it. */
 enum ConnectorAction { ACTION_PLACE = 1, ACTION_AMEND = 2, ACTION_CANCEL = 3, ACTION_CANCEL_ALL = 4, ACTION_QUERY = 5 };

@@ -93,6 +93,7 @@ cdef enum Count:
     COUNT_HEARD_LEFT = 86
     COUNT_BOOKS_DOUBTED = 87
     COUNT_BOOKS_BEHIND = 88
+    COUNT_STREAMS_OLD = 89
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

@@ -56,6 +56,8 @@ cdef class BookDelta(Event):
 cdef double scaled(int64_t value_e, double unit) noexcept
 cdef object state_of(uint64_t word)
 cdef object side_of(uint64_t side)
+cdef object name_of(value)
+cdef str text(const char* field, size_t room)
 
 
 # An empty event for a record of this type; the casts are true and spare a check of what was just made.

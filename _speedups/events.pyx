@@ -155,7 +155,7 @@ cdef class Instrument:
         cdef int p = e.price_exponent, q = e.qty_exponent
         return {
             "index": e.id, "exchange": self.exchange, "symbol": self.symbol, "base": self.base, "quote": self.quote,
-            "margin": self.margin, "status": _name(self.status), "contract": _name(self.contract),
+            "margin": self.margin, "status": name_of(self.status), "contract": name_of(self.contract),
             "tick": exact(e.tick_e, p), "step": exact(e.step_e, q),
             "min_price": exact(e.min_price_e, p), "max_price": exact(e.max_price_e, p),
             "min_qty": exact(e.min_qty_e, q), "max_qty": exact(e.max_qty_e, q),
@@ -178,7 +178,7 @@ def _to_e(value, int exponent):
     return int(scaled_value)
 
 
-def _name(value):
+cdef object name_of(value):
     return value.name if hasattr(value, "name") else int(value)
 
 
@@ -308,7 +308,7 @@ cdef class Bbo(Event):
         return {
             "bid_price": exact(b.bid_price_e, p), "bid_qty": exact(b.bid_qty_e, q),
             "ask_price": exact(b.ask_price_e, p), "ask_qty": exact(b.ask_qty_e, q),
-            "state": _name(self.state), "source": _name(self.source), "transaction_ns": b.transaction_ns,
+            "state": name_of(self.state), "source": name_of(self.source), "transaction_ns": b.transaction_ns,
         }
 
 
@@ -374,7 +374,7 @@ cdef class Trade(Event):
         cdef TradeBody* b = <TradeBody*>self.body
         cdef int p = self.instrument.entry.price_exponent, q = self.instrument.entry.qty_exponent
         return {
-            "price": exact(b.price_e, p), "qty": exact(b.qty_e, q), "side": _name(self.side),
+            "price": exact(b.price_e, p), "qty": exact(b.qty_e, q), "side": name_of(self.side),
             "aggregate": self.aggregate, "is_market": self.is_market, "normal_qty": exact(b.normal_qty_e, q),
             "first_trade_id": b.first_trade_id, "last_trade_id": b.last_trade_id, "transaction_ns": b.transaction_ns,
         }
@@ -455,8 +455,8 @@ cdef class FeedState(Event):
     def _fields(self):
         cdef FeedStateBody* b = <FeedStateBody*>self.body
         return {
-            "kind": _name(self.kind), "state": _name(self.state), "previous": _name(self.previous),
-            "reason": _name(self.reason), "bids": b.bids, "asks": b.asks,
+            "kind": name_of(self.kind), "state": name_of(self.state), "previous": name_of(self.previous),
+            "reason": name_of(self.reason), "bids": b.bids, "asks": b.asks,
         }
 
 
@@ -480,7 +480,7 @@ cdef class InstrumentChange(Event):
         return _statuses[(<InstrumentChangeBody*>self.body).previous & 255]
 
     def _fields(self):
-        return {"generation": self.generation, "status": _name(self.status), "previous": _name(self.previous)}
+        return {"generation": self.generation, "status": name_of(self.status), "previous": name_of(self.previous)}
 
 
 @cython.final

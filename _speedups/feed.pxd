@@ -11,7 +11,7 @@ from .ring cimport Ring
 
 cdef enum:
     MAX_LINES = 16
-    FEED_KINDS = 5                # ConnectorFeedKind counts from 1
+    FEED_KINDS = 12               # ConnectorFeedKind counts from 1
 
 cdef enum Verdict:
     VERDICT_APPLIED = 0           # applied and committed

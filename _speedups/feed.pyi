@@ -102,6 +102,19 @@ class Feed:
         """When the book fell behind."""
     def forget_trades(self) -> None:
         """Whatever trades named, the book is not behind."""
+    def record(
+        self,
+        type: int,
+        kind: int,
+        body: bytes,
+        venue_ns: int,
+        recv_ns: int,
+        update_id: int,
+        line: int,
+    ) -> None:
+        """Publish a record of a stream that has no cell of the top table, as ``layout_streams.pxd``
+        draws its body; the caller has moved the state. ValueError when it is longer than an eighth
+        of the ring."""
 
     # A new base
 

@@ -27,8 +27,9 @@ from .layout cimport (
     BookDeltaBody, InstrumentStats, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
 from .publish cimport (
-    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, heard, live_touch,
-    make_live, may_follow, move, publish, publish_state, publish_touch, show_book, show_touch, trade_cell_state, valid,
+    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, check_kind, check_line,
+    heard, live_touch, make_live, may_follow, move, publish, publish_state, publish_touch, show_book, show_touch,
+    trade_cell_state, valid,
 )
 from .ring cimport ring_claim
 from .segment cimport Segment
@@ -420,6 +421,13 @@ cdef class Feed:
 
     def forget_trades(self): self.c.traded_id = 0
 
+    def record(self, int type, int kind, bytes body not None, int64_t venue_ns, int64_t recv_ns, int64_t update_id, int line):
+        cdef uint64_t size = sizeof(RecordHeader) + len(body)
+        cdef RecordHeader* record = self.claim(size, venue_ns, recv_ns, update_id, line)
+        memcpy(record + 1, <const char*>body, len(body))
+        heard(self.c, check_kind(kind), <uint16_t>line, recv_ns, venue_ns)
+        publish(self.c, record, <uint16_t>type, size)
+
     # -- a new base
 
     def stage(self, snapshot):
@@ -586,15 +594,3 @@ cdef class Feed:
         book_free(self.shadow)        # on the old grid; whoever staged it stages again
         self.shadow = NULL
         self.tick_e = tick_e
-
-
-cdef int check_kind(int kind) except -1:
-    if not 1 <= kind < FEED_KINDS:
-        raise ValueError(f"there is no feed kind {kind}")
-    return kind
-
-
-cdef int check_line(int line) except -1:
-    if not 0 <= line < MAX_LINES:
-        raise ValueError(f"line {line} is not in 0..{MAX_LINES - 1}")
-    return line

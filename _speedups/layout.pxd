@@ -1,4 +1,5 @@
-# The bytes of the shared memory, drawn once; connector_abi.h holds the same as C structs, connector/model/records.py
+# The bytes of the shared memory, drawn once (bodies of streams beside book, trades and mark prices in
+# layout_streams.pxd, those of the order path in layout_orders.pxd); connector_abi.h holds the same as C structs, connector/model/records.py
 # describes it to Python, and a test compares all three. Little-endian, 64-bit, nothing between the fields.
 # Numbers ending in _e are scaled integers; one that the venue did not give ("absent") is -2^63. `tools/abi-hash`
 # writes the hash of what stands between the two rules into connector_abi.h.
@@ -6,7 +7,8 @@
 # ------------------------------------------------------------------------------------------------ drawing
 # ConnectorRecordType: RECORD_PAD 1, RECORD_BOOK_DELTA 2, RECORD_BBO 3, RECORD_TRADE 4, RECORD_MARK_PRICE 5,
 #   RECORD_INDEX 6, RECORD_LIQUIDATION 7, RECORD_TICKER 8, RECORD_KLINE 9, RECORD_INSTRUMENT_CHANGE 10,
-#   RECORD_FEED_STATE 11, RECORD_CHECKPOINT_PART 29, RECORD_TEXT 30, RECORD_CHECKPOINT 31, RECORD_COMMAND 32,
+#   RECORD_FEED_STATE 11, RECORD_CONTRACT 12, RECORD_DEPTH_VIEW 13, RECORD_MARKET_HOURS 14,
+#   RECORD_CHECKPOINT_PART 29, RECORD_TEXT 30, RECORD_CHECKPOINT 31, RECORD_COMMAND 32,
 #   RECORD_SENT 33, RECORD_COMMAND_ANSWER 34,
 #   RECORD_ORDER_REPORT 35, RECORD_FILL_DETAIL 36, RECORD_BALANCE_UPDATE 37, RECORD_POSITION_UPDATE 38,
 #   RECORD_ACCOUNT_CONFIG 39, RECORD_MARGIN_CALL 40, RECORD_SNAPSHOT_BEGIN 41, RECORD_SNAPSHOT_END 42
@@ -14,7 +16,8 @@
 # ConnectorInstrumentFlag: INSTRUMENT_INVERSE 1
 # ConnectorState: STATE_DOWN 0, STATE_SYNCING 1, STATE_LIVE 2, STATE_BEHIND 3, STATE_STALE 4, STATE_GAP 5,
 #   STATE_RESYNC 6
-# ConnectorFeedKind: FEED_BOOK 1, FEED_BBO 2, FEED_TRADE 3, FEED_MARK_PRICE 4
+# ConnectorFeedKind: FEED_BOOK 1, FEED_BBO 2, FEED_TRADE 3, FEED_MARK_PRICE 4, FEED_KLINE 5, FEED_TICKER 6,
+#   FEED_INDEX 7, FEED_LIQUIDATION 8, FEED_CONTRACT 9, FEED_DEPTH_VIEW 10, FEED_MARKET_HOURS 11
 # ConnectorSide: SIDE_BUY 1, SIDE_SELL 2
 #
 # Level, 16 bytes: one price of a book side
@@ -289,6 +292,7 @@ cdef extern from "connector_abi.h" nogil:
 
     cdef enum ConnectorRecordType:
         RECORD_PAD, RECORD_BOOK_DELTA, RECORD_BBO, RECORD_TRADE, RECORD_MARK_PRICE, RECORD_INDEX, RECORD_LIQUIDATION, RECORD_TICKER, RECORD_KLINE, RECORD_INSTRUMENT_CHANGE, RECORD_FEED_STATE
+        RECORD_CONTRACT, RECORD_DEPTH_VIEW, RECORD_MARKET_HOURS
         RECORD_CHECKPOINT_PART, RECORD_TEXT, RECORD_CHECKPOINT, RECORD_COMMAND, RECORD_SENT, RECORD_COMMAND_ANSWER, RECORD_ORDER_REPORT, RECORD_FILL_DETAIL
         RECORD_BALANCE_UPDATE
         RECORD_POSITION_UPDATE, RECORD_ACCOUNT_CONFIG, RECORD_MARGIN_CALL, RECORD_SNAPSHOT_BEGIN, RECORD_SNAPSHOT_END
@@ -303,7 +307,8 @@ cdef extern from "connector_abi.h" nogil:
         STATE_DOWN, STATE_SYNCING, STATE_LIVE, STATE_BEHIND, STATE_STALE, STATE_GAP, STATE_RESYNC
 
     cdef enum ConnectorFeedKind:
-        FEED_BOOK, FEED_BBO, FEED_TRADE, FEED_MARK_PRICE
+        FEED_BOOK, FEED_BBO, FEED_TRADE, FEED_MARK_PRICE, FEED_KLINE, FEED_TICKER, FEED_INDEX, FEED_LIQUIDATION, FEED_CONTRACT
+        FEED_DEPTH_VIEW, FEED_MARKET_HOURS
 
     cdef enum ConnectorSide:
         SIDE_BUY, SIDE_SELL

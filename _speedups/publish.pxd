@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 from .atomics cimport likely, store_relaxed, unlikely
 from .book cimport book_ask_count, book_bid_count, book_crossed
 from .counters cimport COUNT_CROSSED, COUNT_DELTAS, COUNT_RECORDS, COUNT_VENUE_AHEAD, count
-from .feed cimport REASON_CONNECTED, REASON_DATA, FeedC
+from .feed cimport FEED_KINDS, MAX_LINES, REASON_CONNECTED, REASON_DATA, FeedC
 from .histogram cimport histogram_add
 from .layout cimport (
     CONNECTOR_ABSENT, RECORD_BBO, RECORD_FEED_STATE, STATE_BEHIND, STATE_DOWN, STATE_GAP, STATE_LIVE, STATE_RESYNC,
@@ -203,3 +203,15 @@ cdef inline bint show_book(FeedC* feed, const RecordHeader* record, int64_t tran
         add(&feed.stats.crossed)
         count(feed.counters, COUNT_CROSSED)
     return fuse_touch(feed, record, transaction_ns, touch)
+
+
+cdef inline int check_kind(int kind) except -1:
+    if not 1 <= kind < FEED_KINDS:
+        raise ValueError(f"there is no feed kind {kind}")
+    return kind
+
+
+cdef inline int check_line(int line) except -1:
+    if not 0 <= line < MAX_LINES:
+        raise ValueError(f"line {line} is not in 0..{MAX_LINES - 1}")
+    return line

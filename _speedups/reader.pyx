@@ -28,6 +28,7 @@ from .layout cimport (
 from .ring cimport ring_fetch, ring_length, ring_peek, ring_skip, ring_start, ring_take
 from .segment cimport Mapping, fork_counter
 from .seqlock cimport cell_read
+from .stream_events cimport StreamEvent, of_stream, stream_event_of
 from .view cimport RecordView
 from .waiting cimport connector_peek, connector_sleep, read, spin
 
@@ -144,7 +145,13 @@ cdef class MarketReader:
         cdef uint64_t length = ring_length(&self.view, record), lost = self.view.lost
         cdef int type = record.type
         ring_fetch(record, length)
-        cdef Event event = event_of(type)
+        cdef Event event
+        if unlikely(of_stream(type)):
+            event = stream_event_of(type)
+            if length >= sizeof(RecordHeader):
+                (<StreamEvent>event).fill(<const char*>(record + 1), <Py_ssize_t>(length - sizeof(RecordHeader)))
+        else:
+            event = event_of(type)
         memcpy(&event.header, record, sizeof(RecordHeader))
         if type == RECORD_BOOK_DELTA:
             if length >= 96:

@@ -40,6 +40,15 @@ from connector._speedups.events import (
 )
 from connector._speedups.order_events import CommandAnswer, FillDetail, OrderReport
 from connector._speedups.reader import FullBook
+from connector._speedups.stream_events import (
+    Contract,
+    DepthView,
+    Index,
+    Kline,
+    Liquidation,
+    MarketHours,
+    Ticker,
+)
 from connector._speedups.view import RecordView
 from connector.errors import AttachError, ConnectorError, EpochChanged, Full, Stalled
 from connector.ipc.called import CallAnswer, PendingCall
@@ -47,7 +56,7 @@ from connector.ipc.client import Instruments, Session
 from connector.ipc.trader import TradingSession, attach
 from connector.model.instrument import ContractType, Status
 from connector.model.intents import OrderType, PositionSide, TimeInForce
-from connector.model.records import RecordType, Side
+from connector.model.records import IndexKind, KlineSource, RecordType, Side
 from connector.model.reports import OrderStatus, Result, Update
 from connector.model.states import FeedKind, Reason, State
 from connector.model.version import __version__
@@ -61,7 +70,9 @@ __all__ = [
     "CallAnswer",
     "CommandAnswer",
     "ConnectorError",
+    "Contract",
     "ContractType",
+    "DepthView",
     "EpochChanged",
     "Event",
     "FeedKind",
@@ -69,11 +80,17 @@ __all__ = [
     "FillDetail",
     "Full",
     "FullBook",
+    "Index",
+    "IndexKind",
     "Instrument",
     "InstrumentChange",
     "Instruments",
+    "Kline",
+    "KlineSource",
+    "Liquidation",
     "MarginCall",
     "MarkPrice",
+    "MarketHours",
     "OrderReport",
     "OrderStatus",
     "OrderType",
@@ -91,6 +108,7 @@ __all__ = [
     "Stalled",
     "State",
     "Status",
+    "Ticker",
     "Ticket",
     "TimeInForce",
     "Top",

@@ -18,10 +18,9 @@ from connector.config import VenueSettings
 from connector.errors import NotSent
 from connector.market.selection import Chosen, Shard
 from connector.market.silence import RENEWALS, Heard, Ladder, Step
-from connector.market.streams import KIND, Streams
+from connector.market.streams import Streams
 from connector.market.subscriptions import Action, Drop, Refused, Send, Session
 from connector.model.counters import Counter
-from connector.model.states import FeedKind
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import Link
@@ -59,7 +58,7 @@ class Owner(Protocol):
 
     def count(self, counter: Counter, amount: int = 1) -> None: ...
     def feed(self, symbol: str) -> Streams: ...
-    def heard_ns(self, symbol: str, kind: FeedKind, line: int | None = None) -> int: ...
+    def heard_ns(self, symbol: str, channel: Channel, line: int | None = None) -> int: ...
     def trading(self, symbol: str) -> bool: ...
     def waits(self, symbol: str) -> bool: ...
     def silent(self, symbol: str, now_ns: int) -> None: ...
@@ -311,8 +310,8 @@ class Connection:
 
     def _judge(self, found: _Open, row: Subscription, now_ns: int) -> bool:
         """Look at one stream; whether it is to be asked for anew."""
-        owner, kind = self._owner, KIND[row.channel]
-        data_ns = owner.heard_ns(row.instrument, kind, found.line)
+        owner = self._owner
+        data_ns = owner.heard_ns(row.instrument, row.channel, found.line)
         found.data_ns = max(found.data_ns, data_ns)
         if row.channel is Channel.DEPTH:
             base_ns = owner.feed(row.instrument).base_ns
@@ -338,7 +337,7 @@ class Connection:
             return False
         log.warning("silent, asking for it anew", extra={**told, "asked": asked})
         owner.count(Counter.RESUBSCRIBES)
-        if asked == 2 and not owner.heard_ns(row.instrument, kind):
+        if asked == 2 and not owner.heard_ns(row.instrument, row.channel):
             owner.count(Counter.SUBSCRIBE_ERRORS)
             owner.refused(row, "granted by the venue, but nothing ever came")
         return True
@@ -354,10 +353,10 @@ class Connection:
         head, tail = found.behind[:STREAMS_A_TICK], found.behind[STREAMS_A_TICK:]
         owner, late = self._owner, []
         for row in head:
-            granted_ns, kind = granted.get(row.stream, now_ns), KIND[row.channel]
-            old_ns = owner.heard_ns(row.instrument, kind, current.line)
+            granted_ns = granted.get(row.stream, now_ns)
+            old_ns = owner.heard_ns(row.instrument, row.channel, current.line)
             caught = old_ns <= granted_ns + SKEW_NS or owner.heard_ns(
-                row.instrument, kind, found.line
+                row.instrument, row.channel, found.line
             )
             if row.channel is Channel.DEPTH and owner.waits(row.instrument):
                 caught = False  # what it began with may follow something only the old one brings

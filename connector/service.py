@@ -25,7 +25,7 @@ from connector.groups import Groups
 from connector.instruments import Directory, Instruments, Unserved, cache, wishes
 from connector.ipc.segments import BookSource
 from connector.market.feeds import make_feed
-from connector.market.live import Live
+from connector.market.live import Live, Names
 from connector.market.refresh import Change, change, fit
 from connector.market.selection import Chosen, label, left, no_room, room, select
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
@@ -120,6 +120,7 @@ class MarketService:
             self._by_index.popitem()[1].served = False
         self.codec = self.venue.codec(self._segment)
         self._live: dict[str, Live] = {}
+        self._names = Names()
         self._turn: deque[Live] = deque()
         self._to_look_at = 0
         self._books: list[Feed] = []
@@ -298,10 +299,9 @@ class MarketService:
     def feed(self, symbol: str) -> Streams:
         return self._live[symbol].feed
 
-    def heard_ns(self, symbol: str, kind: FeedKind, line: int | None = None) -> int:
+    def heard_ns(self, symbol: str, channel: Channel, line: int | None = None) -> int:
         """When data of a stream last came on a line, or on any; 0: never."""
-        kernel = self._live[symbol].kernel
-        return kernel.last_recv_ns(kind) if line is None else kernel.line_recv_ns(kind, line)
+        return self._live[symbol].feed.heard_ns(channel, line)
 
     def trading(self, symbol: str) -> bool:
         """Whether the instrument trades, as far as the venue told: its streams should speak."""
@@ -341,7 +341,7 @@ class MarketService:
             self._live[book.symbol].feed.on_book(book, line, recv_ns)
             return
         try:
-            events = self.venue.decode(frame, self.scales)
+            events = self.venue.decode(frame, self._names.scales)
         except ValueError as error:
             self.count(Counter.UNDECODABLE)
             self._sample("undecodable", f"{error}: {frame[:200]!r}")
@@ -361,18 +361,14 @@ class MarketService:
             self.count(Counter.UNKNOWN_SYMBOL)
             self._sample(f"{event.kind} of {event.symbol}, which is not configured", "")
         else:
-            self._live[event.symbol].feed.on_event(event, line, recv_ns)
+            for live in self._names.of(event.symbol):
+                live.feed.on_event(event, line, recv_ns)
 
     def _sample(self, what: str, detail: str) -> None:
         if what in self._sampled or len(self._sampled) >= SAMPLES:
             return
         self._sampled.add(what)
         log.warning("%s %s", what, detail, extra={"venue": self.venue.folder})
-
-    def scales(self, symbol: str) -> Instrument | None:
-        """The instrument of a symbol that is served."""
-        live = self._live.get(symbol)
-        return live.chosen.instrument if live is not None else None
 
     @property
     def _connections(self) -> list[Connection]:
@@ -452,6 +448,7 @@ class MarketService:
         self._groups.leave(symbol, now_ns)
         self._granted.difference_update(row.stream for row in live.chosen.subscriptions)
         del self._live[symbol], self._by_index[live.index]
+        self._names.remove(live)
         self._turn.remove(live)
         self._to_look_at = min(self._to_look_at, len(self._turn))
         if live.kernel in self._books:
@@ -499,6 +496,7 @@ class MarketService:
         feed = make_feed(self.venue, kernel, chosen.subscriptions, self.count, index)
         live = Live(chosen, index, self._index, kernel, feed)
         self._live[instrument.symbol] = live
+        self._names.add(live)
         self._by_index[index] = live
         self.unavailable.pop(instrument.symbol, None)
         self._turn.append(live)

@@ -12,7 +12,10 @@ import connector
 from connector.cli._reports import follow
 from connector.errors import ConfigError, EpochChanged
 
-TYPES = ("bbo", "book_delta", "trade", "mark_price", "feed_state", "instrument_change")
+TYPES = (
+    "bbo", "book_delta", "trade", "mark_price", "feed_state", "instrument_change", "kline",
+    "ticker", "index", "liquidation", "contract", "depth_view", "market_hours",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

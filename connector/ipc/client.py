@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import orjson
 
-from connector._speedups import events
+from connector._speedups import events, stream_events
 from connector._speedups.cells import Top
 from connector._speedups.events import Event, Instrument
 from connector._speedups.reader import FullBook, MarketReader
@@ -28,8 +28,10 @@ from connector.ipc.called import CallAnswer, PendingCall, answered, too_late
 from connector.ipc.counters import Counters
 from connector.ipc.segments import read_book
 from connector.model.instrument import ContractType, Status
+from connector.model.intents import OrderType, TimeInForce
 from connector.model.paths import control_socket, trust_fault
-from connector.model.records import Side
+from connector.model.records import DepthViewKind, IndexKind, KlineSource, Side
+from connector.model.reports import OrderStatus
 from connector.model.states import FeedKind, Reason, State
 from connector.model.version import __version__
 
@@ -45,6 +47,11 @@ FAIRNESS = 256
 events.use_enums(
     state=State, side=Side, kind=FeedKind, reason=Reason, status=Status, contract=ContractType
 )
+stream_events.use_enums(
+    side=Side, status=Status, contract=ContractType, kline_source=KlineSource,
+    index_kind=IndexKind, depth_view=DepthViewKind, order_type=OrderType, time_in_force=TimeInForce,
+    order_status=OrderStatus,
+)  # fmt: skip
 
 
 class _NotYet(AttachError):

@@ -1,4 +1,6 @@
-"""An instrument that is served."""
+"""The instruments that are served, and the names by which messages know them."""
+
+from collections.abc import Sequence
 
 from connector._speedups.feed import Feed
 from connector._speedups.states import ListedState
@@ -45,3 +47,36 @@ class Live(ListedState):
         if mark is None or monotonic_ns() - mark[1] > MARK_NS:
             return None
         return mark[0]
+
+
+class Names:
+    """Instruments by their symbols, and by what their subscriptions are about."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Live]] = {}
+
+    def add(self, live: Live) -> None:
+        """It is served from now on."""
+        for name in _names(live):
+            self._rows.setdefault(name, []).append(live)
+
+    def remove(self, live: Live) -> None:
+        """It is served no longer."""
+        for name in _names(live):
+            self._rows[name].remove(live)
+            if not self._rows[name]:
+                del self._rows[name]
+
+    def of(self, name: str) -> Sequence[Live]:
+        """Whom an event of that name concerns."""
+        return self._rows.get(name, ())
+
+    def scales(self, symbol: str) -> Instrument | None:
+        """The instrument whose exponents the numbers of such a message have."""
+        rows = self._rows.get(symbol)
+        return rows[0].instrument if rows else None
+
+
+def _names(live: Live) -> set[str]:
+    told = {row.about for row in live.chosen.subscriptions if row.about}
+    return {live.instrument.symbol, *told}

@@ -7,8 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from connector.market.beside import Beside
+from connector.market.bodies import BODIES
 from connector.model.counters import Counter
 from connector.model.states import VALID, FeedKind, Reason, State
+from connector.venues.channels import CONTINUOUS_KLINES, DEPTH_VIEWS, KLINES
 from connector.venues.contract import (
     Bbo,
     Book,
@@ -16,20 +19,35 @@ from connector.venues.contract import (
     Depth,
     History,
     MarkPrice,
+    StreamEvent,
     Subscription,
     Trade,
     Traded,
 )
 
-KIND = {
+KEPT = {
     Channel.DEPTH: FeedKind.BOOK,
     Channel.BBO: FeedKind.BBO,
     Channel.TRADE: FeedKind.TRADE,
     Channel.AGG_TRADE: FeedKind.TRADE,
     Channel.MARK_PRICE: FeedKind.MARK_PRICE,
 }
+"""What has cells of the top table."""
+KIND = KEPT | {
+    Channel.TICKER: FeedKind.TICKER,
+    Channel.MINI_TICKER: FeedKind.TICKER,
+    Channel.LIQUIDATION: FeedKind.LIQUIDATION,
+    Channel.INDEX: FeedKind.INDEX,
+    Channel.ASSET_INDEX: FeedKind.INDEX,
+    Channel.COMPOSITE_INDEX: FeedKind.INDEX,
+    Channel.CONTRACT: FeedKind.CONTRACT,
+    Channel.HIDDEN_DEPTH: FeedKind.DEPTH_VIEW,
+    Channel.MARKET_HOURS: FeedKind.MARKET_HOURS,
+    **dict.fromkeys(DEPTH_VIEWS, FeedKind.DEPTH_VIEW),
+    **dict.fromkeys([*KLINES, *CONTINUOUS_KLINES], FeedKind.KLINE),
+}
 
-MarketEvent = Depth | Book | Bbo | Trade | Traded | History | MarkPrice
+MarketEvent = Depth | Book | Bbo | Trade | Traded | History | MarkPrice | StreamEvent
 
 
 class Base(Protocol):
@@ -86,7 +104,18 @@ class Kernel(Protocol):
     def trade(self, event: Trade, line: int, recv_ns: int) -> int: ...
     def traded(self, event: Traded, recv_ns: int) -> bool: ...
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int: ...
+    def record(
+        self,
+        type: int,
+        kind: int,
+        body: bytes,
+        venue_ns: int,
+        recv_ns: int,
+        update_id: int,
+        line: int,
+    ) -> None: ...
     def last_recv_ns(self, kind: int) -> int: ...
+    def line_recv_ns(self, kind: int, line: int) -> int: ...
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
 
     def forget_trades(self) -> None: ...
@@ -124,6 +153,7 @@ class Streams(ABC):
             if row.quiet_ns
         ]
         self._count = count
+        self._beside = Beside(kernel, count)
         self._on_applied = on_applied
         self._lines: dict[int, frozenset[Channel]] = {}
         self._served: frozenset[FeedKind] = frozenset()
@@ -156,6 +186,7 @@ class Streams(ABC):
         self._kernel.line_seen(line, 0, 0)
         for kind in FeedKind:
             self._kernel.line_heard(kind, line, 0)
+        self._beside.forget(line)
         if FeedKind.BOOK in self._served and FeedKind.BOOK not in served:
             self.epoch = epoch
             self._on_book_served(now_ns)
@@ -209,6 +240,9 @@ class Streams(ABC):
         """An event the compiled path did not take, decoded by the venue."""
         if line not in self._lines:
             return
+        if isinstance(event, StreamEvent):
+            self._on_beside(event, line, recv_ns)
+            return
         kind = FeedKind.MARK_PRICE
         if isinstance(event, Depth):
             self.on_depth(event, line, recv_ns)
@@ -235,6 +269,26 @@ class Streams(ABC):
 
     def on_traded(self, event: Traded, recv_ns: int) -> None:  # noqa: B027 others see gaps
         """Trades came that say something of the book."""
+
+    def _on_beside(self, event: StreamEvent, line: int, recv_ns: int) -> None:
+        """A message of a stream of which nothing is kept."""
+        kind = BODIES[type(event)].kind
+        news = self._beside.heard(event, line, recv_ns)
+        if self._state(kind) in (State.SYNCING, State.STALE):
+            self._move(kind, State.LIVE, Reason.DATA, recv_ns)
+        if news:
+            self._beside.publish(event, line, recv_ns)
+        else:
+            self._kernel.line_heard(kind, line, recv_ns)
+
+    def heard_ns(self, channel: Channel, line: int | None = None) -> int:
+        """When data of a channel last came on a line, or on any; 0: never."""
+        kind = KEPT.get(channel)
+        if kind is None:
+            return self._beside.heard_ns(channel, line)
+        if line is None:
+            return self._kernel.last_recv_ns(kind)
+        return self._kernel.line_recv_ns(kind, line)
 
     @abstractmethod
     def on_book(self, book: WholeBook, line: int, recv_ns: int) -> None:

@@ -100,6 +100,7 @@ class Counter(Word):
     HEARD_LEFT = 86, "private frames of orders the short way left to the tracker"
     BOOKS_DOUBTED = 87, "books that trades of the same id showed to be wrong"
     BOOKS_BEHIND = 88, "books a second behind a trade of theirs"
+    STREAMS_OLD = 89, "messages beside book, trades and mark prices dropped: they came before"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

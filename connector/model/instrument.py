@@ -42,6 +42,8 @@ class Instrument(Struct, frozen=True, kw_only=True):
     quote: str = ""
     margin: str = ""
     contract: ContractType = ContractType.UNKNOWN
+    series: str = ""
+    """The venue's word for which of a pair's contracts it is, where continuous candles go by it."""
     status: Status = Status.UNKNOWN
     price_exponent: int
     qty_exponent: int

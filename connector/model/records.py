@@ -1,8 +1,8 @@
 """The shared memory's layout as Python sees it: record types, flags and, on demand, numpy dtypes.
 
-The drawings at the head of ``_speedups/layout.pxd`` and ``layout_orders.pxd`` say what each field
-means and in which unit;
-a test compares the two. numpy is only imported by ``dtype()``.
+The drawings at the head of ``_speedups/layout.pxd``, ``layout_streams.pxd`` and
+``layout_orders.pxd`` say what each field means and in which unit; a test compares them. numpy is
+only imported by ``dtype()``.
 """
 
 from enum import IntFlag
@@ -39,6 +39,9 @@ class RecordType(Number):
     KLINE = 9
     INSTRUMENT_CHANGE = 10
     FEED_STATE = 11
+    CONTRACT = 12
+    DEPTH_VIEW = 13
+    MARKET_HOURS = 14
     CHECKPOINT_PART = 29
     """More of a checkpoint, up to one that says it is the last. In the journal only."""
     TEXT = 30
@@ -79,6 +82,49 @@ class Side(Number):
     SELL = 2
 
 
+class KlineSource(Number):
+    """What a candle is of."""
+
+    TRADES = 1
+    """The instrument's trades."""
+    CONTINUOUS = 2
+    """The trades of whichever contract is the pair's perpetual, current or next quarter's."""
+    INDEX = 3
+    """The index price; there are no quantities."""
+    MARK = 4
+    """The mark price, likewise."""
+    PREMIUM = 5
+    """The premium index, likewise: a rate, not a price."""
+
+
+class IndexKind(Number):
+    """What a number of an Index record is."""
+
+    PRICE = 1
+    """An index price."""
+    MARK = 2
+    """A mark price."""
+    LAST = 3
+    """The last trade's price."""
+    FUNDING_RATE = 4
+    """The funding rate of the period that runs, in 10^-rate_exponent."""
+    NEXT_FUNDING_RATE = 5
+    """The one foreseen for the next period, likewise."""
+    ASSET = 6
+    """What an asset counts for as margin."""
+    COMPOSITE = 7
+    """A composite index, with what it is made of."""
+
+
+class DepthViewKind(Number):
+    """What the levels of a DepthView record are."""
+
+    TOP = 1
+    """The best levels, all of them each time."""
+    HIDDEN = 2
+    """Changes of a book with orders that the instrument's own leaves out."""
+
+
 STRUCTS: dict[str, str] = {
     "Level": "price_e:i64 qty_e:i64",
     "RecordHeader": (
@@ -103,6 +149,41 @@ STRUCTS: dict[str, str] = {
         "asks:u32 spare:i64[4]"
     ),
     "InstrumentChangeBody": "generation:u64 status:u32 previous:u32 spare:i64[6]",
+    "KlineBody": (
+        "open_ns:i64 end_ns:i64 open_e:i64 high_e:i64 low_e:i64 close_e:i64 last_close_e:i64 "
+        "qty_e:i64 buy_qty_e:i64 value_e:i64 buy_value_e:i64 trades:i64 first_trade_id:i64 "
+        "last_trade_id:i64 interval_s:u32 closed:u8 source:u8 qty_exponent:u8 "
+        "value_exponent:u8 backfill:u8 pad:u8[7]"
+    ),
+    "TickerBody": (
+        "open_e:i64 high_e:i64 low_e:i64 last_e:i64 average_e:i64 last_qty_e:i64 qty_e:i64 "
+        "open_interest_e:i64 value_e:i64 open_ns:i64 close_ns:i64 first_trade_id:i64 "
+        "last_trade_id:i64 trades:i64 qty_exponent:u8 value_exponent:u8 mini:u8 pad:u8[5] "
+        "spare:i64"
+    ),
+    "IndexBody": (
+        "value_e:i64 bid_buffer_e:i64 ask_buffer_e:i64 bid_rate_e:i64 ask_rate_e:i64 "
+        "auto_bid_buffer_e:i64 auto_ask_buffer_e:i64 auto_bid_rate_e:i64 auto_ask_rate_e:i64 "
+        "kind:u8 pad:u8[3] components:u32 name:char[32] spare:i64[2]"
+    ),
+    "Component": ("quantity_e:i64 share_e:i64 price_e:i64 base:char[16] quote:char[16] spare:i64"),
+    "LiquidationBody": (
+        "price_e:i64 average_e:i64 qty_e:i64 last_qty_e:i64 filled_qty_e:i64 "
+        "transaction_ns:i64 side:u8 order_type:u8 time_in_force:u8 status:u8 pad:u8[4] "
+        "spare:i64[9]"
+    ),
+    "ContractBody": (
+        "onboard_ns:i64 delivery_ns:i64 status:u16 contract:u16 brackets:u32 spare:i64[13]"
+    ),
+    "Bracket": (
+        "floor_e:i64 cap_e:i64 maintenance_e:i64 deduction_e:i64 number:u32 min_leverage:u32 "
+        "max_leverage:u32 pad:u32 spare:i64[2]"
+    ),
+    "DepthViewBody": (
+        "first_id:i64 prev_id:i64 transaction_ns:i64 bids:u32 asks:u32 levels:u16 view:u8 "
+        "pad:u8[5] spare:i64[11]"
+    ),
+    "MarketHoursBody": ("open_ns:i64 end_ns:i64 market:char[32] session:char[32] spare:i64[6]"),
     "BboCell": (
         "word:u64 bid_price_e:i64 bid_qty_e:i64 ask_price_e:i64 ask_qty_e:i64 update_id:i64 "
         "venue_ns:i64 recv_ns:i64"

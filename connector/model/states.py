@@ -29,6 +29,14 @@ class FeedKind(Number):
     BBO = 2
     TRADE = 3
     MARK_PRICE = 4
+    KLINE = 5
+    """All of an instrument's candles, whatever their length."""
+    TICKER = 6
+    INDEX = 7
+    LIQUIDATION = 8
+    CONTRACT = 9
+    DEPTH_VIEW = 10
+    MARKET_HOURS = 11
 
 
 VALID = frozenset({State.LIVE, State.BEHIND})

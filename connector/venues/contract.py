@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from connector.errors import ConfigError
 from connector.model.instrument import Instrument
+from connector.venues.channels import Channel as Channel
 from connector.venues.endpoint import Cost as Cost
 from connector.venues.endpoint import Endpoint as Endpoint
 from connector.venues.endpoint import Permission as Permission
@@ -22,19 +23,17 @@ from connector.venues.endpoint import Request as Request
 from connector.venues.endpoint import Retry as Retry
 from connector.venues.endpoint import Security as Security
 from connector.venues.endpoint import Status as Status
+from connector.venues.stream_events import ContractInfo as ContractInfo
+from connector.venues.stream_events import DepthLevels as DepthLevels
+from connector.venues.stream_events import Index as Index
+from connector.venues.stream_events import Kline as Kline
+from connector.venues.stream_events import Liquidation as Liquidation
+from connector.venues.stream_events import MarketHours as MarketHours
+from connector.venues.stream_events import StreamEvent as StreamEvent
+from connector.venues.stream_events import Ticker as Ticker
 
 if TYPE_CHECKING:
     from connector.venues.trading_contract import Trading
-
-
-class Channel(Enum):
-    """The market data a venue can be asked for, by the neutral name used in configuration."""
-
-    DEPTH = "depth"
-    BBO = "bbo"
-    TRADE = "trade"
-    AGG_TRADE = "agg_trade"
-    MARK_PRICE = "mark_price"
 
 
 class Bases(Enum):
@@ -143,6 +142,10 @@ class Subscription(Struct, frozen=True):
     """The venue sends at most one message in each period of this length; 0: as they happen."""
     sparse: bool = False
     """It may say nothing for hours though nothing is wrong: silence is no reason to ask anew."""
+    about: str = ""
+    """The name its events bear in place of the instrument's symbol (``Event.symbol``), where their
+    messages name something else: a pair, an asset, an index. Instruments may share one, and each
+    gets the event."""
 
 
 class Listing(Struct, frozen=True):
@@ -282,6 +285,7 @@ Event = (
     | Traded
     | History
     | MarkPrice
+    | StreamEvent
     | Control
     | UnknownEvent
     | UnknownSymbol
@@ -293,7 +297,8 @@ Pieces = Generator[None, None, tuple[Listing, tuple["Pool", ...]]]
 
 
 class Scales(Protocol):
-    """Gives the exponents of a symbol; None when the symbol is not configured."""
+    """Gives the exponents of a symbol, or of a name that a subscription is about; None when it is
+    not configured."""
 
     def __call__(self, symbol: str) -> Instrument | None: ...
 

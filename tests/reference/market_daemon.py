@@ -176,6 +176,11 @@ async def _obey(daemon: MarketDaemon, command: dict[str, Any]) -> Any:
         while not daemon.reader_sleeps():  # noqa: ASYNC110  (words of shared memory and /proc)
             await asyncio.sleep(0.001)
         return [daemon.trade(command["price_e"] + i) for i in range(command["count"])][-1]
+    if what == "record":
+        body = bytes.fromhex(command.pop("body"))
+        number = daemon.segment.publish(command.pop("type"), 0, body, **command)
+        daemon.bell.touch()
+        return number
     if what == "add":
         return daemon.segment.add_instrument(instrument(command["symbol"]))
     if what == "commands":

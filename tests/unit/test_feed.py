@@ -523,7 +523,7 @@ def test_lines_and_kinds_are_checked(desk: Desk) -> None:
             desk.feed.trade(trade(1), line, 0)
         with pytest.raises(ValueError, match="line"):
             desk.feed.line_seen(line, 1, 1)
-    for kind in (0, 5):
+    for kind in (0, max(FeedKind) + 1):
         with pytest.raises(ValueError, match="kind"):
             desk.feed.state(kind)
     with pytest.raises(IndexError):

@@ -1,4 +1,4 @@
-"""The drawings in the two layout sheets, the C header, the Python description and compiled code
+"""The drawings in the layout sheets, the C header, the Python description and compiled code
 agree."""
 
 import re
@@ -33,7 +33,8 @@ class Drawn(NamedTuple):
 
 def drawing() -> tuple[dict[str, list[Drawn]], dict[str, int], dict[str, dict[str, int]]]:
     """Fields and size by struct, and values by enum."""
-    sheets = [(SPEEDUPS / name).read_text() for name in ("layout.pxd", "layout_orders.pxd")]
+    names = ("layout.pxd", "layout_streams.pxd", "layout_orders.pxd")
+    sheets = [(SPEEDUPS / name).read_text() for name in names]
     text = "".join(re.split(r"# -+ (?:drawing|end)\n", sheet)[1] for sheet in sheets)
     structs: dict[str, list[Drawn]] = {}
     sizes: dict[str, int] = {}
@@ -119,6 +120,9 @@ def test_header_has_no_struct_or_enum_that_is_not_drawn() -> None:
         ("ConnectorSide", records.Side),
         ("ConnectorState", State),
         ("ConnectorFeedKind", FeedKind),
+        ("ConnectorKlineSource", records.KlineSource),
+        ("ConnectorIndexKind", records.IndexKind),
+        ("ConnectorDepthView", records.DepthViewKind),
         ("ConnectorAction", intents.Action),
         ("ConnectorCommandFlag", intents.CommandFlag),
         ("ConnectorOrderType", intents.OrderType),

@@ -32,6 +32,8 @@ def configured(config: Config) -> Venue:
     defaults = {
         "depth_speed": config.depth_speed,
         "mark_price_speed": config.mark_price_speed,
+        "depth_view_speed": config.depth_view_speed,
+        "whole_market": frozenset(config.whole_market),
     }
 
     def subscription(instrument: Instrument, channel: Channel, options: Any) -> Subscription:

@@ -17,6 +17,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     depth_speed: Literal["0ms", "100ms", "250ms", "500ms"] = "0ms"
     """How often depth messages come. 0ms is the fastest and no longer documented; 100ms is."""
     mark_price_speed: Literal["1s", "3s"] = "1s"
+    depth_view_speed: Literal["100ms", "250ms", "500ms"] = "250ms"
+    """Of the channels that bring a book's top, all of it each time."""
+    whole_market: tuple[
+        Literal["mark_price", "ticker", "mini_ticker", "bbo", "liquidation", "asset_index"], ...
+    ] = ()
+    """Channels that come on the venue's one stream of all symbols in place of one stream each:
+    fewer streams where hundreds of instruments are served, but the best prices then come only every
+    five seconds, and what is not served is read for nothing."""
     trade_route: Literal["public", "market"] = "public"
     """Which URL class serves ``@trade``: the venue documents neither (NOTES.md)."""
     recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5000

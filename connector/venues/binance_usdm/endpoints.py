@@ -20,6 +20,7 @@ from connector.venues.binance_usdm.limits import (
 )
 from connector.venues.binance_usdm.params import AnySymbolParams, SymbolParams
 from connector.venues.binance_usdm.schemas import NoParams
+from connector.venues.channels import CONTINUOUS_KLINES, DEPTH_VIEWS, KLINES
 from connector.venues.contract import Channel, Endpoint, Route, Security, Status
 from connector.venues.parameters import Rule, not_with, ordered, within
 
@@ -287,8 +288,20 @@ ENDPOINTS = {row.name: row for row in (*MARKET_ROWS, *STATISTIC_ROWS)} | endpoin
 
 def routes(trade_route: str) -> tuple[Route, ...]:
     """The URL classes: a stream asked for on the wrong one is acknowledged and stays silent."""
-    public = {Channel.DEPTH, Channel.BBO}
-    market = {Channel.AGG_TRADE, Channel.MARK_PRICE}
+    public = {Channel.DEPTH, Channel.BBO, Channel.HIDDEN_DEPTH, *DEPTH_VIEWS}
+    market = {
+        Channel.AGG_TRADE,
+        Channel.MARK_PRICE,
+        Channel.TICKER,
+        Channel.MINI_TICKER,
+        Channel.LIQUIDATION,
+        Channel.ASSET_INDEX,
+        Channel.COMPOSITE_INDEX,
+        Channel.CONTRACT,
+        Channel.MARKET_HOURS,
+        *(channel for channel, name in KLINES.items() if name in CONTINUOUS_KLINES.values()),
+        *CONTINUOUS_KLINES,
+    }
     (public if trade_route == "public" else market).add(Channel.TRADE)
     return (
         Route("public", "/public/stream", frozenset(public)),

@@ -129,7 +129,8 @@ def _instrument(info: SymbolInfo) -> Instrument:
         base=info.base_asset,
         quote=info.quote_asset,
         margin=info.margin_asset,
-        contract=_contract(info.contract_type),
+        contract=contract_type(info.contract_type),
+        series=info.contract_type,
         status=STATUS.get(info.status or info.contract_status, Status.UNKNOWN),
         price_exponent=prices,
         qty_exponent=lots,
@@ -163,7 +164,7 @@ def _filter(filters: dict[str, Filter], kind: str) -> Filter:
     return filters[kind]
 
 
-def _contract(word: str) -> ContractType:
+def contract_type(word: str) -> ContractType:
     """PERPETUAL, TRADIFI_PERPETUAL (sic), PERPETUAL_DELIVERING; CURRENT_QUARTER and the like."""
     if "PERPETUAL" in word:
         return ContractType.PERPETUAL

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Raw
 
 from connector.model.instrument import MARK_EXPONENT, RATE_EXPONENT, Instrument
-from connector.venues.binance_usdm import schemas
+from connector.model.records import DepthViewKind
+from connector.venues.binance_usdm import schemas, streams
 from connector.venues.binance_usdm.schemas import (
     integer,
     nanoseconds,
@@ -20,6 +21,7 @@ from connector.venues.binance_usdm.schemas import (
     text,
     truth,
 )
+from connector.venues.channels import CONTINUOUS_KLINES, DEPTH_VIEWS, KLINES
 from connector.venues.contract import (
     Bbo,
     Channel,
@@ -50,13 +52,51 @@ DEPTH_SPEEDS_NS = {
     "500ms": 500_000_000,
 }
 MARK_PRICE_SPEEDS_NS = {"1s": SECOND_NS, "3s": 3 * SECOND_NS}
+VIEW_SPEEDS_NS = {speed: DEPTH_SPEEDS_NS[speed] for speed in ("100ms", "250ms", "500ms")}
 QUIET_NS = {
     Channel.DEPTH: 15 * SECOND_NS,
     Channel.BBO: 60 * SECOND_NS,
-    Channel.TRADE: 0,  # a market may go without a trade for hours
-    Channel.AGG_TRADE: 0,
     Channel.MARK_PRICE: 10 * SECOND_NS,
+    Channel.ASSET_INDEX: 10 * SECOND_NS,
+    Channel.COMPOSITE_INDEX: 10 * SECOND_NS,
+    Channel.MARKET_HOURS: 10 * SECOND_NS,
+    Channel.HIDDEN_DEPTH: 15 * SECOND_NS,
+    **dict.fromkeys(DEPTH_VIEWS, 15 * SECOND_NS),
 }
+"""The others come with trades, of which a market may have none for hours, or more rarely still."""
+SUFFIXES = {
+    Channel.BBO: "bookTicker",
+    Channel.TRADE: "trade",
+    Channel.AGG_TRADE: "aggTrade",
+    Channel.TICKER: "ticker",
+    Channel.MINI_TICKER: "miniTicker",
+    Channel.LIQUIDATION: "forceOrder",
+    Channel.COMPOSITE_INDEX: "compositeIndex",
+    Channel.HIDDEN_DEPTH: "rpiDepth@500ms",
+    **{channel: f"kline_{interval}" for channel, interval in KLINES.items()},
+}
+WHOLE_MARKET = {
+    Channel.MARK_PRICE: "!markPrice@arr",
+    Channel.TICKER: "!ticker@arr",
+    Channel.MINI_TICKER: "!miniTicker@arr",
+    Channel.BBO: "!bookTicker",
+    Channel.LIQUIDATION: "!forceOrder@arr",
+    Channel.ASSET_INDEX: "!assetIndex@arr",
+    Channel.CONTRACT: "!contractInfo",
+    Channel.MARKET_HOURS: "tradingSession",
+}
+"""Streams of all symbols at once; the last two have no others."""
+PERIODS_NS = {
+    Channel.TICKER: 2 * SECOND_NS,
+    Channel.MINI_TICKER: 2 * SECOND_NS,
+    Channel.LIQUIDATION: SECOND_NS,
+    Channel.ASSET_INDEX: SECOND_NS,
+    Channel.COMPOSITE_INDEX: SECOND_NS,
+    Channel.MARKET_HOURS: SECOND_NS,
+    Channel.HIDDEN_DEPTH: SECOND_NS // 2,
+    **dict.fromkeys([*KLINES, *CONTINUOUS_KLINES], SECOND_NS // 4),
+}
+OPTIONS = {"depth_speed", "mark_price_speed", "depth_view_speed", "whole_market", "quiet_ms"}
 
 _FRAME = msgspec.json.Decoder(schemas.Frame)
 _LIST = msgspec.json.Decoder(list[Raw])
@@ -75,40 +115,67 @@ def subscription(
 ) -> Subscription:
     """The stream that carries ``channel``.
 
-    Options: ``depth_speed`` and ``mark_price_speed`` as in the venue's section, ``quiet_ms`` after
-    which the stream counts as stale (0: never)."""
-    unknown = set(options) - {"depth_speed", "mark_price_speed", "quiet_ms"}
+    Options: ``depth_speed``, ``mark_price_speed``, ``depth_view_speed`` and ``whole_market`` as in
+    the venue's section, ``quiet_ms`` after which the stream counts as stale (0: never)."""
+    unknown = set(options) - OPTIONS
     if unknown:
         raise ValueError(f"{instrument.symbol}: unknown option {sorted(unknown)[0]!r}")
-    period_ns = 0
-    suffix = {Channel.BBO: "bookTicker", Channel.TRADE: "trade", Channel.AGG_TRADE: "aggTrade"}
+    stream, period_ns, about = _stream(instrument, channel, options)
+    usual_ns = QUIET_NS.get(channel, 0)
+    quiet_ns = int(options.get("quiet_ms", usual_ns // 1_000_000)) * 1_000_000
+    return Subscription(
+        instrument.symbol, channel, stream, quiet_ns, period_ns, not usual_ns, about
+    )
+
+
+def _stream(
+    instrument: Instrument, channel: Channel, options: Mapping[str, Any]
+) -> tuple[str, int, str]:
+    """The stream's name, its pace, and what its messages name in place of the symbol."""
+    symbol, period_ns = instrument.symbol.lower(), PERIODS_NS.get(channel, 0)
+    whole = channel.value in options.get("whole_market", ())
+    if channel in CONTINUOUS_KLINES:
+        if not instrument.series:
+            raise ValueError(f"{instrument.symbol}: not one of a pair's series of contracts")
+        pair = instrument.symbol.partition("_")[0]
+        name = f"{pair.lower()}_{instrument.series.lower()}"
+        about = streams.continuous(pair, instrument.series)
+        return f"{name}@continuousKline_{CONTINUOUS_KLINES[channel]}", period_ns, about
     if channel is Channel.DEPTH:
         speed = options.get("depth_speed", "0ms")
-        period_ns = DEPTH_SPEEDS_NS[speed]
         # 250 ms is the plain stream's own pace and has no suffix.
         kind = "depth" if speed == "250ms" else f"depth@{speed}"
-    elif channel is Channel.MARK_PRICE:
+        return f"{symbol}@{kind}", DEPTH_SPEEDS_NS[speed], ""
+    if channel in DEPTH_VIEWS:
+        speed = options.get("depth_view_speed", "250ms")
+        kind = f"depth{DEPTH_VIEWS[channel]}" + ("" if speed == "250ms" else f"@{speed}")
+        return f"{symbol}@{kind}", VIEW_SPEEDS_NS[speed], ""
+    if channel is Channel.MARK_PRICE:
         speed = options.get("mark_price_speed", "1s")
-        period_ns = MARK_PRICE_SPEEDS_NS[speed]
-        kind = "markPrice" if speed == "3s" else f"markPrice@{speed}"
-    else:
-        kind = suffix[channel]
-    quiet_ns = int(options.get("quiet_ms", QUIET_NS[channel] // 1_000_000)) * 1_000_000
-    stream = f"{instrument.symbol.lower()}@{kind}"
-    sparse = not QUIET_NS[channel]
-    return Subscription(instrument.symbol, channel, stream, quiet_ns, period_ns, sparse)
+        name = WHOLE_MARKET[channel] if whole else f"{symbol}@markPrice"
+        name += "" if speed == "3s" else f"@{speed}"
+        return name, MARK_PRICE_SPEEDS_NS[speed], ""
+    if channel is Channel.ASSET_INDEX:
+        asset = f"{instrument.base}USD"
+        name = WHOLE_MARKET[channel] if whole else f"{asset.lower()}@assetIndex"
+        return name, period_ns, streams.asset(asset)
+    if channel is Channel.MARKET_HOURS:
+        return WHOLE_MARKET[channel], period_ns, streams.MARKET_HOURS
+    if whole or channel is Channel.CONTRACT:
+        return WHOLE_MARKET[channel], 5 * SECOND_NS if channel is Channel.BBO else period_ns, ""
+    return f"{symbol}@{SUFFIXES[channel]}", period_ns, ""
 
 
-def subscribe(streams: Sequence[str], request_id: int) -> bytes:
-    return _control("SUBSCRIBE", streams, request_id)
+def subscribe(names: Sequence[str], request_id: int) -> bytes:
+    return _control("SUBSCRIBE", names, request_id)
 
 
-def unsubscribe(streams: Sequence[str], request_id: int) -> bytes:
-    return _control("UNSUBSCRIBE", streams, request_id)
+def unsubscribe(names: Sequence[str], request_id: int) -> bytes:
+    return _control("UNSUBSCRIBE", names, request_id)
 
 
-def _control(method: str, streams: Sequence[str], request_id: int) -> bytes:
-    return msgspec.json.encode({"method": method, "params": list(streams), "id": request_id})
+def _control(method: str, names: Sequence[str], request_id: int) -> bytes:
+    return msgspec.json.encode({"method": method, "params": list(names), "id": request_id})
 
 
 def snapshot(body: bytes, instrument: Instrument) -> Snapshot:
@@ -146,22 +213,36 @@ def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
 
 
 def _each(rows: Raw, stream: str, scales: Scales) -> list[Event]:
-    return [_event(_FRAME.decode(row), row, stream, scales) for row in _LIST.decode(rows)]
+    events: list[Event] = []
+    for row in _LIST.decode(rows):
+        found = _event(_FRAME.decode(row), row, stream, scales)
+        events += found if isinstance(found, list) else [found]
+    return events
 
 
-def _event(head: schemas.Frame, payload: Raw, stream: str, scales: Scales) -> Event:
+def _event(head: schemas.Frame, payload: Raw, stream: str, scales: Scales) -> Event | list[Event]:
+    found = _known(head, payload, stream, scales)
+    if stream.startswith("!") and isinstance(found, UnknownSymbol):
+        return []  # of all symbols: what is not configured is no news
+    return found
+
+
+def _known(head: schemas.Frame, payload: Raw, stream: str, scales: Scales) -> Event:
     kind = head.e
     decoder = _EVENTS.get(kind)
     if decoder is None:
         return UnknownEvent(kind or stream.partition("@")[2] or "?")
-    if kind == "depthUpdate" and other_depth(stream):
+    beside = kind == "depthUpdate" and other_depth(stream)
+    view = _VIEWS.get(stream.partition("@")[2].partition("@")[0]) if beside else None
+    if beside and view is None:
         return UnknownEvent(stream.partition("@")[2])
     if text(head.st) not in ("", USDM):
         return UnknownSymbol(text(head.s), kind)
     try:
-        return decoder(payload, scales)
+        found = decoder(payload, scales)
     except ValueError as error:
         raise ValueError(f"{kind}: {error}") from None
+    return found if view is None else streams.view(found, *view)
 
 
 def other_depth(stream: str) -> bool:
@@ -304,7 +385,13 @@ _EVENTS: dict[str, Callable[[Raw, Scales], Event]] = {
     "trade": _trade,
     "aggTrade": _agg_trade,
     "markPriceUpdate": _mark_price,
+    **streams.EVENTS,
 }
+_VIEWS = {
+    "rpiDepth": (DepthViewKind.HIDDEN, 0),
+    **{f"depth{levels}": (DepthViewKind.TOP, levels) for levels in DEPTH_VIEWS.values()},
+}
+"""Streams of depthUpdate events beside the book's, by what stands behind the symbol."""
 
 _STREAM = re.compile(rb'"stream"\s*:\s*("(?:[^"\\]|\\.)*")')
 _SYMBOL = re.compile(rb'"s"\s*:\s*("(?:[^"\\]|\\.)*")')

@@ -105,6 +105,9 @@ class DepthUpdate(Struct):
     a: list[list[Raw]]
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: str = ""
+    ps: Raw = NOTHING
+    st: Raw = NOTHING
 
 
 class BookTicker(Struct):
@@ -116,6 +119,9 @@ class BookTicker(Struct):
     A: Raw
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: str = ""
+    ps: Raw = NOTHING
+    st: Raw = NOTHING
 
 
 class TradeEvent(Struct):
@@ -127,6 +133,9 @@ class TradeEvent(Struct):
     X: str = "MARKET"
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: str = ""
+    ps: Raw = NOTHING
+    st: Raw = NOTHING
 
 
 class AggTradeEvent(Struct):
@@ -140,6 +149,9 @@ class AggTradeEvent(Struct):
     l: Raw = NOTHING  # noqa: E741  # the venue's key
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: str = ""
+    ps: Raw = NOTHING
+    st: Raw = NOTHING
 
 
 class MarkPriceUpdate(Struct):
@@ -151,6 +163,9 @@ class MarkPriceUpdate(Struct):
     r: Raw = NOTHING
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: str = ""
+    ps: Raw = NOTHING
+    st: Raw = NOTHING
 
 
 class DepthSnapshot(Struct):

@@ -12,7 +12,13 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 
-from connector.venues.binance_usdm import sim_refusals, sim_rest, sim_rules, sim_tape
+from connector.venues.binance_usdm import (
+    sim_refusals,
+    sim_rest,
+    sim_rules,
+    sim_streams,
+    sim_tape,
+)
 from connector.venues.binance_usdm.sim_listings import LISTINGS
 from connector.venues.binance_usdm.sim_params import error_body
 from connector.venues.binance_usdm.sim_private import listen_key_of
@@ -163,12 +169,18 @@ _TRADE = (PUBLIC, MARKET, LEGACY)
 
 _STREAM = re.compile(
     r"(?P<symbol>[^@]+)@(?:depth(?P<levels>5|10|20)?(?P<speed>@500ms|@100ms|@0ms)?"
-    r"|(?P<kind>bookTicker|trade|aggTrade)|markPrice(?P<second>@1s)?)"
+    r"|(?P<kind>bookTicker|trade|aggTrade)|markPrice(?P<second>@1s)?|(?P<beside>kline_\w+))"
 )
+_CONTINUOUS = re.compile(r"(?P<pair>[^@_]+)_(?P<contract>\w+)@(?P<beside>continuousKline_\w+)")
 
 
 def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
     """The stream of that name; None when there is none: the venue then says nothing, ever."""
+    match = _CONTINUOUS.fullmatch(name)
+    if match is not None:
+        # Every symbol here is a perpetual; of pairs' other contracts there is nothing to tell.
+        pair = match["pair"].upper() if match["contract"] == "perpetual" else ""
+        return sim_streams.stream(name, pair, match["beside"], MARKET) if pair in symbols else None
     match = _STREAM.fullmatch(name)
     if match is None:
         return None
@@ -180,6 +192,8 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
         kind = match["kind"]
         routes = {"bookTicker": _PUBLIC_ONLY, "trade": _TRADE}.get(kind, (MARKET,))
         return Stream(name, symbol, kind, routes)
+    if match["beside"]:
+        return sim_streams.stream(name, symbol, match["beside"], MARKET)
     if "@markPrice" in name:
         return Stream(name, symbol, "markPrice", (MARKET,), 1000 if match["second"] else 3000)
     period_ms = SPEEDS[match["speed"] or ""]
@@ -389,6 +403,7 @@ SIM = VenueSim(
     serves=sim_rest.serves,
     session=Session,
     stream=stream,
+    feed=sim_streams.feed,
     texts=lambda symbol, *numbers: Texts(*numbers),
     frames=Frames(
         names=names,

@@ -46,16 +46,16 @@ def klines(params: Params, market: MarketView, now_ms: int) -> bytes:
     ]
     assert limit is not None
     rows = rows[:limit] if start_ms is not None else rows[-limit:]
-    return orjson.dumps([_kline(row, _end_ms(row.open_ms, interval) - 1) for row in rows])
+    return orjson.dumps([_kline(row, ends_ms(row.open_ms, interval) - 1) for row in rows])
 
 
 def joined(minutes: Iterable[Candle], interval: str) -> Iterator[Candle]:
     """The minutes put together to candles of that length."""
-    for start_ms, group in groupby(minutes, lambda row: _start_ms(row.open_ms, interval)):
-        yield _whole(start_ms, list(group))
+    for open_ms, group in groupby(minutes, lambda row: begins_ms(row.open_ms, interval)):
+        yield whole(open_ms, list(group))
 
 
-def _whole(open_ms: int, rows: list[Candle]) -> Candle:
+def whole(open_ms: int, rows: list[Candle]) -> Candle:
     """One candle of all of them."""
 
     def total(name: str) -> Decimal:
@@ -78,7 +78,7 @@ def _whole(open_ms: int, rows: list[Candle]) -> Candle:
     )
 
 
-def _start_ms(time_ms: int, interval: str) -> int:
+def begins_ms(time_ms: int, interval: str) -> int:
     if interval == "1M":
         day = datetime.fromtimestamp(time_ms / 1000, UTC)
         return int(datetime(day.year, day.month, 1, tzinfo=UTC).timestamp()) * 1000
@@ -86,10 +86,10 @@ def _start_ms(time_ms: int, interval: str) -> int:
     return time_ms - (time_ms - offset_ms) % LENGTHS[interval]
 
 
-def _end_ms(start_ms: int, interval: str) -> int:
+def ends_ms(open_ms: int, interval: str) -> int:
     if interval == "1M":
-        return _start_ms(start_ms + 32 * DAY_MS, interval)
-    return start_ms + LENGTHS[interval]
+        return begins_ms(open_ms + 32 * DAY_MS, interval)
+    return open_ms + LENGTHS[interval]
 
 
 def _kline(row: Candle, close_ms: int) -> list[Any]:
@@ -111,7 +111,7 @@ def ticker_24hr(params: Params, market: MarketView, now_ms: int) -> bytes:
         ]
         if not minutes:
             return None
-        day = _whole(minutes[0].open_ms, minutes)
+        day = whole(minutes[0].open_ms, minutes)
         change = day.close - day.open
         cents = Decimal("0.001")
         average = (day.quote / day.volume).quantize(day.close, ROUND_HALF_UP)
