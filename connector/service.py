@@ -40,6 +40,7 @@ from connector.transport.rest import Rest
 from connector.transport.tls import client_context
 from connector.venues.contract import (
     Channel,
+    ContractInfo,
     Control,
     Event,
     Listing,
@@ -363,6 +364,8 @@ class MarketService:
         else:
             for live in self._names.of(event.symbol):
                 live.feed.on_event(event, line, recv_ns)
+            if isinstance(event, ContractInfo):
+                self._instruments.hurry()  # the directory follows
 
     def _sample(self, what: str, detail: str) -> None:
         if what in self._sampled or len(self._sampled) >= SAMPLES:
@@ -434,7 +437,9 @@ class MarketService:
             "instrument changed",
             extra={"symbol": instrument.symbol, "status": instrument.status.name},
         )
-        if instrument.tick_e != was.tick_e:
+        if instrument.series != was.series and any(r.about for r in live.chosen.subscriptions):
+            self._retire(live)  # those names are another contract's now: it is asked for anew
+        elif instrument.tick_e != was.tick_e:
             try:
                 live.kernel.set_tick(instrument.tick_e)
             except MemoryError as error:  # the book stays right on its old grid

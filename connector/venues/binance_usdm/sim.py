@@ -169,23 +169,28 @@ _TRADE = (PUBLIC, MARKET, LEGACY)
 
 _STREAM = re.compile(
     r"(?P<symbol>[^@]+)@(?:depth(?P<levels>5|10|20)?(?P<speed>@500ms|@100ms|@0ms)?"
-    r"|(?P<kind>bookTicker|trade|aggTrade)|markPrice(?P<second>@1s)?|(?P<beside>kline_\w+))"
+    r"|(?P<kind>bookTicker|trade|aggTrade)|markPrice(?P<second>@1s)?|(?P<beside>[^@]+(@500ms)?))"
 )
 _CONTINUOUS = re.compile(r"(?P<pair>[^@_]+)_(?P<contract>\w+)@(?P<beside>continuousKline_\w+)")
 
 
 def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
     """The stream of that name; None when there is none: the venue then says nothing, ever."""
-    match = _CONTINUOUS.fullmatch(name)
-    if match is not None:
+    if name in sim_streams.OF_ALL:
+        # It speaks as long as the symbol that is listed first is there.
+        first = next(iter(symbols), "")
+        return _beside(name, first, name) if first else None
+    if (match := _CONTINUOUS.fullmatch(name)) is not None:
         # Every symbol here is a perpetual; of pairs' other contracts there is nothing to tell.
         pair = match["pair"].upper() if match["contract"] == "perpetual" else ""
-        return sim_streams.stream(name, pair, match["beside"], MARKET) if pair in symbols else None
+        return _beside(name, pair, match["beside"]) if pair in symbols else None
     match = _STREAM.fullmatch(name)
     if match is None:
         return None
     lower = match["symbol"]
     symbol = lower.upper()
+    if match["beside"] == "assetIndex":
+        symbol += "T"  # of the asset against the dollar, which is here the tether's
     if lower != lower.lower() or symbol not in symbols:
         return None
     if match["kind"]:
@@ -193,13 +198,18 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
         routes = {"bookTicker": _PUBLIC_ONLY, "trade": _TRADE}.get(kind, (MARKET,))
         return Stream(name, symbol, kind, routes)
     if match["beside"]:
-        return sim_streams.stream(name, symbol, match["beside"], MARKET)
+        of_all = match["beside"] in sim_streams.OF_ALL
+        return None if of_all else _beside(name, symbol, match["beside"])
     if "@markPrice" in name:
         return Stream(name, symbol, "markPrice", (MARKET,), 1000 if match["second"] else 3000)
     period_ms = SPEEDS[match["speed"] or ""]
     if match["levels"]:
         return Stream(name, symbol, "partial", _PUBLIC_ONLY, period_ms, int(match["levels"]))
     return Stream(name, symbol, "depth", _PUBLIC_ONLY, period_ms)
+
+
+def _beside(name: str, symbol: str, kind: str) -> Stream | None:
+    return sim_streams.stream(name, symbol, kind, _PUBLIC_ONLY, (MARKET,))
 
 
 def opening(target: str) -> Opening:

@@ -104,14 +104,17 @@ def _text(value: Decimal) -> str:
     return f"{value:f}"
 
 
+def day_of(minutes: Iterable[Candle], now_ms: int) -> Candle | None:
+    """The last 24 hours as one candle; None: nothing was traded."""
+    rows = [each for each in minutes if each.open_ms > now_ms - DAY_MS - MINUTE_MS]
+    return whole(rows[0].open_ms, rows) if rows else None
+
+
 def ticker_24hr(params: Params, market: MarketView, now_ms: int) -> bytes:
     def row(name: str) -> dict[str, Any] | None:
-        minutes = [
-            each for each in market.candles(name) if each.open_ms > now_ms - DAY_MS - MINUTE_MS
-        ]
-        if not minutes:
+        day = day_of(market.candles(name), now_ms)
+        if day is None:
             return None
-        day = whole(minutes[0].open_ms, minutes)
         change = day.close - day.open
         cents = Decimal("0.001")
         average = (day.quote / day.volume).quantize(day.close, ROUND_HALF_UP)

@@ -151,10 +151,44 @@ def open_interest(params: Params, market: MarketView, now_ms: int) -> bytes:
     return orjson.dumps({"openInterest": "0", "symbol": symbol, "time": now_ms})
 
 
+COMPOSITES = frozenset({"BTCDOMUSDT", "DEFIUSDT"})
+"""Symbols that are composite indexes, if they are listed."""
+COMPONENTS = 5
+
+
+def composite(symbol: str, market: MarketView, now_ms: int) -> dict[str, Any] | None:
+    """A composite index: its price, and in equal shares the first other symbols that are listed;
+    None: the symbol is none."""
+    mark = market.mark(symbol, now_ms) if symbol in COMPOSITES else None
+    if mark is None:
+        return None
+    names = [name for name in market.symbols if name.endswith("USDT") and name not in COMPOSITES]
+    price, parts = Decimal(mark.index), []
+    for name in names[:COMPONENTS]:
+        found = _mark(market, name, now_ms)
+        share = Decimal(1) / len(names[:COMPONENTS])
+        parts.append(
+            {
+                "baseAsset": name.removesuffix("USDT"),
+                "quoteAsset": "USDT",
+                "weightInQuantity": f"{price * share / Decimal(found.index):.8f}",
+                "weightInPercentage": f"{share:.8f}",
+                "price": found.index,
+            }
+        )
+    return {"price": mark.index, "parts": parts}
+
+
 def index_info(params: Params, market: MarketView, now_ms: int) -> bytes:
-    """No symbol here is a composite index."""
-    params.symbol(market, required=False)
-    return b"[]"
+    symbol = params.symbol(market, required=False)
+    rows = []
+    for name in market.symbols if symbol is None else [symbol]:
+        found = composite(name, market, now_ms)
+        if found is not None:
+            parts = [{key: row[key] for key in row if key != "price"} for row in found["parts"]]
+            told = {"symbol": name, "time": now_ms, "component": "baseAsset"}
+            rows.append(told | {"baseAssetList": parts})
+    return orjson.dumps(rows if symbol is None or not rows else rows[0])
 
 
 def rpi_depth(params: Params, market: MarketView, now_ms: int) -> bytes:
@@ -167,10 +201,9 @@ def rpi_depth(params: Params, market: MarketView, now_ms: int) -> bytes:
     return market.depth(symbol, 1000, now_ms)
 
 
-def asset_index(params: Params, market: MarketView, now_ms: int) -> bytes:
+def asset_rows(market: MarketView, now_ms: int) -> list[dict[str, Any]]:
     """Of the assets that symbols against USDT are made of."""
-    wanted = params.text("symbol")
-    found = []
+    found: list[dict[str, Any]] = []
     for name in market.symbols:
         mark = market.mark(name, now_ms)
         if not name.endswith("USDT") or mark is None:
@@ -192,6 +225,12 @@ def asset_index(params: Params, market: MarketView, now_ms: int) -> bytes:
                 "autoExchangeAskRate": high,
             }
         )
+    return found
+
+
+def asset_index(params: Params, market: MarketView, now_ms: int) -> bytes:
+    wanted = params.text("symbol")
+    found = asset_rows(market, now_ms)
     if wanted is None:
         return orjson.dumps(found)
     for row in found:

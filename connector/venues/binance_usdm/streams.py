@@ -41,6 +41,7 @@ from connector.venues.contract import (
 from connector.venues.stream_events import Bracket, Component
 
 RATIO_EXPONENT = 8
+MOST_DECIMALS = 18
 MARKET_HOURS = "market hours"
 """What subscriptions of ``tradingSession`` are about: it names no symbol."""
 MARKETS = "Update"
@@ -68,7 +69,13 @@ def asset(name: str) -> str:
 
 def _scale(*values: Raw) -> int:
     """Decimals in which these are all whole."""
-    return max(decimals(text(value)) for value in values)
+    try:
+        found = max(decimals(text(value)) for value in values)
+    except ValueError:
+        return 0  # whoever reads them says what is wrong
+    if found > MOST_DECIMALS:
+        raise ValueError(f"a number of {found} decimals")
+    return found
 
 
 def _kline(payload: Raw, scales: Scales) -> Event:
