@@ -179,7 +179,9 @@ cdef class Command:
 
     @property
     def ref_id(self):
-        return text(self.raw.ref_id, 40)
+        if self.ref is None:
+            self.ref = text(self.raw.ref_id, 40)
+        return self.ref
 
     @property
     def label(self):

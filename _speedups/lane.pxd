@@ -47,6 +47,10 @@ cdef extern from "lane.h" nogil:
     int64_t lane_wall_ns() noexcept
 
 
+cdef enum:
+    LANE_KEYS = 64
+
+
 cdef class Bound:                 # one owner whose limits bind
     cdef LaneLimits limits
     cdef readonly object owner, holding
@@ -87,6 +91,8 @@ cdef class Lane:
     cdef list rehearsal           # the last cancel and the last order that left, or None
     cdef list rehearsed           # ... and their routes
     cdef bint turn                # which of them is next
+    cdef uint32_t[LANE_KEYS] keys  # of the next frames, from the last to the first
+    cdef int keys_left
     cdef dict routes, refs, client_ids, commands
     cdef object requests
     cdef object last_session, last_number               # whose command was the last that came, and its session's number

@@ -12,6 +12,10 @@ from connector._speedups.segment import Segment
 
 MARK_NS: int
 
+def masked(message: bytes, key: int) -> bytes:
+    """The frame of a WebSocket client that carries a text, masked with a key. ValueError: it is too
+    long."""
+
 class Bound:
     """The limits of one account or strategy; ``quantity_e``: of an order in this instrument, None:
     no such limit; ``holding``: what it has of the instrument."""

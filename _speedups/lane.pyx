@@ -6,6 +6,8 @@ desk does for a request before it leaves is done right after, in the same callba
 the journal has everything.
 """
 
+from os import urandom
+
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -24,6 +26,7 @@ from .layout_orders cimport (
     ACTION_CANCEL, ACTION_PLACE, COMMAND_REDUCE_ONLY, Command, CommandBody, POSITION_BOTH, SentBody, STP_DEFAULT,
     TYPE_LIMIT, TYPE_MARKET,
 )
+from .masked cimport MASKED_HEAD, MASKED_MOST, put_masked
 from .order_ids cimport ID_BYTES, Ids
 from .publish cimport KIND_BBO, KIND_BOOK, valid
 from .segment cimport Segment
@@ -38,6 +41,16 @@ cdef enum:
 MARK_NS = 10_000_000_000
 """`connector.market.live.MARK_NS`; a test compares."""
 cdef int64_t MARK_OLD_NS = MARK_NS
+
+
+def masked(bytes message not None, uint32_t key):
+    """The frame of a WebSocket client that carries a text, masked with a key. ValueError: it is too long."""
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(message)
+    cdef bytes frame
+    if length > MASKED_MOST:
+        raise ValueError(f"a message of {length} bytes, at most {MASKED_MOST} are")
+    frame = PyBytes_FromStringAndSize(NULL, MASKED_HEAD + length)
+    return frame[:put_masked(PyBytes_AS_STRING(frame), PyBytes_AS_STRING(message), length, key)]
 
 
 cdef int64_t limit_of(object value) except? -1:
@@ -348,10 +361,11 @@ cdef class Lane:
         cdef CommandBody body
         cdef SentBody sent
         cdef char[REQUEST_MOST] out
+        cdef char[REQUEST_MOST + MASKED_HEAD] framed
         cdef char[ID_BYTES] text
         cdef int64_t venue_ns, sent_ns, left_ns, encoded_ns
         cdef Py_ssize_t length
-        cdef bytes data
+        cdef bytes data, frame = None
         cdef int fd, size
         cdef uint64_t key
         cdef object name, connection, request, fault = None
@@ -384,6 +398,13 @@ cdef class Lane:
         if length <= 0:
             return 0
         data = PyBytes_FromStringAndSize(out, length)
+        if route.over_api:
+            if self.keys_left == 0:               # nobody may guess them: RFC 6455, section 5.3
+                memcpy(self.keys, PyBytes_AS_STRING(urandom(sizeof(self.keys))), sizeof(self.keys))
+                self.keys_left = LANE_KEYS
+            self.keys_left -= not self.rehearsing
+            length = put_masked(framed, out, length, self.keys[self.keys_left - self.rehearsing])
+            frame = PyBytes_FromStringAndSize(framed, length)
         encoded_ns = monotonic_ns()
         connection = self.carrier(route, placing)
         if connection is None or not self.affords(route, placing):
@@ -427,7 +448,7 @@ cdef class Lane:
         try:
             if not route.over_api:
                 (<ConnectionState>connection).transport.write(data)
-            elif not connection.connection.send(data):
+            elif not connection.connection.write(frame):
                 fault = ConnectionError("the connection is closing")
         except Exception as error:
             fault = error

@@ -166,7 +166,9 @@ class Lane:
             message = route.encoding.message(data, account.trading.charges[action])
             account.carried(request, action, message, connection, left_ns)
             if command.ref_id:
-                refs = desk.refs.setdefault(strategy, Refs())
+                refs = desk.refs.get(strategy)
+                if refs is None:
+                    refs = desk.refs[strategy] = Refs()
                 refs.add(command.ref_id, b"", command.number, read_ns, command.slot)
             if placing and not order.reduce_only:
                 for bound in route.bounds:

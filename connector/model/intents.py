@@ -50,7 +50,12 @@ class OrderType(Number):
     @property
     def conditional(self) -> bool:
         """Does it wait for a price before it trades?"""
-        return OrderType.STOP <= self <= OrderType.TRAILING_STOP_MARKET
+        return self in _CONDITIONAL
+
+
+_CONDITIONAL = frozenset(
+    one for one in OrderType if OrderType.STOP <= one <= OrderType.TRAILING_STOP_MARKET
+)
 
 
 class TimeInForce(Number):

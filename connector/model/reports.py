@@ -46,7 +46,10 @@ class OrderStatus(Number):
 
     @property
     def terminal(self) -> bool:
-        return OrderStatus.FILLED <= self <= OrderStatus.REJECTED
+        return self in _ENDED
+
+
+_ENDED = frozenset(one for one in OrderStatus if OrderStatus.FILLED <= one <= OrderStatus.REJECTED)
 
 
 class Text(Number):

@@ -95,11 +95,11 @@ class OrderBudget(BudgetState):
     def take(self, request: Message, now_ns: int, venue_ns: int) -> Spent:
         """Count a request that goes out now."""
         return Spent(
-            tuple(
+            tuple([  # every order: no generator
                 (budget, budget.take(now_ns, venue_ns, units), pool.header)
                 for pool, budget, units in self._parts_of(request)
-            )
-        )
+            ])
+        )  # fmt: skip
 
     def learn(self, spent: Spent, used: Mapping[str, int], venue_ns: int) -> None:
         """The answer's headers say what the venue has counted."""

@@ -143,7 +143,7 @@ class Tracker:
     def amends(self, order: Order) -> int:
         """The largest total quantity that amends under way ask for; 0: none does."""
         requests = self.under_way.get(order.key, ())
-        return max((one.qty_e or 0 for one in requests if one.action is Action.AMEND), default=0)
+        return max([one.qty_e or 0 for one in requests if one.action is Action.AMEND], default=0)
 
     def pending(self) -> list[Pending]:
         """Requests under way or unknown."""

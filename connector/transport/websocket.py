@@ -57,6 +57,15 @@ class WebSocket:
         self._transport.send(WSMsgType.TEXT, message)
         return True
 
+    def write(self, frame: bytes) -> bool:
+        """Send what is a whole, masked frame already; False when the connection is already closing.
+        Masking by picows takes 512-bit registers, for which a core that has not used them lately
+        stops for some microseconds."""
+        if not self.is_open:
+            return False
+        self._transport.underlying_transport.write(frame)
+        return True
+
     def rehearse(self) -> None:
         """Go the way of a message as far as can be without one: for the caches."""
         transport = self._transport.underlying_transport
