@@ -36,7 +36,10 @@ cdef class CommandWriter(MarketReader):   # the strategy's end of its command ri
     cdef list held                # tickets of a batch that is being filled
     cdef char prefix[16]          # of the ref_ids made here
     cdef int prefix_length
+    cdef readonly bint rehearsing # commands are not written
     cdef uint8_t written_lines[256]  # of each slot: its lines that may hold something
+    cdef char stage[512]          # where commands go that are not written
+    cdef uint8_t staged_lines
     cdef Ticket begin(self, Instrument instrument, int action, object account, object ref_id, object valid_for_ms)
     cdef int account_of(self, Instrument instrument, object account) except -1
     cdef int no_account(self, Instrument instrument) except -1

@@ -1,13 +1,14 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Arguments
 from decimal import Decimal
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from connector._speedups.events import Instrument
 from connector._speedups.reader import MarketReader
 from connector._speedups.segment import Mapping
 
 Number: TypeAlias = str | Decimal | int | float
+Found = TypeVar("Found")
 Name: TypeAlias = Instrument | str | int | tuple[str, str]
 
 def use_model(*, full: type[Exception], names: dict[str, dict[str, int]]) -> None: ...
@@ -45,6 +46,9 @@ class CommandWriter(MarketReader):
     def end_reason(self) -> int: ...
     @property
     def commands_written(self) -> int: ...
+    @property
+    def rehearsing(self) -> bool: ...
+    def rehearse(self, function: Callable[..., Found], *arguments: Any) -> Found: ...
     def place(
         self,
         instrument: Name,

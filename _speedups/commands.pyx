@@ -96,6 +96,14 @@ cdef inline void put_lines(Command* slot, const Command* c, uint8_t* written) no
     written[0] = lines
 
 
+cdef inline void fetch_slot(const Command* slot) noexcept nogil:
+    """Ask for the lines of a slot that every command is written to."""
+    fetch_to_write(slot)
+    fetch_to_write(<const char*>slot + LINE)
+    fetch_to_write(<const char*>slot + 2 * LINE)
+    fetch_to_write(<const char*>slot + (LINES - 1) * LINE)
+
+
 @cython.final
 @cython.no_gc                     # neither an answer nor an instrument leads back to it
 @cython.freelist(64)
@@ -203,6 +211,7 @@ cdef class CommandWriter(MarketReader):
         if unlikely(self.down == NULL or self.forks != self.fork_counter[0]):
             self.no_commands()
         self.own(instrument)
+        fetch_slot(self.slots + self.number % CONNECTOR_COMMANDS)  # here when they are written
         ticket = Ticket.__new__(Ticket)
         ticket.instrument = instrument
         c = ticket.command()      # a new object is zero
@@ -345,7 +354,7 @@ cdef class CommandWriter(MarketReader):
                 raise ValueError("order_id: no venue has ids of more than 63 bits")
             else:
                 c.order_id = order_id
-        if not (c.order_key or c.placed_by or client_order_id or order_id is not None):
+        if not (c.order_key or c.placed_by or client_order_id or order_id is not None or self.rehearsing):
             raise ValueError("order: it has no name: its command was refused, never sent, or is not written yet")
         return 0
 
@@ -465,7 +474,8 @@ cdef class CommandWriter(MarketReader):
             self.held = None
         if not tickets:
             return tickets
-        self.need(len(tickets))
+        if not self.rehearsing:
+            self.need(len(tickets))
         for ticket in tickets:
             index += 1
             ticket.command().batch = <unsigned short>index
@@ -474,11 +484,25 @@ cdef class CommandWriter(MarketReader):
         self.ring()
         return tickets
 
+    def rehearse(self, function, *arguments):
+        """Call ``function`` while commands are made and checked, but not written; returns what it returns.
+
+        For idle moments of a strategy that spins: what decides and asks stays in the processor's caches. Tickets have
+        the number 0 and no answer comes; whatever else the function does, it does.
+        """
+        if self.rehearsing or self.held is not None:
+            raise ValueError("a rehearsal within a rehearsal or a batch")
+        self.rehearsing = True
+        try:
+            return function(*arguments)
+        finally:
+            self.rehearsing = False
+
     cdef int write(self, Ticket ticket) except -1:
         if self.held is not None:
             self.held.append(ticket)
             return 0
-        if unlikely(self.number >= self.room):
+        if unlikely(self.number >= self.room and not self.rehearsing):
             self.need(1)
         self.publish(ticket)
         self.ring()
@@ -494,13 +518,18 @@ cdef class CommandWriter(MarketReader):
 
     cdef void publish(self, Ticket ticket) noexcept:
         cdef Command* c = ticket.command()
-        cdef Command* slot
         cdef uint64_t number = self.number + 1
+        cdef Command* slot = self.slots + (number - 1) % CONNECTOR_COMMANDS
+        cdef uint8_t* lines = &self.written_lines[(number - 1) % CONNECTOR_COMMANDS]
+        if unlikely(self.rehearsing):
+            slot, lines = <Command*>self.stage, &self.staged_lines
         if c.ref_id[0] == 0:
             memcpy(c.ref_id, self.prefix, self.prefix_length)
             put_base32(c.ref_id + self.prefix_length, number)
-        slot = self.slots + (number - 1) % CONNECTOR_COMMANDS
-        put_lines(slot, c, &self.written_lines[(number - 1) % CONNECTOR_COMMANDS])
+        put_lines(slot, c, lines)
+        if unlikely(self.rehearsing):
+            self.unanswered.get(number)
+            return
         c.stamp = number
         store_release(&slot.stamp, number)
         self.number = number
@@ -511,6 +540,6 @@ cdef class CommandWriter(MarketReader):
         cdef uint64_t one = 1, sleeping
         fence_seq_cst()
         sleeping = load_relaxed(&self.down.daemon_sleeping)
-        if sleeping & 1 and sleeping != self.rung:
+        if sleeping & 1 and sleeping != self.rung and not self.rehearsing:
             self.rung = sleeping
             write(self.doorbell, &one, 8)

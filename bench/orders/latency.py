@@ -4,6 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import connector
@@ -84,7 +85,8 @@ class Rig:
             )
             return ticket.number
 
-        return Strategy(self.session.poll, on_event, trade, self.calm.waited_ns)
+        rehearse = partial(self.session.rehearse, trade)
+        return Strategy(self.session.poll, on_event, trade, self.calm.waited_ns, rehearse)
 
     def settle(self) -> None:
         """Until nothing is under way: every report of the last batch has been read."""

@@ -33,9 +33,11 @@ NEAR = slice(5, 205)
 FIRST_SECOND = 1_700_000_000
 BBO, DEPTH = "bookTicker", "depth"
 STEP = 9
+"""Between the ids of two depth messages."""
 AHEAD_NS = 25_000
 """So long before a frame is due that the strategy will trade on, it is asked how calm it is."""
-"""Between the ids of two depth messages."""
+IDLE_NS = 100_000
+"""A strategy rehearses so often while it has nothing else to do."""
 
 
 @dataclass
@@ -177,6 +179,8 @@ class Strategy:
     """Place the order; the command's number."""
     waited_ns: Callable[[], int]
     """As ``Calm.waited_ns``."""
+    rehearse: Callable[[], object] = lambda: None
+    """What it does in idle moments."""
 
 
 def run(
@@ -200,7 +204,7 @@ def run(
     noted: list[tuple[int, int, int, int]] = []
     triggers, calm = set(ticks.triggers), [False] * wanted
     waited_ns = armed = -1
-    sent, asked, came = 0, before, before
+    sent, asked, came, idle_ns = 0, before, before, 0
     end_ns = due[-1] + GRACE_NS
     orders, turn = venue.orders, venue.turn
     final = b"%d" % (ticks.second + wanted)
@@ -222,7 +226,11 @@ def run(
             turn()
             continue
         event = strategy.poll()
-        if event is not None and strategy.on_event(event):
+        if event is None:
+            if now_ns - idle_ns > IDLE_NS and (sent >= most or due[sent] - now_ns > AHEAD_NS):
+                idle_ns = now_ns
+                strategy.rehearse()
+        elif strategy.on_event(event):
             had_ns = clock()
             number = strategy.trade()
             noted.append((event.recv_ns, had_ns, clock(), number))

@@ -211,3 +211,46 @@ def test_any_decimal_is_written_as_the_same_text_is(ends: Ends) -> None:
         digits, places = chance.randrange(10 ** chance.randrange(1, 19)), chance.randrange(12)
         value = Decimal(chance.choice((1, 1, 1, -1)) * digits).scaleb(-places)
         assert exact(ends, value) == exact(ends, f"{value:f}")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_rehearsal_checks_everything_and_changes_nothing(ends: Ends, seed: int) -> None:
+    """Between any two commands: the daemon sees the same as it does without rehearsals."""
+    chance = random.Random(seed)
+    writer, btc = ends.writer, ends.instruments[0]
+
+    def decide() -> list[Ticket]:
+        first = writer.place(btc, "buy", "1", "2", label="idle", client_order_id="x")
+        batch = writer.place_batch([{"instrument": btc, "side": 1, "quantity": 1}] * 3)
+        again = writer.cancel(writer.place(btc, 2, 1))
+        return [first, *batch, again, writer.amend(order_key=5, instrument=btc, price=7)]
+
+    for _ in range(300):
+        before, waiting = bytes(memoryview(ends.up)), writer.waiting
+        told = writer.rehearse(decide)
+        assert [ticket.number for ticket in told] == [0] * 6
+        assert SLOT.unpack(told[0].slot).label == "idle"
+        assert (bytes(memoryview(ends.up)), writer.waiting) == (before, waiting)
+        assert ends.take() == []
+        with pytest.raises(ValueError, match=r"^price"):
+            writer.rehearse(writer.place, btc, "buy", "1", "x")
+        with pytest.raises(ValueError, match="a rehearsal within"):
+            writer.rehearse(writer.rehearse, decide)
+        assert not writer.rehearsing
+        with pytest.raises(ValueError, match="it has no name"):
+            writer.cancel(told[1])
+        ticket = ask(ends, chance)
+        assert ends.take() == [ticket.slot]
+        assert SLOT.unpack(ticket.slot).ref_id == ticket.ref_id
+
+
+def test_a_full_ring_can_be_rehearsed_at(ends: Ends) -> None:
+    btc = ends.instruments[0]
+    for _ in range(COMMANDS):
+        ends.writer.place(btc, "buy", "1", "2")
+    with pytest.raises(trader.Full):
+        ends.writer.place(btc, "buy", "1", "2")
+    assert ends.writer.rehearse(ends.writer.place, btc, "buy", "1", "2").number == 0
+    with pytest.raises(trader.Full):
+        ends.writer.place(btc, "buy", "1", "2")
+    assert len(ends.take()) == COMMANDS
