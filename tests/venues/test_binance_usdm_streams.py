@@ -1,6 +1,7 @@
 """Streams beside book, trades and mark price: the venue's samples and captured frames go into their
 structs and come out whole, and into events that say the same."""
 
+import itertools
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from connector.model.instrument import ABSENT, ContractType, Instrument, Status
 from connector.model.records import DepthViewKind, IndexKind, KlineSource, Side
 from connector.venues.binance_usdm import VENUE, schemas, streams
 from connector.venues.binance_usdm import schemas_streams as wire
+from connector.venues.binance_usdm.sim import SIM
 from connector.venues.channels import CONTINUOUS_KLINES, DEPTH_VIEWS, KLINES, Channel
 from connector.venues.contract import (
     Bbo,
@@ -339,6 +341,60 @@ def test_every_channel_has_its_stream_on_its_route() -> None:
     assert len(KLINES) == 17
     assert len(CONTINUOUS_KLINES) == 15
     assert len(DEPTH_VIEWS) == 3
+
+
+INTERVALS = [
+    "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M",
+]  # fmt: skip
+OF_2021 = [
+    ["btcusdt@aggTrade"],
+    ["btcusdt@markPrice"],
+    [f"btcusdt@kline_{one}" for one in INTERVALS],
+    [f"btcusdt_perpetual@continuousKline_{one}" for one in INTERVALS],
+    ["btcusdt@miniTicker"],
+    ["!miniTicker@arr"],
+    ["btcusdt@ticker"],
+    ["!ticker@arr"],
+    ["btcusdt@bookTicker"],
+    ["!bookTicker"],
+    ["btcusdt@forceOrder"],
+    ["!forceOrder@arr"],
+    [f"btcusdt@depth{n}{speed}" for n in (5, 10, 20) for speed in ("", "@100ms", "@500ms")],
+    ["btcusdt@depth", "btcusdt@depth@100ms", "btcusdt@depth@500ms"],
+    ["btcusdt@compositeIndex"],
+]
+SINCE = [
+    ["!markPrice@arr", "!markPrice@arr@1s"],
+    ["btcusdt@markPrice@1s"],
+    ["!contractInfo"],
+    ["!assetIndex@arr", "btcusd@assetIndex"],
+    ["btcusdt@rpiDepth@500ms"],
+    ["tradingSession"],
+    ["btcusdt@trade"],
+    ["btcusdt@depth@0ms", *(f"btcusdt@depth{n}@0ms" for n in (5, 10, 20))],
+]
+"""Found or added since; the streams of listen keys' requests were removed in 2024."""
+
+
+def test_every_stream_of_both_lists_can_be_had_and_is_served() -> None:
+    whole = {"mark_price", "ticker", "mini_ticker", "bbo", "liquidation", "asset_index"}
+    had: dict[str, str] = {}
+    for speed, mark, market in itertools.product(
+        ("0ms", "100ms", "250ms", "500ms"), ("1s", "3s"), (set(), whole)
+    ):
+        one = {"depth_speed": speed, "depth_view_speed": speed, "mark_price_speed": mark}
+        for route in VENUE.routes:
+            for channel in route.channels:
+                row = VENUE.subscription(ALL, channel, one | {"whole_market": market})
+                assert had.setdefault(row.stream, route.name) == route.name
+    listed = [name for row in (*OF_2021, *SINCE) for name in row]
+    assert set(listed) == had.keys()
+    for name, route_name in had.items():
+        served = SIM.stream(name, {"BTCUSDT": None})
+        assert served is not None, name
+        assert route_name in served.routes, "asked for where the venue serves it"
+    print(f"{len(OF_2021)} of 15 streams of 2021, {len(SINCE)} since")  # noqa: T201  the count
+    assert len(OF_2021) == 15
 
 
 def test_the_kinds_of_old_are_what_they_were() -> None:

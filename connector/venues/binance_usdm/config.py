@@ -17,8 +17,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     depth_speed: Literal["0ms", "100ms", "250ms", "500ms"] = "0ms"
     """How often depth messages come. 0ms is the fastest and no longer documented; 100ms is."""
     mark_price_speed: Literal["1s", "3s"] = "1s"
-    depth_view_speed: Literal["100ms", "250ms", "500ms"] = "250ms"
-    """Of the channels that bring a book's top, all of it each time."""
+    depth_view_speed: Literal["0ms", "100ms", "250ms", "500ms"] = "250ms"
+    """Of the channels that bring a book's top, all of it each time; 0ms as of depth messages."""
     whole_market: tuple[
         Literal["mark_price", "ticker", "mini_ticker", "bbo", "liquidation", "asset_index"], ...
     ] = ()

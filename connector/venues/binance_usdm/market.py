@@ -52,7 +52,6 @@ DEPTH_SPEEDS_NS = {
     "500ms": 500_000_000,
 }
 MARK_PRICE_SPEEDS_NS = {"1s": SECOND_NS, "3s": 3 * SECOND_NS}
-VIEW_SPEEDS_NS = {speed: DEPTH_SPEEDS_NS[speed] for speed in ("100ms", "250ms", "500ms")}
 QUIET_NS = {
     Channel.DEPTH: 15 * SECOND_NS,
     Channel.BBO: 60 * SECOND_NS,
@@ -149,7 +148,7 @@ def _stream(
     if channel in DEPTH_VIEWS:
         speed = options.get("depth_view_speed", "250ms")
         kind = f"depth{DEPTH_VIEWS[channel]}" + ("" if speed == "250ms" else f"@{speed}")
-        return f"{symbol}@{kind}", VIEW_SPEEDS_NS[speed], ""
+        return f"{symbol}@{kind}", DEPTH_SPEEDS_NS[speed], ""
     if channel is Channel.MARK_PRICE:
         speed = options.get("mark_price_speed", "1s")
         name = WHOLE_MARKET[channel] if whole else f"{symbol}@markPrice"
