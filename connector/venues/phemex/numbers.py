@@ -37,8 +37,9 @@ class Numbers(Struct, frozen=True):
 
 
 def hedged(instrument: Instrument | None) -> bool:
-    """Whether it is a contract of the hedged API."""
-    return instrument is not None and instrument.margin in HEDGED
+    """Whether it is a contract of the hedged API: its sizes have decimals. A spot symbol of 2021 is
+    margined in USDT, too, but counts in whole numbers."""
+    return instrument is not None and instrument.margin in HEDGED and instrument.qty_exponent != 0
 
 
 def numbers_of(instrument: Instrument | None) -> Numbers:

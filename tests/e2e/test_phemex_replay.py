@@ -1,0 +1,111 @@
+"""The recorded Phemex session through the simulated venue and the daemon, both as real processes:
+who follows the daemon's records has every book of the oracles."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from connector.model.counters import Counter
+from connector.model.records import RecordType, dtype
+from connector.protocol.recording import Kind, read
+from tests.reference.book_model import BookModel
+from tests.reference.market_reader import Reader, row_of
+from tests.reference.stack import Daemon, Sim, eventually
+
+SPEED, SETTLE_S = "50", "4"
+RING_BYTES = 1 << 23
+"""Everything that is said: it is read when all is over."""
+
+
+def attached(daemon: Daemon) -> Reader | None:
+    """A reader of the daemon's ring, as soon as there is one."""
+    try:
+        return Reader(daemon)
+    except (OSError, AssertionError):
+        return None
+
+
+def begun(file: Path, symbol: str) -> BookModel:
+    """The recording's first whole book, which readers find in shared memory; records tell what
+    comes after it."""
+    for item in read([file]):
+        if item.kind is Kind.FRAME and item.payload.startswith(b'{"book":'):
+            content = json.loads(item.payload)
+            if content["symbol"] == symbol:
+                assert content["type"] == "snapshot"
+                sides = (content["book"][side] for side in ("bids", "asks"))
+                book = BookModel()
+                book.apply(*([n for level in side for n in level] for side in sides))
+                return book
+    raise AssertionError(f"no book of {symbol}")
+
+
+def full(book: BookModel) -> str:
+    sides = (",".join(f"{price}:{qty}" for price, qty in side) for side in both(book))
+    return hashlib.sha256("|".join(sides).encode()).hexdigest()
+
+
+def both(book: BookModel) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    return book.bids(), book.asks()
+
+
+def test_every_checkpoint_of_the_oracles_is_reproduced(recordings: Path, tmp_path: Path) -> None:
+    oracles = [
+        json.loads(path.read_text()) for path in sorted((recordings / "oracle").glob("phemex_*"))
+    ]
+    assert len(oracles) == 5
+    (file,) = {oracle["file"] for oracle in oracles}
+    symbols = [oracle["symbol"] for oracle in oracles]
+    feeds = [{"instruments": symbols, "channels": ["depth", "trade"]}]
+    with (
+        Sim("--speed", SPEED, "--settle", SETTLE_S, "--replay", str(recordings / file),
+            venue="phemex") as sim,
+        Daemon(tmp_path, sim, feeds=feeds, daemon={"ring_bytes": RING_BYTES}) as daemon,
+        eventually(lambda: attached(daemon), 10) as reader,
+    ):  # fmt: skip
+        assert daemon.state()["books_live"] == 0, "before anything is said"
+        daemon.ready()
+        ends = {oracle["checkpoints"][-1]["sequence"]: oracle for oracle in oracles}
+
+        def ended() -> dict[int, int]:
+            images = {place: daemon.book(place) for place in range(len(symbols))}
+            found = {image.update_id: place for place, image in images.items() if image is not None}
+            return found if found.keys() == ends.keys() else {}
+
+        places = eventually(ended, 30)
+        books = {
+            places[last]: begun(recordings / file, oracle["symbol"])
+            for last, oracle in ends.items()
+        }
+        wanted = {
+            places[last]: {row["sequence"]: row for row in oracle["checkpoints"]}
+            for last, oracle in ends.items()
+        }
+
+        def judge(place: int, sequence: int) -> None:
+            """All that is said of a message was read: what it left is a checkpoint, or none."""
+            row = wanted[place].pop(sequence, None)
+            if row is not None:
+                assert books[place].counts == (row["nb"], row["na"])
+                assert full(books[place]) == row["full"]
+
+        at: dict[int, int] = {}
+        while (record := reader.ring.read()) is not None:
+            head = row_of(dtype("RecordHeader"), memoryview(record))
+            if head["type"] != RecordType.BOOK_DELTA:
+                continue
+            place, sequence = head["instrument"], head["update_id"]
+            if at.setdefault(place, sequence) != sequence:
+                judge(place, at[place])
+                at[place] = sequence
+            body = row_of(dtype("BookDeltaBody"), memoryview(record)[64:])
+            rows = np.frombuffer(record, dtype("Level"), body["bids"] + body["asks"], 96)
+            levels = [int(n) for row in rows for n in (row["price_e"], row["qty_e"])]
+            books[place].apply(levels[: 2 * body["bids"]], levels[2 * body["bids"] :])
+        for place, sequence in at.items():
+            judge(place, sequence)
+        assert not any(wanted.values()), "every checkpoint was met"
+        for counter in (Counter.GAPS, Counter.CROSSED, Counter.BOOKS_DIFFERED):
+            assert reader.counter(counter) == 0
