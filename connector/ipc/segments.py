@@ -80,7 +80,7 @@ class SessionMemory:
         self.up_fd = create_memfd("connector-up", self.up_bytes)
         os.pwrite(self.up_fd, _SESSION.pack(b"CNNTSSUP", session), 0)
         seal(self.up_fd, read_only=False)
-        self.up = Mapping(self.up_fd, self.up_bytes)
+        self.up = Mapping(self.up_fd, self.up_bytes, populate=True)
         yield
         self.down_fd = create_memfd("connector-down", PAGE)
         yield from pay(self.down_fd, PAGE, self.down_bytes)
