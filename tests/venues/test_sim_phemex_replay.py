@@ -19,6 +19,16 @@ def digest(book: ClientBook) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def played(venue: Phemex, market: ReplayMarket) -> None:
+    """The whole recording; it begins by the machine's clock, which the venue's is behind of where
+    the machine is busy."""
+    for _ in range(2000):
+        if market.done:
+            return
+        venue.run(10)
+    raise AssertionError("the recording does not end")
+
+
 @pytest.fixture
 def market(recordings: Path) -> ReplayMarket:
     path = recordings / "phemex" / "book_trade_202107.gz"
@@ -36,8 +46,7 @@ def test_every_checkpoint_of_the_oracles_is_met(
     venue = Phemex(market=market)
     client = venue.client()
     assert client.ask("orderbook.subscribe", [symbol])["error"] is None
-    venue.run(10)
-    assert market.done
+    played(venue, market)
     book, applied = ClientBook(), 0
     for message in client.of("book"):
         book.take(message)
@@ -63,7 +72,7 @@ def test_who_comes_before_the_first_full_book_waits_for_it(market: ReplayMarket)
     assert market.sent == 1
     second.ask("orderbook.subscribe", ["XTZUSD"])
     assert second.of("book") == []
-    venue.run(10)
+    played(venue, market)
     assert second.of("book")[0]["type"] == "snapshot"
     assert len(second.of("book")[0]["book"]["asks"]) == 30
 
@@ -81,7 +90,7 @@ def test_recorded_trades_reach_rest(market: ReplayMarket) -> None:
     venue = Phemex(market=market)
     client = venue.client()
     client.ask("trade.subscribe", ["YFIUSD"])
-    venue.run(10)
+    played(venue, market)
     fresh = [each for each in client.of("trades") if each["type"] == "incremental"]
     answer = json.loads(venue.get("/md/trade", "symbol=YFIUSD").body)["result"]
     assert len(fresh) > 1
