@@ -10,8 +10,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# How long examples take tells of the machine's neighbours.
+settings.register_profile("connector", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("connector")
 
 # A suite that runs in the background inherits an ignored SIGINT and would hand it down to every
 # process that the tests end by Ctrl-C.

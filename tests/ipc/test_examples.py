@@ -45,7 +45,7 @@ async def run(runtime_dir: Path, command: list[str], lines: int, delta: bool = F
 
     publishing = asyncio.create_task(publish())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             found = [(await process.stdout.readline()).decode().rstrip() for _ in range(lines)]
             if delta:  # watch_book goes on until it is interrupted
                 process.send_signal(signal.SIGINT)
