@@ -156,6 +156,7 @@ class Demo:
         self._run_until(begin_ns + int(seconds * 1e9))
         sample = self._settled()
         result = self._finish_strategy()
+        counted = self._watch.sample()  # the strategy read on until its end
         traded, complaints = self._judged(sample, result)
         _frame.show(sample, before)
         print(
@@ -166,8 +167,8 @@ class Demo:
             print(f"connector demo: {complaint}", file=sys.stderr, flush=True)
         line = {
             "seconds": round((sample.now_ns - begin_ns) / 1e9, 3),
-            "frames": sample.counters[Counter.FRAMES],
-            "records": sample.sequence,
+            "frames": counted.counters[Counter.FRAMES],
+            "records": counted.sequence,
             "books_live": sum(book.state in VALID for book in sample.books),
             "books": len(sample.books),
             "gaps": sample.counters[Counter.GAPS],
