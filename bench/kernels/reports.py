@@ -1,6 +1,7 @@
 """A private frame to the report in its strategy's ring, without sockets: decoding, the tracker, the
 journal, the ring."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from connector.trading.ledger import Ledger
 from connector.venues.contract import load
 from connector.venues.trading_contract import OrderEvent
 
+AOP = Path(__file__).parents[2] / "tests" / "golden" / "phemex" / "aop.jsonl"
 BATCH = 200
 ORDERS = 10
 _CURSOR = 256
@@ -42,9 +44,12 @@ INSTRUMENT = Instrument(
 
 
 class _Listed:
-    index, venue, instrument, served = 0, 0, INSTRUMENT, True
+    index, venue, served = 0, 0, True
     mark_e = 3400 * 10**8
     touch = None
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
 
 
 class _Account:
@@ -53,21 +58,25 @@ class _Account:
     index, name, venue = 0, "main", 0
     strategies, foreign_to = frozenset({STRATEGY}), frozenset[str]()
 
-    def __init__(self) -> None:
-        trading = load("binance_usdm").trading
+    def __init__(self, venue: str, instrument: Instrument) -> None:
+        trading = load(venue).trading
         assert trading is not None
-        self.trading = trading
+        self.trading, self._instrument = trading, instrument
 
     def scales(self, symbol: str) -> Instrument | None:
-        return INSTRUMENT if symbol == INSTRUMENT.symbol else None
+        return self._instrument if symbol == self._instrument.symbol else None
 
 
 class Rig:
     """One order that fills bit by bit; a context manager."""
 
+    venue, instrument = "binance_usdm", INSTRUMENT
+    more = 0
+    """Records of a frame besides those of the order."""
+
     def __init__(self) -> None:
-        self.account: Any = _Account()
-        self.listed: Any = _Listed()
+        self.account: Any = _Account(self.venue, self.instrument)
+        self.listed: Any = _Listed(self.instrument)
         self._memory = Path(tempfile.mkdtemp(dir="/dev/shm"))
         self._disk = Path(tempfile.mkdtemp())
         self._orders = 0
@@ -86,7 +95,7 @@ class Rig:
             halts=self._halts,
         )
         self.segment = Segment.create(1 << 18)
-        hearing = self.desk.hearing(self.account, self.segment, self._rest)
+        hearing = self.desk.hearing(self.account, self.segment, self.rest)
         assert hearing is not None
         self._hear = hearing.take
         self.session = TradingMemory(1)
@@ -101,20 +110,25 @@ class Rig:
         shutil.rmtree(self._memory)
         shutil.rmtree(self._disk)
 
-    def fills(self) -> list[bytes]:
-        """A new order, and the frames of its fills."""
+    def order(self, price_e: int, qty_e: int) -> str:
+        """A new order's name."""
         self._orders += 1
         name = f"o{self._orders}"
         order = Order(
             key=self._orders,
             account=0,
             strategy=STRATEGY,
-            instrument=INSTRUMENT,
+            instrument=self.instrument,
             client_order_id=name,
-            price_e=3400 * 10**8,
-            qty_e=(BATCH + 1) * 10**8,
+            price_e=price_e,
+            qty_e=qty_e,
         )
         self.desk.tracker.register(order)
+        return name
+
+    def fills(self) -> list[bytes]:
+        """A new order, and the frames of its fills."""
+        name = self.order(3400 * 10**8, (BATCH + 1) * 10**8)
         values = {
             "ms": 1_700_000_000_000 + self._orders,
             "symbol": INSTRUMENT.symbol.encode(),
@@ -141,8 +155,15 @@ class Rig:
             for number in range(BATCH + 1)
         ]
 
-    def _rest(self, frame: bytes, recv_ns: int, done: int) -> None:
-        raise RuntimeError("a frame that says more than was taken")
+    def rest(self, frame: bytes, recv_ns: int, done: int) -> None:
+        """What an account does with what the short way leaves."""
+        self.desk.heard(recv_ns)
+        for event in self._decode(frame, self.account.scales)[done:]:
+            if isinstance(event, OrderEvent):
+                self.desk.order_event(self.account, event)
+            else:
+                self.desk.account_event(self.account, event)
+        self.desk.heard(0)
 
     def take(self, frame: bytes) -> None:
         """What an account does with a frame."""
@@ -151,11 +172,7 @@ class Rig:
 
     def take_long(self, frame: bytes) -> None:
         """The same without the short way."""
-        self.desk.heard(time.monotonic_ns())
-        for event in self._decode(frame, self.account.scales):
-            assert isinstance(event, OrderEvent)
-            self.desk.order_event(self.account, event)
-        self.desk.heard(0)
+        self.rest(frame, time.monotonic_ns(), 0)
 
     def drained(self) -> None:
         """The strategy has read everything, and the disk has it."""
@@ -166,16 +183,89 @@ class Rig:
         self.journals.tick()
 
 
+class Coins(Rig):
+    """The same of Phemex, whose frames tell of the balance and the position, too."""
+
+    venue = "phemex"
+    instrument = Instrument(
+        symbol="BTCUSD", exchange="Phemex", base="BTC", quote="USD", margin="BTC", inverse=True,
+        price_exponent=4, qty_exponent=0, price_digits=1, qty_digits=0, tick_e=1000, step_e=1,
+        contract_size_e=10**8,
+    )  # fmt: skip
+    more = 2
+    ending, units = "", ("Ep", "Ev", "Er")
+
+    def fills(self) -> list[bytes]:
+        name, made = self.order(86_770_000, BATCH + 1), []
+        frame = json.loads(AOP.read_text().splitlines()[1])
+        said = json.loads(frame["raw"])
+        order, symbol = said["orders"][1], self.instrument.symbol
+        for number in range(BATCH + 1):
+            order |= {
+                "clOrdID": name, "orderID": f"e329ae87-ce80-439d-b0cf-{self._orders:012d}",
+                "orderQty": BATCH + 1, "cumQty": number + 1, "execQty": 1, "symbol": symbol,
+                "execID": f"8d1848a2-5faf-52dd-be71-{number:012d}", "leavesQty": BATCH - number,
+                "ordStatus": "PartiallyFilled", "transactTimeNs": order["transactTimeNs"] + 1,
+                "currency": self.instrument.margin,
+            }  # fmt: skip
+            (account,), (position,) = said["accounts"], said["positions"]
+            account |= {"accountBalanceEv": 10**8 - number, "currency": order["currency"]}
+            position |= {"size": number + 1, "symbol": symbol, "currency": order["currency"]}
+            position["transactTimeNs"] = self._orders * 1000 + number
+            whole = said | {
+                f"{kind}{self.ending}": [self.spelt(row)]
+                for kind, row in (("accounts", account), ("orders", order), ("positions", position))
+            }
+            if self.ending:
+                for kind in ("accounts", "orders", "positions"):
+                    del whole[kind]
+            made.append(json.dumps(whole, separators=(",", ":")).encode())
+        return made
+
+    def spelt(self, row: dict[str, Any]) -> dict[str, Any]:
+        return row
+
+
+class Texts(Coins):
+    """The same of the hedged family."""
+
+    instrument = Instrument(
+        symbol="BTCUSDT", exchange="Phemex", base="BTC", quote="USDT", margin="USDT",
+        price_exponent=4, qty_exponent=0, price_digits=1, qty_digits=0, tick_e=1000, step_e=1,
+        contract_size_e=10**8,
+    )  # fmt: skip
+    ending = "_p"
+
+    def spelt(self, row: dict[str, Any]) -> dict[str, Any]:
+        found = {}
+        for key, value in row.items():
+            if key[-2:] in self.units:
+                found[f"{key[:-2]}R{key[-1]}"] = f"{value / 10**4:.4f}"
+            else:
+                found[key] = str(value) if key.endswith("Qty") or key == "size" else value
+        return found
+
+
 def reports(rounds: int) -> Group:
     """Fills of many orders, every other order the long way."""
     group = Group(
         "private frame to report, without sockets",
         "a strategy acts later on what it already owns",
     )
+    for rig, of, goal in (
+        (Rig(), "", None),
+        (Coins(), ", Phemex", 5000),
+        (Texts(), ", Phemex's hedged family", 5000),
+    ):
+        _measure(group, rig, rounds, of, goal)
+    return group
+
+
+def _measure(group: Group, made: Rig, rounds: int, of: str, goal: int | None) -> None:
     clock = time.perf_counter_ns
     short: list[int] = []
     long: list[int] = []
-    with Rig() as rig:
+    with made as rig:
         for number in range(2 * rounds * ORDERS):
             first, *frames = rig.fills()
             rig.take(first)
@@ -185,16 +275,16 @@ def reports(rounds: int) -> Group:
                 take(frame)
                 spent.append(clock() - begin)
             rig.drained()
-        if rig.reports.sequence != 2 * rounds * ORDERS * (BATCH + 2):
+        each = BATCH + 2 + rig.more * (BATCH + 1)
+        if rig.reports.sequence != 2 * rounds * ORDERS * each:
             raise RuntimeError(f"{rig.reports.sequence} reports")
         out = Counters(rig.segment.memory).latency(Hop.RECV_TO_REPORT)
     note = f"mean {out.mean:,.0f}, p99 {out.p99:,}"
-    group.add("a fill in its strategy's ring", out.p50, "ns", note=note)
+    group.add(f"a fill in its strategy's ring{of}", out.p50, "ns", goal, note=note)
     for name, spent in (
         ("a fill reported and counted", short),
         ("the same by the tracker in Python", long),
     ):
         spent.sort()
         note = f"least {spent[0]:,}, p99 {spent[len(spent) * 99 // 100]:,}"
-        group.add(name, spent[len(spent) // 2], "ns", note=note)
-    return group
+        group.add(name + of, spent[len(spent) // 2], "ns", note=note)

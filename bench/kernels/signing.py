@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from bench.report import Group
 from connector._speedups.orders_binance_usdm import BinanceUsdmEncoder
+from connector._speedups.orders_phemex import PhemexEncoder
 from connector._speedups.signer import HmacSigner, backend
 from connector.model.instrument import Instrument
 from connector.model.intents import Action, OrderType, TimeInForce
@@ -63,19 +66,21 @@ def signatures(rounds: int) -> Group:
 def requests(rounds: int) -> Group:
     """A command's 512 bytes to the complete signed request; the copy into bytes is included."""
     encoder = BinanceUsdmEncoder(HmacSigner(b"k" * 64), "k" * 64, "fapi.binance.com")
-    encoder.add(
-        0,
-        Instrument(
-            symbol="BTCUSDT",
-            exchange="BinanceU",
-            price_exponent=8,
-            qty_exponent=8,
-            price_digits=2,
-            qty_digits=3,
-            tick_e=10**7,
-            step_e=10**5,
-        ),
+    phemex = PhemexEncoder(HmacSigner(b"k" * 91), "k" * 36, "api.phemex.com", hedged=("USDT",))
+    instrument = Instrument(
+        symbol="BTCUSDT",
+        exchange="BinanceU",
+        margin="USDT",
+        price_exponent=8,
+        qty_exponent=8,
+        price_digits=2,
+        qty_digits=3,
+        tick_e=10**7,
+        step_e=10**5,
     )
+    encoder.add(0, instrument)
+    phemex.add(0, instrument)
+    phemex.add(1, replace(instrument, symbol="BTCUSD", margin="BTC"))
     absent = dict.fromkeys(
         ("order_id", "stop_price_e", "activation_price_e", "callback_rate_e", "good_till_ns")
     )
@@ -92,15 +97,26 @@ def requests(rounds: int) -> Group:
     command = layout("Command")
     place = command.pack(action=Action.PLACE, **order)
     cancel = command.pack(action=Action.CANCEL, **order)
+    coins = command.pack(action=Action.PLACE, **(order | {"instrument": 1}))
+    named = command.pack(
+        action=Action.CANCEL,
+        **(order | {"venue_order_id": "e329ae87-ce80-439d-b0cf-ad65272ed44c"}),
+    )
     now_ns = 1591702613943 * 1_000_000
     cost = _best(
         rounds,
         {
             "place": lambda: encoder.encode(place, now_ns),
             "cancel": lambda: encoder.encode(cancel, now_ns),
+            "coins": lambda: phemex.encode(coins, now_ns),
+            "texts": lambda: phemex.encode(place, now_ns),
+            "named": lambda: phemex.encode(named, now_ns),
         },
     )
     group = Group("command to signed request", "every order and cancel leaves later")
     group.add("LIMIT order", cost["place"], "ns", 1500, note="from Python")
     group.add("cancel by client id", cost["cancel"], "ns", 1500, note="from Python")
+    group.add("LIMIT order, Phemex", cost["coins"], "ns", 1500, note="from Python")
+    group.add("LIMIT order, Phemex's hedged family", cost["texts"], "ns", 1500, note="from Python")
+    group.add("cancel by the venue's id, Phemex", cost["named"], "ns", 1500, note="from Python")
     return group
