@@ -48,6 +48,24 @@ cdef enum:
     ENGINE                        # cxlRejReason
     FIELDS
 
+# Of a line of accounts and of a position; of both the first is the currency.
+cdef enum:
+    BALANCE = 1
+    USED
+    ACCOUNT_FIELDS
+
+cdef enum:
+    HELD = 1                      # the symbol
+    SIDE
+    SIZE
+    ENTRY_PRICE
+    LEVERAGE
+    UNREALISED
+    REALISED
+    HELD_TIME
+    POSITION_SIDE
+    POSITION_FIELDS
+
 cdef enum:
     CONTRACT = 1
     HEDGED = 2
@@ -56,6 +74,7 @@ cdef enum:
     ORDERS = 1
     POSITIONS = 2
     ENTRIES = 32                  # of one message; more are for the other reader
+    ROWS = 8                      # of accounts, and of positions: likewise
     LISTED = 8                    # words or codes of a list
     MONEY_EXPONENT = 8
 
@@ -98,6 +117,29 @@ name(b"stopPxRp", 8, STOP, HEDGED)
 name(b"code", 4, CODE, BOTH)
 name(b"cxlRejReason", 12, ENGINE, BOTH)
 
+cdef Names _accounts, _positions
+
+cdef int names(Names* table, const char* contract, const char* hedged, Py_ssize_t size, int place):
+    """What both families have, each by its name."""
+    add_name(table, contract, size, place, CONTRACT)
+    add_name(table, hedged, size, place, HEDGED)
+    return 0
+
+add_name(&_accounts, b"currency", 8, 0, BOTH)
+names(&_accounts, b"accountBalanceEv", b"accountBalanceRv", 16, BALANCE)
+names(&_accounts, b"totalUsedBalanceEv", b"totalUsedBalanceRv", 18, USED)
+add_name(&_positions, b"currency", 8, 0, BOTH)
+add_name(&_positions, b"symbol", 6, HELD, BOTH)
+add_name(&_positions, b"side", 4, SIDE, BOTH)
+add_name(&_positions, b"size", 4, SIZE, BOTH)
+names(&_positions, b"avgEntryPriceEp", b"avgEntryPriceRp", 15, ENTRY_PRICE)
+names(&_positions, b"leverageEr", b"leverageRr", 10, LEVERAGE)
+names(&_positions, b"unrealisedPnlEv", b"unrealisedPnlRv", 15, UNREALISED)
+names(&_positions, b"cumClosedPnlEv", b"cumClosedPnlRv", 14, REALISED)
+add_name(&_positions, b"transactTimeNs", 14, HELD_TIME, BOTH)
+add_name(&_positions, b"posSide", 7, POSITION_SIDE, BOTH)
+
+cdef object _besides
 cdef list _forced = [], _currencies = []      # of bytes
 cdef bytes _nobody_bytes = b""
 cdef int64_t[LISTED] _reduce_only, _units     # _units: of 10**-8 in a unit of a currency's values
@@ -105,11 +147,12 @@ cdef int _reduce_only_count = 0
 cdef int _post_only, _not_fillable, _remainder, _reduces, _liquidation, _command, _venue
 
 
-def use_model(*, nobody, forced, reduce_only, value_exponents, reasons):
+def use_model(*, nobody, forced, reduce_only, value_exponents, reasons, besides):
     """Give the package's words, codes and reasons; ``user`` does so when it is imported."""
-    global _nobody_bytes, _forced, _currencies, _reduce_only_count
+    global _besides, _nobody_bytes, _forced, _currencies, _reduce_only_count
     global _post_only, _not_fillable, _remainder, _reduces, _liquidation, _command, _venue
     cdef int i
+    _besides = besides
     if len(reduce_only) > LISTED or len(value_exponents) > LISTED:
         raise ValueError(f"more than {LISTED} codes or currencies")
     _nobody_bytes, _forced = nobody.encode("ascii"), [word.encode("ascii") for word in forced]
@@ -169,6 +212,11 @@ cdef bint cut(const Token* token, int64_t* out) noexcept nogil:
     return True
 
 
+# The texts of a row; "" where there is none.
+cdef tuple texts(const Token* fields, int count):
+    return tuple([fields[i].p[:fields[i].size].decode("ascii") if fields[i].p != NULL else "" for i in range(count)])
+
+
 cdef inline int kind_of(const char* key, Py_ssize_t size) noexcept nogil:
     if size == 6 and memcmp(key, b"orders", 6) == 0:
         return ORDERS
@@ -177,12 +225,17 @@ cdef inline int kind_of(const char* key, Py_ssize_t size) noexcept nogil:
     return POSITIONS if size == 9 and memcmp(key, b"positions", 9) == 0 else NOTHING
 
 
+@cython.auto_pickle(False)
 @cython.final
 cdef class Reader(OrderReader):
     """Messages of the private stream as plain numbers, as ``user.decode`` understands them."""
 
     cdef Entry[ENTRIES] entries   # of the message that was looked at last
     cdef Layout[3][3] layouts     # of accounts, orders and positions, by family
+    cdef Token[ROWS][ACCOUNT_FIELDS] accounts
+    cdef Token[ROWS][POSITION_FIELDS] positions
+    cdef int account_count, position_count
+    cdef bint filled              # a fill was told of
     cdef int family, told_of
     cdef int64_t venue_ns
 
@@ -208,7 +261,8 @@ cdef class Reader(OrderReader):
         cdef bint wide = False, incremental = False, timed = False, rows
         cdef int family, kind, families = 0, seen = 0
         c.p, c.end = frame, frame + length
-        self.count, self.more, self.venue_ns = 0, False, 0
+        self.count, self.more, self.filled, self.venue_ns = 0, False, False, 0
+        self.account_count = self.position_count = 0
         if unlikely(not take(&c, b"{", 1)):
             return False
         while True:
@@ -252,7 +306,8 @@ cdef class Reader(OrderReader):
             return take(&c, b"}", 1) and c.p == c.end and incremental and families != BOTH
 
     cdef bint take_rows(self, Cursor* c, int family, int kind, bint* some) noexcept nogil:
-        cdef Token* fields = NULL
+        cdef Token* fields
+        cdef const Names* known
         if unlikely(not take(c, b"[", 1)):
             return False
         if take(c, b"]", 1):
@@ -262,10 +317,22 @@ cdef class Reader(OrderReader):
             if kind == ORDERS:
                 if unlikely(self.count == ENTRIES):
                     return False
-                fields = self.entries[self.count].at
-                memset(fields, 0, sizeof(Entry))
+                fields, known = self.entries[self.count].at, &_names
+                memset(fields, 0, FIELDS * sizeof(Token))
                 self.count += 1
-            if unlikely(not take_fields(c, fields, &_names, family, &self.layouts[kind][family])):
+            elif kind == ACCOUNTS:
+                if unlikely(self.account_count == ROWS):
+                    return False
+                fields, known = self.accounts[self.account_count], &_accounts
+                memset(fields, 0, ACCOUNT_FIELDS * sizeof(Token))
+                self.account_count += 1
+            else:
+                if unlikely(self.position_count == ROWS):
+                    return False
+                fields, known = self.positions[self.position_count], &_positions
+                memset(fields, 0, POSITION_FIELDS * sizeof(Token))
+                self.position_count += 1
+            if unlikely(not take_fields(c, fields, known, family, &self.layouts[kind][family])):
                 return False
             if take(c, b",", 1):
                 continue
@@ -302,6 +369,7 @@ cdef class Reader(OrderReader):
         out.liquidity = 0
         if (maker or says(x, b"TakerFill", 9)) and is_name(&e.at[EXECUTION_ID]):
             out.happened, out.liquidity = HAPPENED_TRADE, REPORT_MAKER if maker else REPORT_TAKER
+            self.filled = True
             return out.status == ORDER_PARTIALLY_FILLED or out.status == ORDER_FILLED
         if out.status == ORDER_CANCELLED:
             if not whole(&e.at[ENGINE], &engine):
@@ -356,6 +424,15 @@ cdef class Reader(OrderReader):
         token = &e.at[CURRENCY]
         out.fee_asset, out.fee_asset_size = token.p, token.size
         return self.money(&e.at[FEE], token, &out.fee_e) and self.money(&e.at[PROFIT], token, &out.realised_e)
+
+    cdef object besides(self, scales):
+        cdef int i
+        return _besides(
+            self.family == HEDGED,
+            [texts(self.accounts[i], ACCOUNT_FIELDS) for i in range(self.account_count)],
+            [texts(self.positions[i], POSITION_FIELDS) for i in range(self.position_count)],
+            self.venue_ns, self.filled, scales,
+        )
 
     cdef inline bint price(self, const Token* token, int exponent, int64_t* out) noexcept nogil:
         """0 stands where there is none."""

@@ -29,6 +29,7 @@ class Hearing(Codec):
         detail: Callable[[Any], object],
         counted: Callable[[Order], object],
         rest: Callable[[bytes, int, int], object],
+        tell: Callable[[Any, int], object],
         fault: Callable[[Exception, str], object],
         failed: Callable[[Exception], object],
         hop: int,

@@ -93,7 +93,7 @@ cdef class Hearing(Codec):
     cdef dict under_way, watched, by_venue, by_client, places, journals
     cdef list statuses, reasons
     cdef uint32_t[STATUSES] moves
-    cdef object account, rest
+    cdef object account, scales, rest, tell
     cdef uint16_t number, venue
     cdef int hop
     # Of the event at hand
@@ -104,7 +104,8 @@ cdef class Hearing(Codec):
 
     def use(
         self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, detailed, place,
-        opened, write, handed, clock, wall, follow, detail, counted, rest, fault, failed, int hop,
+        opened, write, handed, clock, wall, follow, detail, counted, rest, tell, fault,
+        failed, int hop,
     ):
         """Begin; until then every frame is left to the tracker.
 
@@ -123,7 +124,8 @@ cdef class Hearing(Codec):
         self.fill, self.report, self.detailed, self.clock, self.wall = fill, report, detailed, clock, wall
         self.place, self.opened, self.write, self.handed = place, opened, write, handed
         self.follow, self.detail, self.counted = follow, detail, counted
-        self.rest, self.fault, self.failed, self.hop = rest, fault, failed, hop
+        self.scales, self.rest, self.tell = account.scales, rest, tell
+        self.fault, self.failed, self.hop = fault, failed, hop
         self.places, self.journals = {}, {}
         self.statuses, self.reasons = [None] * STATUSES, [None] * 256
         for status in statuses:
@@ -151,7 +153,7 @@ cdef class Hearing(Codec):
         return self.hear(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), recv_ns)
 
     cdef bint hear(self, const char* frame, Py_ssize_t length, int64_t recv_ns) except -1:
-        cdef object order, fault = None
+        cdef object order, more, fault = None
         cdef int done = 0
         if self.reader is None or not self.reader.look(frame, length, &self.told):
             return False
@@ -175,7 +177,11 @@ cdef class Hearing(Codec):
         if done == 0:
             return False
         if done < self.reader.count or self.reader.more:
-            self.rest(PyBytes_FromStringAndSize(frame, length), recv_ns, done)
+            more = self.reader.besides(self.scales) if done == self.reader.count else None
+            if more is not None:
+                self.tell(more, recv_ns)
+            else:
+                self.rest(PyBytes_FromStringAndSize(frame, length), recv_ns, done)
         if fault is not None:
             raise fault
         return True

@@ -49,5 +49,8 @@ cdef class OrderReader:
     cdef bint look(self, const char* frame, Py_ssize_t size, Told* told) noexcept
     # The next event of the same frame, which must still be there. False: there is none, or it is no plain one.
     cdef bint next(self, Told* told) noexcept
+    # What the frame says besides, if every event of its orders was told of, as the events of the general reader; None: that
+    # has to be asked.
+    cdef object besides(self, scales)
     # The rest of the event that was told of last. False as above.
     cdef bint read(self, int price_exponent, int qty_exponent, Told* told) noexcept

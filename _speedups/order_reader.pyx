@@ -31,6 +31,13 @@ cdef class OrderReader:
     cdef bint read(self, int price_exponent, int qty_exponent, Told* told) noexcept:
         return False
 
+    cdef object besides(self, scales):
+        return None
+
+    def said_besides(self, bytes frame not None, scales):
+        """As ``besides``, behind ``told`` of the same frame."""
+        return self.besides(scales)
+
     def told(self, bytes frame not None, scales):
         """The events of a frame up to the first that is left to the general reader, by the names that OrderEvent has.
 

@@ -353,7 +353,7 @@ class AccountService(AccountState):
     async def run(self) -> None:
         """Until cancelled; what is under way then is lost, which the desk is told."""
         self._begin()
-        if (hearing := self.desk.hearing(self, self._segment, self.frame)) is not None:
+        if (hearing := self.desk.hearing(self, self._segment, self.frame, self._tell)) is not None:
             self._private.codec = hearing
         self.running = True
         try:
@@ -452,15 +452,18 @@ class AccountService(AccountState):
             self.desk.words(self, 0)(Text.EVENT, hide(frame, self.trading.unwritten), 0)
             self._reconciler.want()
             return
+        self._tell(events, recv_ns)
+        if any(isinstance(event, OrderEvent) for event in events):
+            self.count(Counter.HEARD_LEFT)
+            self._segment.observe(Hop.RECV_TO_REPORT.value, monotonic_ns() - recv_ns)
+
+    def _tell(self, events: Sequence[UserEvent], recv_ns: int) -> None:
         self.desk.heard(recv_ns)
         try:
             for event in events:
                 self._event(event)
         finally:
             self.desk.heard(0)
-        if any(isinstance(event, OrderEvent) for event in events):
-            self.count(Counter.HEARD_LEFT)
-            self._segment.observe(Hop.RECV_TO_REPORT.value, monotonic_ns() - recv_ns)
 
     def _event(self, event: UserEvent) -> None:
         if isinstance(event, OrderEvent):

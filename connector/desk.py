@@ -46,6 +46,7 @@ from connector.venues.trading_contract import (
     OrderAnswer,
     OrderEvent,
     PositionEvent,
+    UserEvent,
 )
 
 log = logging.getLogger("connector.desk")
@@ -97,14 +98,19 @@ class Desk:
         )
 
     def hearing(
-        self, account: Account, segment: Segment, rest: Callable[[bytes, int, int], object]
+        self,
+        account: Account,
+        segment: Segment,
+        rest: Callable[[bytes, int, int], object],
+        tell: Callable[[Sequence[UserEvent], int], object],
     ) -> Hearing | None:
         """The short way of an account's plain events, beside `order_event`; None: it has none.
         ``rest(frame, recv_ns, done)`` is given a frame that says more than its first ``done``
-        events, which were taken."""
+        events, which were taken, ``tell(events, recv_ns)`` what is no order's."""
         return hearing(
             segment, account, self.tracker, self.positions, self.holdings, self._ledger,
-            find=self._find, clock=self._clock, rest=rest, fault=self.outbox.fault,
+            find=self._find, clock=self._clock, rest=rest, tell=tell,
+            fault=self.outbox.fault,
         )  # fmt: skip
 
     def hearers(self, order: Order) -> list[str]:

@@ -95,7 +95,7 @@ class Rig:
             halts=self._halts,
         )
         self.segment = Segment.create(1 << 18)
-        hearing = self.desk.hearing(self.account, self.segment, self.rest)
+        hearing = self.desk.hearing(self.account, self.segment, self.rest, self.tell)
         assert hearing is not None
         self._hear = hearing.take
         self.session = TradingMemory(1)
@@ -157,8 +157,12 @@ class Rig:
 
     def rest(self, frame: bytes, recv_ns: int, done: int) -> None:
         """What an account does with what the short way leaves."""
+        self.tell(self._decode(frame, self.account.scales)[done:], recv_ns)
+
+    def tell(self, events: Any, recv_ns: int) -> None:
+        """Likewise with what it is told."""
         self.desk.heard(recv_ns)
-        for event in self._decode(frame, self.account.scales)[done:]:
+        for event in events:
             if isinstance(event, OrderEvent):
                 self.desk.order_event(self.account, event)
             else:

@@ -1,7 +1,7 @@
 """The short way of an account's plain events (``_speedups/hearing.pyx``), beside the tracker's."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from connector._speedups.hearing import Hearing
 from connector._speedups.segment import Segment
@@ -15,6 +15,7 @@ from connector.trading.ledger import Ledger
 from connector.trading.positions import Positions
 from connector.trading.roles import Account, Listed
 from connector.trading.tracker import Tracker
+from connector.venues.trading_contract import UserEvent
 
 log = logging.getLogger("connector.hearing")
 
@@ -30,11 +31,12 @@ def hearing(
     find: Callable[[int, str], Listed | None],
     clock: Callable[[], int],
     rest: Callable[[bytes, int, int], object],
+    tell: Callable[[Sequence[UserEvent], int], object],
     fault: Callable[[Exception, str], None],
 ) -> Hearing | None:
     """An account's; None: its venue has no reader for it. ``rest(frame, recv_ns, done)`` is given
-    what a frame says behind its first ``done`` events; all but this and ``segment`` is the
-    desk's."""
+    what a frame says behind its first ``done`` events, ``tell(events, recv_ns)`` what it says
+    besides orders; all but these and ``segment`` is the desk's."""
     reader, venue = account.trading.stream.reader, account.venue
     if reader is None:
         return None
@@ -79,6 +81,7 @@ def hearing(
         detail=holdings.detail,
         counted=holdings.order,
         rest=rest,
+        tell=tell,
         fault=fault,
         failed=failed,
         hop=Hop.RECV_TO_REPORT.value,

@@ -103,7 +103,9 @@ def taken(frame: bytes) -> int:
     orders = [event for event in events if isinstance(event, OrderEvent)]
     assert reader.count == len(orders)
     assert events[: len(orders)] == orders
-    assert not found or reader.more or len(orders) == len(events)
+    assert reader.more or len(orders) == len(events)
+    if len(found) == len(orders):  # then it can say what else is in the message
+        assert reader.said_besides(frame, scales) == list(events[len(orders) :])
     for row, event in zip(found, orders, strict=False):
         assert plain(event), event
         assert MEANT[row.pop("execution")] is event.execution

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter as Tally
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from connector.venues.trading_contract import (
     OrderOutcome,
     Source,
     Trading,
+    UserEvent,
 )
 
 SEGMENT = Segment.create(1 << 18)
@@ -128,7 +129,7 @@ class Rig:
 
     def hear(self, segment: Segment) -> Any:
         """The short way."""
-        return self.desk.hearing(self.account, segment, self.rest)
+        return self.desk.hearing(self.account, segment, self.rest, self.tell)
 
     def frame(self, frame: bytes, recv_ns: int) -> bool:
         """Whether it went the short way."""
@@ -140,14 +141,19 @@ class Rig:
 
     def rest(self, frame: bytes, recv_ns: int, done: int) -> None:
         """What an account does with what the short way leaves."""
+        events = self.account.trading.stream.decode(frame, self.account.scales)[done:]
+        self.partly = done > 0 and any(isinstance(event, OrderEvent) for event in events)
+        self.tell(events, recv_ns)
+
+    def tell(self, events: Sequence[UserEvent], recv_ns: int) -> None:
+        """Likewise with what it is told."""
         self.desk.heard(recv_ns)
         try:
-            for event in self.account.trading.stream.decode(frame, self.account.scales)[done:]:
+            for event in events:
                 if isinstance(event, OrderEvent):
-                    self.partly = done > 0
                     self.desk.order_event(self.account, event)
                 else:
-                    self.desk.account_event(self.account, event)
+                    self.desk.account_event(self.account, event)  # type: ignore[arg-type]
         finally:
             self.desk.heard(0)
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from connector._speedups import events_phemex as compiled
 from connector.model.intents import OrderType, PositionSide, TimeInForce
@@ -95,14 +96,6 @@ _READERS: dict[bool, tuple[Any, ...]] = {
     ),
 }
 """Of orders, accounts and positions."""
-
-compiled.use_model(
-    nobody=NOBODY,
-    forced=FORCED,
-    reduce_only=REDUCE_ONLY,
-    value_exponents=VALUE_EXPONENTS,
-    reasons=dict(EndReason.__members__),
-)
 
 
 def logon(signer: Signer, venue_ns: int, hedged: bool = False) -> Sequence[bytes]:
@@ -336,3 +329,54 @@ def _words(row: Any, code: int) -> str:
         "" if said in NOTHING_WRONG else said,
     )
     return " ".join(part for part in parts if part)
+
+
+# What the compiled reader of orders has found beside them
+
+
+class _Account(Struct, gc=False):
+    """A line of accounts of either family; texts."""
+
+    currency: str
+    account_balance_ev: str
+    total_used_balance_ev: str
+
+
+class _Position(Struct, gc=False):
+    currency: str
+    symbol: str
+    side: str
+    size: str
+    avg_entry_price_ep: str
+    leverage_er: str
+    unrealised_pnl_ev: str
+    cum_closed_pnl_ev: str
+    transact_time_ns: str
+    pos_side: str
+
+
+def _besides(
+    hedged: bool,
+    accounts: Sequence[tuple[str, ...]],
+    positions: Sequence[tuple[str, ...]],
+    venue_ns: int,
+    filled: bool,
+    scales: Scales,
+) -> list[UserEvent]:
+    """As `_family`, behind a message's orders."""
+    numbers = DECIMALS if hedged else INTEGERS
+    reason = BalanceReason.ORDER if filled else BalanceReason.OTHER
+    rows = [_Account(*row) for row in accounts]
+    lines = [balance(row, numbers, venue_ns, reason) for row in rows]
+    held = [position(row, scales(row.symbol)) for row in (_Position(*one) for one in positions)]
+    return [event for event in (*lines, *held) if event is not None]
+
+
+compiled.use_model(
+    nobody=NOBODY,
+    forced=FORCED,
+    reduce_only=REDUCE_ONLY,
+    value_exponents=VALUE_EXPONENTS,
+    reasons=dict(EndReason.__members__),
+    besides=_besides,
+)
