@@ -205,6 +205,19 @@ def test_an_amend_whose_answer_proves_nothing_is_found(stage: OrderStage, what: 
     stage.equals_venue()
 
 
+def test_an_amend_that_crosses_a_fill(stage: OrderStage) -> None:
+    """The order is filled when it is to be amended, and nobody here has heard of it."""
+    order = rests(stage, 0)
+    stage.on_private("delay", ms=500, count=0)
+    stage.market.hit("SELL", 0, 0.02)
+    ticket = amend(stage, order)
+    stage.refused(ticket)
+    assert stage.notes.results(ticket) == [Result.REFUSED]
+    stage.market.sim.clear()
+    stage.notes.tells(order, [NEW, FILLED])
+    stage.equals_venue()
+
+
 def amend(stage: OrderStage, order: str) -> Any:
     price = stage.market.price(-25)
     return stage.notes.session.amend(order, instrument=stage.symbol, price=price)

@@ -159,6 +159,15 @@ def test_a_client_that_pings_is_not_ended(daemon: Daemon, sim: Sim, reader: Read
     assert reader.counter(Counter.BOOKS_DOUBTED) == doubts, "nothing was lost meanwhile"
 
 
+def test_a_symbol_that_nobody_knows_is_the_askers_fault(daemon: Daemon) -> None:
+    """Below /md the venue answers HTTP 500, which is no failure of its own here."""
+    with connector.attach("look", daemon.runtime_dir) as session:
+        answer = session.call("Phemex", "orderbook", {"symbol": "NOPE"})
+        assert (answer.ok, answer.outcome) == (False, "rejected")
+        assert (answer.status, answer.code) == (500, 6001)
+        assert session.call("Phemex", "orderbook", {"symbol": "BTCUSD"}).ok
+
+
 def test_a_delisted_contract_leaves_and_the_others_stay(
     daemon: Daemon, sim: Sim, reader: Reader
 ) -> None:

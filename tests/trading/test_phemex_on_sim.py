@@ -2,6 +2,7 @@
 lost, a key that is wrong."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from connector.model.counters import Counter
 from connector.model.intents import OrderType, TimeInForce, WorkingType
 from connector.model.records import Side
-from connector.model.reports import OrderStatus, Result, Update
+from connector.model.reports import Code, OrderStatus, Result, Update
 from tests.reference.sim_process import Simulator, simulator
 from tests.reference.trading_rig import Action, Rig, rig
 
@@ -129,6 +130,10 @@ def test_a_wrong_secret_is_never_ready(venue: Simulator, tmp_path: Path) -> None
 
 
 EXPIRED = '{"code":"401","msg":"401 Request Expired at 1580533239","data":null}'
+THROTTLED = {
+    "kind": "status", "status": 429, "retry_after": 2, "execute": False,
+    "body": '{"code":"39995","msg":"Too many requests.","data":null}',
+}  # fmt: skip
 FAULTS: list[dict[str, Any]] = [
     {"kind": "lost"},
     {"kind": "status", "status": 500, "body": '{"code":11001,"msg":"internal","data":null}'},
@@ -154,6 +159,24 @@ def test_what_goes_wrong_with_requests(venue: Simulator, tmp_path: Path) -> None
                 lambda command=command: (Result.ACCEPTED, 0) in maker.answers(command)
             )
             assert maker.reports(name) == [NEW], fault
+
+        # Too many requests: the group is left alone for as long as the venue says.
+        many = await placed("many", **THROTTLED)
+        await stage.until(lambda: maker.answers(many))
+        assert [result for result, _ in maker.answers(many)] == [Result.REFUSED]
+        served = venue.status()["requests"]["/orders/create"]
+        soon = maker.place(price_e=price_e, qty_e=10, client_order_id="soon")
+        await stage.until(lambda: maker.answers(soon))
+        assert maker.answers(soon) == [(Result.REFUSED, Code.RATE_BUDGET.value)]
+        assert venue.status()["requests"]["/orders/create"] == served
+        async with asyncio.timeout(40):
+            for number in itertools.count():
+                again = maker.place(price_e=price_e, qty_e=1, client_order_id=f"again-{number}")
+                (answer,) = await stage.until(lambda: maker.answers(again))  # noqa: B023
+                if answer == (Result.ACCEPTED, 0):
+                    break
+                assert answer == (Result.REFUSED, Code.RATE_BUDGET.value)
+                await asyncio.sleep(0.1)
 
         # The venue's clock is measured anew, and the next order goes through.
         late = await placed("late", kind="status", status=401, body=EXPIRED, execute=False)
