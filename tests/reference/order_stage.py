@@ -1,7 +1,7 @@
 """A quiet market, a daemon that trades there and a strategy that writes everything down."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class OrderStage:
         self.market, self.ground = market, market.ground
         self.symbol = symbol = self.ground.symbol
         self.names = sorted(accounts)
-        self.daemon = Daemon(
+        self._start = lambda: Daemon(
             folder,
             market.sim,
             feeds=[
@@ -56,6 +56,7 @@ class OrderStage:
             environ={f"KEY_{name}": key for name, (key, _) in accounts.items()}
             | {f"SECRET_{name}": secret for name, (_, secret) in accounts.items()},
         )
+        self.daemon = self._start()
         self.notes: Notebook
         self.begun = 0
         self.ended: list[tuple[str, str, Story]] = []
@@ -71,6 +72,24 @@ class OrderStage:
         self.notes = Notebook(session)
         self.ready()
         return session
+
+    def kill(self) -> None:
+        """End the daemon as nobody should."""
+        self.notes.session.close()
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+
+    def start(self) -> None:
+        """Start it again, and attach."""
+        with self.daemon:
+            pass
+        self.daemon = self._start()
+        self.attach()
+
+    def close(self) -> None:
+        with self.daemon:
+            if hasattr(self, "notes"):
+                self.notes.session.close()
 
     def place(
         self, name: str, prices: dict[str, float], side: str = "buy", quantity: Any = "0.02",
@@ -201,6 +220,6 @@ def order_stage(
         if began is not None:
             began(market)
         stage = OrderStage(market, folder, accounts, settings)
-        stack.enter_context(stage.daemon)
-        stack.enter_context(closing(stage.attach()))
+        stack.callback(stage.close)
+        stage.attach()
         yield stage
