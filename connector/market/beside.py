@@ -9,9 +9,11 @@ from typing import Protocol
 from msgspec import Struct
 
 from connector.market.bodies import BODIES, order, thread
+from connector.market.book_sync import began_anew
 from connector.model.counters import Counter
+from connector.model.states import FeedKind
 from connector.venues.channels import Channel
-from connector.venues.contract import Kline, StreamEvent
+from connector.venues.contract import DepthLevels, Kline, StreamEvent
 
 
 class Recorder(Protocol):
@@ -55,6 +57,16 @@ class Beside:
         for key in [key for key in self._heard if key[1] == line]:
             del self._heard[key]
 
+    def end(self, kind: FeedKind) -> None:
+        """No connection brings it: what the next one brings is judged by itself, its ids and times
+        may have begun anew."""
+        for key in [
+            key
+            for key, newest in self._newest.items()
+            if BODIES[type(newest.events[0])].kind is kind
+        ]:
+            del self._newest[key]
+
     def heard(self, event: StreamEvent, line: int, recv_ns: int) -> bool:
         """Note a message; whether it is news."""
         channel = BODIES[type(event)].channel(event)
@@ -63,7 +75,7 @@ class Beside:
             return True
         place, key = order(event), (channel, thread(event))
         newest = self._newest.get(key)
-        if newest is None or place > newest.order:
+        if newest is None or place > newest.order or _reset(newest.events[0], event):
             self._newest[key] = _Newest(place, [event])
             return True
         if place < newest.order or event in newest.events:
@@ -79,3 +91,12 @@ class Beside:
         self._kernel.record(
             body.type, body.kind, packed, event.venue_ns, recv_ns, event.update_id, line
         )
+
+
+def _reset(newest: StreamEvent, event: StreamEvent) -> bool:
+    """Whether the venue began its ids anew: told of a message whose place may be an older one."""
+    return (
+        isinstance(event, DepthLevels)
+        and event.update_id < newest.update_id
+        and began_anew(newest.venue_ns, event.venue_ns)
+    )

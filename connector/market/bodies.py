@@ -134,4 +134,6 @@ def order(event: StreamEvent) -> tuple[int, ...]:
 
 def thread(event: StreamEvent) -> str:
     """Events of one channel that have another name of this are of streams of their own."""
+    if isinstance(event, MarketHours):
+        return event.market
     return event.name if isinstance(event, Index) else ""

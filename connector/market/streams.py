@@ -209,6 +209,7 @@ class Streams(ABC):
         served = self._serve(line, None)
         for kind in served - self._served:
             self._move(kind, State.DOWN, Reason.DISCONNECTED, now_ns)
+            self._beside.end(kind)
         if FeedKind.BOOK not in self._served:
             self._forget_book()
 

@@ -142,6 +142,34 @@ def test_silence_and_the_end_are_told_by_kind(rig: Rig) -> None:
     assert rig.say(later(MINUTE)) == [], "nobody serves it"
 
 
+def test_each_market_has_hours_of_its_own(rig: Rig) -> None:
+    earlier = replace(HOURS, market="Commodity", venue_ns=HOURS.venue_ns - 1)
+    assert len(rig.say(HOURS)) == len(rig.say(earlier)) == 1
+    assert rig.say(earlier, SECOND) == rig.say(HOURS, SECOND) == []
+
+
+def test_ids_that_begin_anew_are_no_old_ones(rig: Rig) -> None:
+    assert len(rig.say(TOP)) == 1
+    soon = replace(TOP, update_id=TOP.update_id - 1, venue_ns=TOP.venue_ns + S)
+    assert rig.say(soon) == [], "lines differ by less"
+    anew = replace(soon, venue_ns=soon.venue_ns + 1)
+    assert len(rig.say(anew)) == 1
+    assert rig.say(anew, SECOND) == []
+    assert len(rig.say(later(anew))) == 1
+
+
+@pytest.mark.parametrize("event", [MINUTE, ASSET, TOP], ids=lambda e: repr(e)[:9])
+def test_what_comes_after_nobody_served_it_is_judged_by_itself(
+    rig: Rig, event: StreamEvent
+) -> None:
+    assert len(rig.say(later(event))) == 1
+    rig.feed.on_line_down(FIRST, rig.now_ns)
+    assert rig.say(event, SECOND) == [], "one line is still there"
+    rig.feed.on_line_down(SECOND, rig.now_ns)
+    rig.feed.on_line_up(FIRST, 7, rig.now_ns, frozenset(CHANNELS))
+    assert len(rig.say(event)) == 1
+
+
 def test_a_number_that_does_not_fit_is_named(rig: Rig) -> None:
     with pytest.raises(ValueError, match=r"MarketHoursBody\.market: 40 bytes, 32 fit"):
         rig.say(replace(HOURS, market="x" * 40))
