@@ -59,6 +59,7 @@ cdef enum NumberStatus:
 cdef enum:
     QUICK_DIGITS = 18             # so many digits fit an int64 whatever they are
     PAIR_BYTES = 32               # of which a quick pair is at most
+    QUICK_LEVEL = 40              # bytes that are read at most of a level of integers, and one more
 
 cdef struct Cursor:
     const char* p
@@ -317,14 +318,68 @@ cdef inline int take_short_integer(Cursor* cursor, int64_t* out) noexcept nogil:
     cursor.p += bits >> 3
     return NUMBER_OK
 
+# A number of at most 15 digits that ends within the 16 bytes at `p`: where it ends, NULL for whatever is other.
+cdef inline const char* quick_integer(const char* p, int64_t* out) noexcept nogil:
+    cdef uint64_t x, other, value
+    cdef int bits
+    memcpy(&x, p, 8)
+    x ^= 0x3030303030303030ULL
+    other = no_digit(x)
+    if likely(other != 0):
+        bits = ctz64(other) & ~7
+        if unlikely(bits == 0 or (x & 255 == 0 and bits > 8)):
+            return NULL
+        out[0] = <int64_t>_eight_digits(x << (64 - bits))
+        return p + (bits >> 3)
+    if unlikely(x & 255 == 0):
+        return NULL
+    value = _eight_digits(x)
+    memcpy(&x, p + 8, 8)
+    x ^= 0x3030303030303030ULL
+    other = no_digit(x)
+    if unlikely(other == 0):
+        return NULL
+    bits = ctz64(other) & ~7
+    if bits:
+        value = value * POW10[bits >> 3] + _eight_digits(x << (64 - bits))
+    out[0] = <int64_t>value
+    return p + 8 + (bits >> 3)
+
+# Levels `[price,qty],` from the first bracket on, as far as they are plain; how many. `more`: the cursor stands behind
+# a comma, else behind the last one's bracket.
+cdef inline Py_ssize_t quick_integer_levels(Cursor* cursor, Level* out, Py_ssize_t most, bint* more) noexcept nogil:
+    cdef Py_ssize_t n = 0
+    cdef const char* p = cursor.p
+    cdef const char* q
+    while likely(n < most and cursor.end - p >= QUICK_LEVEL and p[0] == 91):
+        q = quick_integer(p + 1, &out[n].price_e)
+        if unlikely(q == NULL or q[0] != 44):
+            break
+        q = quick_integer(q + 1, &out[n].qty_e)
+        if unlikely(q == NULL or q[0] != 93):
+            break
+        n += 1
+        p = q + 1
+        more[0] = p[0] == 44
+        if not more[0]:
+            break
+        p += 1
+    cursor.p = p
+    return n
+
 # The list `[[price,qty],...]` with its brackets, plain integers of at least zero, at most `most` levels.
 cdef inline int take_integer_levels(Cursor* cursor, Level* out, Py_ssize_t most, Py_ssize_t* count) noexcept nogil:
     cdef Py_ssize_t n = 0
+    cdef bint more = True
     if unlikely(not take(cursor, b"[", 1)):
         return NUMBER_MALFORMED
     if take(cursor, b"]", 1):
         count[0] = 0
         return NUMBER_OK
+    n = quick_integer_levels(cursor, out, most, &more)
+    if likely(not more):
+        count[0] = n
+        return NUMBER_OK if take(cursor, b"]", 1) else NUMBER_MALFORMED
     while True:
         if unlikely(
             n == most or not take(cursor, b"[", 1)
