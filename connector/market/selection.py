@@ -79,8 +79,9 @@ def select(
         instrument = known[name]
         try:
             streams = tuple(
-                venue.subscription(instrument, channel, options)
+                row
                 for channel, (_, options) in channels.items()
+                for row in _rows(venue.subscription(instrument, channel, options))
             )
         except ValueError as error:
             unavailable[name] = str(error)
@@ -156,6 +157,10 @@ def no_room(venue: Venue, most: int) -> str:
         f"no connection is left for it: {most} of {venue.limits.streams} streams each may be open"
         f" (max_connections)"
     )
+
+
+def _rows(found: Subscription | tuple[Subscription, ...]) -> tuple[Subscription, ...]:
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _names(wish: Wish, known: Mapping[str, Instrument]) -> list[str]:

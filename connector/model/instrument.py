@@ -44,6 +44,9 @@ class Instrument(Struct, frozen=True, kw_only=True):
     contract: ContractType = ContractType.UNKNOWN
     series: str = ""
     """The venue's word for which of a pair's contracts it is, where continuous candles go by it."""
+    indexes: tuple[tuple[int, str], ...] = ()
+    """What the venue calls numbers it computes for it, by ``records.IndexKind``, where they have
+    streams of their own."""
     status: Status = Status.UNKNOWN
     price_exponent: int
     qty_exponent: int

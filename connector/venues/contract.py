@@ -340,7 +340,10 @@ class Venue(Struct, frozen=True, kw_only=True):
         [bytes], Generator[None, None, tuple[Listing, tuple[Pool, ...]]]
     ]
     """Both of them, with a pause wherever the loop may turn."""
-    subscription: Callable[[Instrument, Channel, Mapping[str, Any]], Subscription]
+    subscription: Callable[
+        [Instrument, Channel, Mapping[str, Any]], Subscription | tuple[Subscription, ...]
+    ]
+    """The stream of a channel, or all of them where there is one a number."""
     subscribe: Callable[[Sequence[str], int], bytes]
     unsubscribe: Callable[[Sequence[str], int], bytes] | None
     """None: the venue cannot end one stream alone, so another connection takes the place."""

@@ -14,6 +14,7 @@ from tests.reference.market_reader import Reader, equal_books, row_of
 from tests.reference.stack import Daemon, Sim, eventually
 
 SYMBOLS = ["BTCUSD", "cETHUSD", "cXRPUSD"]
+LISTED = [*SYMBOLS, "BTCUSDT"]
 SILENCE_S = 6
 """The simulated venue ends a client that does not ping for so long; the true one after 31 s."""
 
@@ -21,7 +22,7 @@ SILENCE_S = 6
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Sim]:
     flow = ["--rate", "10", "--no-bursts", "--silence", str(SILENCE_S)]
-    with Sim("--symbols", ",".join(SYMBOLS), *flow, venue="phemex") as running:
+    with Sim("--symbols", ",".join(LISTED), *flow, venue="phemex") as running:
         yield running
 
 
@@ -178,6 +179,31 @@ def test_a_delisted_contract_leaves_and_the_others_stay(
     eventually(lambda: len(sim.status()["connections"]) == 1)
     (connection,) = sim.status()["connections"]
     assert not any(name.startswith("cXRPUSD@orderbook") for name in connection["streams"])
+
+
+def test_candles_and_ticks_of_both_families_reach_a_strategy(sim: Sim, tmp_path: Path) -> None:
+    feeds = [{"instruments": ["BTCUSD", "BTCUSDT"], "channels": ["kline_1m", "index"]}]
+    with Daemon(tmp_path, sim, feeds=feeds) as daemon:
+        daemon.ready()
+        with connector.attach("look", daemon.runtime_dir) as session:
+            seen: dict[tuple[str, str], connector.Event] = {}
+
+            # Rates were told before anybody attached, and are again in a minute or hours.
+            wanted = {("BTCUSD", name) for name in (".BTC", ".MBTC", "60")}
+            wanted |= {("BTCUSDT", name) for name in (".BTCUSDT", ".MBTCUSDT", "60")}
+            while missing := wanted - seen.keys():
+                event = session.wait(30)
+                assert event is not None, f"{missing} never came"
+                if isinstance(event, connector.Index):
+                    seen[event.instrument.symbol, event.name] = event
+                elif isinstance(event, connector.Kline):
+                    seen[event.instrument.symbol, str(event.interval_s)] = event
+            for symbol, base in (("BTCUSD", "BTC"), ("BTCUSDT", "BTCUSDT")):
+                candle = seen[symbol, "60"].to_dict()
+                index, mark = (seen[symbol, f".{kind}{base}"].to_dict() for kind in ("", "M"))
+                assert candle["low"] <= candle["close"] <= candle["high"]
+                for told in (index, mark):
+                    assert float(told["value"]) == pytest.approx(float(candle["close"]), rel=0.05)
 
 
 def test_what_needs_more_connections_than_are_allowed_is_unavailable_and_the_rest_is_served(

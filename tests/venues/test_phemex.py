@@ -39,7 +39,7 @@ PAIR = {"BTCUSD": BTCUSD, "XTZUSD": BTCUSD}
 EXPECTED: dict[str, Any] = {
     "change_ask_2020": Depth("BTCUSD", 1191905, 1191905, 0, 0, 0, [], [86775000, 4621]),
     "change_bid_2020": Depth("BTCUSD", 1191906, 1191906, 0, 0, 0, [86755000, 8097], []),
-    "tick_2020": UnknownEvent("tick"),
+    "tick_2020": UnknownSymbol(".BTC", "tick"),
     "granted_2021": Control(1, True, result={"status": "success"}),
     "book_2021": Book(
         "XTZUSD",
@@ -242,7 +242,9 @@ def test_what_is_not_configured_and_what_is_not_known() -> None:
     assert decoded(BOOK | {"symbol": "X"}) == UnknownSymbol("X", "book")
     trades = {"sequence": 9, "symbol": "X", "trades": [], "type": "snapshot"}
     assert decoded(trades) == UnknownSymbol("X", "trades")
-    assert decoded({"kline": [], "sequence": 1, "symbol": "BTCUSD"}) == UnknownEvent("kline")
+    kline = {"kline": [], "sequence": 1, "symbol": "X", "type": "snapshot"}
+    assert decoded(kline) == UnknownSymbol("X", "kline")
+    assert decoded({"position_info": {}}) == UnknownEvent("position_info")
     assert decoded({"index_market24h": {}, "timestamp": 1}) == UnknownEvent("index_market24h")
 
 
@@ -346,6 +348,7 @@ def test_the_scales_are_the_products() -> None:
             base="BTC",
             quote="USD",
             margin="BTC",
+            indexes=((1, ".BTC"), (2, ".MBTC"), (4, ".BTCFR8H"), (5, ".BTCFR")),
             contract=ContractType.PERPETUAL,
             status=Status.TRADING,
             price_exponent=4,
@@ -385,6 +388,7 @@ def test_contracts_with_decimal_texts_have_eight_decimals() -> None:
         base="BTC",
         quote="USDT",
         margin="USDT",
+        indexes=((1, ".BTCUSDT"), (2, ".MBTCUSDT"), (4, ".BTCUSDTFR8H"), (5, ".BTCUSDTFR")),
         contract=ContractType.PERPETUAL,
         status=Status.TRADING,
         price_exponent=8,

@@ -8,7 +8,13 @@ from msgspec import Struct
 
 from connector.venues.contract import Channel, Endpoint, Route
 from connector.venues.endpoint import Status
-from connector.venues.phemex import endpoints_hedged, endpoints_trading, endpoints_wallet, schemas
+from connector.venues.phemex import (
+    endpoints_hedged,
+    endpoints_trading,
+    endpoints_wallet,
+    schemas,
+    streams,
+)
 from connector.venues.phemex.limits import MARKET, OTHERS
 
 
@@ -221,6 +227,11 @@ PRODUCTS = {
 }
 
 ROUTES = (
-    Route("public", "", frozenset({Channel.DEPTH, Channel.BBO, Channel.TRADE, Channel.MARK_PRICE})),
+    Route(
+        "public",
+        "",
+        frozenset({Channel.DEPTH, Channel.BBO, Channel.TRADE, Channel.MARK_PRICE})
+        | streams.channels(),
+    ),
 )
 """One class of URL serves everything; the best bid and ask are the book's."""

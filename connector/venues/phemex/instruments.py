@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT, ContractType, Instrument, Status
+from connector.model.records import IndexKind
 from connector.protocol.cutting import cut
 from connector.venues.contract import Listing, Pieces
 from connector.venues.phemex import schemas
@@ -164,6 +165,7 @@ def _decimal(product: Product) -> Instrument:
         quote=product.quote_currency,
         margin=product.settle_currency,
         contract=ContractType.PERPETUAL,
+        indexes=_indexes(product),
         status=STATUS.get(product.status, Status.UNKNOWN),
         price_exponent=FINEST,
         qty_exponent=FINEST,
@@ -211,6 +213,7 @@ def _instrument(product: Product, scales: Scales) -> Instrument:
         quote=product.quote_currency,
         margin=settle,
         contract=ContractType.PERPETUAL,
+        indexes=_indexes(product),
         status=STATUS.get(product.status, Status.UNKNOWN),
         price_exponent=product.price_scale,
         qty_exponent=0,
@@ -227,6 +230,18 @@ def _instrument(product: Product, scales: Scales) -> Instrument:
         ratio_exponent=product.ratio_scale,
         value_exponent=value_scale,
     )
+
+
+def _indexes(product: Product) -> tuple[tuple[int, str], ...]:
+    """The symbols of its computed numbers: their names follow no rule. Names of the first products
+    are those of the index alone."""
+    named = (
+        (IndexKind.PRICE, product.index_symbol or product.underlying_symbol),
+        (IndexKind.MARK, product.mark_symbol),
+        (IndexKind.FUNDING_RATE, product.funding_rate8h_symbol),
+        (IndexKind.NEXT_FUNDING_RATE, product.funding_rate_symbol),
+    )
+    return tuple((int(kind), name) for kind, name in named if name.startswith("."))
 
 
 def _base(product: Product) -> str:

@@ -30,7 +30,7 @@ from connector.venues.contract import (
     UnknownEvent,
     UnknownSymbol,
 )
-from connector.venues.phemex import schemas
+from connector.venues.phemex import schemas, streams
 from connector.venues.phemex.numbers import hedged
 from connector.venues.phemex.schemas import (
     DecimalLevel,
@@ -89,7 +89,7 @@ _BOOK = msgspec.json.Decoder(schemas.BookAnswer)
 
 def subscription(
     instrument: Instrument, channel: Channel, options: Mapping[str, Any]
-) -> Subscription:
+) -> Subscription | tuple[Subscription, ...]:
     """The stream that carries ``channel``: the book's also for the best bid and ask, one for the
     mark prices of all instruments.
 
@@ -97,17 +97,32 @@ def subscription(
     unknown = set(options) - {"quiet_ms"}
     if unknown:
         raise ValueError(f"{instrument.symbol}: unknown option {sorted(unknown)[0]!r}")
+    quiet_ns = int(options.get("quiet_ms", QUIET_NS.get(channel, 0) // 1_000_000)) * 1_000_000
+    family = "_p" if hedged(instrument) else ""
+    if channel is Channel.INDEX:
+        if not instrument.indexes:
+            raise ValueError(f"{instrument.symbol}: the venue names no symbols of its index")
+        return tuple(
+            Subscription(
+                instrument.symbol, channel, f"tick{family}.{name}", quiet_ns, 0, True, name
+            )
+            for _, name in instrument.indexes
+        )
+    if channel in streams.KLINE_CHANNELS:
+        stream = f"kline{family}.{instrument.symbol}/{streams.KLINE_CHANNELS[channel]}"
+        return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=True)
     method = (DECIMAL_METHODS if hedged(instrument) else METHODS)[channel]
     stream = method if method in SHARED else f"{method}.{instrument.symbol}"
-    quiet_ns = int(options.get("quiet_ms", QUIET_NS[channel] // 1_000_000)) * 1_000_000
     return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=channel in SPARSE)
 
 
 def subscribe(streams: Sequence[str], request_id: int) -> bytes:
     """Ask for one stream: further parameters would be no further symbols."""
     (stream,) = streams
-    method, _, symbol = stream.partition(".")
-    params = [symbol] if symbol else []
+    method, _, about = stream.partition(".")
+    symbol, _, interval = about.partition("/")
+    params: list[str | int] = [symbol] if symbol else []
+    params += [int(interval)] if interval else []
     return msgspec.json.encode(
         {"id": request_id, "method": f"{method}.subscribe", "params": params}
     )
@@ -150,7 +165,7 @@ def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
 
 def _kind(frame: bytes) -> str:
     """The key by which a message is routed that this version does not know."""
-    known = {*Frame.__struct_fields__, "dts", "mts"} - {"tick", "kline"}
+    known = {*Frame.__struct_fields__, "dts", "mts"}
     for key in _KEYS.decode(frame):
         if key not in known:
             return key
@@ -294,6 +309,22 @@ def _trade(
     )
 
 
+def _klines(found: Frame, scales: Scales) -> Event | list[Event]:
+    rows = found.kline_p if found.kline is None else found.kline
+    assert rows is not None
+    instrument = scales(found.symbol)
+    if instrument is None:
+        return UnknownSymbol(found.symbol, "kline")
+    written = str if found.kline is None else int
+    return streams.klines(rows, found.type, _stamp(found.sequence), instrument, written)
+
+
+def _tick(found: Frame, scales: Scales) -> Event:
+    one = found.tick or found.tick_p
+    assert one is not None
+    return streams.tick(one, scales)
+
+
 def _day(found: Frame, scales: Scales) -> Event | list[Event]:
     """The stream brings every symbol the venue has: what is not configured is no news."""
     day = found.market24h
@@ -362,6 +393,10 @@ _EVENTS: dict[str, Callable[[Frame, Scales], Event | list[Event]]] = {
     "trades": _trades,
     "orderbook_p": _book,
     "trades_p": _trades,
+    "kline": _klines,
+    "kline_p": _klines,
+    "tick": _tick,
+    "tick_p": _tick,
     DAY: _day,
 }
 

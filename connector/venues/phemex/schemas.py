@@ -75,8 +75,10 @@ class Frame(Struct):
     orderbook_p: DecimalSides | None = None
     trades_p: list[TradeRow] | None = None
     market24h: "Market24h | None" = None
-    tick: Raw = NOTHING
-    kline: Raw = NOTHING
+    tick: "Tick | None" = None
+    tick_p: "Tick | None" = None
+    kline: list[list[int | str]] | None = None
+    kline_p: list[list[int | str]] | None = None
     method: str = ""
     fields: Raw = NOTHING
     data: Raw = NOTHING
@@ -94,6 +96,17 @@ class Market24h(Struct, rename="camel"):
     index_price: int | None = None
     mark_price: int | None = None
     funding_rate: int | None = None
+
+
+class Tick(Struct):
+    """One number; the other family writes it as a text and names no scale."""
+
+    last: Raw = NOTHING
+    scale: int | None = None
+    symbol: str = ""
+    timestamp: int = 0
+    timestmp: int = 0
+    """As the document of 2020 spells it."""
 
 
 class Error(Struct):
@@ -117,6 +130,9 @@ class Product(Struct, rename="camel"):
     quote_currency: str = ""
     underlying_symbol: str = ""
     index_symbol: str = ""
+    mark_symbol: str = ""
+    funding_rate_symbol: str = ""
+    funding_rate8h_symbol: str = msgspec.field(name="fundingRate8hSymbol", default="")
     contract_underlying_assets: str = ""
     contract_size: Raw = NOTHING
     lot_size: Raw = NOTHING
