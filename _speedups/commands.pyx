@@ -4,6 +4,8 @@ Whatever cannot be said exactly is refused here, by ValueError naming the argume
 daemon to say.
 """
 
+from collections.abc import AsyncGenerator, Coroutine, Generator
+
 cimport cython
 from cpython.dict cimport PyDict_GetItemWithError, PyDict_SetItem
 from cpython.long cimport PyLong_AsLong, PyLong_Check
@@ -42,6 +44,7 @@ cdef enum:
 
 cdef const char* DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+cdef tuple LATER = (Coroutine, Generator, AsyncGenerator)
 cdef object _full = ValueError
 cdef Words SIDES = Words("side")
 cdef Words ORDER_TYPES = Words("order_type")
@@ -488,15 +491,21 @@ cdef class CommandWriter(MarketReader):
         """Call ``function`` while commands are made and checked, but not written; returns what it returns.
 
         For idle moments of a strategy that spins: what decides and asks stays in the processor's caches. Tickets have
-        the number 0 and no answer comes; whatever else the function does, it does.
+        the number 0 and no answer comes; whatever else the function does, it does. TypeError: it returned what would
+        run later, and then ask in earnest: it is an ``async def``, or a generator.
         """
         if self.rehearsing or self.held is not None:
             raise ValueError("a rehearsal within a rehearsal or a batch")
         self.rehearsing = True
         try:
-            return function(*arguments)
+            found = function(*arguments)
         finally:
             self.rehearsing = False
+        if isinstance(found, LATER):
+            if not isinstance(found, AsyncGenerator):
+                found.close()
+            raise TypeError(f"function: it returned a {type(found).__name__}, of which nothing has run: a plain one is needed")
+        return found
 
     cdef int write(self, Ticket ticket) except -1:
         if self.held is not None:

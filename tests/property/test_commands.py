@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -242,6 +243,25 @@ def test_a_rehearsal_checks_everything_and_changes_nothing(ends: Ends, seed: int
         ticket = ask(ends, chance)
         assert ends.take() == [ticket.slot]
         assert SLOT.unpack(ticket.slot).ref_id == ticket.ref_id
+
+
+def test_what_would_run_after_a_rehearsal_is_refused(ends: Ends) -> None:
+    btc = ends.instruments[0]
+
+    async def later() -> Ticket:
+        return ends.writer.place(btc, "buy", "1", "2")
+
+    def each() -> Iterator[Ticket]:
+        yield ends.writer.place(btc, "buy", "1", "2")
+
+    async def both() -> AsyncIterator[Ticket]:
+        yield ends.writer.place(btc, "buy", "1", "2")
+
+    for function in (later, each, both):
+        with pytest.raises(TypeError, match=r"^function: .* nothing has run"):
+            ends.writer.rehearse(function)
+        assert not ends.writer.rehearsing
+    assert ends.take() == []
 
 
 def test_a_full_ring_can_be_rehearsed_at(ends: Ends) -> None:
