@@ -420,13 +420,13 @@ class AccountService(AccountState):
             try:
                 body = await self.rest.ask(self.trading.lookups.time())
                 venue_ns = self.trading.lookups.server_ns(body)
+                self.clock.heard(sent_ns, monotonic_ns(), venue_ns)
             except (VenueError, ValueError, RecursionError) as error:
                 if self.clock.known:
                     return  # the old offset serves until the next look
                 log.warning("no time of the venue: %s", error, extra={"account": self.name})
                 await after(error, backoff)
                 continue
-            self.clock.heard(sent_ns, monotonic_ns(), venue_ns)
             looks -= 1
 
     # The private stream

@@ -6,6 +6,8 @@ from connector._speedups.states import ClockState
 
 SAMPLES = 16
 """Round trips remembered; clocks drift, so an old quick one must not rule for ever."""
+MOST_NS = 1 << 62
+"""Offsets beyond are no clock's, and nothing could be added to them in 63 bits."""
 
 
 class VenueClock(ClockState):
@@ -30,9 +32,12 @@ class VenueClock(ClockState):
         return min(self._samples)[0] // 2
 
     def heard(self, sent_ns: int, received_ns: int, venue_ns: int) -> None:
-        """An answer that was asked for at ``sent_ns`` says what time it is there."""
-        middle_ns = (sent_ns + received_ns) // 2
-        self._samples.append((received_ns - sent_ns, venue_ns - middle_ns))
+        """An answer that was asked for at ``sent_ns`` says what time it is there; ValueError, and
+        nothing changes: that is no time."""
+        offset_ns = venue_ns - (sent_ns + received_ns) // 2
+        if abs(offset_ns) > MOST_NS:
+            raise ValueError(f"{venue_ns} ns are no time")
+        self._samples.append((received_ns - sent_ns, offset_ns))
         self.known = True
         self.offset_ns = min(self._samples)[1]
 

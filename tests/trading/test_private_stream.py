@@ -4,6 +4,7 @@ deleted."""
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 
 from connector._speedups.bell import Bell
 from connector._speedups.segment import Segment
+from connector.clock import monotonic_ns
 from connector.config import Feeds, VenueSettings
 from connector.errors import NotSent, Rejected, Unknown, VenueError
 from connector.model.counters import Counter
@@ -18,6 +20,7 @@ from connector.private import PrivateStream
 from connector.protocol.ratelimit import RollingWindow
 from connector.trading.clock import VenueClock
 from connector.venues.contract import Request, load
+from tests.reference.lane_rig import Side
 from tests.reference.sim_process import simulator
 
 MS = 1_000_000
@@ -157,6 +160,36 @@ def test_the_quickest_round_trip_tells_the_time() -> None:
     assert clock.venue_ns(0) == 51_000  # the best there is, for a cancel
     clock.heard(0, 10, 9_005)
     assert clock.offset_ns == 9_000
+
+
+@pytest.mark.parametrize("venue_ns", [10**19, 10**22, -(10**19), (1 << 62) + 6])
+def test_what_is_no_time_changes_nothing(venue_ns: int) -> None:
+    clock = VenueClock(guess_ns=7)
+    with pytest.raises(ValueError, match="no time"):
+        clock.heard(0, 10, venue_ns)
+    assert (clock.known, clock.offset_ns) == (False, 7)
+    clock.heard(0, 20, 9_010)
+    assert (clock.known, clock.offset_ns) == (True, 9_000)
+
+
+@pytest.mark.parametrize("ms", [10**16, -(10**16)])
+def test_an_account_goes_on_by_the_time_it_knows(tmp_path: Path, ms: int) -> None:
+    """What the venue says does not end it, were it microseconds."""
+    side = Side(tmp_path / "side", {}, lane=True)
+    clock = side.account.clock
+    clock.forget()
+    now_ns, before_ns = monotonic_ns(), clock.offset_ns
+    clock.heard(now_ns - 10**12, now_ns, before_ns + now_ns - 5 * 10**11)  # a slow round trip
+
+    async def ask(request: Request) -> bytes:
+        return b'{"serverTime": %d}' % ms
+
+    side.rest.ask = ask  # type: ignore[method-assign, assignment]
+    try:
+        asyncio.run(side.account._look_at_clock(1))
+        assert clock.offset_ns == before_ns
+    finally:
+        side.close()
 
 
 def test_an_old_quick_round_trip_does_not_rule_for_ever() -> None:
