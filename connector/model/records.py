@@ -107,9 +107,9 @@ class IndexKind(Number):
     LAST = 3
     """The last trade's price."""
     FUNDING_RATE = 4
-    """The funding rate of the period that runs, in 10^-rate_exponent."""
+    """The funding rate that was settled last, in 10^-rate_exponent."""
     NEXT_FUNDING_RATE = 5
-    """The one foreseen for the next period, likewise."""
+    """The one foreseen for the next settlement, likewise."""
     ASSET = 6
     """What an asset counts for as margin."""
     COMPOSITE = 7

@@ -13,6 +13,8 @@ import pytest
 from connector.cli import commands
 from connector.config import settings
 from connector.errors import ConfigError
+from connector.venues.channels import Channel
+from connector.venues.contract import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -80,6 +82,24 @@ def test_every_link_leads_somewhere(page: str) -> None:
 def anchor(head: str) -> str:
     """As the forge names a heading."""
     return re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-")
+
+
+def test_the_table_of_channels_has_each_and_who_serves_it() -> None:
+    page = (ROOT / "docs" / "strategy-api.md").read_text()
+    text = page.partition("### Channels")[2].partition("\n## ")[0]
+    every = [one.value for one in Channel]
+    venues = [load(name) for name in ("binance_usdm", "phemex")]
+    served = [{one.value for route in venue.routes for one in route.channels} for venue in venues]
+    shown = set()
+    for row in re.findall(r"^\| (`.*) \|$", text, re.M):
+        names, _, *cells = (cell.strip() for cell in row.split(" |"))
+        told = re.findall(r"`(\w+)`", names)
+        if "…" in names:
+            told = every[every.index(told[0]) : every.index(told[1]) + 1]
+        shown.update(told)
+        for venue, channels, cell in zip(venues, served, cells, strict=True):
+            assert bool(cell) is bool(channels.intersection(told)), f"{names}: {venue.name}"
+    assert shown == set(every)
 
 
 def blocks() -> list[tuple[str, str]]:
