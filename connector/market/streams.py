@@ -273,7 +273,10 @@ class Streams(ABC):
 
     def _on_beside(self, event: StreamEvent, line: int, recv_ns: int) -> None:
         """A message of a stream of which nothing is kept."""
-        kind = BODIES[type(event)].kind
+        body = BODIES[type(event)]
+        if body.channel(event) not in self._subscriptions:
+            return  # it came on a stream of all symbols, which another one asked for
+        kind = body.kind
         news = self._beside.heard(event, line, recv_ns)
         if self._state(kind) in (State.SYNCING, State.STALE):
             self._move(kind, State.LIVE, Reason.DATA, recv_ns)

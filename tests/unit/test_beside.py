@@ -18,7 +18,7 @@ from connector.model.counters import Counter
 from connector.model.records import RecordType, dtype
 from connector.model.states import FeedKind, State
 from connector.venues.binance_usdm import VENUE
-from connector.venues.contract import Channel, Kline, StreamEvent
+from connector.venues.contract import Channel, Kline, StreamEvent, Ticker
 from tests.ipc.test_stream_events import ASSET, COMPOSITE, CONTRACT, HOURS, KLINE, LIQUIDATION, TOP
 from tests.reference.decoding import instrument
 
@@ -168,6 +168,16 @@ def test_what_comes_after_nobody_served_it_is_judged_by_itself(
     rig.feed.on_line_down(SECOND, rig.now_ns)
     rig.feed.on_line_up(FIRST, 7, rig.now_ns, frozenset(CHANNELS))
     assert len(rig.say(event)) == 1
+
+
+def test_what_another_instrument_asked_for_is_not_told(rig: Rig) -> None:
+    """Streams of all symbols bring it, too."""
+    ticker = Ticker(
+        symbol="BTCUSDT", venue_ns=S, open_e=1, high_e=1, low_e=1, last_e=1, qty_exponent=0, qty_e=1
+    )
+    assert rig.say(ticker) == rig.say(replace(MINUTE, interval_s=300)) == []
+    assert rig.state(FeedKind.TICKER) is State.DOWN
+    assert rig.counts == []
 
 
 def test_a_number_that_does_not_fit_is_named(rig: Rig) -> None:
