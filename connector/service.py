@@ -484,8 +484,10 @@ class MarketService:
             assert self._groups.most is not None
             why = no_room(self.venue, self._groups.most)
             told = {"venue": self.venue.folder, "instruments": len(homeless)}
-            self.unavailable.update((one.instrument.symbol, why) for one in homeless)
-            log.error("unavailable: %s", why, extra=told)
+            rows = {one.instrument.symbol: why for one in homeless}
+            if not rows.items() <= self.unavailable.items():
+                log.error("unavailable: %s", why, extra=told)
+            self.unavailable |= rows
         self._selected = True
 
     def _add(self, chosen: Chosen) -> bool:

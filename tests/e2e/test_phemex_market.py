@@ -215,7 +215,10 @@ def test_what_needs_more_connections_than_are_allowed_is_unavailable_and_the_res
     with (
         Sim("--symbols", ",".join(symbols), "--rate", "1", "--no-bursts", venue="phemex") as sim,
         Daemon(
-            tmp_path, sim, feeds=[{"instruments": ["*"]}], venue={"max_connections": 1}
+            tmp_path,
+            sim,
+            feeds=[{"instruments": ["*"]}],
+            venue={"max_connections": 1, "refresh_s": 1},
         ) as daemon,
     ):
         state = daemon.ready().state()
@@ -224,4 +227,6 @@ def test_what_needs_more_connections_than_are_allowed_is_unavailable_and_the_res
         assert state["instruments"] == 9
         assert len(state["unavailable"]) == len(symbols) - 9
         assert all("1 of 20 streams each" in why for why in state["unavailable"].values())
-        assert "no connection is left" in daemon.log.read_text()
+        asked = sim.status()["requests"]["/public/products"]
+        eventually(lambda: sim.status()["requests"]["/public/products"] >= asked + 3, 30)
+        assert daemon.log.read_text().count("no connection is left") == 1
