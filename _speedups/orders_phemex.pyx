@@ -160,7 +160,9 @@ cdef class PhemexEncoder(OrderEncoder):
     def add(self, index, instrument not None):
         """As ``OrderEncoder.add``."""
         OrderEncoder.add(self, index, instrument)
-        self.written[index].kind = HEDGED if instrument.margin in self.hedged else CONTRACT
+        self.written[index].kind = (
+            HEDGED if instrument.margin in self.hedged and instrument.qty_exponent else CONTRACT
+        )
 
     cdef Py_ssize_t encode_command(
         self, const Command* command, int64_t venue_ns, char* out, size_t room

@@ -48,6 +48,7 @@ from connector.venues.contract import (
     Subscription,
     UnknownEvent,
     UnknownSymbol,
+    Unreadable,
     Venue,
 )
 
@@ -344,9 +345,7 @@ class MarketService:
         try:
             events = self.venue.decode(frame, self._names.scales)
         except ValueError as error:
-            self.count(Counter.UNDECODABLE)
-            self._sample("undecodable", f"{error}: {frame[:200]!r}")
-            return
+            events = Unreadable(f"{error}: {frame[:200]!r}")
         for event in events if isinstance(events, list) else [events]:
             self._event(connection, epoch, line, event, recv_ns)
 
@@ -355,6 +354,9 @@ class MarketService:
     ) -> None:
         if isinstance(event, Control):
             connection.on_control(epoch, event, recv_ns)
+        elif isinstance(event, Unreadable):
+            self.count(Counter.UNDECODABLE)
+            self._sample("undecodable", event.words)
         elif isinstance(event, UnknownEvent):
             self.count(Counter.UNKNOWN_EVENT)
             self._sample(f"unknown event {event.kind}", "")
@@ -451,9 +453,8 @@ class MarketService:
         self.codec.remove(symbol)
         live.close(now_ns)
         self._groups.leave(symbol, now_ns)
-        self._granted.difference_update(row.stream for row in live.chosen.subscriptions)
         del self._live[symbol], self._by_index[live.index]
-        self._names.remove(live)
+        self._granted -= self._names.remove(live)
         self._turn.remove(live)
         self._to_look_at = min(self._to_look_at, len(self._turn))
         if live.kernel in self._books:

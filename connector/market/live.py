@@ -1,5 +1,6 @@
 """The instruments that are served, and the names by which messages know them."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from connector._speedups.feed import Feed
@@ -54,18 +55,26 @@ class Names:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Live]] = {}
+        self._streams: Counter[str] = Counter()
+        """How many have each stream: one of all symbols is several's."""
 
     def add(self, live: Live) -> None:
         """It is served from now on."""
         for name in _names(live):
             self._rows.setdefault(name, []).append(live)
+        self._streams.update(_streams(live))
 
-    def remove(self, live: Live) -> None:
-        """It is served no longer."""
+    def remove(self, live: Live) -> set[str]:
+        """It is served no longer; the streams that nobody has any more."""
         for name in _names(live):
             self._rows[name].remove(live)
             if not self._rows[name]:
                 del self._rows[name]
+        self._streams.subtract(_streams(live))
+        gone = {stream for stream in _streams(live) if not self._streams[stream]}
+        for stream in gone:
+            del self._streams[stream]
+        return gone
 
     def of(self, name: str) -> Sequence[Live]:
         """Whom an event of that name concerns."""
@@ -80,3 +89,7 @@ class Names:
 def _names(live: Live) -> set[str]:
     told = {row.about for row in live.chosen.subscriptions if row.about}
     return {live.instrument.symbol, *told}
+
+
+def _streams(live: Live) -> set[str]:
+    return {row.stream for row in live.chosen.subscriptions}

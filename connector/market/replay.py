@@ -31,8 +31,7 @@ from connector.venues.contract import (
     Depth,
     Snapshot,
     Subscription,
-    UnknownEvent,
-    UnknownSymbol,
+    Unreadable,
     Venue,
 )
 
@@ -355,14 +354,13 @@ class Replay(Replaying):
         try:
             events = self._venue.decode(item.payload, self._scales)
         except ValueError as error:
-            self._count("undecodable")
-            self._warn(f"a message that cannot be read: {error}")
-            return
+            events = Unreadable(str(error))
         assert self._feed is not None
         for event in events if isinstance(events, list) else [events]:
-            if isinstance(event, UnknownEvent | UnknownSymbol):
-                continue
-            if isinstance(event, Depth):
+            if isinstance(event, Unreadable):
+                self._count("undecodable")
+                self._warn(f"a message that cannot be read: {event.words}")
+            elif isinstance(event, Depth):
                 self._feed.on_event(event, line, item.time_ns)
                 self._look()
 

@@ -31,8 +31,7 @@ from connector.venues.contract import (
     Depth,
     Subscription,
     Traded,
-    UnknownEvent,
-    UnknownSymbol,
+    Unreadable,
 )
 
 FAULTS = {
@@ -109,7 +108,7 @@ class StreamedReplay(Replaying):
             instrument = self._venue.wire_instrument(self.symbol, item.payload)
             event = self._venue.decode(item.payload, lambda symbol: instrument)
         except ValueError as error:
-            self._unreadable(error, item.time_ns)
+            self._unreadable(str(error), item.time_ns)
             return
         if not isinstance(event, Book):
             self._count("early")
@@ -144,12 +143,11 @@ class StreamedReplay(Replaying):
         try:
             events = self._venue.decode(item.payload, self._scales)
         except ValueError as error:
-            self._unreadable(error, item.time_ns)
-            return
+            events = Unreadable(str(error))
         for event in events if isinstance(events, list) else [events]:
-            if isinstance(event, UnknownEvent | UnknownSymbol):
-                continue
-            if isinstance(event, Depth | Book):
+            if isinstance(event, Unreadable):
+                self._unreadable(event.words, item.time_ns)
+            elif isinstance(event, Depth | Book):
                 before = self._kernel.last_id
                 self._feed.on_event(event, FIRST_LINE, item.time_ns)
                 self._applied(before, isinstance(event, Book))
@@ -158,9 +156,9 @@ class StreamedReplay(Replaying):
                 self._feed.on_event(event, FIRST_LINE, item.time_ns)
                 self._look()
 
-    def _unreadable(self, error: ValueError, time_ns: int) -> None:
+    def _unreadable(self, words: str, time_ns: int) -> None:
         self._count("undecodable")
-        self._warn(f"a message that cannot be read: {error}")
+        self._warn(f"a message that cannot be read: {words}")
         if self._feed is not None:
             self._feed.resync(Reason.FAULT, time_ns)
             self._look()

@@ -270,6 +270,12 @@ class UnknownEvent(Struct, frozen=True):
     kind: str
 
 
+class Unreadable(Struct, frozen=True):
+    """One event of several in a message, which the others do not suffer from."""
+
+    words: str
+
+
 class UnknownSymbol(Struct, frozen=True):
     """A known event of a symbol that is not configured."""
 
@@ -288,6 +294,7 @@ Event = (
     | StreamEvent
     | Control
     | UnknownEvent
+    | Unreadable
     | UnknownSymbol
 )
 

@@ -130,6 +130,7 @@ class Bracket(Struct, frozen=True, gc=False, kw_only=True):
     number: int
     floor_e: int
     cap_e: int
+    """ABSENT: there is none."""
     maintenance_e: int
     deduction_e: int
     min_leverage: int

@@ -31,6 +31,7 @@ from connector.venues.contract import (
     Ticker,
     Trade,
     UnknownSymbol,
+    Unreadable,
 )
 from tests.reference.decoding import instrument
 
@@ -250,6 +251,12 @@ def test_contracts_and_hours() -> None:
     assert (found.status, found.contract) == (Status.TRADING, ContractType.PERPETUAL)
     assert [row.cap_e for row in found.brackets] == [e("5000"), e("25000")]
     assert (found.brackets[1].maintenance_e, found.brackets[1].max_leverage) == (e("0.025"), 20)
+    told = json.loads(json.dumps(TODAY["contractInfo"]))
+    told["bks"][-1]["bnc"] = 2**63 - 1
+    assert [row.cap_e for row in event(told).brackets] == [e("5000"), ABSENT]
+    told["bks"][-1]["bnc"] = "much"
+    with pytest.raises(ValueError, match="bnc"):
+        event(told)
     hours = event(TODAY["tradingSession"])
     assert hours == MarketHours(
         symbol=streams.MARKET_HOURS, venue_ns=1767000000000 * MS, market="Equity",
@@ -280,6 +287,14 @@ def test_what_is_not_configured_is_no_news_on_a_stream_of_all_symbols() -> None:
     assert isinstance(event(other, "ethusdt@ticker"), UnknownSymbol)
     assert isinstance(event(both, "!ticker@arr"), Ticker)
     assert event(other | {"st": 2, "s": "BTCUSDT"}, "!ticker@arr") == []
+
+
+def test_one_row_that_cannot_be_read_costs_nothing_but_itself() -> None:
+    good = SAMPLES["Individual Symbol Ticker Streams"]
+    first, bad, last = event([good, good | {"c": "much"}, good], "!ticker@arr")
+    assert first == last == event(good)
+    assert isinstance(bad, Unreadable)
+    assert "much" in bad.words
 
 
 def test_a_mark_price_of_all_symbols() -> None:

@@ -35,6 +35,7 @@ from connector.venues.contract import (
     Trade,
     UnknownEvent,
     UnknownSymbol,
+    Unreadable,
 )
 
 SECOND_NS = 1_000_000_000
@@ -214,7 +215,10 @@ def decode(frame: bytes, scales: Scales) -> Event | list[Event]:
 def _each(rows: Raw, stream: str, scales: Scales) -> list[Event]:
     events: list[Event] = []
     for row in _LIST.decode(rows):
-        found = _event(_FRAME.decode(row), row, stream, scales)
+        try:
+            found = _event(_FRAME.decode(row), row, stream, scales)
+        except ValueError as error:
+            found = Unreadable(f"{error}: {bytes(row)[:200]!r}")
         events += found if isinstance(found, list) else [found]
     return events
 

@@ -249,7 +249,7 @@ def _contract_info(payload: Raw, scales: Scales) -> Event:
             Bracket(
                 number=integer(row.bs, "bs"),
                 floor_e=number(row.bnf, RATIO_EXPONENT, "bnf"),
-                cap_e=number(row.bnc, RATIO_EXPONENT, "bnc"),
+                cap_e=_cap(row.bnc),
                 maintenance_e=number(row.mmr, RATIO_EXPONENT, "mmr"),
                 deduction_e=number(row.cf, RATIO_EXPONENT, "cf"),
                 min_leverage=integer(row.mi, "mi"),
@@ -258,6 +258,16 @@ def _contract_info(payload: Raw, scales: Scales) -> Event:
             for row in found.bks
         ),
     )
+
+
+def _cap(raw: Raw) -> int:
+    """ABSENT where it is beyond what can be counted: the last bracket may end at 2**63 - 1."""
+    try:
+        return number(raw, RATIO_EXPONENT, "bnc")
+    except ValueError:
+        if text(raw).isdigit():
+            return ABSENT
+        raise
 
 
 def _session(payload: Raw, scales: Scales) -> Event:
