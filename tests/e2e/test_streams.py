@@ -64,6 +64,7 @@ def test_a_candle_is_the_venues(
         session,
         lambda one: (
             isinstance(one, connector.Kline)
+            and one.instrument.symbol == "BTCUSDT"
             and (one.interval_s, one.source) == (interval_s, source)
         ),
     )
