@@ -58,9 +58,8 @@ class WebSocket:
         return True
 
     def write(self, frame: bytes) -> bool:
-        """Send what is a whole, masked frame already; False when the connection is already closing.
-        Masking by picows takes 512-bit registers, for which a core that has not used them lately
-        stops for some microseconds."""
+        """Send what is a whole, masked frame already; False when the connection is already
+        closing."""
         if not self.is_open:
             return False
         self._transport.underlying_transport.write(frame)
