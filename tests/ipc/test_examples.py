@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from connector.ipc.segments import BookImage
 from connector.model.records import RecordType
-from tests.reference.market_daemon import MarketDaemon, instrument, levels
+from tests.reference.market_daemon import MarketDaemon, book_image, instrument, levels
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 async def run(runtime_dir: Path, command: list[str], lines: int, delta: bool = False) -> list[str]:
     """The first ``lines`` lines ``command`` says while a daemon publishes trades, or deltas."""
-    daemon = MarketDaemon(runtime_dir)
+    asked = asyncio.Event()
+
+    def book(index: int) -> BookImage:
+        asked.set()
+        return book_image()
+
+    daemon = MarketDaemon(runtime_dir, book=book)
     daemon.segment.add_instrument(instrument())
     await daemon.server.start()
     process = await asyncio.create_subprocess_exec(
@@ -32,14 +39,15 @@ async def run(runtime_dir: Path, command: list[str], lines: int, delta: bool = F
     async def publish() -> None:
         update_id = 7
         while True:
-            if daemon.server.sessions() and delta:
+            # The image is always the same: what was published before it would be missing there.
+            if delta and asked.is_set():
                 body = struct.pack("<3q2I", update_id, update_id, 1, 1, 0)
                 update_id += 1
                 daemon.segment.publish(
                     RecordType.BOOK_DELTA, 0, body + levels((100, update_id)), update_id=update_id
                 )
                 daemon.bell.touch()
-            elif daemon.server.sessions():
+            elif not delta and daemon.server.sessions():
                 daemon.trade(123_450_000_000, 50_000_000)
             await asyncio.sleep(0.02)
 
