@@ -1,7 +1,6 @@
 """The short way of private events and the tracker's own say and do the same, whatever comes."""
 
 import json
-from collections import Counter as Tally
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from connector.model.reports import OrderStatus
 from connector.trading.halts import Halts, path_of
 from connector.trading.journal import Journals
 from connector.venues.contract import load
-from tests.reference.hearing_rig import SEGMENT, Rig
+from tests.reference.hearing_rig import SEGMENT, Rig, tell
 from tests.reference.hearing_rig import Story as Told
 
 STORIES, STEPS = 500, 40
@@ -133,20 +132,7 @@ def halts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Halts]:
 
 
 def test_both_ways_say_and_do_the_same(halts: Halts) -> None:
-    short: Tally[tuple[str, str]] = Tally()
-    long: Tally[tuple[str, str]] = Tally()
-    for seed in range(STORIES):
-        story = Story(seed, halts)
-        for number in range(STEPS):
-            try:
-                story.step()
-                if number % 8 == 7:
-                    story.check()
-            except Exception as error:
-                error.add_note(f"story {seed}, step {number}: {story.frames[-1:]}")
-                raise
-        short += story.short
-        long += story.long
+    short, long = tell(lambda seed: Story(seed, halts), STORIES, STEPS)
     plain = {
         ("NEW", "NEW"),
         ("TRADE", "PARTIALLY_FILLED"),

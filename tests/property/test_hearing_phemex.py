@@ -1,7 +1,6 @@
 """The short way of Phemex's private events and the tracker's own say and do the same."""
 
 import json
-from collections import Counter as Tally
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from connector.trading.halts import Halts, path_of
 from connector.venues.contract import load
 from connector.venues.phemex.numbers import NOBODY
 from tests.reference.hearing_rig import Story as Told
+from tests.reference.hearing_rig import tell
 
 STORIES, STEPS = 150, 60
 TRADING = load("phemex").trading
@@ -178,20 +178,7 @@ def halts(tmp_path: Path) -> Any:
 
 
 def test_both_ways_say_and_do_the_same(halts: Halts) -> None:
-    short: Tally[tuple[str, str]] = Tally()
-    long: Tally[tuple[str, str]] = Tally()
-    for seed in range(STORIES):
-        story = Story(seed, halts)
-        for number in range(STEPS):
-            try:
-                story.step()
-                if number % 8 == 7:
-                    story.check()
-            except Exception as error:
-                error.add_note(f"story {seed}, step {number}: {story.frames[-1:]}")
-                raise
-        short += story.short
-        long += story.long
+    short, long = tell(lambda seed: Story(seed, halts), STORIES, STEPS)
     for one in (
         ("New", "New"),
         ("MakerFill", "PartiallyFilled"),

@@ -24,19 +24,17 @@ from connector.model.intents import (
     TimeInForce,
     WorkingType,
 )
-from connector.model.packing import given as number
-from connector.model.packing import layout
 from connector.model.records import Side
 from connector.protocol.http1 import encode_request
 from connector.venues.binance_usdm import orders, ws_api
 from connector.venues.binance_usdm.params import ORDER_ID
 from connector.venues.binance_usdm.signing import signer
-from connector.venues.trading_contract import CannotEncode, Intent
+from connector.venues.trading_contract import CannotEncode
+from tests.reference.order_slots import slot, wish
 
 KEY, SECRET = "k" * 64, b"s" * 64
 HOST, PREFIX = "fapi.example:8443", "/gate"
 NOW_NS = 1591702613943_999_999
-COMMAND = layout("Command")
 """As a strategy's library writes it."""
 
 
@@ -77,7 +75,7 @@ def made_for_api(window_ms: int = 5000) -> BinanceUsdmApiEncoder:
 def oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes | None:
     """The same command through the Python encoder; None where the venue has no such order."""
     try:
-        request = orders.encode(wish(slot), SIGNER, venue_ns, window_ms)
+        request = orders.encode(wish(slot, LISTED), SIGNER, venue_ns, window_ms)
     except CannotEncode:
         return None
     return encode_request(request.method, PREFIX + request.target, HOST, request.headers)
@@ -86,45 +84,13 @@ def oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes 
 def api_oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 5000) -> bytes | None:
     """The same for the WebSocket API."""
     try:
-        asked = ws_api.encode(wish(slot), SIGNER, venue_ns, NUMBER, False, window_ms)
+        asked = ws_api.encode(wish(slot, LISTED), SIGNER, venue_ns, NUMBER, False, window_ms)
     except CannotEncode:
         return None
     return asked.frame if asked is not None else None
 
 
-def wish(slot: bytes) -> Intent:
-    """What a command wants."""
-    raw = COMMAND.unpack(slot)
-    return Intent(
-        action=Action(raw.action),
-        instrument=LISTED[raw.instrument],
-        client_order_id=raw.client_order_id,
-        order_id=number(raw.order_id),
-        venue_order_id=raw.venue_order_id,
-        side=Side(raw.side or 1),
-        order_type=OrderType(raw.order_type),
-        time_in_force=TimeInForce(raw.time_in_force),
-        position_side=PositionSide(raw.position_side),
-        price_e=number(raw.price_e),
-        qty_e=number(raw.qty_e),
-        stop_price_e=number(raw.stop_price_e),
-        activation_price_e=number(raw.activation_price_e),
-        callback_rate_e=number(raw.callback_rate_e),
-        good_till_ns=number(raw.good_till_ns),
-        working_type=WorkingType(raw.working_type),
-        self_trade=SelfTrade(raw.self_trade),
-        price_match=PriceMatch(raw.price_match),
-        flags=CommandFlag(raw.flags),
-    )
-
-
 API_ENCODER = made_for_api()
-
-
-def slot(**values: Any) -> bytes:
-    absent = ("price_e", "qty_e", "stop_price_e", "activation_price_e", "callback_rate_e")
-    empty = dict.fromkeys((*absent, "good_till_ns", "order_id"))
-    return COMMAND.pack(**{"stamp": 1, "side": Side.BUY, "order_type": 1, **empty, **values})
 
 
 def a(kind: Any) -> st.SearchStrategy[Any]:

@@ -22,20 +22,18 @@ from connector.model.intents import (
     TimeInForce,
     WorkingType,
 )
-from connector.model.packing import given as number
-from connector.model.packing import layout
 from connector.model.records import Side
 from connector.protocol.http1 import encode_request
 from connector.venues.phemex import orders
 from connector.venues.phemex.numbers import HEDGED
 from connector.venues.phemex.params import CLIENT_ID
 from connector.venues.phemex.signing import signer
-from connector.venues.trading_contract import CannotEncode, Intent
+from connector.venues.trading_contract import CannotEncode
+from tests.reference.order_slots import slot, wish
 
 KEY, SECRET = "k" * 36, b"--__cGhlbWV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMTIzNDU2Nzg5-_8"
 HOST, PREFIX = "api.example:8443", "/gate"
 NOW_NS = 1591702613943_999_999
-COMMAND = layout("Command")
 """As a strategy's library writes it."""
 SIGNER = signer(KEY, SECRET)
 
@@ -70,42 +68,10 @@ ENCODER = made()
 def oracle(slot: bytes, venue_ns: int = NOW_NS, window_ms: int = 10_000) -> bytes | None:
     """The same command through the Python encoder; None where the venue has no such order."""
     try:
-        request = orders.encode(wish(slot), SIGNER, venue_ns, window_ms)
+        request = orders.encode(wish(slot, LISTED), SIGNER, venue_ns, window_ms)
     except CannotEncode:
         return None
     return encode_request(request.method, PREFIX + request.target, HOST, request.headers)
-
-
-def wish(slot: bytes) -> Intent:
-    """What a command wants."""
-    raw = COMMAND.unpack(slot)
-    return Intent(
-        action=Action(raw.action),
-        instrument=LISTED[raw.instrument],
-        client_order_id=raw.client_order_id,
-        order_id=number(raw.order_id),
-        venue_order_id=raw.venue_order_id,
-        side=Side(raw.side or 1),
-        order_type=OrderType(raw.order_type),
-        time_in_force=TimeInForce(raw.time_in_force),
-        position_side=PositionSide(raw.position_side),
-        price_e=number(raw.price_e),
-        qty_e=number(raw.qty_e),
-        stop_price_e=number(raw.stop_price_e),
-        activation_price_e=number(raw.activation_price_e),
-        callback_rate_e=number(raw.callback_rate_e),
-        good_till_ns=number(raw.good_till_ns),
-        working_type=WorkingType(raw.working_type),
-        self_trade=SelfTrade(raw.self_trade),
-        price_match=PriceMatch(raw.price_match),
-        flags=CommandFlag(raw.flags),
-    )
-
-
-def slot(**values: Any) -> bytes:
-    absent = ("price_e", "qty_e", "stop_price_e", "activation_price_e", "callback_rate_e")
-    empty = dict.fromkeys((*absent, "good_till_ns", "order_id"))
-    return COMMAND.pack(**{"stamp": 1, "side": Side.BUY, "order_type": 1, **empty, **values})
 
 
 def a(kind: Any) -> st.SearchStrategy[Any]:

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -390,3 +390,25 @@ class Story:
         one, other = (rig.all() for rig in self.rigs)
         for name, value in one.items():
             assert value == other[name], name
+
+
+Count = Tally[tuple[str, str]]
+
+
+def tell(story_of: Callable[[int], Story], stories: int, steps: int) -> tuple[Count, Count]:
+    """Tell so many stories, each by its seed, and compare both ways all along; how often each went
+    the short way and how often the other."""
+    short, long = Count(), Count()
+    for seed in range(stories):
+        story = story_of(seed)
+        for number in range(steps):
+            try:
+                story.step()
+                if number % 8 == 7:
+                    story.check()
+            except Exception as error:
+                error.add_note(f"story {seed}, step {number}: {story.frames[-1:]}")
+                raise
+        short += story.short
+        long += story.long
+    return short, long
