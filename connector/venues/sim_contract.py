@@ -229,11 +229,15 @@ class Reply(Struct):
     message: bytes
     close: int = 0
     """WebSocket close code to hang up with; 0 to stay."""
+    reason: str = "Invalid request"
+    """Of the close frame."""
     added: tuple[str, ...] = ()
     """Asked for, heard already or not; a stream's greeting follows the message."""
     removed: tuple[str, ...] = ()
     alive: bool = False
     """The message was the client's sign of life, as the venue defines it."""
+    published: tuple[tuple[str, bytes], ...] = ()
+    """Streams and payloads for whoever listens to them."""
 
 
 class House(Struct, frozen=True, kw_only=True):
