@@ -9,21 +9,30 @@ static inline unsigned __int128 connector_rounded(unsigned __int128 numerator, u
   return whole + (twice > denominator || (twice == denominator && (whole & 1)));
 }
 
+/* A value with `left` decimals without zeros at its end and cut to 63 bits. False: too large for this. */
+static inline int connector_short(unsigned __int128 value, int left, int64_t *average_e, int *exponent) {
+  uint64_t small;
+  while (value >> 64 && left > 0 && value % 10 == 0) value /= 10, left--;
+  if (!(value >> 64)) {
+    small = (uint64_t)value;
+    while (left >= 4 && small % 10000 == 0) small /= 10000, left -= 4;
+    while (left > 0 && small % 10 == 0) small /= 10, left--;
+    value = small;
+  }
+  while (value >> 63 && left > 0) value = connector_rounded(value, 10), left--;
+  if (value >> 63) return 0;
+  *average_e = (int64_t)(uint64_t)value;
+  *exponent = left;
+  return 1;
+}
+
 /* notional (high * 2^62 + low) / quantity with eight decimals more than a price has, zeros at its end left out and cut
    to 63 bits, as `Order.average_price`. False: too large for this. */
 static inline int connector_average(int64_t high, int64_t low, int64_t quantity, int price_exponent, int64_t *average_e,
                                     int *exponent) {
   unsigned __int128 value;
-  int left = price_exponent + 8;
   if (high < 0 || high >> 36 || quantity <= 0) return 0;
   value = ((unsigned __int128)(uint64_t)high << 62 | (uint64_t)low) * 100000000u;
-  value = connector_rounded(value, (uint64_t)quantity);
-  while (left >= 4 && value % 10000 == 0) value /= 10000, left -= 4;
-  while (left > 0 && value % 10 == 0) value /= 10, left--;
-  while (value >> 63 && left > 0) value = connector_rounded(value, 10), left--;
-  if (value >> 63) return 0;
-  *average_e = (int64_t)value;
-  *exponent = left;
-  return 1;
+  return connector_short(connector_rounded(value, (uint64_t)quantity), price_exponent + 8, average_e, exponent);
 }
 #endif

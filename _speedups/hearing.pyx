@@ -27,6 +27,7 @@ from .order_reader cimport (
 )
 from .reports cimport Reports
 from .segment cimport Segment
+from .worth cimport Worth
 
 cdef extern from "Python.h":
     object PyUnicode_DecodeASCII(const char* text, Py_ssize_t size, const char* errors)
@@ -303,7 +304,7 @@ cdef class Hearing(Codec):
             self.say(order, UPDATE_SUBMITTED)
             reported = True
         elif self.terms(order):
-            self.average(order, False)
+            self.average(order, False, False)
             self.say(order, UPDATE_AMENDED)
             reported = True
         if t.filled_qty_e != CONNECTOR_ABSENT:
@@ -314,7 +315,7 @@ cdef class Hearing(Codec):
                 order.average, order.average_of_e = word(t.average, t.average_size), t.filled_qty_e
         if new:
             over = self.filled(order)
-            report = self.told_fill(order)
+            self.say_fill(order)
         elif self.again is not None and t.fee_e != CONNECTOR_ABSENT and not self.again.fee_known:
             more = self.told_fee(order)
         if not new and t.status != ORDER_NEW and t.status != UNSAID and self.move(order, t.status):
@@ -322,15 +323,17 @@ cdef class Hearing(Codec):
             order.reason = self.reasons[t.reason]
             over = ended(t.status)
             if t.status != ORDER_FILLED:
-                self.average(order, True)
+                self.average(order, True, False)
                 self.say(order, UPDATE_CANCELLED)
                 reported = True
             elif body.filled_qty_e <= <int64_t>order.known_qty_e:  # its fills were told before, one by one
-                self.average(order, True)
+                self.average(order, True, False)
                 self.say(order, UPDATE_EXECUTED)
                 reported = True
         histogram_add(self.segment.histograms + self.hop, monotonic_ns() - self.recv_ns)
         # The strategy has it.
+        if new:
+            report = self.told_fill(order)
         known_e = order.known_qty_e
         if (
             over or owes or more is not None or body.filled_qty_e > known_e or known_e >= body.qty_e > 0
@@ -399,8 +402,8 @@ cdef class Hearing(Codec):
                     return False
         return True
 
-    cdef int average(self, object order, bint taken) except -1:
-        """As ``Order.average_price``; ``taken``: the order has what this event says of it."""
+    cdef int average(self, object order, bint taken, bint new) except -1:
+        """As ``Order.average_price``; ``taken``: the order has what this event says of it, ``new``: its last fill, too."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
         if taken and t.average_size and t.filled_qty_e == body.filled_qty_e:
@@ -408,9 +411,27 @@ cdef class Hearing(Codec):
             return 0
         if not taken or order.average_of_e == body.filled_qty_e:
             body.average_e, body.average_exponent = order.average_price()
-        elif order.known_qty_e and (order.instrument.inverse or not self.summed(order)):
+        elif order.known_qty_e and not (self.harmonic(order, new) if order.instrument.inverse else self.summed(order)):
             body.average_e, body.average_exponent = order.average_price()
         return 0
+
+    cdef bint harmonic(self, object order, bint new) except -1:
+        """The same of an inverse contract; False: it is not summed up yet, or too large for here."""
+        cdef object found = order.worth
+        cdef Worth worth
+        cdef Py_ssize_t fills = len(<dict?>order.fills)
+        cdef int exponent = 0
+        if found is None:
+            return False
+        worth = <Worth?>found
+        if new and worth.count == fills - 1:
+            worth.take(self.told.last_qty_e, self.told.last_price_e)
+        if worth.count != fills or not worth.average(
+            order.instrument.price_exponent, &self.body.average_e, &exponent
+        ):
+            return False
+        self.body.average_exponent = exponent
+        return True
 
     cdef bint summed(self, object order) except -1:
         """The average from the exact sums; False: they are too large for here."""
@@ -490,20 +511,25 @@ cdef class Hearing(Codec):
             fee_e, asset, given_of(t.realised_e), t.told_ns,
         )
 
-    cdef object told_fill(self, object order):
-        """The report of a fill; what it said, for whoever counts it."""
+    cdef int say_fill(self, object order) except -1:
+        """The report of a fill."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
-        cdef bint fee = t.fee_e != CONNECTOR_ABSENT
-        self.average(order, True)
+        self.average(order, True, True)
         body.update, body.flags = UPDATE_EXECUTED, t.liquidity
         body.last_qty_e, body.last_price_e, body.trade_id = t.last_qty_e, t.last_price_e, t.trade_id
         body.fee_e, body.realised_e = t.fee_e, t.realised_e
-        if fee and t.fee_asset_size:
+        if t.fee_e != CONNECTOR_ABSENT and t.fee_asset_size:
             memcpy(body.fee_asset, t.fee_asset, t.fee_asset_size)
         if t.venue_trade_id_size:
             memcpy(body.venue_trade_id, t.venue_trade_id, t.venue_trade_id_size)
-        self.out(order)
+        return self.out(order)
+
+    cdef object told_fill(self, object order):
+        """What it said, for whoever counts it."""
+        cdef Told* t = &self.told
+        cdef OrderReportBody* body = &self.body
+        cdef bint fee = t.fee_e != CONNECTOR_ABSENT
         return self.report(
             order, body.filled_qty_e, body.average_e, body.average_exponent, body.flags, t.last_qty_e, t.last_price_e,
             given_of(t.trade_id), word(t.venue_trade_id, t.venue_trade_id_size), t.fee_e if fee else None,

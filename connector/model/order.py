@@ -4,11 +4,12 @@ Events come in any order and from several sources: the private stream, answers, 
 state may become does not depend on who says it; what is not in ``MOVES`` is old news.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from msgspec import Struct
 
+from connector._speedups.worth import Worth
 from connector.model.instrument import Instrument
 from connector.model.intents import OrderType, PositionSide, TimeInForce
 from connector.model.records import Side
@@ -97,9 +98,8 @@ class Order(Struct, kw_only=True, eq=False):
     """What that was booked at."""
     notional_e: int = 0
     """Sum of price times quantity of the fills."""
-    worth: tuple[int, int, int] = (0, 0, 0)
-    """Of an inverse contract's fills, which never change: how many are summed up, their quantity,
-    and what it is worth."""
+    worth: Worth | None = None
+    """Of an inverse contract's fills, which never change, as many as are summed up."""
     average: str = ""
     """As the venue wrote it last, for all of ``average_of_e``."""
     average_of_e: int = 0
@@ -149,24 +149,37 @@ class Order(Struct, kw_only=True, eq=False):
             return 0, 0
         exponent = self.instrument.price_exponent + 8
         if self.instrument.inverse:
-            return _short(self._harmonic_e(), exponent)
+            return self._harmonic()
         average_e = round_half_even(self.notional_e * 10**8, self.known_qty_e)
-        return _short(average_e, exponent)
+        return short(average_e, exponent)
 
-    def _harmonic_e(self) -> int:
+    def _harmonic(self) -> tuple[int, int]:
         """Inverse contracts add up in the margin asset: the quantities over what each is worth at
-        its price, with eight decimals more than a price has."""
-        summed, total_e, worth = self.worth
-        if summed < len(self.fills):
-            for fill in islice(reversed(self.fills.values()), len(self.fills) - summed):
-                if fill.price_e > 0:
-                    total_e += fill.qty_e
-                    worth += fill.qty_e * _FINE // fill.price_e
-            self.worth = len(self.fills), total_e, worth
-        if self.inferred_price_e > 0:
-            total_e += self.inferred_qty_e
-            worth += self.inferred_qty_e * _FINE // self.inferred_price_e
-        return round_half_even(total_e * _FINE * 10**8, worth) if worth else 0
+        its price."""
+        worth, fills = self.worth, self.fills
+        if worth is None:
+            worth = self.worth = Worth()
+        if worth.count < len(fills):
+            for fill in islice(reversed(fills.values()), len(fills) - worth.count):
+                worth.add(fill.qty_e, fill.price_e)
+        more, price_e = self.inferred_qty_e, self.inferred_price_e
+        exponent = self.instrument.price_exponent
+        found = worth.averaged(more, price_e, exponent)
+        if found is None:
+            pairs = [(fill.qty_e, fill.price_e) for fill in fills.values()]
+            return short(harmonic_e([*pairs, (more, price_e)]), exponent + 8)
+        return found
+
+
+def harmonic_e(fills: Iterable[tuple[int, int]]) -> int:
+    """The average of an inverse contract's fills, quantity and price each, with eight decimals more
+    than a price has; 0 when there are none."""
+    total_e = worth = 0
+    for qty_e, price_e in fills:
+        if price_e > 0:
+            total_e += qty_e
+            worth += qty_e * _FINE // price_e
+    return round_half_even(total_e * _FINE * 10**8, worth) if worth else 0
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
@@ -180,11 +193,11 @@ def _scaled(text: str) -> tuple[int, int]:
     """A venue's decimal, e.g. "100.5000"."""
     whole, _, digits = text.partition(".")
     digits = digits.rstrip("0")
-    return _short(int(whole + digits), len(digits))
+    return short(int(whole + digits), len(digits))
 
 
-def _short(value: int, exponent: int) -> tuple[int, int]:
-    """Without zeros at its end, and within 63 bits."""
+def short(value: int, exponent: int) -> tuple[int, int]:
+    """A number of so many decimals without zeros at its end, and within 63 bits."""
     while exponent > 0 and value % 10 == 0:
         value, exponent = value // 10, exponent - 1
     while abs(value) >= 1 << 63 and exponent > 0:

@@ -138,7 +138,7 @@ def test_the_average_price_is_that_of_the_coins(fills: list[tuple[int, int]], la
     found = Fraction(value, 10**exponent) * 10**4
     assert abs(found - exact) <= max(Fraction(1, 10**8), exact / 10**17)
     # Asked for after each fill, too.
-    known, order.fills, order.worth = order.fills, {}, (0, 0, 0)
+    known, order.fills, order.worth = order.fills, {}, None
     for name, fill in known.items():
         order.fills[name] = fill
         order.average_price()
