@@ -30,6 +30,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 
 LONGEST = (
     "e2e/test_order_faults.py",
+    "e2e/test_order_faults_phemex.py",
     "e2e/test_daemon.py",
     "e2e/test_lines.py",
     "e2e/test_rate_limits.py",

@@ -5,16 +5,15 @@ from pathlib import Path
 import pytest
 
 from connector.model.reports import OrderStatus, Update
-from tests.reference import binance_client, phemex_client
 from tests.reference.ground import Ground
+from tests.reference.grounds import EACH
 from tests.reference.order_stage import order_stage
 from tests.reference.stack import eventually
 
-GROUNDS = [binance_client.GROUNDS[0], phemex_client.GROUNDS[0]]
 NEW = (Update.SUBMITTED, OrderStatus.NEW)
 
 
-@pytest.mark.parametrize("ground", GROUNDS, ids=[one.name for one in GROUNDS])
+@pytest.mark.parametrize("ground", EACH, ids=[one.name for one in EACH])
 def test_what_happened_to_orders_of_a_killed_daemon(ground: Ground, tmp_path: Path) -> None:
     """One rests, one is filled and one cancelled while nobody looks, the answer to one is lost."""
     with order_stage(ground, tmp_path, request_s=5.0) as stage:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from connector.model.reports import EndReason
 from tests.reference.sim_process import Simulator
 
 
@@ -93,6 +94,8 @@ class Ground:
 
     name: str
     venue: str
+    family: str = ""
+    """Of contracts, where a venue has some that its orders differ for."""
     symbol: str
     transport: str
     client: Callable[[Simulator, str, str, "Ground"], Client]
@@ -115,6 +118,9 @@ class Ground:
     streams: Mapping[str, str]
     """Of the private ones, the ``order`` one, the ``position`` one, and one of ``fast`` fills."""
     private_route: str
+    connection_of: str = ""
+    """The ground whose private connection is this one's: what only concerns the connection is
+    tested there."""
     connections: int = 3
     """A daemon with one account holds so many."""
     short_keys: tuple[str, ...] = ()
@@ -132,6 +138,10 @@ class Ground:
     conditional: Mapping[str, Any] = field(default_factory=dict)
     """What makes a conditional order wait for the last price."""
     good_till: bool = True
+    own_trade: EndReason = EndReason.SELF_TRADE
+    """Why it says that an order ended that would have traded with the account's own."""
+    has: frozenset[str] = frozenset()
+    """What the others have not, in the words of the tests that would have it refused."""
     impossible: frozenset[int] = frozenset()
     """Codes that say the request itself was wrong."""
     refusals: Mapping[str, int]

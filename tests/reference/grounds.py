@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 
-from tests.reference import binance_client, phemex_cases, phemex_client
+from tests.reference import binance_client, phemex_cases, phemex_client, phemex_hedged_client
 from tests.reference.ground import Ground
 from tests.reference.order_lives import Case
 
-GROUNDS = [*binance_client.GROUNDS, *phemex_client.GROUNDS]
-HERE: dict[str, Callable[[str, Case], Case]] = {"phemex": phemex_cases.here}
-"""By venue; the others live as the table says."""
+INVERSE, LINEAR = phemex_client.GROUNDS
+FAMILIES = [*binance_client.GROUNDS, INVERSE, phemex_hedged_client.GROUND]
+GROUNDS = [*FAMILIES, LINEAR]
+EACH = [binance_client.GROUNDS[0], INVERSE, phemex_hedged_client.GROUND]
+"""One for each venue and family of contracts."""
+HERE: dict[tuple[str, str], Callable[[str, Case], Case]] = {
+    ("phemex", ""): phemex_cases.here,
+    ("phemex", "hedged"): phemex_cases.hedged,
+}
+"""By venue and family; the others live as the table says."""
 
 
 def here(ground: Ground, group: str, case: Case) -> Case:
     """The case as it goes on a ground."""
-    changed = HERE.get(ground.venue)
+    changed = HERE.get((ground.venue, ground.family))
     return case if changed is None else changed(group, case)

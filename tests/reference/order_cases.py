@@ -124,7 +124,7 @@ def own_is(word: str) -> Act:
         wanted = [WORDS["submitted"], WORDS[word]] if word else [WORDS["submitted"]]
         life.stage.notes.tells(name, wanted)
         if word == "expired":
-            assert life.stage.notes.reports[name][-1].reason is EndReason.SELF_TRADE
+            assert life.stage.notes.reports[name][-1].reason is life.stage.ground.own_trade
 
     return act
 

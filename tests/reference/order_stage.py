@@ -1,6 +1,6 @@
 """A quiet market, a daemon that trades there and a strategy that writes everything down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class OrderStage:
 
     def __init__(
         self, market: Market, folder: Path, accounts: dict[str, tuple[str, str]],
-        settings: dict[str, Any],
+        settings: dict[str, Any], account: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.market, self.ground = market, market.ground
         self.symbol = symbol = self.ground.symbol
@@ -50,6 +50,7 @@ class OrderStage:
                     "secret": f"env:SECRET_{name}",
                     "strategies": ["maker"],
                     "transport": self.ground.transport,
+                    **account,
                 }
                 for name in accounts
             },
@@ -206,10 +207,12 @@ def order_stage(
     accounts: dict[str, tuple[str, str]] | None = None,
     hedge: tuple[str, ...] = (),
     began: Any = None,
+    account: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Iterator[OrderStage]:
-    """Everything, running. ``arguments`` go to the simulator, ``settings`` to the venue's section;
-    ``began`` is called with the market before the daemon starts."""
+    """Everything, running. ``arguments`` go to the simulator, ``settings`` to the venue's section,
+    ``account`` to that of each account; ``began`` is called with the market before the daemon
+    starts."""
     accounts = accounts or MAIN
     with (
         quiet_market(ground, folder / "venue", *arguments, **accounts) as market,
@@ -219,7 +222,7 @@ def order_stage(
             market.clients[name].hedge()
         if began is not None:
             began(market)
-        stage = OrderStage(market, folder, accounts, settings)
+        stage = OrderStage(market, folder, accounts, settings, account or {})
         stack.callback(stage.close)
         stage.attach()
         yield stage

@@ -34,6 +34,13 @@ LIVES: dict[str, dict[str, Any]] = {
     "limit day cancelled": {"local": None, "life": ("submitted", cancel, "cancelled")},
     "hedge without a side": {"refused": "", "life": ("submitted", cancel, "cancelled")},
 }  # fmt: skip
+HEDGED: dict[str, dict[str, Any]] = {
+    "stp expire taker": {"reason": EndReason.VENUE},
+    "stp expire taker, ioc": {"reason": EndReason.REMAINDER},
+    "stp expire both": {"reason": EndReason.VENUE},
+}
+"""Lives of orders of contracts in decimal texts, where they differ from those above: no reason is
+documented for an order that would have traded with its account's own."""
 LET_GO = {"gtx": EndReason.POST_ONLY, "fok": EndReason.NOT_FILLABLE}
 """What the matching engine does not take once it is triggered is no rejected order either."""
 ABSENT = {
@@ -45,12 +52,26 @@ ABSENT = {
 }
 
 
+OF_DECIMALS = {"self_trade", "position_side"}
+"""What the contracts in decimal texts have all the same."""
+
+
 def here(group: str, case: Case) -> Case:
-    """The case as it goes here."""
+    """The case as it goes with contracts of scaled integers."""
+    return _changed(case, LIVES.get(f"{group} {case.name}"), ABSENT)
+
+
+def hedged(group: str, case: Case) -> Case:
+    """The case as it goes with contracts in decimal texts."""
+    absent = {word: wrong for word, wrong in ABSENT.items() if word not in OF_DECIMALS}
     name = f"{group} {case.name}"
-    if name in LIVES:
-        return replace(case, **LIVES[name])
-    for word, wrong in ABSENT.items():
+    return _changed(case, HEDGED.get(name, {} if group == "hedge" else LIVES.get(name)), absent)
+
+
+def _changed(case: Case, changes: dict[str, Any] | None, absent: dict[str, Field]) -> Case:
+    if changes:
+        return replace(case, **changes)
+    for word, wrong in absent.items():
         if word in case.order:
             return replace(case, before=(), life=(), refused="", local=wrong)
     reason = LET_GO.get(case.order.get("time_in_force", ""))

@@ -94,7 +94,10 @@ class Client(ground.Client):
             self.ok("DELETE", "/orders/all", symbol=self._symbol, untriggered=untriggered)
 
     def opened(self) -> set[str]:
-        answer = self.ask("GET", "/orders/activeList", f"symbol={self._symbol}")
+        return self._opened("/orders/activeList")
+
+    def _opened(self, path: str) -> set[str]:
+        answer = self.ask("GET", path, f"symbol={self._symbol}")
         if answer["code"] == 10002:  # how it says that there are none
             return set()
         return {row["clOrdID"] for row in answer["data"]["rows"]}
@@ -112,22 +115,17 @@ class Client(ground.Client):
     def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
         unit = 10 ** VALUE_DIGITS[self._currency]
         orders: dict[str, dict[Any, Fill]] = {}
-        for row in self._trades():
+        for row in self._pages("/exchange/order/trade"):
             fill = Fill(row["execQty"], row["execPriceEp"] / E4, row["execFeeEv"] / unit)
             orders.setdefault(row["clOrdID"], {})[row["execID"]] = fill
         return lambda report: orders.get(report.client_order_id, {})
 
-    def _trades(self) -> list[dict[str, Any]]:
-        """All of them; the venue has no question for those of an order."""
+    def _pages(self, path: str) -> list[dict[str, Any]]:
+        """All trades; the venue has no question for those of an order."""
         rows: list[dict[str, Any]] = []
         while len(rows) % PAGE == 0:
-            found = self.ok(
-                "GET",
-                "/exchange/order/trade",
-                symbol=self._symbol,
-                offset=len(rows),
-                limit=PAGE,
-            )["rows"]
+            page = {"symbol": self._symbol, "offset": len(rows), "limit": PAGE}
+            found = self.ok("GET", path, **page)["rows"]
             if not found:
                 break
             rows += found

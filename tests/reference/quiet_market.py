@@ -119,7 +119,7 @@ def quiet_market(
 
         def start(port: int) -> Sim:
             return stack.enter_context(
-                Sim("--symbols", ground.symbol, "--rate", "0.05", "--no-bursts", "--weight-limit",
+                Sim("--symbols", ground.symbol, "--rate", "0.001", "--no-bursts", "--weight-limit",
                     "1000000", "--connects", "10000", *ground.sim,
                     "--accounts", str(folder / "accounts.toml"), "--port", str(port), *arguments,
                     venue=ground.venue)
