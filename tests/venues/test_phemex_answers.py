@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -275,6 +276,17 @@ def test_orders_of_the_hedged_api(bare: bool) -> None:
         filled_qty_e=4,
         venue_ns=7,
         transaction_ns=7,
+    )
+
+
+def test_the_hedged_api_spells_ids_in_two_ways() -> None:
+    """An order looked up by its ids says Id, an open one ID."""
+    names = {"orderID": "orderId", "clOrdID": "clOrdId", "orderType": "ordType"}
+    looked_up = {names.get(name, name): value for name, value in HEDGED.items()}
+    assert looked_up.keys() != HEDGED.keys()
+    found = judge(Action.QUERY, 200, {}, reply([looked_up]), both)
+    assert found == msgspec.structs.replace(
+        judge(Action.QUERY, 200, {}, reply([HEDGED]), both), body=found.body
     )
 
 

@@ -113,12 +113,15 @@ def test_it_answers_what_it_says_that_it_serves(trader: Trader, call: str) -> No
 
 GIVEN: dict[str, dict[str, Any]] = {
     "klines": {"symbol": "BTCUSD", "resolution": 60, "limit": 5},
+    "klinesLast": {"symbol": "BTCUSDT", "resolution": 60, "limit": 5},
+    "gKlineRange": {"symbol": "BTCUSDT", "resolution": 60, "from": 0, "to": 2**40},
+    "tradeHistory": {"market": "BTCUSD"},
     "klineRange": {"symbol": "BTCUSDT", "resolution": 60, "from": 0, "to": 2**40},
     "fundingRateHistory": {"symbol": ".BTCFR8H", "limit": 3},
     "gFundingRates": {"pageNum": 1, "pageSize": 1},
 }
-NO_PARAMETERS = {"products", "productsPlus", "exchangeProducts", "time"}
-NO_PARAMETERS |= {"ticker24hrAll", "gTicker24hrAll"}
+NO_PARAMETERS = {"configProducts", "products", "productsPlus", "exchangeProducts", "time"}
+NO_PARAMETERS |= {"ticker24hrAll", "gTicker24hrAll", "v1Ticker24hrAll", "gTicker24hrAllV2"}
 
 
 def answered(trader: Trader, request: Any) -> Any:
@@ -135,7 +138,7 @@ def test_market_calls_are_answered_in_the_shape_the_table_says(trader: Trader, n
     decimal = name.startswith("g")
     given = GIVEN.get(name, {} if name in NO_PARAMETERS else {"symbol": "BTCUSD"})
     if decimal and "symbol" in given:
-        given = {"symbol": "BTCUSDT"}
+        given = given | {"symbol": "BTCUSDT"}
     found = answered(trader, row.called(given))
     assert found.status == 200
     told = msgspec.json.decode(found.body, type=row.result)
@@ -150,8 +153,25 @@ def test_market_calls_are_answered_in_the_shape_the_table_says(trader: Trader, n
         assert (what.type, what.depth) == ("snapshot", 0 if "ull" in name else 30)
     if name in ("trade", "gTrade"):
         assert len((what.trades_p if decimal else what.trades)[0]) == 4
-    if name.endswith("24hrAll"):
+    if "24hrAll" in name:
         assert len(what) == 1, "of its own family alone"
+
+
+def test_the_history_of_trades_goes_on_behind_an_id(trader: Trader) -> None:
+    trader.venue.run(2000)
+    row = MARKET_ENDPOINTS["tradeHistory"]
+
+    def told(**given: Any) -> list[dict[str, str]]:
+        body = answered(trader, row.called({"market": "BTCUSD", **given})).body
+        return list(json.loads(body)["data"])
+
+    every = told()
+    assert len(every) > 10
+    assert told(since=every[4]["id"]) == every[5:]
+    assert told(start=2**41, end=2**42) == []
+    assert float(every[0]["price"]) == pytest.approx(86770, rel=0.1)
+    assert {one["side"] for one in every} == {"buy", "sell"}
+    assert [one["timestamp"] for one in every] == sorted(one["timestamp"] for one in every)
 
 
 def rates(trader: Trader, **given: Any) -> list[dict[str, Any]]:
@@ -196,6 +216,9 @@ def test_candles_between_two_seconds_begin_there(trader: Trader) -> None:
         ("/exchange/public/md/kline", "symbol=BTCUSD&resolution=61&from=0&to=9", 30000),
         ("/exchange/public/md/kline", "symbol=BTCUSD&resolution=60&from=x&to=9", 30000),
         ("/contract-biz/public/real-funding-rates", "pageNum=0", 30000),
+        ("/exchange/public/nomics/trades", "", 412),
+        ("/exchange/public/nomics/trades", "market=BTCUSD&since=7", 30000),
+        ("/exchange/public/nomics/trades", "market=NONE", 30000),
     ],
 )
 def test_calls_that_are_wrong_are_refused(trader: Trader, path: str, query: str, code: int) -> None:

@@ -137,7 +137,10 @@ def test_rest_and_products_of_the_family() -> None:
     trades = json.loads(venue.get("/md/v2/trade", "symbol=BTCUSDT").body)["result"]
     assert len(trades["trades_p"]) > 0
     day = json.loads(venue.get("/md/v3/ticker/24hr", "symbol=BTCUSDT").body)["result"]
-    assert Decimal(day["lowRp"]) <= Decimal(day["closeRp"]) <= Decimal(day["highRp"])
+    assert Decimal(day["lowRp"]) <= Decimal(day["lastRp"]) <= Decimal(day["highRp"])
+    assert Decimal(day["bidRp"]) < Decimal(day["askRp"])
+    second = json.loads(venue.get("/md/v2/ticker/24hr", "symbol=BTCUSDT").body)["result"]
+    assert (second["closeRp"], second["markPriceRp"]) == (day["lastRp"], day["markRp"])
     query = "symbol=BTCUSDT&resolution=60&limit=5"
     rows = json.loads(venue.get("/exchange/public/md/v2/kline", query).body)["data"]["rows"]
     assert isinstance(rows[0][3], str)

@@ -128,8 +128,8 @@ def test_two_positions_of_a_symbol_add_up(hedger: Trader) -> None:
     fills = hedger.ask("GET", "/api-data/g-futures/trades", ONE[:-1])["data"]["rows"]
     assert {row["execID"] for row in fills} == {each["execID"] for each in entries}
     second = hedger.ask("GET", "/exchange/order/v2/tradingList", "currency=USDT&limit=200")
-    assert [row["execId"] for row in second["data"]["rows"]] == [row["execID"] for row in fills]
-    assert {row["posSide"] for row in second["data"]["rows"]} == {1, 2}
+    assert [row["execId"] for row in second["data"]] == [row["execID"] for row in fills]
+    assert {row["posSide"] for row in second["data"]} == {1, 2}
 
 
 REFUSED: list[tuple[str, dict[str, Any], int]] = [
@@ -230,12 +230,12 @@ def test_cancels_of_many(trader: Trader) -> None:
     assert (left["ordStatus"], left["orderID"]) == ("Untriggered", stop["data"]["orderID"])
     assert trader.ask("DELETE", "/g-orders/all", ONE + "untriggered=true")["code"] == 0
     assert trader.ask("GET", "/g-orders/activeList", ONE[:-1])["code"] == 10002
-    closed = trader.ask("GET", "/exchange/order/v2/orderList", "currency=USDT")["data"]["rows"]
+    closed = trader.ask("GET", "/exchange/order/v2/orderList", "currency=USDT")["data"]
     assert [row["ordStatus"] for row in closed] == [2, 8, 8, 8, 8]
     found = trader.ask(
         "GET", "/api-data/g-futures/orders/by-order-id", f"{ONE}clOrdID={placed[2]['clOrdID']}"
     )["data"]
-    assert [row["orderID"] for row in found] == [placed[2]["orderID"]]
+    assert [row["orderId"] for row in found] == [placed[2]["orderID"]]
 
 
 def test_an_order_needs_no_client_id(trader: Trader) -> None:
@@ -262,7 +262,7 @@ def test_each_position_pays_its_part_of_the_funding(hedger: Trader) -> None:
         assert abs(Decimal(entry["execFeeRv"]) - due) < Decimal("0.000001")
     paid = sum(Decimal(each["execFeeRv"]) for each in entries.values())
     assert Decimal(entries["Short"]["curAccBalanceRv"]) == before - paid
-    rows = hedger.ask("GET", "/api-data/g-futures/funding-fees", ONE[:-1])["data"]
+    rows = hedger.ask("GET", "/api-data/g-futures/funding-fees", ONE[:-1])["data"]["rows"]
     assert {row["posSide"]: row["execFeeRv"] for row in rows} == {
         side: each["execFeeRv"] for side, each in entries.items()
     }

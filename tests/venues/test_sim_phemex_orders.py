@@ -516,7 +516,7 @@ def test_funding_is_told_as_a_row_that_is_no_order(trader: Trader) -> None:
     assert entry["curAccBalanceEv"] == engine.balances("demo")[0].wallet_m
     rows = trader.ask("GET", "/exchange/order/trade", "symbol=BTCUSD&tradeType=Funding")
     assert len(rows["data"]["rows"]) == 1
-    (row,) = trader.ask("GET", "/api-data/futures/funding-fees", "symbol=BTCUSD")["data"]
+    (row,) = trader.ask("GET", "/api-data/futures/funding-fees", "symbol=BTCUSD")["data"]["rows"]
     assert (row["execFeeEv"], row["side"]) == (entry["execFeeEv"], "Buy")
     for path in ("orders", "trades"):
         rows = trader.ask("GET", f"/api-data/futures/{path}", "symbol=BTCUSD&limit=200")
@@ -541,9 +541,9 @@ def test_a_new_subscription_repeats_open_orders_and_fills_in_their_order(trader:
 def test_what_is_kept_of_an_account_has_a_bound(
     trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connector.venues.phemex import sim_desk
+    from connector.venues.phemex import sim_person
 
-    monkeypatch.setattr(sim_desk, "MOST_EVENTS", 40)
+    monkeypatch.setattr(sim_person, "MOST_EVENTS", 40)
     bid, _ = trader.touch()
     kept = trader.order(ordType="Limit", priceEp=bid - 10**6, orderQty=2)["data"]["orderID"]
     for _ in range(60):

@@ -152,7 +152,7 @@ def test_todays_calls(owner: Trader) -> None:
     assert post(owner, "/assets/transfer", moveOp=2, **more)["code"] == 35104
     assert post(owner, "/assets/transfer", moveOp=2, **move)["code"] == 0
     assert account_ev(owner, "USDT") == 5_000 * UNIT
-    rows = owner.ask("GET", "/assets/transfer", "currency=USDT")["data"]
+    rows = owner.ask("GET", "/assets/transfer", "currency=USDT")["data"]["rows"]
     assert [row["side"] for row in rows] == [2, 1]
     assert post(owner, "/assets/transfer", moveOp=1, currency="BTC", amountEv=UNIT)["code"] == 0
     query = "currency=BTC&address=1Boat&amount=0.5&chainName=BTC"

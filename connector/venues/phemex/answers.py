@@ -237,7 +237,7 @@ def _order(raw: Raw, scales: Scales, source: Source) -> OrderEvent:
     symbol, instrument = _instrument(raw, scales)
     numbers = numbers_of(instrument)
     row = (_HEDGED_ORDER if numbers is DECIMALS else _ORDER).decode(raw)
-    order_id = name(row.order_id)
+    order_id = name(row.order_id) or name(row.order_id_today)
     if not symbol or not order_id:
         raise ValueError("an answer that names no order")
     when_ns = whole(row.transact_time_ns) or whole(row.action_time_ns) or 0
@@ -246,7 +246,7 @@ def _order(raw: Raw, scales: Scales, source: Source) -> OrderEvent:
         execution=Execution.STATE,
         status=STATUSES.get(text(row.ord_status)),
         symbol=symbol,
-        client_order_id=text(row.cl_ord_id),
+        client_order_id=text(row.cl_ord_id) or text(row.cl_ord_id_today),
         venue_order_id=order_id,
         side=SIDES.get(text(row.side)),
         order_type=TYPES.get(text(row.order_type) or text(row.ord_type)),

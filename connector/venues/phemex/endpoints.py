@@ -16,6 +16,7 @@ from connector.venues.phemex import (
     streams,
 )
 from connector.venues.phemex.limits import MARKET, OTHERS
+from connector.venues.phemex.schemas_history import Answered, PastTrade
 
 
 def _get(
@@ -113,6 +114,26 @@ MARKET_ENDPOINTS = {
             "the last 24 hours of one contract",
         ),
         _get(
+            "v1Ticker24hr",
+            "/v1/md/ticker/24hr",
+            schemas.SymbolParams,
+            schemas.DayAnswer,
+            MARKET,
+            "the same by its address before",
+            status=Status.REPLACED,
+            successor="ticker24hr",
+        ),
+        _get(
+            "v1Ticker24hrAll",
+            "/v1/md/ticker/24hr/all",
+            schemas.IdParams,
+            schemas.DaysAnswer,
+            MARKET,
+            "the same of every contract",
+            status=Status.REPLACED,
+            successor="ticker24hrAll",
+        ),
+        _get(
             "ticker24hrAll",
             "/md/v1/ticker/24hr/all",
             schemas.IdParams,
@@ -163,6 +184,16 @@ MARKET_ENDPOINTS = {
             successor="gTicker24hr",
         ),
         _get(
+            "gTicker24hrAllV2",
+            "/md/v2/ticker/24hr/all",
+            schemas.IdParams,
+            schemas.DaysAnswer,
+            MARKET,
+            "the same of every contract",
+            status=Status.REPLACED,
+            successor="gTicker24hrAll",
+        ),
+        _get(
             "gTicker24hrAll",
             "/md/v3/ticker/24hr/all",
             schemas.IdParams,
@@ -203,6 +234,42 @@ MARKET_ENDPOINTS = {
             schemas.RowsAnswer,
             OTHERS,
             "funding rates of the running interval, by pages",
+        ),
+        _get(
+            "klinesLast",
+            "/exchange/public/md/v2/kline/last",
+            schemas.KlineParams,
+            schemas.RowsAnswer,
+            OTHERS,
+            "the same by the name it has among the contracts with decimal texts",
+            weight=10,
+        ),
+        _get(
+            "gKlineRange",
+            "/exchange/public/md/v2/kline/list",
+            schemas.KlineRangeParams,
+            schemas.RowsAnswer,
+            OTHERS,
+            "the same as klineRange, at most 2,000",
+            weight=10,
+        ),
+        _get(
+            "tradeHistory",
+            "/exchange/public/nomics/trades",
+            schemas.TradeHistoryParams,
+            Answered[list[PastTrade]],
+            OTHERS,
+            "trades of a contract behind an id, or between two times, oldest first",
+        ),
+        _get(
+            "configProducts",
+            "/exchange/public/cfg/v2/products",
+            schemas.NoParams,
+            schemas.ProductsAnswer,
+            OTHERS,
+            "the products as they were listed between",
+            status=Status.REPLACED,
+            successor="products",
         ),
         _get(
             "productsPlus",

@@ -6,8 +6,10 @@ The names are those of the contract API with a ``g`` before them, as the venue d
 
 from msgspec import Raw
 
+from connector.venues.endpoint import Status
 from connector.venues.parameters import one_of
 from connector.venues.phemex import params as p
+from connector.venues.phemex import schemas_history as h
 from connector.venues.phemex import schemas_trading as s
 from connector.venues.phemex.endpoints_trading import ONE_ID, Family, row, shared
 from connector.venues.phemex.limits import OTHERS
@@ -29,6 +31,7 @@ HEDGED = Family(
     result=s.HedgedOrderRow,
 )
 
+ABOUT = (one_of("symbol", "symbols", "currency"),)
 ROWS = (
     *shared(HEDGED),
     row(
@@ -36,15 +39,16 @@ ROWS = (
         "GET /api-data/g-futures/orders",
         "orders, the newest first",
         p.HedgedHistoryParams,
-        s.Rows,
+        h.listed(s.HedgedOrderRow),
         OTHERS,
+        rules=ABOUT,
     ),
     row(
         "gQueryOrder",
         "GET /api-data/g-futures/orders/by-order-id",
         "orders by their ids, some time behind",
         p.HedgedQueryParams,
-        list[s.HedgedOrderRow],  # type: ignore[valid-type]
+        h.listed(s.HedgedOrderRow),
         OTHERS,
         rules=ONE_ID,
     ),
@@ -53,39 +57,49 @@ ROWS = (
         "GET /api-data/g-futures/trades",
         "own fills and funding, some time behind",
         p.HedgedHistoryParams,
-        s.Rows,
+        h.listed(s.HedgedFillRow),
         OTHERS,
+        rules=ABOUT,
     ),
     row(
         "gOrderList",
         "GET /exchange/order/v2/orderList",
         "orders of one symbol or all, their words as numbers",
         p.HedgedListParams,
-        s.Rows,
+        h.listed(h.NumberedOrder),
         OTHERS,
     ),
     row(
         "gTradingList",
         "GET /exchange/order/v2/tradingList",
         "own fills and funding of 90 days, their words as numbers",
-        p.HedgedListParams,
-        s.Rows,
+        p.HedgedTradesParams,
+        h.listed(h.NumberedTrade),
         OTHERS,
     ),
     row(
         "gFundingFees",
         "GET /api-data/g-futures/funding-fees",
         "funding paid and received",
-        p.FuturesHistoryParams,
-        Raw,
+        p.FeesParams,
+        h.listed(h.HedgedFundingRow),
         OTHERS,
+    ),
+    row(
+        "gClosedPositions",
+        "GET /api-data/g-futures/closedPosition",
+        "positions of the last 90 days that are over, with profit, fees and funding",
+        p.ClosedPositionsParams,
+        h.listed(h.ClosedPosition),
+        OTHERS,
+        rules=(one_of("symbol", "currency"),),
     ),
     row(
         "gSetLeverage",
         "PUT /g-positions/leverage",
         "set a symbol's leverage",
         p.HedgedLeverageParams,
-        Raw,
+        s.Reply,
         rules=(one_of("leverageRr", "longLeverageRr", "shortLeverageRr"),),
     ),
     row(
@@ -93,21 +107,30 @@ ROWS = (
         "POST /g-positions/assign",
         "set the margin of an isolated position",
         p.HedgedAssignParams,
-        Raw,
+        s.Reply,
+    ),
+    row(
+        "gSetRiskLimit",
+        "PUT /g-positions/riskLimit",
+        "set a position's risk limit, which follows its leverage today",
+        p.HedgedRiskLimitParams,
+        s.Reply,
+        status=Status.REPLACED,
+        successor="gSetLeverage",
     ),
     row(
         "gSetPositionMode",
         "PUT /g-positions/switch-pos-mode-sync",
         "one position a symbol, or one for each side",
         p.PositionModeParams,
-        Raw,
+        s.Reply,
     ),
     row(
         "gRiskUnits",
         "GET /g-accounts/risk-unit",
         "how the account's margin is shared",
         p.NoParams,
-        Raw,
+        h.listed(Raw),
     ),
 )
 

@@ -6,11 +6,12 @@ does not name.
 
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from connector.venues.endpoint import Endpoint, Permission, Retry, Security, Status
 from connector.venues.parameters import Rule, needed, not_with, one_of
 from connector.venues.phemex import params as p
+from connector.venues.phemex import schemas_history as h
 from connector.venues.phemex import schemas_trading as s
 from connector.venues.phemex.limits import CONTRACT, OTHERS
 
@@ -121,7 +122,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"PUT {f.path('orders/create')}",
             "place an order, all of it in the query",
             f.place,
-            f.result,
+            h.answered(f.result),
             rules=place,
             instead="place",
             **order,
@@ -131,7 +132,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"POST {f.path('orders')}",
             "place an order, all of it in the body",
             f.place,
-            f.result,
+            h.answered(f.result),
             rules=place,
             body=True,
             instead="place",
@@ -142,7 +143,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"PUT {f.path('orders/replace')}",
             "change an order; the answer shows it before the engine has agreed",
             f.amend,
-            f.result,
+            h.answered(f.result),
             rules=which,
             instead="amend",
             **order,
@@ -152,7 +153,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"DELETE {f.path('orders/cancel')}",
             "cancel an order; the answer says only that it will be looked at",
             f.order,
-            f.result,
+            h.answered(f.result),
             rules=ONE_ID,
             instead="cancel",
             **order,
@@ -162,7 +163,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"DELETE {f.path('orders')}",
             "cancel several orders of a symbol",
             f.orders,
-            list[f.result],  # type: ignore[name-defined]
+            h.listed(f.result),
             rules=f.orders_rules,
             plain=",",
             instead="cancel",
@@ -174,7 +175,7 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"cancel all orders{f.cancel_all_of}: once for those in the book, once for those that"
             " wait",
             f.cancel_all,
-            Raw,
+            s.Reply,
             weight=3,
             instead="cancel_all",
             **order,
@@ -184,28 +185,28 @@ def shared(f: Family) -> tuple[Endpoint, ...]:
             f"GET {f.path('orders/activeList')}",
             "open orders of a symbol; 10002 where there are none",
             f.open_orders,
-            s.Rows,
+            h.listed(f.result),
         ),
         row(
             f.name("openOrder"),
             f"GET {f.path('orders/active')}",
             "an open order",
             p.OpenOrderParams,
-            f.result,
+            h.answered(f.result),
         ),
         row(
             f.name("accountPositions"),
             f"GET {f.path('accounts/accountPositions')}",
             "balance and positions of a currency's account; profits are not those of now",
             f.account,
-            s.AccountPositions,
+            h.answered(s.AccountPositions),
         ),
         row(
             f.name("positions"),
             f"GET {f.path('accounts/positions')}",
             "the same with the profit of now",
             f.account,
-            s.AccountPositions,
+            h.answered(s.AccountPositions),
             weight=25,
         ),
     )
@@ -235,7 +236,7 @@ ROWS = (
         "GET /exchange/order/list",
         "closed orders of the last two months, some time behind",
         p.OrdersHistoryParams,
-        s.Rows,
+        h.listed(s.OrderRow),
         OTHERS,
     ),
     row(
@@ -243,7 +244,7 @@ ROWS = (
         "GET /exchange/order",
         "orders of the last two months by their ids, some time behind",
         p.QueryParams,
-        list[s.OrderRow],
+        h.listed(s.OrderRow),
         OTHERS,
         rules=ONE_ID,
     ),
@@ -252,7 +253,7 @@ ROWS = (
         "GET /exchange/order/trade",
         "own fills and funding of the last two months, some time behind",
         p.TradesHistoryParams,
-        s.Rows,
+        h.listed(s.FillRow),
         OTHERS,
     ),
     row(
@@ -260,7 +261,7 @@ ROWS = (
         "PUT /positions/leverage",
         "set a symbol's leverage",
         p.LeverageParams,
-        Raw,
+        s.Reply,
         OTHERS,
         rules=(one_of("leverage", "leverageEr"),),
     ),
@@ -269,7 +270,7 @@ ROWS = (
         "PUT /positions/riskLimit",
         "set a symbol's risk limit",
         p.RiskLimitParams,
-        Raw,
+        s.Reply,
         OTHERS,
         rules=(one_of("riskLimitEv", "riskLimit"),),
     ),
@@ -278,7 +279,7 @@ ROWS = (
         "POST /positions/assign",
         "set the margin of an isolated position",
         p.AssignParams,
-        Raw,
+        s.Reply,
         OTHERS,
         rules=(one_of("posBalanceEv", "posBalance"),),
     ),
@@ -287,7 +288,7 @@ ROWS = (
         "GET /api-data/futures/orders",
         "orders, the newest first",
         p.FuturesHistoryParams,
-        s.Rows,
+        h.listed(s.OrderRow),
         OTHERS,
     ),
     row(
@@ -295,7 +296,7 @@ ROWS = (
         "GET /api-data/futures/orders/by-order-id",
         "orders by their ids, some time behind",
         p.QueryParams,
-        list[s.OrderRow],
+        h.listed(s.OrderRow),
         OTHERS,
         rules=ONE_ID,
     ),
@@ -304,23 +305,23 @@ ROWS = (
         "GET /api-data/futures/trades",
         "own fills and funding, some time behind",
         p.FuturesHistoryParams,
-        s.Rows,
+        h.listed(s.FillRow),
         OTHERS,
     ),
     row(
         "fundingFees",
         "GET /api-data/futures/funding-fees",
         "funding paid and received",
-        p.FuturesHistoryParams,
-        Raw,
+        p.FeesParams,
+        h.listed(h.FundingRow),
         OTHERS,
     ),
     row(
         "tradingFees",
         "GET /api-data/futures/trading-fees",
         "fees of own fills by day",
-        p.FuturesHistoryParams,
-        Raw,
+        p.FeesParams,
+        h.listed(h.TradingFeeRow),
         OTHERS,
     ),
     row(
@@ -328,7 +329,7 @@ ROWS = (
         "GET /api-data/futures/fee-rate",
         "the account's own fees for every contract settled in a currency",
         p.FeeRateParams,
-        Raw,
+        h.answered(h.FeeRates),
         OTHERS,
     ),
     row(
@@ -336,7 +337,7 @@ ROWS = (
         "GET /api-data/futures/v2/tradeAccountDetail",
         "every change of a trading account's balance",
         p.AccountDetailParams,
-        Raw,
+        h.listed(h.BalanceRow),
         OTHERS,
     ),
 )

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from connector.venues.endpoint import Endpoint, Permission, Status
 from connector.venues.parameters import needed
 from connector.venues.phemex import params_wallet as p
+from connector.venues.phemex import schemas_history as h
 from connector.venues.phemex import schemas_trading as s
 from connector.venues.phemex.endpoints_trading import row as any_row
 from connector.venues.phemex.limits import OTHERS
@@ -30,7 +31,7 @@ def move(
     """Money moves, by a request whose parameters are its body."""
     if "successor" in more:
         more["status"] = Status.REPLACED
-    return row(name, call, summary, params, Raw, body=True, permission=permission, **more)
+    return row(name, call, summary, params, s.Reply, body=True, permission=permission, **more)
 
 
 # As published in 2020. Nothing here has a key of its own but the transfers of margin, so nothing
@@ -41,7 +42,7 @@ FIRST_ROWS = (
         "GET /phemex-user/users/children",
         "sub-accounts with their wallets",
         p.ChildrenParams,
-        s.Rows,
+        h.listed(Raw),
     ),
     *(
         move(
@@ -61,7 +62,7 @@ FIRST_ROWS = (
         "POST /exchange/margins",
         "between the wallet and the trading accounts; the same linkKey moves once",
         p.MarginsParams,
-        Raw,
+        s.Reply,
         rules=(
             needed("btcAmountEv", "moveOp", 1, 2, 3),
             needed("usdAmountEv", "moveOp", 4),
@@ -77,7 +78,7 @@ FIRST_ROWS = (
         "GET /exchange/margins/transfer",
         "what was moved between the wallet and the trading accounts",
         p.MarginsHistoryParams,
-        s.Rows,
+        h.listed(Raw),
         status=Status.REPLACED,
         successor="transfers",
         since="2022-04-08",
@@ -87,7 +88,7 @@ FIRST_ROWS = (
         "POST /exchange/wallets/createWithdraw",
         "ask for a withdrawal, to be confirmed by mail",
         p.WithdrawParams,
-        Raw,
+        s.Reply,
         body=True,
         query=frozenset({"otpCode"}),
         permission=Permission.WITHDRAW,
@@ -99,7 +100,7 @@ FIRST_ROWS = (
         "GET /exchange/wallets/confirm/withdraw",
         "confirm a withdrawal by the code from the mail",
         p.WithdrawCodeParams,
-        Raw,
+        s.Reply,
         acts=True,
         permission=Permission.WITHDRAW,
         status=Status.REPLACED,
@@ -110,7 +111,7 @@ FIRST_ROWS = (
         "POST /exchange/wallets/cancelWithdraw",
         "take a withdrawal back, until somebody at the venue looks at it",
         p.WithdrawIdParams,
-        Raw,
+        s.Reply,
         body=True,
         permission=Permission.WITHDRAW,
         status=Status.REPLACED,
@@ -121,7 +122,7 @@ FIRST_ROWS = (
         "GET /exchange/wallets/withdrawList",
         "withdrawals",
         p.WithdrawListParams,
-        Raw,
+        s.Reply,
         status=Status.REPLACED,
         successor="withdrawHistory",
     ),
@@ -130,7 +131,7 @@ FIRST_ROWS = (
         "POST /exchange/wallets/createWithdrawAddress",
         "allow an address for withdrawals",
         p.WithdrawAddressParams,
-        Raw,
+        s.Reply,
         body=True,
         query=frozenset({"otpCode"}),
         permission=Permission.WITHDRAW,
@@ -152,7 +153,7 @@ ROWS = (
         "GET /assets/transfer",
         "what was moved between the contracts' account and the spot wallet",
         p.TransfersParams,
-        Raw,
+        s.Reply,
     ),
     move(
         "spotToParent",
@@ -165,7 +166,7 @@ ROWS = (
         "GET /assets/spots/sub-accounts/transfer",
         "what was moved between spot wallets of parent and sub-accounts",
         p.TransfersParams,
-        Raw,
+        s.Reply,
     ),
     move(
         "futuresToParent",
@@ -178,7 +179,7 @@ ROWS = (
         "GET /assets/futures/sub-accounts/transfer",
         "what was moved between the contracts of parent and sub-accounts",
         p.TransfersParams,
-        Raw,
+        s.Reply,
     ),
     move(
         "universalTransfer",
@@ -203,14 +204,14 @@ ROWS = (
         "GET /wallets/account/transfer",
         "what was moved between wallets in the last three months",
         p.WalletTransfersParams,
-        Raw,
+        s.Reply,
     ),
     row(
         "withdraw",
         "POST /phemex-withdraw/wallets/api/createWithdraw",
         "withdraw to an address allowed on the venue's site; no mail asks again",
         p.ChainWithdrawParams,
-        Raw,
+        s.Reply,
         permission=Permission.WITHDRAW,
     ),
     row(
@@ -218,7 +219,7 @@ ROWS = (
         "POST /phemex-withdraw/wallets/api/cancelWithdraw",
         "take a withdrawal back",
         p.WithdrawIdParams,
-        Raw,
+        s.Reply,
         permission=Permission.WITHDRAW,
     ),
     row(
@@ -226,35 +227,35 @@ ROWS = (
         "GET /phemex-withdraw/wallets/api/withdrawHist",
         "withdrawals",
         p.WithdrawalsParams,
-        Raw,
+        s.Reply,
     ),
     row(
         "withdrawAsset",
         "GET /phemex-withdraw/wallets/api/asset/info",
         "what can be withdrawn, by which chains, and what it costs",
         p.WithdrawAssetParams,
-        Raw,
+        s.Reply,
     ),
     row(
         "depositAddress",
         "GET /phemex-deposit/wallets/api/depositAddress",
         "where to pay in",
         p.DepositAddressParams,
-        Raw,
+        s.Reply,
     ),
     row(
         "deposits",
         "GET /phemex-deposit/wallets/api/depositHist",
         "what was paid in",
         p.DepositsParams,
-        Raw,
+        s.Reply,
     ),
     row(
         "depositChains",
         "GET /phemex-deposit/wallets/api/chainCfg",
         "chains a currency can be paid in by",
         p.DepositChainsParams,
-        Raw,
+        s.Reply,
     ),
 )
 

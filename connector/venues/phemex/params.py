@@ -24,6 +24,13 @@ ClientIds = Annotated[
         description="client ids with commas between them",
     ),
 ]
+Symbols = Annotated[
+    str,
+    Meta(pattern=r"^[0-9A-Za-z]+(,[0-9A-Za-z]+)*$", description="symbols with commas between them"),
+]
+Codes = Annotated[
+    str, Meta(pattern=r"^[0-9]+(,[0-9]+)*$", description="numbers with commas between them")
+]
 OrderId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,40}$", description="an order's id")]
 Price = Annotated[int, Meta(gt=0)]
 Protection = Annotated[int, Meta(ge=0)]
@@ -179,10 +186,14 @@ class OrdersHistoryParams(Params):
     with_count: bool | None = None
 
 
+TradeType = Literal["Trade", "Funding", "AdlTrade", "LiqTrade"]
+
+
 class TradesHistoryParams(Params):
     """Fills and funding; the times are in ms."""
 
     symbol: Symbol
+    trade_type: TradeType | None = None
     start: Ms | None = None
     end: Ms | None = None
     offset: Count | None = None
@@ -268,9 +279,11 @@ class HedgedQueryParams(Params):
 
 
 class HedgedHistoryParams(Params):
-    """Times in ms; the venue looks back two days where they are left out."""
+    """Times in ms; the venue looks back two days where they are left out. A symbol wins over
+    several."""
 
-    symbol: Symbol
+    symbol: Symbol | None = None
+    symbols: Symbols | None = None
     currency: Currency | None = None
     start: Ms | None = None
     end: Ms | None = None
@@ -279,7 +292,7 @@ class HedgedHistoryParams(Params):
 
 
 class HedgedListParams(Params):
-    """Times in ms."""
+    """Times in ms, of the last two months; statuses and types are the numbers of section 8."""
 
     currency: Currency
     start: Ms
@@ -287,7 +300,44 @@ class HedgedListParams(Params):
     offset: Count
     limit: Page
     symbol: Symbol | None = None
+    ord_status: Codes | None = None
+    ord_type: Codes | None = None
     with_count: bool | None = None
+
+
+class HedgedTradesParams(Params):
+    """Fills of the last 90 days; ``execType`` is a number of section 8. Times in ms."""
+
+    currency: Currency
+    offset: Count
+    limit: Page
+    symbol: Symbol | None = None
+    exec_type: Codes | None = None
+    start: Ms | None = None
+    end: Ms | None = None
+    with_count: bool | None = None
+
+
+class ClosedPositionsParams(Params):
+    """Of the last 90 days."""
+
+    symbol: Symbol | None = None
+    currency: Currency | None = None
+    offset: Count | None = None
+    limit: Page | None = None
+    with_count: bool | None = None
+
+
+class HedgedRiskLimitParams(Params):
+    symbol: Symbol
+    pos_side: PosSide
+    risk_limit_rv: Decimal
+
+
+class FeesParams(Params):
+    symbol: Symbol
+    offset: Count | None = None
+    limit: Page | None = None
 
 
 class FuturesHistoryParams(Params):
@@ -305,12 +355,12 @@ class FeeRateParams(Params):
 
 
 class AccountDetailParams(Params):
-    """Times in ms."""
+    """Times in ms. ``type``: 1 realised profit, 2 transfers, and others that are in no document."""
 
-    currency: Currency
+    currency: Currency | None = None
     type: Count | None = None
     limit: Page | None = None
-    offset: Count | None = None
+    offset: Annotated[int, Meta(ge=0, le=1000)] | None = None
     start: Ms | None = None
     end: Ms | None = None
     with_count: bool | None = None

@@ -258,7 +258,11 @@ class DecimalTradesAnswer(Struct):
 
 
 class DecimalDay(Struct, rename="camel"):
+    """By the names of the third form; the second says ``indexPriceRp`` and ``markPriceRp``."""
+
     symbol: str = ""
+    index_rp: str | None = None
+    mark_rp: str | None = None
     index_price_rp: str | None = None
     mark_price_rp: str | None = None
     funding_rate_rr: str | None = None
@@ -312,6 +316,17 @@ class KlineRangeParams(Struct, forbid_unknown_fields=True, rename={"start": "fro
     start: Annotated[int, Meta(ge=0)]
     """Seconds; candles that begin then or later, and before ``to``."""
     end: Annotated[int, Meta(ge=0)]
+
+
+class TradeHistoryParams(Struct, forbid_unknown_fields=True):
+    """``since``: the id of the last trade that is known; the times are in ms."""
+
+    market: str
+    since: Annotated[
+        str, Meta(pattern=r"^[0-9]+-[0-9]+-[0-9]+$", description="an id, as 0-0-0")
+    ] = "0-0-0"
+    start: Annotated[int, Meta(ge=0)] | None = None
+    end: Annotated[int, Meta(ge=0)] | None = None
 
 
 class FundingHistoryParams(Struct, forbid_unknown_fields=True):

@@ -20,7 +20,10 @@ SPELLED = {
     "exec_id": "execID",
     "account_id": "accountID",
     "user_id": "userID",
+    "order_id_today": "orderId",
+    "cl_ord_id_today": "clOrdId",
 }
+"""The hedged API spells the ids of orders in two ways, by the call."""
 
 
 def answer_name(name: str) -> str:
@@ -96,6 +99,8 @@ class OrderRow(Struct, rename=answer_name):
     biz_error: Raw = NOTHING
     order_id: Raw = NOTHING
     cl_ord_id: Raw = NOTHING
+    order_id_today: Raw = NOTHING
+    cl_ord_id_today: Raw = NOTHING
     symbol: Raw = NOTHING
     side: Raw = NOTHING
     action_time_ns: Raw = NOTHING

@@ -204,6 +204,13 @@ def rest_day(market: MarketView, contract: Contract, now_ms: int) -> dict[str, A
     return row | {"timestamp": now_ms * MS_NS}
 
 
+def today(market: MarketView, contract: Contract, now_ms: int) -> dict[str, Any]:
+    """By the third form, whose names are those of the pack, and the best prices are there."""
+    top = market.top(contract.symbol, 1)
+    best = {"askRp": plain(top.asks[0][0]), "bidRp": plain(top.bids[0][0])}
+    return day(market, contract, now_ms) | best | {"timestamp": now_ms * MS_NS}
+
+
 def family(market: MarketView) -> list[Contract]:
     """The contracts of this family that trade."""
     return [

@@ -33,7 +33,7 @@ from connector.sim.matching.types import (
     Side,
 )
 from connector.venues.phemex import sim_aop, sim_texts
-from connector.venues.phemex.sim_aop import Exposure, Holding
+from connector.venues.phemex.sim_aop import Exposure
 from connector.venues.phemex.sim_auth import Keyring
 from connector.venues.phemex.sim_listings import (
     DECIMAL_CURRENCIES,
@@ -41,6 +41,7 @@ from connector.venues.phemex.sim_listings import (
     value_scale,
 )
 from connector.venues.phemex.sim_params import POSITION_WORDS, Wish
+from connector.venues.phemex.sim_person import Person
 from connector.venues.phemex.sim_refusals import code_of
 from connector.venues.phemex.sim_rules import CoinRules
 from connector.venues.phemex.sim_tickets import (
@@ -65,8 +66,6 @@ AOP, AOP_P = "aop", "aop_p"
 FIRST_USER = 67534
 KEPT = 100
 """Closed orders, and fills, that a snapshot of the private stream repeats."""
-MOST_EVENTS = 20_000
-"""Kept of an account; of its fills and fundings half as many."""
 NO_QTY, WOULD_CROSS = 100, 101
 """Why the engine let go of an order: nothing to take, or it would have taken."""
 ABORTS = {Reason.POST_ONLY_WOULD_TAKE: WOULD_CROSS, Reason.FOK_UNFILLABLE: NO_QTY}
@@ -74,50 +73,6 @@ ABORTS = {Reason.POST_ONLY_WOULD_TAKE: WOULD_CROSS, Reason.FOK_UNFILLABLE: NO_QT
 REASONS = {
     Cause.IOC: NO_QTY, Cause.IOC_STP: NO_QTY, Cause.MARKET: NO_QTY, Cause.AMEND: WOULD_CROSS,
 }  # fmt: skip
-
-
-class Person:
-    """One account: its orders by every name, its positions beyond the engine's, its events."""
-
-    def __init__(self, name: str, user_id: int) -> None:
-        self.name, self.user_id = name, user_id
-        self.tickets: dict[int, Ticket] = {}
-        self.alive: dict[int, Ticket] = {}
-        """Those that are not at their end, oldest first."""
-        self.by_id: dict[str, int] = {}
-        self.by_client: dict[str, int] = {}
-        self.by_engine: dict[int, int] = {}
-        self.by_algo: dict[int, int] = {}
-        self.unnamed: dict[str, int] = {}
-        """Orders without a client id, by the name they have in the engine."""
-        self.holdings: dict[tuple[str, PositionSide], Holding] = {}
-        self.balances: dict[str, int] = {}
-        """In units of 1e-8, at the last event told."""
-        self.purse: Any = None
-        """Its wallet, once somebody asks for it."""
-        self.requests = 0
-        self.events: list[dict[str, Any]] = []
-        self.trades: list[dict[str, Any]] = []
-        """Rows of fills and funding, oldest first."""
-
-    def find(self, order_id: str, client_id: str) -> Ticket | None:
-        number = self.by_id.get(order_id) if order_id else self.by_client.get(client_id)
-        return self.tickets.get(number or 0)
-
-    def note(self, entry: dict[str, Any]) -> None:
-        """Keep an event; old ones of orders at their end are forgotten."""
-        self.events.append(entry)
-        if len(self.events) > MOST_EVENTS:
-            alive = {each.order_id for each in self.alive.values()}
-            old, new = self.events[: MOST_EVENTS // 2], self.events[MOST_EVENTS // 2 :]
-            self.events = [each for each in old if each["orderID"] in alive] + new
-            del self.trades[: -MOST_EVENTS // 2]
-
-    def holding(self, symbol: str, side: PositionSide = PositionSide.BOTH) -> Holding:
-        found = self.holdings.get((symbol, side))
-        if found is None:
-            found = self.holdings[symbol, side] = Holding()
-        return found
 
 
 class Desk:
@@ -359,8 +314,9 @@ class Desk:
 
     def _account_changed(self, event: AccountChanged) -> None:
         person = self.people[event.account]
+        moved = event.reason in (ChangeReason.DEPOSIT, ChangeReason.WITHDRAW)
         for each in event.balances:
-            person.balances[each.asset] = each.wallet_m
+            person.book(each.asset, each.wallet_m, moved, event.time_ns)
             _, symbols = self._news.setdefault((person.name, each.asset), ([], {}))
             for view in event.positions:
                 symbols[view.symbol] = None

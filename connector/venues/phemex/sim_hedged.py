@@ -5,16 +5,18 @@ Written from the venue's reference alone, section 10.1. A request is put in the 
 integers, done by it, and its answer written as texts again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connector.sim.matching.types import MarginType, PositionSide, Reason, Refused
-from connector.venues.phemex import sim_orders, sim_texts
-from connector.venues.phemex.sim_desk import MS_NS, Desk, Person
+from connector.venues.phemex import sim_history, sim_orders, sim_texts
+from connector.venues.phemex.sim_desk import MS_NS, Desk
 from connector.venues.phemex.sim_listings import DECIMAL_CURRENCIES, decimal_family
 from connector.venues.phemex.sim_orders import Handler, symbol_of
 from connector.venues.phemex.sim_params import BAD, BAD_POSITION_SIDE, Fault, Scaled, word
+from connector.venues.phemex.sim_params import POSITIONS as POSITION_SIDES
+from connector.venues.phemex.sim_person import Person
 from connector.venues.phemex.sim_texts import RATIO_DIGITS, VALUE_DIGITS
 
 PRICES = ("priceRp", "stopPxRp", "takeProfitRp", "stopLossRp", "tpPxRp", "slPxRp",
@@ -33,6 +35,7 @@ EVENTS = {"Aborted": 2, "New": 5, "MakerFill": 6, "TakerFill": 7, "Expired": 8, 
           "CreateRejected": 19}  # fmt: skip
 ACTIONS = {"New": 1, "Cancel": 2, "Replace": 3, "CancelAll": 4, "LiqRequest": 11,
            "SettleFundingFee": 13}  # fmt: skip
+NAMES = {"orderID": "orderId", "clOrdID": "clOrdId", "orderType": "ordType"}
 TRADES = {"Trade": 1, "Funding": 4, "LiqTrade": 6, "AdlTrade": 7}
 
 
@@ -98,8 +101,8 @@ def _in_texts(handler: Handler, *, order: bool = False) -> Handler:
 
     def handled(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
         given = scaled(desk, fields)
-        if order and word(fields, "posSide") not in POSITIONS:
-            raise Fault(BAD_POSITION_SIDE)
+        if order:
+            _side(fields)
         return texts(desk, handler(desk, person, given, now_ns))
 
     return handled
@@ -189,20 +192,94 @@ def _unit(row: Mapping[str, Any], mode: str, symbol: str, side: str) -> dict[str
 
 def listed(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
     """The second history of orders: of one symbol or all, its words as numbers."""
+    statuses, kinds = _codes(fields, "ordStatus"), _codes(fields, "ordType")
     rows = [
         each.row() | {"actionBy": 1}
         for each in reversed(person.tickets.values())
         if _asked(desk, fields, each.wish.symbol)
+        and (not statuses or STATUSES[each.status] in statuses)
+        and (not kinds or KINDS.get(each.wish.kind) in kinds)
     ]
-    page = texts(desk, sim_orders.page(rows, Scaled(fields), "actionTimeNs"))
-    return page | {"rows": [_order_row(row) for row in page["rows"]]}
+    page = texts(desk, sim_history.page(rows, Scaled(fields), "actionTimeNs"))
+    page["rows"] = [_order_row(row) for row in page["rows"]]
+    return sim_history.listed(page, fields)
 
 
 def traded(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
     """The second history of fills and funding."""
-    rows = [each for each in reversed(person.trades) if _asked(desk, fields, each["symbol"])]
-    page = texts(desk, sim_orders.page(rows, Scaled(fields), "transactTimeNs"))
-    return page | {"rows": [_trade_row(row) for row in page["rows"]]}
+    kinds = _codes(fields, "execType")
+    rows = [
+        each
+        for each in reversed(person.trades)
+        if _asked(desk, fields, each["symbol"])
+        and (not kinds or TRADES[each["tradeType"]] in kinds)
+    ]
+    page = texts(desk, sim_history.page(rows, Scaled(fields), "transactTimeNs"))
+    page["rows"] = [_trade_row(row) for row in page["rows"]]
+    return sim_history.listed(page, fields)
+
+
+def _codes(fields: Mapping[str, Any], name: str) -> list[int]:
+    """Numbers with commas between them. Raises `Fault`."""
+    try:
+        return [int(each) for each in word(fields, name).split(",") if each]
+    except ValueError:
+        raise Fault(BAD) from None
+
+
+def _respelt(data: Any) -> Any:
+    """Orders as the first history of this family tells them, which says Id and not ID."""
+    if isinstance(data, dict):
+        return data | {"rows": _respelt(data["rows"])}
+    return [{NAMES.get(name, name): value for name, value in row.items()} for row in data]
+
+
+def _selected(desk: Desk, fields: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Which symbols a first history is asked for: one, several, or all of a currency. Raises
+    `Fault`."""
+    symbols = [each.strip() for each in word(fields, "symbols").split(",") if each]
+    symbols = [fields["symbol"]] if fields.get("symbol") else symbols
+    for symbol in symbols:
+        symbol_of(desk, Scaled(symbol=symbol))
+    currency = word(fields, "currency")
+    if not symbols and currency not in DECIMAL_CURRENCIES:
+        raise Fault(BAD)
+    return lambda symbol: symbol in symbols if symbols else desk.rules(symbol).asset == currency
+
+
+def orders(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
+    """Every order, open or not, newest first."""
+    wanted = _selected(desk, fields)
+    rows = [each.row() for each in reversed(person.tickets.values()) if wanted(each.wish.symbol)]
+    return _respelt(texts(desk, sim_history.page(rows, Scaled(fields), "actionTimeNs")))
+
+
+def trades(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
+    """Fills and funding, newest first."""
+    wanted = _selected(desk, fields)
+    rows = [each for each in reversed(person.trades) if wanted(each["symbol"])]
+    return texts(desk, sim_history.page(rows, Scaled(fields), "transactTimeNs"))
+
+
+def some(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
+    return _respelt(_in_texts(sim_orders.some)(desk, person, fields, now_ns))
+
+
+def set_risk_limit(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> str:
+    """It follows the leverage: only what it is can be asked for."""
+    limit_ev = units(fields, "riskLimitRv", VALUE_DIGITS)
+    symbol = symbol_of(desk, Scaled(fields))
+    if desk.view(person, symbol, POSITION_SIDES[_side(fields)]) is None:
+        raise Fault(BAD_POSITION_SIDE)
+    given = Scaled(symbol=symbol, riskLimitEv=limit_ev)
+    return sim_orders.set_risk_limit(desk, person, given, now_ns)
+
+
+def _side(fields: Mapping[str, Any]) -> str:
+    side = word(fields, "posSide")
+    if side not in POSITIONS:
+        raise Fault(BAD_POSITION_SIDE)
+    return side
 
 
 def _asked(desk: Desk, fields: Mapping[str, Any], symbol: str) -> bool:
@@ -211,6 +288,10 @@ def _asked(desk: Desk, fields: Mapping[str, Any], symbol: str) -> bool:
     if currency not in DECIMAL_CURRENCIES:
         raise Fault(11028)
     return wanted in ("", symbol) and desk.rules(symbol).asset == currency
+
+
+def closed_positions(desk: Desk, person: Person, fields: Mapping[str, Any], now_ns: int) -> Any:
+    return sim_history.closed_positions(desk, person, Scaled(fields), now_ns)
 
 
 def _order_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,10 +359,12 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("PUT", "/g-positions/leverage"): set_leverage,
     ("POST", "/g-positions/assign"): _in_texts(sim_orders.assign, order=True),
     ("PUT", "/g-positions/switch-pos-mode-sync"): set_mode,
-    ("GET", "/api-data/g-futures/orders"): _in_texts(sim_orders.orders),
-    ("GET", "/api-data/g-futures/funding-fees"): _in_texts(sim_orders.fundings),
-    ("GET", "/api-data/g-futures/orders/by-order-id"): _in_texts(sim_orders.some),
-    ("GET", "/api-data/g-futures/trades"): _in_texts(sim_orders.trades),
+    ("PUT", "/g-positions/riskLimit"): set_risk_limit,
+    ("GET", "/api-data/g-futures/closedPosition"): closed_positions,
+    ("GET", "/api-data/g-futures/orders"): orders,
+    ("GET", "/api-data/g-futures/funding-fees"): _in_texts(sim_history.fundings),
+    ("GET", "/api-data/g-futures/orders/by-order-id"): some,
+    ("GET", "/api-data/g-futures/trades"): trades,
     ("GET", "/exchange/order/v2/orderList"): listed,
     ("GET", "/exchange/order/v2/tradingList"): traded,
 }

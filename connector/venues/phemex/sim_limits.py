@@ -17,7 +17,7 @@ CONTRACT_PATHS = frozenset(
         "/g-orders", "/g-orders/create", "/g-orders/replace", "/g-orders/cancel", "/g-orders/all",
         "/g-orders/activeList", "/g-orders/active", "/g-accounts/accountPositions",
         "/g-accounts/positions", "/g-accounts/risk-unit", "/g-positions/leverage",
-        "/g-positions/assign", "/g-positions/switch-pos-mode-sync",
+        "/g-positions/assign", "/g-positions/switch-pos-mode-sync", "/g-positions/riskLimit",
     }
 )  # fmt: skip
 WEIGHTS = {

@@ -22,7 +22,7 @@ from connector.sim.matching.types import (
     Side,
 )
 from connector.venues.phemex import sim_aop
-from connector.venues.phemex.sim_desk import ABORTS, MS_NS, Desk, Person
+from connector.venues.phemex.sim_desk import ABORTS, Desk
 from connector.venues.phemex.sim_listings import (
     DECIMAL_CURRENCIES,
     LISTED,
@@ -48,8 +48,9 @@ from connector.venues.phemex.sim_params import (
     wish,
     word,
 )
+from connector.venues.phemex.sim_person import Person
 from connector.venues.phemex.sim_refusals import code_of
-from connector.venues.phemex.sim_tickets import CANCELED, FILLED, OPEN, REJECTED, Ticket
+from connector.venues.phemex.sim_tickets import OPEN, Ticket
 from connector.venues.sim_contract import Contract
 
 Fields = Mapping[str, Any]
@@ -61,7 +62,6 @@ BAD_ACTIVATION = {Side.SELL: 11093, Side.BUY: 11094}
 """Of what trails from a price on; the venue names the position, not the order."""
 TRAILS_ALREADY, NOT_REDUCING = 11095, 11057
 E8_DIGITS = 8
-MOST_ROWS, USUAL_ROWS = 200, 50
 
 
 def symbol_of(desk: Desk, fields: Fields) -> str:
@@ -357,72 +357,6 @@ def some(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[s
     return [each.row() for each in found if each is not None and each.wish.symbol == symbol]
 
 
-def closed(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
-    """Closed orders, newest first."""
-    symbol = symbol_of(desk, fields)
-    wanted = [each for each in word(fields, "ordStatus").split(",") if each]
-    rows = [
-        each.row()
-        for each in reversed(person.tickets.values())
-        if each.wish.symbol == symbol
-        and not each.open
-        and (each.status in wanted if wanted else each.status in (FILLED, CANCELED, REJECTED))
-    ]
-    return page(rows, fields, "actionTimeNs")
-
-
-def orders(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
-    """Every order, open or not, newest first."""
-    symbol = symbol_of(desk, fields)
-    rows = [each.row() for each in reversed(person.tickets.values()) if each.wish.symbol == symbol]
-    return page(rows, fields, "actionTimeNs")
-
-
-def fundings(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[str, Any]]:
-    """What was paid and received, newest first."""
-    symbol = symbol_of(desk, fields)
-    names = ("symbol", "currency", "execQty", "side", "execPriceEp", "execValueEv", "feeRateEr",
-             "execFeeEv", "posSide", "transactTimeNs")  # fmt: skip
-    rows = [
-        {name: each[name] for name in names if name in each}
-        | {"fundingRateEr": each["feeRateEr"], "createTime": each["transactTimeNs"] // MS_NS}
-        for each in reversed(person.trades)
-        if each["symbol"] == symbol and each["tradeType"] == "Funding"
-    ]
-    found: list[dict[str, Any]] = page(rows, fields, "transactTimeNs")["rows"]
-    return found
-
-
-def trades(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
-    """Fills and funding, newest first."""
-    symbol = symbol_of(desk, fields)
-    kind = word(fields, "tradeType")
-    rows = [
-        each
-        for each in reversed(person.trades)
-        if each["symbol"] == symbol and kind in ("", each["tradeType"])
-    ]
-    return page(rows, fields, "transactTimeNs")
-
-
-def page(rows: list[dict[str, Any]], fields: Fields, time_name: str) -> dict[str, Any]:
-    start_ms, end_ms = integer(fields, "start") or 0, integer(fields, "end")
-    offset, limit = integer(fields, "offset") or 0, integer(fields, "limit")
-    limit = USUAL_ROWS if limit is None else limit
-    if limit > MOST_ROWS:
-        raise Fault(30018, "phemex.data.size.uplimt")
-    if offset < 0 or limit < 0:
-        raise Fault(BAD)
-    inside = [
-        row
-        for row in rows
-        if row[time_name] >= start_ms * MS_NS
-        and (end_ms is None or row[time_name] <= end_ms * MS_NS)
-    ]
-    total = len(inside) if flag(fields, "withCount") else 0
-    return {"total": total, "rows": inside[offset : offset + limit]}
-
-
 # Accounts and positions
 
 
@@ -519,17 +453,6 @@ def assign(desk: Desk, person: Person, fields: Fields, now_ns: int) -> str:
     return "OK"
 
 
-def fee_rates(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
-    """The account's own rates of every contract settled in a currency."""
-    currency = word(fields, "settleCurrency")
-    rows = []
-    for symbol in desk.engine.symbols():
-        if desk.rules(symbol).asset == currency:
-            maker, taker = desk.engine.fees(person.name, symbol)
-            rows.append({"symbol": symbol, "takerFeeRateEr": taker, "makerFeeRateEr": maker})
-    return {"symbolFeeRates": rows}
-
-
 HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/orders"): place,
     ("PUT", "/orders/create"): place,
@@ -540,16 +463,10 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/orders/activeList"): active,
     ("GET", "/orders/active"): one_active,
     ("GET", "/exchange/order"): some,
-    ("GET", "/exchange/order/list"): closed,
-    ("GET", "/exchange/order/trade"): trades,
     ("GET", "/accounts/accountPositions"): positions,
     ("GET", "/accounts/positions"): live_positions,
     ("PUT", "/positions/leverage"): set_leverage,
     ("PUT", "/positions/riskLimit"): set_risk_limit,
     ("POST", "/positions/assign"): assign,
-    ("GET", "/api-data/futures/fee-rate"): fee_rates,
-    ("GET", "/api-data/futures/orders"): orders,
     ("GET", "/api-data/futures/orders/by-order-id"): some,
-    ("GET", "/api-data/futures/trades"): trades,
-    ("GET", "/api-data/futures/funding-fees"): fundings,
 }

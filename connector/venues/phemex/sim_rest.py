@@ -6,6 +6,8 @@ answers what it does not understand with HTTP 500 and code 6001; everything else
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,6 +20,7 @@ from connector.venues.phemex import (
     sim_feeds,
     sim_funding,
     sim_hedged,
+    sim_history,
     sim_limits,
     sim_listings,
     sim_orders,
@@ -36,6 +39,7 @@ from connector.venues.sim_contract import (
     OrderSetup,
     Refused,
     RestAnswer,
+    TradeRow,
 )
 
 Params = dict[str, str]
@@ -211,19 +215,31 @@ def _decimal_days(params: Params, market: MarketView, now_ms: int) -> bytes:
     return wrap(_id(params), orjson.dumps(rows))
 
 
+def _today(params: Params, market: MarketView, now_ms: int) -> bytes:
+    contract = market.symbols[_decimal_symbol(params, market)]
+    if not isinstance(contract, Contract):
+        raise BadRequest
+    return wrap(_id(params), orjson.dumps(sim_decimal.today(market, contract, now_ms)))
+
+
+def _todays(params: Params, market: MarketView, now_ms: int) -> bytes:
+    rows = [sim_decimal.today(market, row, now_ms) for row in sim_decimal.family(market)]
+    return wrap(_id(params), orjson.dumps(rows))
+
+
 DECIMALS: dict[str, Route] = {
     "/md/v2/orderbook": _decimal_orderbook,
     "/md/v2/fullbook": _decimal_fullbook,
     "/md/v2/trade": _decimal_trade,
     "/md/v2/ticker/24hr": _decimal_day,
-    "/md/v3/ticker/24hr": _decimal_day,
+    "/md/v3/ticker/24hr": _today,
     "/md/v2/ticker/24hr/all": _decimal_days,
-    "/md/v3/ticker/24hr/all": _decimal_days,
+    "/md/v3/ticker/24hr/all": _todays,
 }
 """Of the second family."""
 
 WALLET = sim_wallet.HANDLERS | sim_transfers.HANDLERS
-SIGNED = sim_orders.HANDLERS | sim_hedged.HANDLERS | WALLET
+SIGNED = sim_orders.HANDLERS | sim_history.HANDLERS | sim_hedged.HANDLERS | WALLET
 """Requests of accounts."""
 SIGNED_PATHS = frozenset(path for _, path in SIGNED)
 
@@ -287,6 +303,44 @@ def _funding(
     return answer
 
 
+TRADE_ID = 3
+"""Numbers in the id of a trade of the history."""
+
+
+def _trade_history(params: Params, market: MarketView, now_ms: int) -> bytes:
+    """Trades behind an id, or between two times, oldest first."""
+    if "market" not in params:
+        raise Missing("market")
+    row = market.symbols.get(params["market"])
+    since = params.get("since", "0-0-0").split("-")
+    times = [params.get(name, "0") for name in ("start", "end")]
+    good = len(since) == TRADE_ID and all(each.isdecimal() for each in [*since, *times])
+    if not good or not isinstance(row, Contract):
+        return _failure(30000, BAD_INPUT)
+    start_ms, end_ms = int(times[0]), int(times[1]) or now_ms
+    return envelope(
+        [
+            _told(each, row)
+            for each in market.trades(row.symbol, int(since[-1]))
+            if start_ms <= each.time_ms <= end_ms
+        ]
+    )
+
+
+def _told(trade: TradeRow, row: Contract) -> dict[str, str]:
+    scaled = not sim_listings.decimal_family(row.symbol)
+    price = Decimal(trade.price).scaleb(-row.price_digits if scaled else 0)
+    time = f"{datetime.fromtimestamp(trade.time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"
+    return {
+        "id": f"{trade.update_id}-0-{trade.trade_id}",
+        "timestamp": f"{time[:-3]}Z",
+        "price": f"{price:.8f}",
+        "amount_quote": trade.qty,
+        "side": "sell" if trade.buyer_is_maker else "buy",
+        "type": "limit",
+    }
+
+
 def _products(params: Params, market: MarketView, now_ms: int) -> bytes:
     return market.exchange_info(now_ms)
 
@@ -311,6 +365,8 @@ ROUTES: dict[str, Route] = {
     "/exchange/public/md/v2/kline/last": _klines,
     "/exchange/public/md/kline": _klines_between,
     "/v1/exchange/public/md/kline": _klines_between,
+    "/exchange/public/md/v2/kline/list": _klines_between,
+    "/exchange/public/nomics/trades": _trade_history,
     "/api-data/public/data/funding-rate-history": _funding(sim_funding.settled, "symbol"),
     "/contract-biz/public/real-funding-rates": _funding(sim_funding.running),
 }

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from connector.venues.phemex import sim_aop
-from connector.venues.phemex.sim_desk import MS_NS, Desk, Person
+from connector.venues.phemex.sim_desk import MS_NS, Desk
 from connector.venues.phemex.sim_orders import Handler
 from connector.venues.phemex.sim_params import BAD, Fault, integer, word
+from connector.venues.phemex.sim_person import Person
 from connector.venues.phemex.sim_texts import number
 from connector.venues.phemex.sim_tickets import made_id
 from connector.venues.phemex.sim_wallet import (

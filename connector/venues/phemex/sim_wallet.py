@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from connector.sim.matching.types import Refused
 from connector.venues.phemex import sim_aop
-from connector.venues.phemex.sim_desk import MS_NS, Desk, Person
+from connector.venues.phemex.sim_desk import MS_NS, Desk
 from connector.venues.phemex.sim_listings import value_scale
 from connector.venues.phemex.sim_orders import Handler
 from connector.venues.phemex.sim_params import BAD, Fault, integer, scaled, word
+from connector.venues.phemex.sim_person import Person
 from connector.venues.phemex.sim_texts import number
 from connector.venues.phemex.sim_tickets import made_id
 
@@ -346,15 +347,14 @@ def transfer(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[st
     return row
 
 
-def transfers(desk: Desk, person: Person, fields: Fields, now_ns: int) -> list[dict[str, Any]]:
+def transfers(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, Any]:
     currency = currency_of(person, fields, "?currency")
     rows = [
         {name: value for name, value in row.items() if name != "kind"}
         for row in _moved(person, fields, "assets")
         if row["currency"] == currency
     ]
-    found: list[dict[str, Any]] = _page(rows, asked_of(fields))["rows"]
-    return found
+    return {"rows": _page(rows, asked_of(fields))["rows"]}
 
 
 # Out of the venue
