@@ -126,3 +126,15 @@ def test_ccxt_reads_the_market_and_trades_both_families() -> None:
     assert hedged["wrong_side"] == "ExchangeError"
     assert hedged["closed_orders"] == 7
     assert hedged["after"] < hedged["before"]
+    past = seen["past"]
+    coin, linear = "BTC/USD:BTC", "BTC/USDT:USDT"
+    assert past["orders"] == past["closed"] == {coin: 6, linear: 7}
+    assert past["rates"] == {coin: [5, coin], linear: [5, linear]}
+    assert past["funding"] == {coin: [], linear: []}
+    assert min(past["candles"].values()) >= 1
+    assert past["interest"] == linear
+    assert past["past_positions"] == [{"contracts": 0.01, "side": "long"}]
+    assert past["transfers"] == [["100000000", "swap", "ok"], ["25000000", "spot", "ok"]]
+    assert (past["deposits"], past["withdrawals"], past["address"]) == ([], [], 36)
+    assert past["isolated"] == [100, 1_000_000]
+    assert past["too_much"] == "InsufficientFunds"

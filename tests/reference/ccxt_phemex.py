@@ -4,7 +4,7 @@
 
 Reads markets and market data, follows book, trades and ticker, then places, amends and cancels
 while it follows its balance; of the second symbol, which is settled in USDT, it takes a position of
-each side. Writes one JSON object of what it saw.
+each side; then it asks for all that is kept of the past. Writes one JSON object of what it saw.
 """
 
 import asyncio
@@ -155,11 +155,9 @@ async def hedge(exchange: Any, symbol: str) -> dict[str, Any]:
     seen["closed"] = await order(closed["id"])
     rows = await exchange.fetch_positions([symbol], {"code": "USDT"})
     seen["positions"] = {row["side"]: row["contracts"] for row in rows}
-    # Its list of own trades looks for rows where the answer has its page: asked for as it is.
-    page = await exchange.privateGetExchangeOrderV2TradingList({"currency": "USDT", "limit": 200})
     seen["trades"] = [
         {"amount": t["amount"], "fee": t["fee"]["cost"], "cost": t["cost"]}
-        for t in exchange.parse_trades(page["data"]["rows"], exchange.market(symbol))
+        for t in await exchange.fetch_my_trades(symbol)
     ]
     await exchange.set_leverage(
         7, symbol, {"hedged": True, "longLeverageRr": -7, "shortLeverageRr": -7}
@@ -173,6 +171,47 @@ async def hedge(exchange: Any, symbol: str) -> dict[str, Any]:
     except Exception as error:
         seen["wrong_side"] = type(error).__name__
     seen["after"] = (await exchange.fetch_balance(swap))["USDT"]["total"]
+    return seen
+
+
+async def remember(exchange: Any, coin: str, linear: str) -> dict[str, Any]:
+    """What the venue keeps of the past, and what can be set: by ccxt's own names of it all."""
+    seen: dict[str, Any] = {"orders": {}, "closed": {}, "candles": {}, "funding": {}, "rates": {}}
+    for symbol in (coin, linear):
+        seen["orders"][symbol] = len(await exchange.fetch_orders(symbol))
+        seen["closed"][symbol] = len(await exchange.fetch_closed_orders(symbol))
+        seen["candles"][symbol] = len(await exchange.watch_ohlcv(symbol, "1m"))
+        # Nobody was paid here yet: the list is empty, and one.
+        seen["funding"][symbol] = await exchange.fetch_funding_history(symbol)
+        rates = await exchange.fetch_funding_rate_history(symbol, None, 5)
+        seen["rates"][symbol] = [len(rates), (await exchange.fetch_funding_rate(symbol))["symbol"]]
+        assert (await exchange.fetch_tickers([symbol]))[symbol]["last"]
+    seen["interest"] = (await exchange.fetch_open_interest(linear))["symbol"]
+    seen["past_positions"] = [
+        {name: row[name] for name in ("contracts", "side")}
+        for row in await exchange.fetch_position_history(linear)
+    ]
+    await exchange.transfer("BTC", 1, "future", "spot")
+    await exchange.transfer("BTC", 0.25, "spot", "future")
+    seen["transfers"] = [
+        [row["amount"], row["fromAccount"], row["status"]]
+        for row in await exchange.fetch_transfers("BTC")
+    ]
+    seen["deposits"] = await exchange.fetch_deposits("BTC")
+    seen["withdrawals"] = await exchange.fetch_withdrawals("BTC")
+    address = await exchange.fetch_deposit_address("BTC", {"network": "BTC"})
+    seen["address"] = len(address["address"])
+    await exchange.set_margin_mode("isolated", coin, {"leverage": 5})
+    await exchange.create_order(coin, "market", "buy", 100)
+    await exchange.set_margin(coin, 0.01)
+    (position,) = await exchange.fetch_positions([coin], {"code": "BTC"})
+    seen["isolated"] = [position["contracts"], position["info"]["assignedPosBalanceEv"]]
+    await exchange.create_order(coin, "market", "sell", 100, None, {"reduceOnly": True})
+    await exchange.set_margin_mode("cross", coin)
+    try:
+        await exchange.transfer("BTC", 1000, "future", "spot")
+    except Exception as error:
+        seen["too_much"] = type(error).__name__
     return seen
 
 
@@ -191,6 +230,7 @@ async def main(
             "looked": await look(exchange, symbol),
             "traded": await trade(exchange, symbol),
             "hedged": await hedge(exchange, exchange.market(hedged_id)["symbol"]),
+            "past": await remember(exchange, symbol, exchange.market(hedged_id)["symbol"]),
         }
     finally:
         await exchange.close()

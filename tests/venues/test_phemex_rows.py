@@ -82,6 +82,8 @@ GET /phemex-withdraw/wallets/api/asset/info
 GET /phemex-deposit/wallets/api/depositAddress
 GET /phemex-deposit/wallets/api/depositHist
 GET /phemex-deposit/wallets/api/chainCfg
+GET /exchange/wallets/v2/depositAddress
+GET /exchange/wallets/depositList
 """
 """What took the place of the wallet calls of 2020."""
 REFERENCE = [
@@ -94,7 +96,7 @@ REFERENCE = [
 def test_the_table_is_the_reference() -> None:
     rows = [f"{one.method} {one.path}" for one in ENDPOINTS.values()]
     assert sorted(rows) == sorted(REFERENCE)
-    assert (len(PUBLISHED), len(HEDGED), len(REFERENCE)) == (27, 19, 99)
+    assert (len(PUBLISHED), len(HEDGED), len(REFERENCE)) == (27, 19, 101)
 
 
 def test_the_simulated_venue_serves_every_row() -> None:
@@ -156,6 +158,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "withdraw": SENT,
     "cancelWithdrawal": {"id": "{withdrawal}"},
     "depositAddress": BTC | {"chainName": "BTC"},
+    "walletDepositAddress": BTC | {"chainName": "BTC"},
     "withdrawAsset": BTC,
     "depositChains": BTC,
     "gPlaceOrder": MERGED | DEAR | {"clOrdID": "row-3"},

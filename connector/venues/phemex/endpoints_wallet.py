@@ -257,6 +257,24 @@ ROWS = (
         p.DepositChainsParams,
         s.Reply,
     ),
+    row(
+        "walletDepositAddress",
+        "GET /exchange/wallets/v2/depositAddress",
+        "the same as depositAddress, by the address it had before",
+        p.DepositAddressParams,
+        s.Reply,
+        status=Status.REPLACED,
+        successor="depositAddress",
+    ),
+    row(
+        "walletDeposits",
+        "GET /exchange/wallets/depositList",
+        "the same as deposits, by the address it had before",
+        p.DepositsParams,
+        s.Reply,
+        status=Status.REPLACED,
+        successor="deposits",
+    ),
 )
 
 ENDPOINTS = {one.name: one for one in (*FIRST_ROWS, *ROWS)}

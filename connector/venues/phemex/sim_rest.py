@@ -368,6 +368,7 @@ ROUTES: dict[str, Route] = {
     "/exchange/public/md/v2/kline/list": _klines_between,
     "/exchange/public/nomics/trades": _trade_history,
     "/api-data/public/data/funding-rate-history": _funding(sim_funding.settled, "symbol"),
+    "/v1/api-data/public/data/funding-rate-history": _funding(sim_funding.settled, "symbol"),
     "/contract-biz/public/real-funding-rates": _funding(sim_funding.running),
 }
 

@@ -285,5 +285,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/phemex-withdraw/wallets/api/asset/info"): withdraw_asset,
     ("GET", "/phemex-deposit/wallets/api/depositAddress"): deposit_address,
     ("GET", "/phemex-deposit/wallets/api/depositHist"): deposits,
+    ("GET", "/exchange/wallets/depositList"): deposits,
+    ("GET", "/exchange/wallets/v2/depositAddress"): deposit_address,
     ("GET", "/phemex-deposit/wallets/api/chainCfg"): deposit_chains,
 }

@@ -40,6 +40,8 @@ PENDING, TRANSFER, CANCELLED, EXPIRED = (
 MOST_ROWS, USUAL_ROWS = 200, 50
 TO_SPOT, TO_FUTURES = 1, 2
 """moveOp of today's transfers."""
+BIZ = {TO_FUTURES: 10, TO_SPOT: 11}
+"""What the list of them calls it: into the contracts' account, out of it."""
 MOVES = {1: ("BTC", "BTC"), 2: ("BTC", "BTC"), 3: ("BTC", "USD"), 4: ("USD", "BTC")}
 """By moveOp what is taken and what comes: 1 and 4 into the wallet, the others out of it."""
 INTO_WALLET = (1, 4)
@@ -343,7 +345,8 @@ def transfer(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[st
         "status": DONE,
         "userId": person.user_id,
     }
-    own.moves.append(row | {"createTime": now_ns // MS_NS, "bizType": kind, "kind": "assets"})
+    told = {"createTime": now_ns // MS_NS, "bizType": BIZ[kind], "kind": "assets"}
+    own.moves.append(row | told)
     return row
 
 
