@@ -56,8 +56,9 @@ cdef class Codec:
     cdef dict feeds               # symbol -> Feed, keeps them alive
     cdef Segment segment
     cdef public bint quick        # may use AVX2; False takes the plain path
+    cdef Py_ssize_t taken         # of a frame of several messages that is RARE: so many bytes were applied before
     # One whole message. recv_ns: CLOCK_MONOTONIC at the callback; line: which connection brought it. Nothing is read
-    # outside frame[:length]; nothing is changed unless the last byte was understood.
+    # outside frame[:length]; nothing is changed from `taken` on unless the last byte was understood.
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil
     # A depth message as a record of its own, applied to nothing; RARE: it is none, or msgspec's.
     cdef int read_depth(

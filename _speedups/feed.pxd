@@ -58,6 +58,8 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     int64_t line_bbo_id[MAX_LINES]    # best bid/ask, likewise
     int64_t line_bbo_ns[MAX_LINES]
     IdWindow trades, aggregates
+    int64_t stood[FEED_KINDS]     # where the venue counts what a channel says: 0 nothing is taken in C, -1 it does not
+                                  # count, else the last one's number and one more
 
 # Each takes a claimed record whose header (venue_ns, recv_ns, update_id, line) and body are filled in; a Verdict.
 cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil

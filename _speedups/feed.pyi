@@ -52,6 +52,12 @@ class Feed:
         """When the last message of a kind came on a line, 0 before the first."""
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None:
         """Note a message that was not given to this feed; 0 forgets the line's last one."""
+    def stood(self, kind: int) -> int:
+        """How far a kind's channel was heard, where the venue numbers what it publishes: 0 when the
+        compiled codec is to take nothing of it, -1 when there are no numbers, else the last one's
+        number and one more."""
+    def stand(self, kind: int, number: int) -> None:
+        """Set it."""
     @property
     def last_id(self) -> int:
         """The update id the book stands at."""

@@ -302,6 +302,10 @@ cdef class Feed:
 
     def line_recv_ns(self, int kind, int line): return self.c.line_recv_ns[check_kind(kind)][check_line(line)]
 
+    def stood(self, int kind): return self.c.stood[check_kind(kind)]
+
+    def stand(self, int kind, int64_t number): self.c.stood[check_kind(kind)] = number
+
     def line_heard(self, int kind, int line, int64_t recv_ns):
         self.c.line_recv_ns[check_kind(kind)][check_line(line)] = recv_ns
 

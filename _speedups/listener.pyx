@@ -98,7 +98,7 @@ cdef class Listener(WSListener):
 
     cdef int give(self, const char* text, Py_ssize_t length, int64_t recv_ns) except -1:
         """Hand a message to Python; whatever that raises must not end the connection."""
-        cdef bytes message = PyBytes_FromStringAndSize(text, length)
+        cdef bytes message = PyBytes_FromStringAndSize(text + self.codec.taken, length - self.codec.taken)
         try:
             self.rare(message, recv_ns, self.line)
         except Exception as error:

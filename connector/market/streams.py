@@ -23,6 +23,7 @@ from connector.venues.contract import (
     Subscription,
     Trade,
     Traded,
+    Voided,
 )
 
 KEPT = {
@@ -47,7 +48,7 @@ KIND = KEPT | {
     **dict.fromkeys([*KLINES, *CONTINUOUS_KLINES], FeedKind.KLINE),
 }
 
-MarketEvent = Depth | Book | Bbo | Trade | Traded | History | MarkPrice | StreamEvent
+MarketEvent = Depth | Book | Bbo | Trade | Traded | History | MarkPrice | Voided | StreamEvent
 
 
 class Base(Protocol):
@@ -253,6 +254,9 @@ class Streams(ABC):
             return
         if isinstance(event, Traded):
             self.on_traded(event, recv_ns)
+            return
+        if isinstance(event, Voided):
+            self.resync(Reason.FAULT, recv_ns)
             return
         if isinstance(event, Bbo):
             kind = FeedKind.BBO

@@ -276,6 +276,14 @@ class Unreadable(Struct, frozen=True):
     words: str
 
 
+class Voided(Struct, frozen=True):
+    """The book that is kept is not the venue's any more, and nothing on the stream says why or
+    brings it back."""
+
+    symbol: str
+    why: str
+
+
 class UnknownSymbol(Struct, frozen=True):
     """A known event of a symbol that is not configured."""
 
@@ -296,6 +304,7 @@ Event = (
     | UnknownEvent
     | Unreadable
     | UnknownSymbol
+    | Voided
 )
 
 

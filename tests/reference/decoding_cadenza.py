@@ -1,0 +1,66 @@
+"""What the compiled codec of Cadenza read from a line, in the oracle's form."""
+
+from connector._speedups.codec_cadenza import CadenzaCodec
+from connector._speedups.feed import Feed
+from connector._speedups.segment import Segment
+from connector.model.instrument import Instrument
+from connector.model.states import FeedKind, Reason, State
+from connector.venues.contract import Book, Depth, Event, Snapshot
+from tests.reference.decoding import RING_BYTES
+
+UNNUMBERED = -1
+
+
+def instrument(symbol: str, exponent: int = 8) -> Instrument:
+    return Instrument(
+        symbol=symbol,
+        exchange="Cadenza",
+        price_exponent=exponent,
+        qty_exponent=exponent,
+        price_digits=2,
+        qty_digits=5,
+        tick_e=10 ** (exponent - 2),
+        step_e=10 ** (exponent - 5),
+    )
+
+
+class Decoder:
+    """A codec with feeds of some symbols."""
+
+    def __init__(self, *instruments: Instrument) -> None:
+        self.segment = Segment.create(RING_BYTES)
+        self.codec = CadenzaCodec(self.segment)
+        self.instruments = {one.symbol: one for one in instruments}
+        self.feeds: dict[str, Feed] = {}
+        for one in instruments:
+            feed = Feed(self.segment, self.segment.add_instrument(one), one)
+            self.codec.add(one.symbol, feed)
+            self.feeds[one.symbol] = feed
+
+    def scales(self, symbol: str) -> Instrument | None:
+        return self.instruments.get(symbol)
+
+    def read(self, line: bytes) -> Event | None:
+        """The event the codec read to the last byte, None when it left the line."""
+        depth, book = self.codec.depth(line, 1, 0), self.codec.book(line)
+        if depth is not None:
+            assert book is None
+            ids = (depth.first_id, depth.last_id, depth.prev_id)
+            stamps = (depth.venue_ns, depth.transaction_ns)
+            return Depth(depth.symbol, *ids, *stamps, depth.bids, depth.asks)
+        if book is not None:
+            head = (book.symbol, book.last_id, book.venue_ns, book.depth)
+            return Book(*head, book.bids, book.asks)
+        return None
+
+    def live(self, symbol: str, last_id: int = 0, stood: int = UNNUMBERED) -> Feed:
+        """The symbol's feed with an empty live book, its channel open to the codec."""
+        feed = self.feeds[symbol]
+        if feed.state(FeedKind.BOOK) != State.DOWN:
+            feed.set_state(FeedKind.BOOK, State.DOWN)
+        feed.set_state(FeedKind.BOOK, State.SYNCING)
+        feed.stage(Snapshot(last_id, 0, [], []))
+        feed.adopt()
+        feed.set_state(FeedKind.BOOK, State.LIVE, Reason.FRESH)
+        feed.stand(FeedKind.BOOK, stood)
+        return feed
