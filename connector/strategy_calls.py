@@ -38,7 +38,7 @@ class StrategyCalls:
         """What is told of a call, and the venue's answer. Raises Refused, BadCall."""
         market = self._market(call.venue)
         row, request = _asked(market, call)
-        if row.security is Security.NONE:
+        if row.security in (Security.NONE, Security.TOKEN):
             called = await perform(market.rest, market.venue, row, request, SHARE)
         else:
             called = await self._signed(market, call, row, request)

@@ -62,7 +62,17 @@ class Direct:
     def call(self, row: Endpoint, request: Request, timeout_s: float) -> Called:
         """Send it, if it may be sent."""
         name, account, signer = "", None, None
-        if row.security is not Security.NONE:
+        entry = self.venue.access
+        if row.permission is not None and entry is not None and row.permission not in entry.allow:
+            raise ConfigError(
+                f"{row.name} is not allowed: venues.{self._section}.allow does not name "
+                f'"{row.permission.value}"'
+            )
+        if row.trades and entry is not None:
+            _not_halted(runtime_directory(self._runtime_dir), "")
+        if row.security is not Security.NONE and entry is not None and self._config is None:
+            raise ConfigError("it wants a login: name a configuration with --config FILE")
+        if row.security is not Security.NONE and entry is None:
             name, account = self._choose()
             if row.permission is not None and row.permission not in account.allow:
                 raise ConfigError(
@@ -202,7 +212,9 @@ class _Notes:
         self, state_dir: str, venue: Venue, row: Endpoint, request: Request, account: str
     ) -> None:
         self._path = Path(state_directory(state_dir)) / CALLS if row.changes else None
-        unwritten = venue.trading.unwritten if venue.trading is not None else ()
+        unwritten = venue.unwritten
+        if venue.trading is not None:
+            unwritten += venue.trading.unwritten
         asked = hide(request.query.encode() + request.body, unwritten).decode(errors="replace")
         self._about = {
             "venue": venue.name,

@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    venues = [load(name) for name in {EVERY: folders()}.get(args.venue, [args.venue])]
+    venues = [load(name) for name in {EVERY: _traded()}.get(args.venue, [args.venue])]
     live = args.seconds is None and sys.stdout.isatty()
     seconds = None if live else args.seconds or 10.0
     with (
@@ -88,6 +88,11 @@ def run(args: argparse.Namespace) -> int:
             flush=True,
         )
         return demo.measure(seconds)
+
+
+def _traded() -> list[str]:
+    """The venues on which orders can be placed: the demo's strategy trades."""
+    return [name for name in folders() if load(name).trading is not None]
 
 
 def _config(venues: Sequence[Venue]) -> Path:

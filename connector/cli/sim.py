@@ -11,7 +11,7 @@ import gzip
 import signal
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -82,6 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="private URLs deliver only the events they name")  # fmt: skip
     parser.add_argument("--born-names", action="store_true",
                         help="triggered conditional orders get other client ids")  # fmt: skip
+    parser.add_argument("--profile", default="", metavar="NAME",
+                        help="state of its interface, where a venue has several")  # fmt: skip
     parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
 
 
@@ -122,13 +124,14 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     clock = VenueClock()
     market = _market(venue, args, clock)
     scenario = _scenario(args.scenario)
-    accounts, made = _accounts(args, venue.funds)
+    accounts, made = _accounts(args, venue.funds, venue.written)
     engine = _engine(venue, market, clock, args.born_names)
     setup = OrderSetup(
         accounts=accounts,
         listen_key_ms=int(args.listen_key_life * 1000),
         order_limits=_order_limits(args.order_limits),
         strict_private=args.strict_private,
+        profile=_profile(venue, args.profile),
     )
     try:
         server = Server(venue, market, options, clock=clock, engine=engine, setup=setup)
@@ -169,6 +172,13 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     return 0
 
 
+def _profile(venue: "VenueSim", name: str) -> str:
+    if name and name not in venue.profiles:
+        known = f"there are: {', '.join(venue.profiles)}" if venue.profiles else "it has one only"
+        raise ConfigError(f"--profile: {venue.folder} has no {name!r}; {known}")
+    return name
+
+
 def _engine(
     venue: "VenueSim", market: Any, clock: "VenueClock", born_names: bool = False
 ) -> "Engine":
@@ -192,7 +202,7 @@ def _order_limits(text: str) -> list[tuple[int, int]]:
 
 
 def _accounts(
-    args: argparse.Namespace, funds: Mapping[str, int]
+    args: argparse.Namespace, funds: Mapping[str, int], written: Callable[[str], str]
 ) -> tuple[list["SimAccount"], "SimAccount | None"]:
     """The accounts, and the throw-away one if it had to be made."""
     from connector.sim.accounts import from_file, from_words, throw_away
@@ -211,7 +221,7 @@ def _accounts(
         raise ConfigError("--account, --accounts: a name comes twice")
     if found:
         return found, None
-    made = throw_away(funds)
+    made = throw_away(funds, written)
     return [made], made
 
 

@@ -1,6 +1,7 @@
 """Secrets by reference: read when needed, from where only this user can read, and printing as
 nothing."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping
@@ -66,6 +67,27 @@ class SecretRef(Struct, frozen=True):
         else:
             path = Path(self.name)
         return Secret(_private_bytes(path, f"{self.scheme}:{self.name}", self.scheme == "file"))
+
+    def write(self, value: bytes) -> None:
+        """Put another value in the place of the old one, whole or not at all; slow.
+
+        Only of a file; raises OSError."""
+        if self.scheme != "file":
+            raise OSError(f"{self.scheme}:{self.name} cannot be written")
+        path = Path(self.name)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+        try:
+            with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+                file.write(value)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _private_bytes(path: Path, label: str, owned: bool) -> bytes:

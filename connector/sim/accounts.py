@@ -14,7 +14,7 @@ file named by ``public_key_file``, relative to this one.
 import secrets
 import string
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,14 @@ UNIT = 100_000_000
 LETTERS = string.ascii_letters + string.digits
 
 
-def throw_away(funds: Mapping[str, int]) -> SimAccount:
-    """An account ``demo`` with a new key and secret and so much of each asset."""
+def throw_away(
+    funds: Mapping[str, int], written: Callable[[str], str] = lambda letters: letters
+) -> SimAccount:
+    """An account ``demo`` with a new key, ``written`` of letters, a secret and so much of each
+    asset."""
     key, secret = ("".join(secrets.choice(LETTERS) for _ in range(64)) for _ in range(2))
-    return SimAccount(name="demo", keys=(ApiKey(key=key, secret=secret),), balances=funds)
+    made = ApiKey(key=written(key), secret=secret)
+    return SimAccount(name="demo", keys=(made,), balances=funds)
 
 
 def from_words(words: Iterable[str], funds: Mapping[str, int]) -> list[SimAccount]:

@@ -9,9 +9,10 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.errors import NotSent, Rejected, Throttled, Unknown
 from connector.model.counters import Counter
 from connector.protocol.ratelimit import Budget
+from connector.transport.access import Gate
 from connector.transport.http import HttpClient
 from connector.transport.http_connection import HttpAnswer, Malformed
-from connector.venues.contract import Answer, Outcome, Pool, Request, Venue
+from connector.venues.contract import Answer, Outcome, Pool, Request, Security, Venue
 
 log = logging.getLogger("connector.rest")
 
@@ -29,6 +30,10 @@ class Rest(AddressState):
         self, venue: Venue, client: HttpClient, count: Callable[[Counter, int], None]
     ) -> None:
         self._venue, self.client, self._count = venue, client, count
+        self.access = (
+            Gate(venue.access, self._enter, venue.folder) if venue.access is not None else None
+        )
+        """The way in, where the venue wants a login."""
         self.pools: list[tuple[Pool, Budget]] = []
         self.set_pools(venue.pools)
 
@@ -94,6 +99,23 @@ class Rest(AddressState):
 
         Throttled: the budget does not allow it now. NotSent: no connection. Unknown: no whole
         answer."""
+        if self.access is None or request.security is Security.NONE:
+            return await self._exchange(request, share, fresh)
+        bearing, token = await self.access.bear(request)
+        answer, verdict = await self._exchange(bearing, share, fresh)
+        if self.access.denied(answer, token):
+            # Nothing was executed. Once: a second denial is about more than the token's age.
+            bearing, token = await self.access.bear(request)
+            answer, verdict = await self._exchange(bearing, share, fresh)
+        return answer, verdict
+
+    async def _enter(self, request: Request) -> HttpAnswer:
+        """A request that leads to a token."""
+        return (await self._exchange(request, 1.0, False))[0]
+
+    async def _exchange(
+        self, request: Request, share: float, fresh: bool
+    ) -> tuple[HttpAnswer, Answer]:
         now_ns = monotonic_ns()
         due_ns = self.admit_ns(request, now_ns, share)
         if due_ns > now_ns:
@@ -126,6 +148,8 @@ class Rest(AddressState):
         return answer, verdict
 
     async def close(self) -> None:
+        if self.access is not None:
+            await self.access.close()
         await self.client.close()
 
     def _stop(self, pause_ns: int) -> None:

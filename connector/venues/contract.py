@@ -15,6 +15,9 @@ from msgspec import Struct
 
 from connector.errors import ConfigError
 from connector.model.instrument import Instrument
+from connector.venues.access_contract import Access as Access
+from connector.venues.access_contract import Keeper as Keeper
+from connector.venues.access_contract import NoEntry as NoEntry
 from connector.venues.channels import Channel as Channel
 from connector.venues.endpoint import Cost as Cost
 from connector.venues.endpoint import Endpoint as Endpoint
@@ -392,6 +395,10 @@ class Venue(Struct, frozen=True, kw_only=True):
 
     trading: "Trading | None" = None
     """The order side; None: market data only."""
+    access: Access | None = None
+    """How its user logs in; None: requests are public or signed with a key."""
+    unwritten: tuple[str, ...] = ()
+    """Parameters and JSON keys whose values are never written down, beside `Trading.unwritten`."""
 
 
 def load(name: str) -> Venue:

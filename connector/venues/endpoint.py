@@ -19,6 +19,8 @@ class Security(IntEnum):
     NONE = 0
     KEY = 1
     SIGNED = 2
+    TOKEN = 3
+    """Only for who has logged in, but about nobody in particular: market data behind a login."""
 
 
 class Retry(Enum):
@@ -28,6 +30,9 @@ class Retry(Enum):
     """Reading, or doing again what is done already: ask again."""
     QUERY = "query"
     """It may have happened: find out before anything else."""
+    KEYED = "keyed"
+    """It may have happened, and would not happen twice under the key of its owner's that it
+    carries, as the venue says: find out all the same, then repeat it with that key."""
 
 
 class Status(Enum):
@@ -38,6 +43,8 @@ class Status(Enum):
     """Answered still; ``successor`` should be used."""
     REMOVED = "removed"
     """The venue does not answer it any more: never sent."""
+    SOCKET = "socket"
+    """No request but a connection: ``successor`` says who opens it; never sent."""
 
 
 class Permission(Enum):
@@ -49,6 +56,12 @@ class Permission(Enum):
     """Money between accounts of one owner."""
     WITHDRAW = "withdraw"
     """Money out of the venue, and what prepares that."""
+    CREDENTIALS = "credentials"
+    """Keys, passwords and users."""
+    ACCOUNTS = "accounts"
+    """What accounts and wallets there are, and whether they may trade."""
+    ADMIN = "admin"
+    """What is everybody's: what is listed, who deals."""
 
 
 class Removed(ValueError):
@@ -149,6 +162,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     def read(self, given: Mapping[str, Any], *, text: bool = True) -> dict[str, Any]:
         """The parameters of a call as what they mean; raises as ``called``."""
+        if self.status is Status.SOCKET:
+            raise Removed(f"{self.name}: a connection, no request; {self.successor}")
         if self.status is Status.REMOVED:
             when = f" {self.since}" if self.since else ""
             raise Removed(f"{self.name}: removed{when}; use {self.successor}")
@@ -161,7 +176,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return Request(
             self.method,
             self.path,
-            query=urlencode(_words(in_query), quote_via=quote, safe=self.plain),
+            # A list is its name once an element.
+            query=urlencode(_words(in_query), doseq=True, quote_via=quote, safe=self.plain),
             headers=(("Content-Type", "application/json"),) if self.body else (),
             body=msgspec.json.encode(in_body) if self.body else b"",
             weight=self.weight(given),

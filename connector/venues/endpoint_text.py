@@ -41,7 +41,12 @@ def usage(row: Endpoint) -> str:
 
 def key(row: Endpoint) -> str:
     """What it wants of a key."""
-    return {Security.NONE: "none", Security.KEY: "key", Security.SIGNED: "signed"}[row.security]
+    return {
+        Security.NONE: "none",
+        Security.KEY: "key",
+        Security.SIGNED: "signed",
+        Security.TOKEN: "logged in",
+    }[row.security]
 
 
 def cost(row: Endpoint) -> str:
@@ -81,6 +86,8 @@ def _limits(row: Endpoint) -> Iterable[tuple[int, int]]:
 def became(row: Endpoint) -> str:
     """What became of it; "": it is current."""
     when = f" {row.since}" if row.since else ""
+    if row.status is Status.SOCKET:
+        return f"a connection: {row.successor}"
     if row.status is Status.REMOVED:
         return f"removed{when}: {row.successor}"
     return f"replaced{when}: {row.successor}" if row.status is Status.REPLACED else ""
@@ -100,7 +107,11 @@ def rights(row: Endpoint) -> str:
 
 def repeat(row: Endpoint) -> str:
     """What may follow when no answer came."""
-    return "ask again" if row.retry is Retry.SAFE else "find out first"
+    return {
+        Retry.SAFE: "ask again",
+        Retry.QUERY: "find out first",
+        Retry.KEYED: "find out, then with the same key",
+    }[row.retry]
 
 
 def told(row: Endpoint) -> dict[str, Any]:

@@ -169,6 +169,8 @@ def checked(
                 raise BadParameter(one.name, f"missing; {one.allowed}")
             continue
         try:
+            if text and isinstance(value, str):
+                value = _spoken(value, field.kind)
             value = msgspec.convert(value, field.kind, strict=not text)
         except (msgspec.ValidationError, OverflowError):
             raise BadParameter(one.name, f"{_short(value)} is not {one.allowed}") from None
@@ -177,6 +179,28 @@ def checked(
         if not rule.holds(sent):
             raise BadParameter(rule.field, rule.text)
     return sent
+
+
+def _spoken(value: str, hint: Any) -> Any:
+    """A list or an object as a command line has it: JSON, or a list's elements with commas between
+    them; other words as they are."""
+    kinds = _plain(inspect.type_info(hint))
+    listed = any(isinstance(kind, inspect.ListType) for kind in kinds)
+    if not listed and not any(isinstance(kind, inspect.DictType) for kind in kinds):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value.split(",") if listed else value
+
+
+def _plain(kind: inspect.Type) -> list[inspect.Type]:
+    """The types of a union, without what is said about them."""
+    if isinstance(kind, inspect.Metadata):
+        return _plain(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return [one for each in kind.types for one in _plain(each)]
+    return [kind]
 
 
 def _short(value: Any) -> str:
@@ -210,6 +234,8 @@ def allowed(kind: inspect.Type, hint: Any = None) -> str:
         return "text"
     if isinstance(kind, inspect.ListType):
         return f"a list of {allowed(kind.item_type)}"
+    if isinstance(kind, inspect.DictType):
+        return "a JSON object"
     return "what the venue takes"
 
 

@@ -374,6 +374,8 @@ class OrderSetup(Struct, frozen=True, kw_only=True):
     """Windows in ms and the orders allowed in each; empty: the venue's."""
     strict_private: bool = False
     """Private URLs deliver only the events they name."""
+    profile: str = ""
+    """Which of `VenueSim.profiles` answers; empty: the first."""
 
 
 # Recordings
@@ -527,6 +529,10 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """The tradable ones of an instruments answer; raises ValueError naming the fault."""
     funds: Mapping[str, int]
     """What an account starts with unless told otherwise, in units of 1e-8 of each asset."""
+    profiles: Sequence[str] = ()
+    """States of its published interface that the venue can speak; the usual one first."""
+    written: Callable[[str], str] = lambda letters: letters
+    """A throw-away key of these letters, as keys look here."""
     promised: Callable[[bytes], int]
     """The weight a minute that an instruments answer promises; raises ValueError."""
     tape: Tape

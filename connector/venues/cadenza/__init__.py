@@ -1,0 +1,95 @@
+"""Cadenza, one account that reaches many venues, as data and pure functions."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connector.model.instrument import Instrument
+from connector.venues.cadenza import auth, books, errors, instruments, limits
+from connector.venues.cadenza.config import Config
+from connector.venues.cadenza.endpoints import ENDPOINTS, ROUTES
+from connector.venues.contract import Channel, Event, Pool, Request, Scales, Subscription, Venue
+
+__all__ = ["VENUE"]
+
+MOST = 1000
+"""Rows of a list in one answer."""
+UNWRITTEN = (
+    "password", "accessToken", "refreshToken", "token", "apiKey", "apiSecret", "apiPassphrase",
+    "secretKey", "secretPassphrase",
+)  # fmt: skip
+"""Events of accounts may carry credentials, too."""
+NO_STREAM = "no stream of this venue is served yet"
+
+
+def _codec(segment: Any) -> Any:
+    module = importlib.import_module("connector._speedups.codec_cadenza")
+    return module.CadenzaCodec(segment)
+
+
+def _pools_of(body: bytes) -> tuple[Pool, ...]:
+    return ()
+
+
+def _instruments_request() -> Request:
+    return ENDPOINTS["instrumentList"].request(limit=MOST)
+
+
+def _subscription(
+    instrument: Instrument, channel: Channel, options: Mapping[str, Any]
+) -> Subscription:
+    raise ValueError(NO_STREAM)
+
+
+def _subscribe(streams: Sequence[str], number: int) -> bytes:
+    raise ValueError(NO_STREAM)
+
+
+def _decode(frame: bytes, scales: Scales) -> Event:
+    raise ValueError(NO_STREAM)
+
+
+def _depth_stream(frame: bytes) -> tuple[str, str]:
+    return "", ""
+
+
+def configured(config: Config) -> Venue:
+    """The venue as its section of the configuration wants it."""
+    return Venue(
+        folder="cadenza",
+        name=instruments.EXCHANGE,
+        rest_url=config.rest_url,
+        ws_url=config.ws_url,
+        config=Config,
+        configured=configured,
+        routes=ROUTES,
+        heartbeat=limits.HEARTBEAT,
+        limits=limits.LIMITS,
+        pools=limits.pools(config),
+        endpoints=ENDPOINTS,
+        lines=1,
+        codec=_codec,
+        instruments_request=_instruments_request,
+        instruments=instruments.instruments,
+        pools_of=_pools_of,
+        instruments_in_pieces=instruments.pieces,
+        subscription=_subscription,
+        subscribe=_subscribe,
+        unsubscribe=_subscribe,
+        snapshot_request=books.snapshot_request,
+        snapshot=books.snapshot,
+        decode=_decode,
+        judge=errors.judge,
+        judge_change=errors.judge_change,
+        used=limits.used,
+        instruments_endpoint="instrumentList",
+        snapshot_endpoint="orderBookGet",
+        recorded=books.recorded,
+        depth_stream=_depth_stream,
+        wire_instrument=books.wire_instrument,
+        access=auth.access(config),
+        unwritten=UNWRITTEN,
+    )
+
+
+VENUE = configured(Config())

@@ -1,0 +1,230 @@
+"""What an HTTP answer means: status, the venue's code, and how long to keep quiet.
+
+Section 4 of the reference. Every answer but that of ``health`` comes in an envelope; the sign of
+its ``errno`` has changed over time, so codes are taken without it. ``judge`` is for questions,
+``judge_order`` for what may have changed something.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from connector.model.intents import Action
+from connector.venues.cadenza.error_codes import AUTHENTICATION, ROWS, Proof
+from connector.venues.contract import Answer, Outcome
+from connector.venues.trading_contract import OrderOutcome
+
+log = logging.getLogger("connector.cadenza")
+
+SECOND_NS = 1_000_000_000
+THROTTLED_S = 60
+"""429 without a time: every class counts by the minute."""
+LONGEST_S = 3600
+SHORT = 4096
+"""An error is shorter. What is longer is decoded once, by whoever asked."""
+NOTHING = Raw(b"")
+CLOSING = {b"{": b"}", b"[": b"]"}
+
+NOT_FOUND = frozenset({18018, 22016})
+"""To a cancel: no such order that could be cancelled."""
+REFUSED_STATUS = frozenset({400, 401, 403, 404})
+
+ORDER = {
+    Proof.UNKNOWN: OrderOutcome.UNKNOWN,
+    Proof.LIMIT: OrderOutcome.THROTTLED,
+    Proof.KEY: OrderOutcome.AUTH,
+    Proof.REFUSED: OrderOutcome.REFUSED,
+}
+CHANGE = {
+    OrderOutcome.UNKNOWN: Outcome.UNKNOWN,
+    OrderOutcome.THROTTLED: Outcome.THROTTLED,
+}
+
+
+class Details(Struct):
+    """``details`` of an error, as far as it is told on."""
+
+    code: Any = ""
+    resource: Any = ""
+    action: Any = ""
+    request_id: Any = ""
+
+
+class Envelope(Struct):
+    """What an answer says of itself."""
+
+    errno: Any = None
+    success: Any = None
+    error: Any = None
+    details: Any = None
+    data: Raw = NOTHING
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_JSON = msgspec.json.Decoder(Raw)
+
+
+class Fault(Struct, frozen=True):
+    """What an answer says is wrong; code 0: nothing, None: it has no envelope."""
+
+    code: int | None
+    words: str = ""
+    good: bool = False
+    """The envelope says that it was done."""
+
+
+class Verdict(Struct, frozen=True):
+    """What the answer to an order request proves; see `OrderAnswer`."""
+
+    outcome: OrderOutcome
+    code: int = 0
+    message: str = ""
+    reconcile: bool = False
+    retry_after_ns: int = 0
+
+
+def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Classify an HTTP answer; total: never raises, whatever came."""
+    fault = read(status, body)
+    code, words = fault.code or 0, fault.words or glimpse(body)
+    if status == 429 or proof_of(code) is Proof.LIMIT:
+        return Answer(Outcome.THROTTLED, code, words, quiet_ns(headers))
+    if 200 <= status < 300:
+        return _success(fault, body)
+    if status >= 500 or status == 408 or status < 200:
+        return Answer(Outcome.UNKNOWN, code, f"HTTP {status}: {words}")
+    return Answer(Outcome.REJECTED, code, f"HTTP {status}: {words}")
+
+
+def judge_order(
+    action: Action, status: int, headers: Mapping[str, str], body: bytes
+) -> Verdict | None:
+    """Classify the answer to an order request by its error; None: it holds no error.
+
+    Total: never raises. Whatever is not known to prove something proves nothing (UNKNOWN): a code
+    the reference does not list, any 5xx, a bare 429, a body that is no envelope."""
+    fault = read(status, body)
+    code, words = fault.code or 0, fault.words or glimpse(body)
+    if status >= 500 and action is not Action.QUERY:
+        return Verdict(OrderOutcome.UNKNOWN, code, f"HTTP {status}: {words}")
+    if status == 429:
+        # A proxy's bare 429 may stand in front of a request that went through.
+        told = fault.code is not None or any(name.lower() == "retry-after" for name in headers)
+        outcome = OrderOutcome.THROTTLED if told else OrderOutcome.UNKNOWN
+        return Verdict(outcome, code, words, retry_after_ns=quiet_ns(headers))
+    if 200 <= status < 300 and fault.good:
+        return None
+    row, proof = ROWS.get(code), proof_of(code)
+    if action is not Action.PLACE and (code in NOT_FOUND or (status == 404 and proof is None)):
+        return Verdict(OrderOutcome.GONE, code, words)
+    if proof is None or proof is Proof.UNKNOWN:
+        if status in (401, 403):
+            return Verdict(OrderOutcome.AUTH, code, words)
+        refused = status in REFUSED_STATUS
+        outcome = OrderOutcome.REFUSED if refused else OrderOutcome.UNKNOWN
+        return Verdict(outcome, code, f"HTTP {status}: {words}", reconcile=refused)
+    wait_ns = quiet_ns(headers) if proof is Proof.LIMIT else 0
+    return Verdict(ORDER[proof], code, words, row is not None and row.reconcile, wait_ns)
+
+
+def judge_change(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Classify the answer to a call that may have changed something; total.
+
+    As strict as `judge_order`: what is not known to prove something is UNKNOWN."""
+    found = judge_order(Action.PLACE, status, headers, body)
+    if found is None:
+        return judge(status, headers, body)
+    outcome = CHANGE.get(found.outcome, Outcome.REJECTED)
+    return Answer(outcome, found.code, found.message, found.retry_after_ns)
+
+
+def proof_of(code: int) -> Proof | None:
+    """What a code proves; None: nothing is known of it."""
+    row = ROWS.get(code)
+    if row is not None:
+        return row.proof
+    return Proof.KEY if code // 1000 == AUTHENTICATION else None
+
+
+def read(status: int, body: bytes) -> Fault:
+    """The error in an answer's envelope. A success is HTTP 2xx, ``errno`` 0 and a ``success`` that
+    is not false."""
+    if len(body) > SHORT and 200 <= status < 300:
+        if body[-1:] != CLOSING.get(body[:1]):
+            return Fault(None)
+        try:
+            found = _ENVELOPE.decode(body)
+        except (ValueError, RecursionError):
+            return Fault(None)
+        return _fault(found)
+    try:
+        return _fault(_ENVELOPE.decode(body))
+    except (ValueError, RecursionError):
+        return Fault(None)
+
+
+def _fault(found: Envelope) -> Fault:
+    errno = found.errno
+    if isinstance(errno, bool) or not isinstance(errno, int):
+        return Fault(None)
+    words = found.error if isinstance(found.error, str) else ""
+    if not words and errno and bytes(found.data).startswith(b'"'):
+        words = msgspec.json.decode(found.data, type=str)
+    trace = request_id(found.details)
+    if errno or found.success is False:
+        said = _details(found.details)
+        words = "; ".join(one for one in (words, said, trace and f"request {trace}") if one)
+        if trace:
+            log.warning("refused", extra={"code": abs(errno), "request_id": trace})
+        return Fault(abs(errno), words)
+    return Fault(0, "", good=True)
+
+
+def _details(details: Any) -> str:
+    """What an error's details name beside its words."""
+    if not isinstance(details, dict):
+        return ""
+    named = [details.get(name) for name in ("code", "resource")]
+    words = [one for one in named if isinstance(one, str) and one]
+    required = details.get("required")
+    if isinstance(required, list) and required:
+        words.append(f"required: {', '.join(map(str, required))}")
+    return " ".join(words)
+
+
+def request_id(details: Any) -> str:
+    """The venue's own name of the request, for its support; "" where there is none."""
+    found = details.get("request_id") if isinstance(details, dict) else None
+    return found[:128] if isinstance(found, str) and found.isprintable() else ""
+
+
+def quiet_ns(headers: Mapping[str, str]) -> int:
+    """How long to send nothing: what the answer says, else a minute."""
+    for name, value in headers.items():
+        digits = value.strip()
+        if name.lower() == "retry-after" and digits.isascii() and digits.isdigit():
+            return min(max(int(digits[:9]), 1), LONGEST_S) * SECOND_NS
+    return THROTTLED_S * SECOND_NS
+
+
+def _success(fault: Fault, body: bytes) -> Answer:
+    if fault.good:
+        return Answer(Outcome.OK)
+    if fault.code is not None:
+        return Answer(Outcome.REJECTED, fault.code, fault.words)
+    # Only ``health`` has no envelope.
+    try:
+        _JSON.decode(body)
+    except (ValueError, RecursionError) as error:
+        return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer ({error}): {glimpse(body)}")
+    if b'"status"' in body[:SHORT] and body.lstrip()[:1] == b"{":
+        return Answer(Outcome.OK)
+    return Answer(Outcome.UNKNOWN, 0, f"no envelope: {glimpse(body)}")
+
+
+def glimpse(body: bytes) -> str:
+    """The first words of a body that is not what it should be, on one line."""
+    return " ".join(body[:200].decode("utf-8", "replace").split())[:120] or "empty body"

@@ -1,0 +1,138 @@
+"""Cadenza as the venue sees it: a REST side with logins, and several venues behind it.
+
+The mirror image of the connector's side and written from the venue's reference alone, so that the
+two do not share a mistake. Pure: texts and numbers in, bytes out; who is connected, what time it is
+and what the market does is the caller's business.
+"""
+
+from collections.abc import Iterable
+
+import orjson
+
+from connector.model.intents import Action
+from connector.sim.matching.types import Refused as EngineRefused
+from connector.venues.cadenza import (
+    sim_envelope,
+    sim_limits,
+    sim_listings,
+    sim_market,
+    sim_refusals,
+    sim_rest,
+    sim_rules,
+    sim_tape,
+)
+from connector.venues.sim_contract import (
+    House,
+    Mishap,
+    Opening,
+    Refused,
+    Session,
+    SocketRules,
+    Stream,
+    VenueSim,
+    decimal,
+)
+
+PATH = "/connection/websocket"
+ROUTE = "centrifugo"
+
+
+class Texts:
+    """Writes one symbol's ticks and lots as decimal texts."""
+
+    __slots__ = ("_price_digits", "_qty_digits", "_step", "_tick")
+
+    def __init__(self, price_digits: int, tick: int, qty_digits: int, step: int) -> None:
+        self._price_digits, self._tick = price_digits, tick
+        self._qty_digits, self._step = qty_digits, step
+
+    def price(self, tick: int) -> str:
+        return decimal(tick * self._tick, self._price_digits)
+
+    def qty(self, lots: int) -> str:
+        return decimal(lots * self._step, self._qty_digits)
+
+    def levels(self, levels: Iterable[tuple[int, int]]) -> str:
+        return ",".join([f'["{self.price(tick)}","{self.qty(lots)}"]' for tick, lots in levels])
+
+
+def texts(symbol: str, price_digits: int, tick: int, qty_digits: int, step: int) -> Texts:
+    return Texts(price_digits, tick, qty_digits, step)
+
+
+def book(symbol: str, last_id: int, event_ms: int, time_ms: int, bids: str, asks: str) -> bytes:
+    """A book as REST gives it in the earlier state."""
+    body = sim_market.book_body(symbol, time_ms, sim_envelope.SEED)
+    body |= {"bids": orjson.Fragment(f"[{bids}]"), "asks": orjson.Fragment(f"[{asks}]")}
+    return sim_envelope.good(sim_envelope.SEED, body)
+
+
+def opening(target: str) -> Opening:
+    """Understand the target of a handshake; raises `Refused`."""
+    if target.partition("?")[0] != PATH:
+        raise Refused(404, f"no such path: {target}")
+    return Opening(ROUTE, False, ())
+
+
+def refusal(refused: Refused) -> bytes:
+    return orjson.dumps({"error": str(refused)})
+
+
+def session(opened: Opening, house: House) -> Session:
+    raise Refused(503, "the streams are not served yet")
+
+
+def stream(name: str, symbols: object) -> Stream | None:
+    return None
+
+
+def mishaps(symbol: str) -> tuple[Mishap, ...]:
+    """The next new order is executed, unanswered."""
+    return (Mishap(({"kind": "lost", "path": "/api/v3/tradeOrder/submit", "method": "POST"},)),)
+
+
+def promised(info: bytes) -> int:
+    """The list promises nothing; the reference does."""
+    return sim_limits.CAPACITY[sim_limits.MARKET]
+
+
+def order_refusal(action: Action, refused: EngineRefused) -> tuple[int, bytes]:
+    """HTTP status and body of what the engine does not take."""
+    fault = sim_refusals.fault_of(refused)
+    return fault.status, sim_envelope.failure(sim_envelope.SEED, fault, "", 0)
+
+
+def written(letters: str) -> str:
+    """A key is an email address here."""
+    return f"{letters[:24].lower()}@example.com"
+
+
+SIM = VenueSim(
+    folder="cadenza",
+    mishaps=mishaps,
+    # Pings are the protocol's own, inside of messages.
+    sockets=SocketRules(),
+    api_route="",
+    weight_limit=sim_limits.CAPACITY[sim_limits.MARKET],
+    snapshot_levels=1000,
+    listings=sim_listings.LISTINGS,
+    statuses=sim_listings.STATUSES,
+    opening=opening,
+    refusal=refusal,
+    session=session,
+    stream=stream,
+    texts=texts,
+    snapshot=book,
+    retry_after=sim_rest.retry_after,
+    serves=sim_rest.serves,
+    rest=sim_rest.Rest,
+    order_refusal=order_refusal,
+    rules=sim_rules.rules,
+    exchange_info=sim_listings.exchange_info,
+    contracts=sim_listings.contracts,
+    funds={asset: amount * 100_000_000 for asset, amount in sim_listings.FUNDS.items()},
+    promised=promised,
+    profiles=sim_envelope.PROFILES,
+    written=written,
+    tape=sim_tape.TAPE,
+)
