@@ -26,3 +26,4 @@ cdef class Budget:
     cdef int grow(self) except -1
     # May `units` be taken now, with `reserve` left?
     cdef bint allows(self, int64_t now_ns, int64_t venue_ns, int64_t units, int64_t reserve) noexcept nogil
+    cpdef uint64_t take(self, int64_t now_ns, int64_t venue_ns, int64_t n) except 0

@@ -124,7 +124,7 @@ cdef class Budget:
         self.room *= 2
         return 0
 
-    def take(self, int64_t now_ns, int64_t venue_ns, int64_t n):
+    cpdef uint64_t take(self, int64_t now_ns, int64_t venue_ns, int64_t n) except 0:
         """Count a request of ``n`` units that is sent now; returns its number for ``correct``.
 
         The caller has asked ``admit_ns``; a request that goes out regardless is counted, too."""

@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
+from .booking cimport Booking, Form
 from .desk cimport Command as Taken
 from .encoder cimport OrderEncoder
 from .feed cimport Feed
@@ -73,6 +74,7 @@ cdef class Route:                 # one strategy's orders in one instrument of o
     cdef Feed feed
     cdef Journal journal
     cdef OrderEncoder encoder
+    cdef Form form
     cdef uint32_t index
     cdef uint16_t venue, number
     cdef int64_t window_ns
@@ -82,7 +84,8 @@ cdef class Route:                 # one strategy's orders in one instrument of o
 
 
 cdef class Lane:
-    cdef object slow, learn, book, failed, numbers, desk, orders
+    cdef object slow, learn, failed, numbers, desk, orders
+    cdef Booking booking
     cdef AdmissionState admission
     cdef BatchState held
     cdef HaltState halts

@@ -4,6 +4,7 @@ is done about them."""
 from collections.abc import Callable
 from typing import Any
 
+from connector._speedups.booking import Booking, Form
 from connector._speedups.encoder import OrderEncoder
 from connector._speedups.feed import Feed
 from connector._speedups.journal import Drain, Journal
@@ -51,16 +52,17 @@ class Route:
         window_ns: int,
         charge: Any,
         over_api: bool,
+        form: Form,
     ) -> None: ...
 
 class Lane:
     """Takes commands as ``Desk.take`` does, which is ``slow``.
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;
-    ``book(...)`` is told of what has left and raises nothing; ``failed(session, error)`` of a fault
-    before anything left. ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt
-    file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals may
-    be from the disk."""
+    ``failed(session, error)`` is told of a fault before anything left, ``booking`` of what has
+    left. ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt file begins in
+    which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals may be from the
+    disk."""
 
     on: bool
     """Else every command is left to ``slow``."""
@@ -69,7 +71,7 @@ class Lane:
         *,
         slow: Callable[[Any, bytes, int], object],
         learn: Callable[[Any, int, int], Route | None],
-        book: Callable[..., None],
+        booking: Booking,
         failed: Callable[[Any, Exception], None],
         desk: Any,
         halts: Any,

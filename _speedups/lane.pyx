@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .atomics cimport monotonic_ns
+from .booking cimport Booking, Form
 from .budget cimport Budget
 from .counters cimport COUNT_LANE, COUNT_LANE_LEFT, COUNT_REQUESTS_ENCODED, count
 from .desk cimport Command as Taken
@@ -105,7 +106,7 @@ cdef class Route:
 
     def __init__(
         self, str strategy not None, account, listed, Feed feed not None, encoding, OrderEncoder encoder not None, opened,
-        Journal journal not None, list bounds not None, int64_t window_ns, charge, bint over_api,
+        Journal journal not None, list bounds not None, int64_t window_ns, charge, bint over_api, Form form not None,
     ):
         cdef LaneRules* rules = &self.rules
         instrument = listed.instrument
@@ -115,6 +116,7 @@ cdef class Route:
         self.budget, self.rest = account.budget, account.rest
         self.feed, self.journal, self.encoder, self.opened = feed, journal, encoder, opened
         self.bounds, self.charge, self.chosen, self.over_api = bounds, charge, listed.chosen, over_api
+        self.form = form
         self.index, self.venue, self.number, self.window_ns = listed.index, account.venue, account.index, window_ns
         rules.price.low, rules.price.high = instrument.min_price_e, instrument.max_price_e
         rules.price.step = instrument.tick_e
@@ -159,16 +161,16 @@ cdef class Route:
 cdef class Lane:
     """Takes commands as ``Desk.take`` does, which is ``slow``.
 
-    ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``book(...)`` is told of
-    what has left and raises nothing; ``failed(session, error)`` of a fault before anything left.
-    ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals
-    may be from the disk."""
+    ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``failed(session, error)``
+    is told of a fault before anything left, ``booking`` of what has left. ``numbers`` gives requests of an order API
+    theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the
+    journals may be from the disk."""
 
     def __init__(
-        self, *, slow, learn, book, failed, desk, halts, Ids ids not None, Drain drain not None,
+        self, *, slow, learn, Booking booking not None, failed, desk, halts, Ids ids not None, Drain drain not None,
         uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None, numbers,
     ):
-        self.slow, self.learn, self.book, self.failed, self.numbers = slow, learn, book, failed, numbers
+        self.slow, self.learn, self.booking, self.failed, self.numbers = slow, learn, booking, failed, numbers
         self.desk, self.admission, self.orders, self.held = desk, desk.admission, desk.tracker.orders, desk.outbox.held
         self.halts, self.ids, self.drain = halts, ids, drain
         self.most_bytes, self.most_ns, self.segment, self.clear = most_bytes, most_ns, segment, clear
@@ -454,7 +456,7 @@ cdef class Lane:
             fault = error
         histogram_add(self.segment.histograms + HOP_TAKE_TO_SENT, monotonic_ns() - read_ns)
         count(self.segment.counters, COUNT_REQUESTS_ENCODED)
-        self.book(
-            session, command, route, order, key, name, read_ns, request, sent_ns, left_ns, connection, data, fault
+        return self.booking.book(
+            command, route.form, order, key, name, read_ns, request, sent_ns, left_ns, connection,
+            route.encoder.number if route.over_api else None, data, fault,
         )
-        return 0

@@ -36,9 +36,8 @@ from connector.trading.encoding import Encoding
 from connector.trading.roles import Account, Listed
 from connector.trading.texts import hide
 from connector.transport.calls import Called, perform
-from connector.transport.http_connection import Connection
 from connector.transport.order_pool import OrderPool, Priority
-from connector.transport.order_socket import Line, OrderSocket, next_number
+from connector.transport.order_socket import OrderSocket, next_number
 from connector.transport.rest import Rest
 from connector.venues.contract import Endpoint, Outcome, Pool, Request, Scales, Venue
 from connector.venues.trading_contract import (
@@ -109,8 +108,8 @@ class AccountService(AccountState):
         self._venue, self._venue_settings, self._context = venue, venue_settings, context
         self._segment, self.rest, self._bell, self._gate = segment, rest, bell, gate
         self.budget = OrderBudget(self.trading.pools, lambda: rest.pools)
-        self._flights = Flights(self, self.budget, venue.used, segment)
-        self._board = BudgetBoard(segment, venue_index, index)
+        self.flights = Flights(self, self.budget, venue.used, segment)
+        self.board = BudgetBoard(segment, venue_index, index)
         self._next_ask = -1
         self._reconciler = Reconciler(self, settings.reconcile_s)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,7 +128,7 @@ class AccountService(AccountState):
         self.pool = OrderPool(
             self._venue.rest_url,
             self._context,
-            self._flights,
+            self.flights,
             connections=self.settings.connections,
             timeout_s=self._venue_settings.request_s,
             local_address=self._venue_settings.local_address,
@@ -161,7 +160,7 @@ class AccountService(AccountState):
             api,
             self.signer,
             self._context,
-            self._flights,
+            self.flights,
             segment=self._segment,
             bell=self._bell,
             gate=self._gate,
@@ -223,33 +222,11 @@ class AccountService(AccountState):
 
     def post(self, request: int, action: Action, message: Message) -> None:
         self._send(request, PRIORITY[action], message, Flying(action))
-        self._board.spend(message.orders)
+        self.board.spend(message.orders)
 
     def short(self) -> bool:
         """Nothing is to be done about a new order but to send it."""
         return self._guard is None
-
-    def carried(
-        self,
-        request: int,
-        action: Action,
-        message: Encoded | ApiRequest,
-        connection: Connection | Line,
-        left_ns: int,
-    ) -> None:
-        """A request was written there, which `post` would have taken."""
-        flying = Flying(action)
-        self._flights.begin(request, flying)
-        if isinstance(message, ApiRequest):
-            assert self.socket is not None
-            assert isinstance(connection, Line)
-            self.socket.carry(connection, request, message.number, left_ns)
-        else:
-            assert isinstance(connection, Connection)
-            self.pool.carry(connection, request, left_ns)
-        flying.message = message
-        flying.spent = self.budget.take(message, left_ns, self.venue_ns(left_ns))
-        self._board.spend(message.orders)
 
     def encode_batch(self, intents: Sequence[Intent], now_ns: int) -> Message:
         """Over HTTP, whatever else the account uses: order APIs have no batches."""
@@ -259,7 +236,7 @@ class AccountService(AccountState):
     def post_batch(self, requests: Sequence[int], action: Action, message: Message) -> None:
         flying = Flying(action, batch=tuple(requests))
         self._send(requests[0], PRIORITY[action], message, flying)
-        self._board.spend(message.orders)
+        self.board.spend(message.orders)
 
     def ask(self, order: Order) -> None:
         """Query one order; the answer goes to the desk. A question must not use up what is left of
@@ -377,7 +354,7 @@ class AccountService(AccountState):
 
     def tick(self, now_ns: int) -> None:
         """About every 50 ms."""
-        self._board.publish(self.budget.pools, now_ns, self.venue_ns(now_ns))
+        self.board.publish(self.budget.pools, now_ns, self.venue_ns(now_ns))
         self.pool.tick(now_ns)
         if self.socket is not None:
             self.socket.tick(now_ns)
@@ -537,15 +514,15 @@ class AccountService(AccountState):
         return await perform(self.rest, self._venue, row, signed, share)
 
     def _send(self, request: int, priority: Priority, message: Message, flying: Flying) -> None:
-        self._flights.begin(request, flying)
+        self.flights.begin(request, flying)
         now_ns = monotonic_ns()
         if not self.running:
-            self._flights.unsent(request, "the account is not served")
+            self.flights.unsent(request, "the account is not served")
             return
         if now_ns < self.rest.quiet_until_ns:  # sending on turns a 429 into a ban
             wait_s = (self.rest.quiet_until_ns - now_ns) / SECOND_NS
             flying.code = Code.RATE_BUDGET
-            self._flights.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
+            self.flights.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
             return
         flying.message = message
         flying.spent = self.budget.take(message, now_ns, self.venue_ns(now_ns))

@@ -16,12 +16,13 @@ class BudgetBoard:
 
     def __init__(self, segment: Segment, venue: int, account: int = EVERYBODY) -> None:
         self._segment, self._venue, self._account = segment, venue, account
-        self._places: dict[tuple[str, int], int] = {}
+        self.places: dict[tuple[str, int], int] = {}
+        """By name and window; negative: it is not shown."""
 
     def publish(self, pools: Iterable[tuple[Pool, Budget]], now_ns: int, venue_ns: int) -> None:
         """How much is used, by our own count or the venue's, whichever is larger."""
         for pool, budget in pools:
-            place = self._places.get((pool.name, pool.window_ns))
+            place = self.places.get((pool.name, pool.window_ns))
             if place is None:
                 place = self._add(pool)
             if place >= 0:
@@ -32,7 +33,7 @@ class BudgetBoard:
     def spend(self, costs: Iterable[Cost]) -> None:
         """A request just took this; the next ``publish`` is exact."""
         for cost in costs:
-            place = self._places.get((cost.pool, cost.window_ns), -1)
+            place = self.places.get((cost.pool, cost.window_ns), -1)
             if place >= 0:
                 self._segment.spend_budget(place, cost.units)
 
@@ -42,5 +43,5 @@ class BudgetBoard:
         except ValueError as error:
             log.warning("a budget is not shown: %s", error)
             place = -1
-        self._places[pool.name, pool.window_ns] = place
+        self.places[pool.name, pool.window_ns] = place
         return place

@@ -70,15 +70,16 @@ class Flights:
     ) -> None:
         self._account, self._trading = account, account.trading
         self._budget, self._used, self._segment = budget, used, segment
-        self._flying: dict[int, Flying] = {}
+        self.flying: dict[int, Flying] = {}
+        """By the number of the request."""
 
     def begin(self, request: int, flying: Flying) -> None:
         """It is about to leave; it ends in `answered`, `lost` or `unsent`."""
-        self._flying[request] = flying
+        self.flying[request] = flying
 
     def answered(self, request: int, status: int, headers: Mapping[str, str], body: bytes) -> None:
         recv_ns, account = monotonic_ns(), self._account
-        flying = self._flying.pop(request)
+        flying = self.flying.pop(request)
         self._segment.observe(Hop.SENT_TO_ANSWER.value, recv_ns - flying.left_ns)
         self._budget.learn(flying.spent, self._used(headers), account.venue_ns(recv_ns))
         if flying.batch:
@@ -126,11 +127,11 @@ class Flights:
         write(Text.ANSWER, hide(body, self._trading.unwritten), status)
 
     def left(self, request: int, now_ns: int) -> None:
-        if (flying := self._flying.get(request)) is not None:
+        if (flying := self.flying.get(request)) is not None:
             flying.left_ns = now_ns
 
     def lost(self, request: int, why: str) -> None:
-        flying, account = self._flying.pop(request), self._account
+        flying, account = self.flying.pop(request), self._account
         if flying.asked is None:
             log.warning("an order request was lost: %s", why, extra={"account": account.name})
             self._segment.count(Counter.REQUESTS_LOST.value)
@@ -140,7 +141,7 @@ class Flights:
                 self._write(write, flying)
 
     def unsent(self, request: int, why: str) -> None:
-        flying = self._flying.pop(request)
+        flying = self.flying.pop(request)
         if flying.asked is None:
             self._segment.count(Counter.REQUESTS_UNSENT.value)
             for each in flying.batch or (request,):
@@ -148,7 +149,7 @@ class Flights:
 
     def stopped(self, request: int) -> str:
         """Asked before a request that waited is sent."""
-        flying, account = self._flying[request], self._account
+        flying, account = self.flying[request], self._account
         if flying.asked is not None:
             return ""
         # One reason is enough for all of a batch: it cannot leave in part any more.

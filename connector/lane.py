@@ -3,27 +3,32 @@ commands may take it, and what is to be done behind one that left."""
 
 import logging
 import re
+from collections.abc import Sequence
 
-from connector._speedups.desk import Command
+from msgspec.structs import force_setattr
+
+from connector._speedups.booking import Booking, Form, Kind, Owned
 from connector._speedups.lane import Bound, Route
 from connector._speedups.lane import Lane as Kernel
 from connector._speedups.order_ids import Ids
 from connector._speedups.segment import Segment
 from connector.accounts import AccountService
 from connector.desk import Desk
+from connector.flights import Flying
 from connector.market.live import Live
 from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action, PositionSide
 from connector.model.order import Order
-from connector.trading.admission import ordered
+from connector.model.reports import OrderStatus
+from connector.trading.budget import Spent
 from connector.trading.halts import CLEAR, Halts
 from connector.trading.holdings import Owner
-from connector.trading.journal import BEHIND_NS, Journals
+from connector.trading.journal import BEHIND_NS, Journals, Open
 from connector.trading.pending import Pending
-from connector.trading.refs import Refs
+from connector.trading.refs import Known, Refs
 from connector.trading.roles import Session
-from connector.transport.http_connection import Connection
-from connector.transport.order_socket import Line, next_number
+from connector.transport.order_socket import next_number
+from connector.venues.trading_contract import Encoded
 
 log = logging.getLogger("connector.lane")
 
@@ -43,10 +48,22 @@ class Lane:
         self, desk: Desk, journals: Journals, halts: Halts, ids: Ids, segment: Segment
     ) -> None:
         self._desk, self._journals, self._ids = desk, journals, ids
+        booking = Booking(
+            desk=desk,
+            segment=segment,
+            handed=journals.handed,
+            spent=Spent,
+            encoded=Encoded,
+            known=Known(b"", 0, 0),
+            refs=Refs,
+            force=force_setattr,
+            ended=[one for one in OrderStatus if one.terminal],
+            amend=Action.AMEND,
+        )
         self.kernel = Kernel(
             slow=desk.take,
             learn=self._route,
-            book=self._book,
+            booking=booking,
             failed=self._failed,
             desk=desk,
             halts=halts,
@@ -105,6 +122,7 @@ class Lane:
                 to.trading.window_ns,
                 to.trading.charges[Action.PLACE].name,
                 to.socket is not None,
+                self._form(to, listed, session.strategy, owners, opened),
             )
         except (OverflowError, ValueError) as error:  # numbers past 63 bits
             log.warning("no short way: %s", error, extra={"symbol": listed.instrument.symbol})
@@ -120,70 +138,55 @@ class Lane:
 
     # What is done behind one
 
-    def _book(
-        self,
-        session: Session,
-        command: Command,
-        route: Route,
-        order: Order | None,
-        key: int,
-        name: str,
-        read_ns: int,
-        request: int,
-        sent_ns: int,
-        left_ns: int,
-        connection: Connection | Line,
-        data: bytes,
-        fault: Exception | None,
-    ) -> None:
-        """What the desk does for a request before it leaves. ``order``: the one a cancel means.
-        ``fault``: what came of the write."""
-        desk, account, strategy = self._desk, route.account, session.strategy
-        action, placing = command.action, order is None
-        if order is None:
-            order = ordered(command, account, route.listed, strategy, key, name, read_ns)
-        pending = Pending(
-            request=request,
+    def _form(
+        self, to: AccountService, listed: Live, strategy: str, owners: Sequence[Owner], opened: Open
+    ) -> Form:
+        instrument = listed.instrument
+        order = Order(
+            key=0,
+            account=to.index,
+            strategy=strategy,
+            instrument=instrument,
+            position_side=PositionSide.BOTH,
+        )
+        return Form(
             order=order,
-            account=account.index,
+            place=self._kind(to, listed, strategy, Action.PLACE),
+            cancel=self._kind(to, listed, strategy, Action.CANCEL),
+            owned=[self._owned(one, to.index, instrument) for one in owners],
+            account=to,
+            feed=listed.kernel,
+            strategy=strategy,
+            opened=opened,
+            flights=to.flights.flying,
+            places=to.board.places,
+            open=self._desk.tracker.orders.open_in(to.index),
+            window_ns=to.trading.window_ns,
+        )
+
+    def _kind(self, to: AccountService, listed: Live, strategy: str, action: Action) -> Kind:
+        pending = Pending(
+            request=0,
+            order=None,
+            account=to.index,
             strategy=strategy,
             action=action,
-            command=command.number,
-            ref_id=command.ref_id,
-            batch=command.batch,
-            sent_ns=sent_ns,
-            deadline_ns=read_ns + account.trading.window_ns,
-            price_e=command.price_e,
-            qty_e=command.qty_e,
-            valid_until_ns=command.valid_until_ns,
-            reduces=not placing,
-            instrument=command.instrument,
+            reduces=action is Action.CANCEL,
+            instrument=listed.index,
         )
-        try:
-            if placing:
-                desk.tracker.register(order)
-            desk.tracker.requested(pending)
-            message = route.encoding.message(data, account.trading.charges[action])
-            account.carried(request, action, message, connection, left_ns)
-            if command.ref_id:
-                refs = desk.refs.get(strategy)
-                if refs is None:
-                    refs = desk.refs[strategy] = Refs()
-                refs.add(command.ref_id, b"", command.number, read_ns, command.slot)
-            if placing and not order.reduce_only:
-                for bound in route.bounds:
-                    if bound.holding is not None:
-                        desk.holdings.remark(bound.owner, bound.holding)
-            desk.holdings.order(order)
-            if placing:
-                for bound in route.bounds:
-                    bound.owner.pace(read_ns)
-                desk.admission.took(strategy, account, read_ns)
-            self._journals.handed(strategy, route.opened)
-        except Exception as error:
-            fault = fault or error
-        if fault is not None:
-            desk.outbox.settle([pending], fault, True)
+        charge = to.trading.charges[action]
+        message = None if to.socket is None else to.encoding.message(b"", charge)
+        return Kind(pending, Flying(action), message, charge)
+
+    def _owned(self, owner: Owner, account: int, instrument: Instrument) -> Owned:
+        holding = self._desk.holdings.holding(owner, account, instrument, PositionSide.BOTH)
+        limits = owner.limits
+        return Owned(
+            owner,
+            holding,
+            limits is not None and limits.exposure_e is not None,
+            limits is not None and limits.orders_per_second is not None,
+        )
 
     def _failed(self, session: Session, error: Exception) -> None:
         """The desk takes a command from the beginning that the short way stumbled over."""

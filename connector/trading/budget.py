@@ -49,12 +49,13 @@ class OrderBudget(BudgetState):
             (pool, Budget(pool.limit, pool.window_ns)) for pool in own
         ]
         self._address = address
-        self._known: dict[str, tuple[tuple[Pool, Budget, int], ...]] = {}
+        self.known: dict[str, tuple[tuple[Pool, Budget, int], ...]] = {}
+        """What counts against which budget, by the name of a charge."""
         self.needs: dict[str, Sequence[tuple[Budget, int, int]]] = {}
         """By the name of a charge: which budget a new order asks how many units of, and how many it
         must leave there; of those that `prepare` was told, while ``known_address`` stands."""
         self.known_address: Sequence[tuple[Pool, Budget]] = ()
-        """The pools ``_known`` speaks of; others take their place as a whole."""
+        """The pools ``known`` speaks of; others take their place as a whole."""
 
     @property
     def pools(self) -> list[tuple[Pool, Budget]]:
@@ -68,7 +69,7 @@ class OrderBudget(BudgetState):
                 if (mine.name, mine.window_ns) == (pool.name, pool.window_ns):
                     budget.resize(pool.limit)
                     self._own[index] = (pool, budget)
-        self._known.clear()
+        self.known.clear()
         self.needs.clear()
 
     def prepare(self, charge: Charge) -> None:
@@ -121,11 +122,11 @@ class OrderBudget(BudgetState):
         address = self._address()
         if address is not self.known_address:
             self.known_address = address
-            self._known.clear()
+            self.known.clear()
             self.needs.clear()
-        parts = self._known.get(request.charge.name)
+        parts = self.known.get(request.charge.name)
         if parts is None:
-            parts = self._known[request.charge.name] = tuple(self._parts(request))
+            parts = self.known[request.charge.name] = tuple(self._parts(request))
             self.needs[request.charge.name] = [
                 (budget, units, int(pool.limit * RESERVE)) for pool, budget, units in parts
             ]

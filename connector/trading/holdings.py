@@ -180,7 +180,7 @@ class Holdings:
         for account in accounts:
             for name in account.strategies:
                 self.strategy(name)
-        self._counted: dict[int, int] = {}
+        self.counted: dict[int, int] = {}
         """Leaves of open orders, as they were counted, by key."""
         self._kept: list[tuple[Owner, Kept]] = []
         self._payments: dict[tuple[Any, ...], None] = {}
@@ -220,7 +220,7 @@ class Holdings:
 
     def counted_e(self, order: Order) -> int:
         """The leaves an order is counted with."""
-        return self._counted.get(order.key, 0)
+        return self.counted.get(order.key, 0)
 
     # What happens
 
@@ -256,17 +256,17 @@ class Holdings:
 
     def _recounted(self, order: Order, wanted_e: int = 0) -> tuple[int, int]:
         """What has changed since an order was counted: open orders, and leaves."""
-        is_open, was = not order.status.terminal, self._counted.get(order.key)
+        is_open, was = not order.status.terminal, self.counted.get(order.key)
         if not is_open:
             if was is None:
                 return 0, 0
-            del self._counted[order.key]
+            del self.counted[order.key]
             return -1, -was
         leaves_e = 0
         if not order.reduce_only:
             most_e = max(order.qty_e, wanted_e, self._amends(order))
             leaves_e = max(0, most_e - order.filled_qty_e)
-        self._counted[order.key] = leaves_e
+        self.counted[order.key] = leaves_e
         return (1, leaves_e) if was is None else (0, leaves_e - was)
 
     def filled(self, fill: Report) -> None:

@@ -18,7 +18,7 @@ class OrderIndex:
     their own. Client ids are unique among open orders only, so a reused one means the newer."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._orders: dict[int, Order] = {}
+        self.by_key: dict[int, Order] = {}
         self.client_ids: dict[tuple[int, str], Order] = {}
         self.commands: dict[tuple[str, int], Order] = {}
         self.venue_ids: dict[tuple[int, str, int | str], Order] = {}
@@ -28,22 +28,26 @@ class OrderIndex:
         self._kept = kept
 
     def __len__(self) -> int:
-        return len(self._orders)
+        return len(self.by_key)
 
     def __iter__(self) -> Iterator[Order]:
-        return iter(list(self._orders.values()))
+        return iter(list(self.by_key.values()))
 
     def keys(self) -> list[int]:
         """Of all orders, in the order in which they came."""
-        return [*self._orders]
+        return [*self.by_key]
 
     def add(self, order: Order) -> None:
-        self._orders[order.key] = order
+        self.by_key[order.key] = order
         if order.client_order_id:
             self.client_ids[order.account, order.client_order_id] = order
         if order.command:
             self.commands[order.strategy, order.command] = order
         self._open.setdefault(order.account, {})[order.key] = order
+
+    def open_in(self, account: int) -> dict[int, Order]:
+        """The same for good: the account's orders that have not ended, by key."""
+        return self._open.setdefault(account, {})
 
     def restore(self, order: Order) -> None:
         """An order of an earlier run, with all its names."""
@@ -57,7 +61,7 @@ class OrderIndex:
             self.ended(order)
 
     def get(self, key: int) -> Order | None:
-        return self._orders.get(key)
+        return self.by_key.get(key)
 
     def by_client_id(self, account: int, client_order_id: str) -> Order | None:
         return self.client_ids.get((account, client_order_id))
@@ -130,7 +134,7 @@ class OrderIndex:
             self._ended.remove(order)
 
     def _drop(self, order: Order) -> None:
-        self._orders.pop(order.key, None)
+        self.by_key.pop(order.key, None)
         self.commands.pop((order.strategy, order.command), None)
         client, name = (order.account, order.client_order_id), _id(order)
         if self.client_ids.get(client) is order:

@@ -52,7 +52,9 @@ class Refs(RefsState):
     def __init__(self, kept: int = KEPT) -> None:
         self.known: OrderedDict[str, Known] = OrderedDict()
         """Oldest first."""
-        self._kept = kept
+        self.kept = kept
+        self.due_ns = 0
+        """Before that nothing is too old."""
 
     def __len__(self) -> int:
         return len(self.known)
@@ -65,8 +67,14 @@ class Refs(RefsState):
     ) -> None:
         """Remember a first request, by its digest or its slot."""
         self.known[ref_id] = Known(content, command, now_ns, slot=slot)
+        if len(self.known) > self.kept or now_ns >= self.due_ns:
+            self.forget(now_ns)
+
+    def forget(self, now_ns: int) -> None:
+        """Those that are too old or too many, oldest first."""
         while self.known:
             oldest = next(iter(self.known.values()))
-            if len(self.known) <= self._kept and now_ns - oldest.at_ns < KEPT_NS:
+            if len(self.known) <= self.kept and now_ns - oldest.at_ns < KEPT_NS:
+                self.due_ns = oldest.at_ns + KEPT_NS
                 break
             self.known.popitem(last=False)

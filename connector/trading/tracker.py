@@ -66,7 +66,7 @@ class Tracker:
         self.watched = WatchList()
         self._births = Births(PROOF_NS)
         self._fees = Fees()
-        self._pending: dict[int, Pending] = {}
+        self.requests: dict[int, Pending] = {}
         self.under_way: dict[int, list[Pending]] = {}
         """Requests of orders that are under way or unknown, by the order's key."""
         self._live_since: dict[int, int] = {}
@@ -85,7 +85,7 @@ class Tracker:
 
     def requested(self, pending: Pending) -> None:
         """A request is about to leave; every one ends in `answered`, `unsent` or `lost`."""
-        self._pending[pending.request] = pending
+        self.requests[pending.request] = pending
         if pending.order is not None:
             self.under_way.setdefault(pending.order.key, []).append(pending)
             if pending.action is Action.CANCEL:
@@ -116,7 +116,7 @@ class Tracker:
         self, request: int, answer: OrderAnswer, now_ns: int, echo_ns: int = 0
     ) -> Sequence[Effect]:
         """The venue answered; ``echo_ns``: by when the stream must tell of a placed order."""
-        pending = self._pending.get(request)
+        pending = self.requests.get(request)
         if pending is None:
             return ()
         cancel = pending.action is Action.CANCEL
@@ -138,7 +138,7 @@ class Tracker:
 
     def request(self, number: int) -> Pending | None:
         """A request under way or unknown."""
-        return self._pending.get(number)
+        return self.requests.get(number)
 
     def amends(self, order: Order) -> int:
         """The largest total quantity that amends under way ask for; 0: none does."""
@@ -147,7 +147,7 @@ class Tracker:
 
     def pending(self) -> list[Pending]:
         """Requests under way or unknown."""
-        return list(self._pending.values())
+        return list(self.requests.values())
 
     # What we hear
 
@@ -298,7 +298,7 @@ class Tracker:
         order, pending.unknown = pending.order, True
         if order is not None:
             self._settle(order)
-            if pending.request not in self._pending:
+            if pending.request not in self.requests:
                 return  # the stream had told already
         if not pending.told:
             pending.told = True
@@ -330,7 +330,7 @@ class Tracker:
         return max((one.deadline_ns for one in self.under_way.get(order.key, ())), default=0)
 
     def _close(self, request: int) -> Pending | None:
-        pending = self._pending.pop(request, None)
+        pending = self.requests.pop(request, None)
         if pending is not None and pending.order is not None:
             of_order = self.under_way[pending.order.key]
             of_order.remove(pending)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connector._speedups.lane import MARK_NS
+from connector._speedups import booking, lane
 from connector.clock import monotonic_ns
 from connector.config_trading import Transport
 from connector.market import live
@@ -118,7 +118,7 @@ class Pair:
 
 
 def test_the_mark_ages_alike() -> None:
-    assert MARK_NS == live.MARK_NS
+    assert lane.MARK_NS == booking.MARK_NS == live.MARK_NS
 
 
 @pytest.mark.parametrize("way", WAYS)

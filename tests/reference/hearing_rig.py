@@ -184,7 +184,7 @@ class Rig:
             "said": self.desk.positions._said,
             "balances": self.desk.positions._balances,
             "owners": [_fields(owner) for owner in holdings.owners()],
-            "counted": holdings._counted,
+            "counted": holdings.counted,
         }
 
 

@@ -372,7 +372,7 @@ class Side:
             ]
             for name, rows in refs.items()
         }
-        return orders, requests, owners, used, known, sorted(self.account._flights._flying)
+        return orders, requests, owners, used, known, sorted(self.account.flights.flying)
 
 
 ZEROED: dict[int, dict[str, tuple[str, ...]]] = {

@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": BELOW_APP | {"connections", "groups", "instruments", "pieces", "budget_board"},
     "shutdown": BELOW_APP | {"trading", "desk"},
     "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
-    "lane": BELOW_APP | {"trading", "desk", "accounts"},
+    "lane": BELOW_APP | {"trading", "desk", "accounts", "flights"},
     "trading_state": BELOW_APP | {"trading", "desk"},
     "trading_service": BELOW_APP
     | {

@@ -1,0 +1,32 @@
+/* What a holding is worth, in exact integers: connector/trading/holdings.py, `Holding.notional_e` and `money_e` of
+ * instruments that are not inverse. */
+#ifndef CONNECTOR_BOOKING_H
+#define CONNECTOR_BOOKING_H
+
+#include <stdint.h>
+
+typedef struct {
+  int64_t position_e, buys_e, sells_e, cash_e, mark_e;
+  int64_t size_e, scale;                            /* of a contract; what divides mark times quantity */
+} BookingHeld;
+
+/* Exposure and profit; 0: they do not fit. */
+static inline int booking_worth(const BookingHeld *held, int64_t *value_e, int64_t *profit_e) {
+  __int128 up = (__int128)held->position_e + held->buys_e, down = (__int128)held->position_e - held->sells_e;
+  __int128 worst, worth = held->position_e;
+  up = up < 0 ? -up : up;
+  down = down < 0 ? -down : down;
+  worst = up > down ? up : down;
+  if (held->scale <= 0) return 0;
+  if (__builtin_mul_overflow(worst, (__int128)held->mark_e, &worst)) return 0;
+  if (__builtin_mul_overflow(worst, (__int128)held->size_e, &worst)) return 0;
+  if (__builtin_mul_overflow(worth, (__int128)held->mark_e, &worth)) return 0;
+  if (__builtin_mul_overflow(worth, (__int128)held->size_e, &worth)) return 0;
+  worst = worst / held->scale + (worst % held->scale > 0);
+  worth = worth / held->scale - (worth % held->scale < 0) + held->cash_e;
+  *value_e = (int64_t)worst;
+  *profit_e = (int64_t)worth;
+  return *value_e == worst && *profit_e == worth;
+}
+
+#endif
