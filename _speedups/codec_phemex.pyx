@@ -19,9 +19,10 @@ from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
 from .crosscheck cimport note_trades, trades_contradict
 from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
 from .layout cimport (
-    CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, STATE_LIVE, BookDeltaBody, Level, MarkPriceBody, RecordHeader, TradeBody,
+    CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, STATE_DOWN, STATE_LIVE, BookDeltaBody, Level, MarkPriceBody, RecordHeader,
+    TradeBody,
 )
-from .publish cimport KIND_BOOK, ORIGIN_MARKET, add, heard
+from .publish cimport KIND_BOOK, KIND_MARK_PRICE, KIND_TICKER, ORIGIN_MARKET, add, heard
 from .ring cimport ring_claim
 from .scan cimport (
     MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_levels, take_quoted,
@@ -406,9 +407,14 @@ cdef int take_ticker(
         or not take(&c, b"}", 1) or c.p != c.end or not t.told & TOLD_SYMBOL
     ):
         return VERDICT_RARE
-    if t.slot == NULL or not t.told & TOLD_MARK:  # the first months had no mark price in it
+    if t.slot == NULL:
         return HANDLED
     feed = t.slot.feed
+    if feed.state[KIND_TICKER] != STATE_DOWN:  # the day's figures are wanted, too
+        return VERDICT_RARE
+    # The first months had no mark price in it; or another instrument asked for the stream.
+    if not t.told & TOLD_MARK or feed.state[KIND_MARK_PRICE] == STATE_DOWN:
+        return HANDLED
     finer = feed.mark_exponent - feed.price_exponent
     if unlikely(
         not with_more(t.mark, finer, &mark_e)

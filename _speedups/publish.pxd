@@ -19,6 +19,7 @@ cdef enum:                        # ConnectorFeedKind as plain numbers, to index
     KIND_BBO = 2
     KIND_TRADE = 3
     KIND_MARK_PRICE = 4
+    KIND_TICKER = 6
 
 cdef enum:
     SMALL_RECORD = 128            # header and a body of 64 bytes

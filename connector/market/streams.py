@@ -267,6 +267,8 @@ class Streams(ABC):
         elif isinstance(event, History):
             kind = FeedKind.TRADE
             self._kernel.line_heard(kind, line, recv_ns)
+        elif Channel.MARK_PRICE not in self._subscriptions:
+            return  # it came on a stream of all symbols, which another one asked for
         else:
             self._kernel.mark_price(event, line, recv_ns)
         if self._state(kind) in (State.SYNCING, State.STALE):

@@ -181,27 +181,34 @@ def test_a_delisted_contract_leaves_and_the_others_stay(
     assert not any(name.startswith("cXRPUSD@orderbook") for name in connection["streams"])
 
 
-def test_candles_and_ticks_of_both_families_reach_a_strategy(sim: Sim, tmp_path: Path) -> None:
-    feeds = [{"instruments": ["BTCUSD", "BTCUSDT"], "channels": ["kline_1m", "index"]}]
+def test_candles_ticks_and_days_of_both_families_reach_a_strategy(sim: Sim, tmp_path: Path) -> None:
+    feeds = [{"instruments": ["BTCUSD", "BTCUSDT"], "channels": ["kline_1m", "index", "ticker"]}]
     with Daemon(tmp_path, sim, feeds=feeds) as daemon:
         daemon.ready()
         with connector.attach("look", daemon.runtime_dir) as session:
             seen: dict[tuple[str, str], connector.Event] = {}
 
             # Rates were told before anybody attached, and are again in a minute or hours.
-            wanted = {("BTCUSD", name) for name in (".BTC", ".MBTC", "60")}
-            wanted |= {("BTCUSDT", name) for name in (".BTCUSDT", ".MBTCUSDT", "60")}
+            wanted = {("BTCUSD", name) for name in (".BTC", ".MBTC", "60", "24h")}
+            wanted |= {("BTCUSDT", name) for name in (".BTCUSDT", ".MBTCUSDT", "60", "24h")}
             while missing := wanted - seen.keys():
                 event = session.wait(30)
                 assert event is not None, f"{missing} never came"
                 if isinstance(event, connector.Index):
                     seen[event.instrument.symbol, event.name] = event
-                elif isinstance(event, connector.Kline):
+                elif isinstance(event, connector.Ticker):
+                    seen[event.instrument.symbol, "24h"] = event
+                assert not isinstance(event, connector.MarkPrice), "nobody asked for it"
+                if isinstance(event, connector.Kline):
                     seen[event.instrument.symbol, str(event.interval_s)] = event
             for symbol, base in (("BTCUSD", "BTC"), ("BTCUSDT", "BTCUSDT")):
                 candle = seen[symbol, "60"].to_dict()
                 index, mark = (seen[symbol, f".{kind}{base}"].to_dict() for kind in ("", "M"))
                 assert candle["low"] <= candle["close"] <= candle["high"]
+                day = seen[symbol, "24h"].to_dict()
+                assert float(day["low"]) <= float(candle["close"]) <= float(day["high"])
+                assert float(day["qty"]) >= float(day["open_interest"]) == 0
+                assert float(day["qty"]) > 0
                 for told in (index, mark):
                     assert float(told["value"]) == pytest.approx(float(candle["close"]), rel=0.05)
 

@@ -17,9 +17,11 @@ from connector.venues.contract import (
     History,
     MarkPrice,
     Snapshot,
+    Ticker,
     Trade,
     Traded,
     UnknownSymbol,
+    Unreadable,
 )
 from connector.venues.phemex.market import decode
 from tests.reference.decoding_phemex import Decoder, instrument
@@ -76,10 +78,11 @@ DECODER = Decoder(*map(instrument, SYMBOLS), instrument("BTCUSDT", 8, qty_expone
 
 
 def oracle(frame: bytes) -> list[Event]:
-    """What is published; what trades say of the book is nobody's to read."""
+    """What is published; what trades say of the book is nobody's to read, and the day's figures,
+    where they are asked for, are left to the venue's decoder with the whole frame."""
     found = decode(frame, DECODER.scales)
     events = found if isinstance(found, list) else [found]
-    return [event for event in events if not isinstance(event, Traded)]
+    return [event for event in events if not isinstance(event, Traded | Ticker | Unreadable)]
 
 
 def agree(frame: bytes) -> bool:
@@ -127,6 +130,18 @@ def test_only_mark_prices_of_a_symbol_that_is_not_configured_end_here() -> None:
         other = frame.replace(b"XTZUSD", b"ETHUSD")
         assert DECODER.read(other) is None
         assert isinstance(decode(other, DECODER.scales), UnknownSymbol)
+
+
+def test_who_wants_the_day_has_it_from_the_venues_decoder() -> None:
+    """And nobody is told a mark price that another instrument asked for."""
+    decoder = Decoder(*map(instrument, ["BTCUSD", "cETHUSD"]))
+    feed = decoder.feed("BTCUSD")
+    assert [type(event) for event in decoder.read(DAY) or ()] == [MarkPrice]
+    feed.set_state(FeedKind.MARK_PRICE, State.DOWN)
+    assert decoder.read(DAY) == []
+    feed.set_state(FeedKind.TICKER, State.SYNCING)
+    assert decoder.read(DAY) is None
+    assert [type(event) for event in decoder.read(DAY.replace(b"BTCUSD", b"cETHUSD")) or ()]
 
 
 def test_the_recording_is_read_alike(recordings: Path) -> None:
@@ -276,5 +291,6 @@ def test_mark_prices_get_their_scale_exactly_or_are_left(
     if events is not None:
         (event,) = events
         assert isinstance(event, MarkPrice)
-        assert event == decode(frame.replace(b"87450676", b"5"), decoder.scales)
+        price, day = decode(frame.replace(b"87450676", b"5"), decoder.scales)
+        assert (event, type(day)) == (price, Ticker)
         assert event.mark_e == mark * 10 ** (8 - price_exponent)

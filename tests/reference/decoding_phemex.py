@@ -40,6 +40,7 @@ class Decoder:
         self._feeds: list[Feed] = []
         for one in instruments:
             feed = Feed(self.segment, self.segment.add_instrument(one), one)
+            feed.set_state(FeedKind.MARK_PRICE, State.SYNCING)  # what is not served is not told
             self.codec.add(one.symbol, feed)
             self._feeds.append(feed)
         self._memory = memoryview(self.segment.memory)

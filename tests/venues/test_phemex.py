@@ -192,8 +192,11 @@ def test_the_days_figures_with_decimal_texts_are_a_table() -> None:
         "data": [row[::-1] for row in PACK["data"]],
     }
     assert VENUE.decode(json.dumps(turned).encode(), known) == expected
-    with pytest.raises(ValueError, match="BTCUSDT: markRp"):
-        VENUE.decode(json.dumps(PACK).replace("86513.6", "x").encode(), known)
+    bad = VENUE.decode(json.dumps(PACK).replace("86513.6", "x").encode(), LISTED.get)
+    assert isinstance(bad, list)
+    told = {getattr(event, "symbol", ""): event for event in bad}
+    assert told.keys() == {"", *(LISTED.keys() & {"ETHUSDT"})}
+    assert str(told[""]).startswith('Unreadable(words="BTCUSDT: markRp')
 
 
 def test_books_and_trades_with_decimal_texts_get_the_instruments_scale() -> None:

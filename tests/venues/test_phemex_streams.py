@@ -10,7 +10,16 @@ from connector.model.instrument import ABSENT, Instrument
 from connector.model.records import IndexKind
 from connector.protocol.recording import Kind, read
 from connector.venues.channels import INTERVALS_S, KLINES
-from connector.venues.contract import Channel, Index, Kline, UnknownSymbol, load
+from connector.venues.contract import (
+    Channel,
+    Index,
+    Kline,
+    MarkPrice,
+    Ticker,
+    UnknownSymbol,
+    Unreadable,
+    load,
+)
 from connector.venues.phemex.streams import INTERVALS
 
 VENUE = load("phemex")
@@ -81,6 +90,74 @@ def test_products_name_their_numbers() -> None:
     assert dict(listed["BTCUSD"].indexes) == dict(NAMES)
     for one in listed.values():
         assert {kind for kind, _ in one.indexes} == {kind for kind, _ in NAMES}
+
+
+DAY = {"close": 87425000, "fundingRate": 10000, "high": 92080000, "indexPrice": 87450676,
+       "low": 87130000, "markPrice": 87453092, "open": 90710000, "openInterest": 7821141,
+       "predFundingRate": 7609, "symbol": "BTCUSD", "turnover": 1399362834123,
+       "volume": 125287131}  # fmt: skip
+
+
+def test_a_day_of_integers_has_the_scales_of_the_contract() -> None:
+    price, found = decoded({"market24h": DAY, "timestamp": 7})
+    assert isinstance(price, MarkPrice)
+    assert found == Ticker(
+        symbol="BTCUSD", venue_ns=7, open_e=90710000, high_e=92080000, low_e=87130000,
+        last_e=87425000, qty_exponent=0, qty_e=125287131, open_interest_e=7821141,
+        value_exponent=8, value_e=1399362834123,
+    )  # fmt: skip
+    for gone in ("open", "high", "low", "close", "volume"):
+        short = {name: value for name, value in DAY.items() if name != gone}
+        assert isinstance(decoded({"market24h": short, "timestamp": 7}), MarkPrice)
+    unread = decoded({"market24h": DAY | {"volume": -1}, "timestamp": 7})
+    assert [type(event) for event in unread] == [MarkPrice, Unreadable]
+    early = {name: value for name, value in DAY.items() if name != "markPrice"}
+    assert decoded({"market24h": early, "timestamp": 7}) == [found]
+
+
+PACK_ROW = {"symbol": "BTCUSDT", "openRp": "20700", "highRp": "20900.5", "lowRp": "20600",
+            "lastRp": "20800.1", "volumeRq": "1234.567", "turnoverRv": "25678901.23456",
+            "openInterestRv": "6880.97", "indexRp": "20801.12345678", "markRp": "20802",
+            "fundingRateRr": "0.0001", "predFundingRateRr": "0.0001"}  # fmt: skip
+
+
+def pack(**changed: Any) -> Any:
+    row = PACK_ROW | changed
+    message = {"data": [[*row.values()]], "fields": [*row], "timestamp": 9, "type": "snapshot"}
+    return decoded(message | {"method": "perp_market24h_pack_p.update"})
+
+
+def test_a_day_of_texts_has_the_scales_it_is_written_in() -> None:
+    price, found = pack()
+    assert isinstance(price, MarkPrice)
+    assert (found.open_e, found.last_e) == (2070000000000, 2080010000000)
+    assert (found.qty_e, found.qty_exponent, found.open_interest_e) == (1234567, 3, 6880970)
+    assert (found.value_e, found.value_exponent) == (2567890123456, 5)
+    (only,) = pack(markRp=None)
+    assert only == found
+    (price,) = pack(lastRp=None)
+    assert isinstance(price, MarkPrice)
+    _, unread = pack(lastRp="x")
+    assert isinstance(unread, Unreadable)
+    _, none = pack(turnoverRv=None, openInterestRv=None)
+    assert (none.value_e, none.open_interest_e) == (ABSENT, ABSENT)
+
+
+def test_every_channel_of_the_reference_is_a_record_or_has_none_for_a_reason() -> None:
+    """Sections 5, 7 and 10.2: thirteen channels that push, the private ones with them."""
+    pushed = ["orderbook", "trade", "kline", "market24h", "tick", "aop", "orderbook_p", "trade_p",
+              "kline_p", "perp_market24h_pack_p", "tick_p", "aop_p", "ras_p"]  # fmt: skip
+    methods = set()
+    (route,) = VENUE.routes
+    for one in KNOWN["BTCUSD"], HEDGED:
+        for channel in route.channels:
+            rows = VENUE.subscription(one, channel, {})
+            for row in rows if isinstance(rows, tuple) else (rows,):
+                frame = json.loads(VENUE.subscribe([row.stream], 7))
+                methods.add(frame["method"].removesuffix(".subscribe"))
+    # Accounts have the private ones; how margin is shared (ras_p) is asked for, by gRiskUnits.
+    assert sorted({*methods, "aop", "aop_p", "ras_p"}) == sorted(pushed)
+    assert "gRiskUnits" in VENUE.endpoints
 
 
 ROW = [1625342220, 60, 329365000, 329915000, 329916000, 329914000, 329915500, 133, 4387869]

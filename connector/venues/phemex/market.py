@@ -29,6 +29,7 @@ from connector.venues.contract import (
     Traded,
     UnknownEvent,
     UnknownSymbol,
+    Unreadable,
 )
 from connector.venues.phemex import schemas, streams
 from connector.venues.phemex.numbers import hedged
@@ -46,6 +47,8 @@ SECOND_NS = 1_000_000_000
 BUY, SELL = 1, 2
 SIDES = {"Buy": BUY, "Sell": SELL}
 MARKET_TRADE = 1
+Row = Mapping[str, str | None]
+"""Of the table of days."""
 LARGEST = 2**63 - 1
 INDEX_BITS = 10
 """The venue numbers no trades: an id is the message's sequence, shifted by so many bits, and the
@@ -60,12 +63,14 @@ METHODS = {
     Channel.BBO: "orderbook",
     Channel.TRADE: "trade",
     Channel.MARK_PRICE: DAY,
+    Channel.TICKER: DAY,
 }
 DECIMAL_METHODS = {
     Channel.DEPTH: "orderbook_p",
     Channel.BBO: "orderbook_p",
     Channel.TRADE: "trade_p",
     Channel.MARK_PRICE: DECIMAL_DAY,
+    Channel.TICKER: DECIMAL_DAY,
 }
 """Of the contracts with decimal texts, which are those of the hedged API."""
 # A whole book comes every minute, also of a book that does not change; the day's figures every
@@ -75,8 +80,9 @@ QUIET_NS = {
     Channel.BBO: 90 * SECOND_NS,
     Channel.TRADE: 0,
     Channel.MARK_PRICE: 30 * SECOND_NS,
+    Channel.TICKER: 30 * SECOND_NS,
 }
-SPARSE = {Channel.BBO, Channel.TRADE, Channel.MARK_PRICE}
+SPARSE = {Channel.BBO, Channel.TRADE, Channel.MARK_PRICE, Channel.TICKER}
 
 _FRAME = msgspec.json.Decoder(Frame)
 _KEYS = msgspec.json.Decoder(dict[str, Raw])
@@ -91,7 +97,7 @@ def subscription(
     instrument: Instrument, channel: Channel, options: Mapping[str, Any]
 ) -> Subscription | tuple[Subscription, ...]:
     """The stream that carries ``channel``: the book's also for the best bid and ask, one for the
-    mark prices of all instruments.
+    mark prices and the days of all instruments.
 
     Option: ``quiet_ms`` after which the stream counts as stale (0: never)."""
     unknown = set(options) - {"quiet_ms"}
@@ -330,13 +336,21 @@ def _day(found: Frame, scales: Scales) -> Event | list[Event]:
     day = found.market24h
     assert day is not None
     instrument = scales(day.symbol)
-    if instrument is None or day.mark_price is None:
+    if instrument is None:
         return []
+    stamp_ns = _stamp(found.timestamp)
+    figures: list[Event]
+    try:
+        figures = streams.day(day, stamp_ns, instrument)
+    except ValueError as error:
+        figures = [Unreadable(str(error))]
+    if day.mark_price is None:
+        return figures
     finer = MARK_EXPONENT - instrument.price_exponent
     rate = RATE_EXPONENT - instrument.ratio_exponent
-    return MarkPrice(
+    price = MarkPrice(
         day.symbol,
-        _stamp(found.timestamp),
+        stamp_ns,
         _moved(day.mark_price, finer, "markPrice"),
         _moved(day.index_price, finer, "indexPrice"),
         ABSENT,
@@ -344,26 +358,36 @@ def _day(found: Frame, scales: Scales) -> Event | list[Event]:
         _moved(day.funding_rate, rate, "fundingRate"),
         0,
     )
+    return [price, *figures] if figures else price
 
 
 def _decimal_day(found: Frame, scales: Scales) -> list[Event]:
     """The same of the contracts with decimal texts: a table, of all of them first, then of those
-    that changed."""
-    names = _NAMES.decode(found.fields)
+    that changed. A row that cannot be read spoils no other."""
+    names, stamp_ns = _NAMES.decode(found.fields), _stamp(found.timestamp)
     told: list[Event] = []
     for values in _ROWS.decode(found.data):
         row = dict(zip(names, values, strict=False))
-        symbol, mark = row.get("symbol"), row.get("markRp")
-        if symbol is None or mark is None or scales(symbol) is None:
-            continue
-        prices = (
-            _number(mark, MARK_EXPONENT, f"{symbol}: markRp"),
-            _number(row.get("indexRp"), MARK_EXPONENT, f"{symbol}: indexRp"),
-        )
-        rate_e = _number(row.get("fundingRateRr"), RATE_EXPONENT, f"{symbol}: fundingRateRr")
-        stamp_ns = _stamp(found.timestamp)
-        told.append(MarkPrice(symbol, stamp_ns, *prices, ABSENT, ABSENT, rate_e, 0))
+        instrument = scales(row.get("symbol") or "")
+        if instrument is not None:
+            for read in (_decimal_price, streams.decimal_day):
+                try:
+                    told += read(row, stamp_ns, instrument)
+                except ValueError as error:
+                    told.append(Unreadable(str(error)))
     return told
+
+
+def _decimal_price(row: Row, stamp_ns: int, one: Instrument) -> list[Event]:
+    mark, symbol = row.get("markRp"), one.symbol
+    if mark is None:
+        return []
+    prices = (
+        _number(mark, MARK_EXPONENT, f"{symbol}: markRp"),
+        _number(row.get("indexRp"), MARK_EXPONENT, f"{symbol}: indexRp"),
+    )
+    rate_e = _number(row.get("fundingRateRr"), RATE_EXPONENT, f"{symbol}: fundingRateRr")
+    return [MarkPrice(symbol, stamp_ns, *prices, ABSENT, ABSENT, rate_e, 0)]
 
 
 def _number(value: str | None, exponent: int, name: str) -> int:

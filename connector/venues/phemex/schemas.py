@@ -93,6 +93,13 @@ class Market24h(Struct, rename="camel"):
     """The last day of one symbol; the prices it is measured by since 2020-03."""
 
     symbol: str = ""
+    open: int | None = None
+    high: int | None = None
+    low: int | None = None
+    close: int | None = None
+    volume: int | None = None
+    turnover: int | None = None
+    open_interest: int | None = None
     index_price: int | None = None
     mark_price: int | None = None
     funding_rate: int | None = None

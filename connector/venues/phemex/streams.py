@@ -1,10 +1,11 @@
-"""Phemex streams beside book, trades and the day's prices: candles and ticks as events.
+"""Phemex streams beside book and trades: candles, ticks and the day's figures as events.
 
 Pure, as ``market``, which asks for the streams and hands frames of these keys here. A candle's row
 is start, seconds, last close, open, high, low, close, volume, turnover: scaled integers, or decimal
 texts of the hedged API. A tick is one number of a symbol of its own (``.BTC``, ``.MBTC``,
 ``.BTCFR``, ``.BTCFR8H``)."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,8 @@ from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT, MARK_EXPONENT, RATE_EXPONENT, Instrument
 from connector.model.records import IndexKind
 from connector.venues.channels import INTERVALS_S, KLINES
-from connector.venues.contract import Channel, Event, Index, Kline, UnknownSymbol
-from connector.venues.phemex.schemas import Tick, text
+from connector.venues.contract import Channel, Event, Index, Kline, Ticker, UnknownSymbol
+from connector.venues.phemex.schemas import Market24h, Tick, text
 
 SECOND_NS = 1_000_000_000
 INTERVALS = (60, 300, 900, 1800, 3600, 14400, 86400, 604800, 2592000, 7776000, 31104000)
@@ -37,7 +38,7 @@ Cell = int | str
 
 def channels() -> frozenset[Channel]:
     """What this file knows."""
-    return frozenset({*KLINE_CHANNELS, Channel.INDEX})
+    return frozenset({*KLINE_CHANNELS, Channel.INDEX, Channel.TICKER})
 
 
 def klines(
@@ -114,6 +115,67 @@ def _scaled(cell: Cell, exponent: int, fault: str) -> int:
     if not 0 <= number <= LARGEST:
         raise ValueError(fault)
     return number
+
+
+DAY_COLUMNS = ("openRp", "highRp", "lowRp", "lastRp", "volumeRq")
+"""Of the table of days, without which a row says nothing of a day."""
+
+
+def day(found: Market24h, stamp_ns: int, one: Instrument) -> list[Event]:
+    """The last 24 hours in scaled integers; nothing where the message has only prices of now."""
+    prices = (found.open, found.high, found.low, found.close)
+    if found.volume is None or None in prices:
+        return []
+    fault = f"{found.symbol}: figures of the day that do not fit"
+    open_e, high_e, low_e, last_e = (_scaled(cell or 0, 0, fault) for cell in prices)
+    return [
+        Ticker(
+            symbol=one.symbol,
+            venue_ns=stamp_ns,
+            open_e=open_e,
+            high_e=high_e,
+            low_e=low_e,
+            last_e=last_e,
+            qty_exponent=one.qty_exponent,
+            qty_e=_scaled(found.volume, 0, fault),
+            open_interest_e=_optional(found.open_interest, 0, fault),
+            value_exponent=one.value_exponent,
+            value_e=_optional(found.turnover, 0, fault),
+        )
+    ]
+
+
+def decimal_day(row: Mapping[str, str | None], stamp_ns: int, one: Instrument) -> list[Event]:
+    """The same of a row of the table of days, in decimal texts. What it calls the open interest's
+    value (Rv) counts the base, as the volume does."""
+    cells = [row.get(name) for name in DAY_COLUMNS]
+    if None in cells:
+        return []
+    *prices, volume = [cell or "" for cell in cells]
+    fault = f"{one.symbol}: figures of the day that do not fit"
+    open_e, high_e, low_e, last_e = (_scaled(cell, one.price_exponent, fault) for cell in prices)
+    interest, turnover = row.get("openInterestRv"), row.get("turnoverRv")
+    qty_exponent = max(_decimals(volume), _decimals(interest or ""))
+    value_exponent = _decimals(turnover or "")
+    return [
+        Ticker(
+            symbol=one.symbol,
+            venue_ns=stamp_ns,
+            open_e=open_e,
+            high_e=high_e,
+            low_e=low_e,
+            last_e=last_e,
+            qty_exponent=qty_exponent,
+            qty_e=_scaled(volume, qty_exponent, fault),
+            open_interest_e=_optional(interest, qty_exponent, fault),
+            value_exponent=value_exponent,
+            value_e=_optional(turnover, value_exponent, fault),
+        )
+    ]
+
+
+def _optional(cell: Cell | None, exponent: int, fault: str) -> int:
+    return ABSENT if cell is None else _scaled(cell, exponent, fault)
 
 
 def tick(found: Tick, scales: Any) -> Event:
