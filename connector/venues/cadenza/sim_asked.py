@@ -1,13 +1,18 @@
 """A request as the simulated Cadenza's handlers see it, and what they keep between requests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
 from connector.venues.cadenza.sim_auth import Claims, User, Users
 from connector.venues.cadenza.sim_envelope import Fault, Paged
 from connector.venues.sim_contract import Contract, MarketView
+
+if TYPE_CHECKING:
+    from connector.venues.cadenza.sim_desk import Desk
+    from connector.venues.cadenza.sim_fermata import Fermata
+    from connector.venues.cadenza.sim_orders import Orders
 
 MOST, USUAL = 1000, 50
 """Rows of a list in one answer: at most, and where no limit is given."""
@@ -16,12 +21,13 @@ MOST, USUAL = 1000, 50
 class State:
     """What is not an order and not a token."""
 
-    def __init__(self) -> None:
+    def __init__(self, fermata: "Fermata") -> None:
         self.deleted: set[str] = set()
         """Instruments taken off the list here; the market goes on."""
         self.switched: dict[str, str] = {}
         """Instruments enabled or disabled, and their status since."""
         self.securities_gone: set[str] = set()
+        self.fermata = fermata
 
     def listed(self, row: Contract) -> Contract:
         """A contract with the status it has here."""
@@ -39,10 +45,11 @@ class Asked(Struct, frozen=True):
     now_ms: int
     users: Users
     state: State
+    desk: "Desk"
     user: User | None = None
     claims: Claims | None = None
-    desk: Any = None
-    """The accounts' side (`sim_desk.Desk`)."""
+    orders: "Orders | None" = None
+    """None: nothing is matched."""
 
     @property
     def me(self) -> User:

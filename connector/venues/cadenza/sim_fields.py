@@ -119,7 +119,7 @@ def _one(name: str, kind: str, value: Any, profile: str, text: bool) -> Any:
         if not isinstance(value, list):
             raise bad
         return [_one(name, kind[1:-1], each, profile, text) for each in value]
-    if kind.startswith("int"):
+    if kind.startswith("int("):
         number = _integer(value, text, bad)
         low, _, high = kind[3:].strip("()").partition("-")
         if (low and number < int(low)) or (high and number > int(high)):

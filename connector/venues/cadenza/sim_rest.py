@@ -13,6 +13,7 @@ from connector.sim.matching.api import Matching
 from connector.venues.cadenza import sim_limits, sim_market
 from connector.venues.cadenza.sim_asked import Asked, State
 from connector.venues.cadenza.sim_auth import Users
+from connector.venues.cadenza.sim_desk import Desk
 from connector.venues.cadenza.sim_envelope import (
     BAD_FORM,
     BAD_JSON,
@@ -26,7 +27,9 @@ from connector.venues.cadenza.sim_envelope import (
     good,
     iso,
 )
+from connector.venues.cadenza.sim_fermata import Fermata
 from connector.venues.cadenza.sim_fields import read
+from connector.venues.cadenza.sim_orders import Orders
 from connector.venues.cadenza.sim_routes import BASE, PATHS, ROUTES, Route
 from connector.venues.sim_contract import (
     MarketView,
@@ -59,7 +62,9 @@ class Rest:
         if self.profile not in PROFILES:
             raise ValueError(f"no profile {self.profile!r}; there are: {', '.join(PROFILES)}")
         self.users = Users(setup.accounts, self.profile, now_ms)
-        self.state = State()
+        self.state = State(Fermata())
+        self.desk = Desk(setup.accounts, self.profile, now_ms)
+        self.orders = Orders(engine, self.desk) if engine is not None else None
         self._limiter = sim_limits.Limiter(sim_limits.scaled(weight_limit))
         self._number = now_ms
 
@@ -102,8 +107,9 @@ class Rest:
             given, text = _given(request)
             fields = read(route.shape, given, self.profile, text=text)
             asked = Asked(
-                fields, self.profile, market, now_ms, self.users, self.state, user, claims
-            )
+                fields, self.profile, market, now_ms, self.users, self.state, self.desk, user,
+                claims, self.orders,
+            )  # fmt: skip
             data = route.answer(asked)
             return RestAnswer(200, good(self.profile, data), headers)
         except Fault as fault:
@@ -137,7 +143,11 @@ class Rest:
         return []
 
     def turn(self, now_ms: int) -> None:
-        """Nothing happens by itself yet."""
+        """Take in what the market did to orders."""
+        if self.orders is not None:
+            self.orders.take()
+            self.orders.told.clear()
+        self.desk.changed.clear()
 
     def take(self) -> list[tuple[str, bytes]]:
         return []

@@ -1,0 +1,139 @@
+"""An order of the simulated Cadenza as its owner is told of it.
+
+Written from the venue's reference alone (sections 9.1 and 9.2). Amounts are in units of 1e-8."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from connector.sim.matching.types import Fill
+from connector.venues.cadenza.sim_desk import Account
+from connector.venues.cadenza.sim_envelope import CURRENT, made
+from connector.venues.cadenza.sim_listings import venue_of
+from connector.venues.sim_contract import Contract, decimal
+
+SUBMITTED, ACCEPTED, PARTIAL, FILLED = "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "FILLED"
+CANCELLED, REJECTED, EXPIRED = "CANCELLED", "REJECTED", "EXPIRED"
+ENDED = frozenset({FILLED, CANCELLED, REJECTED, EXPIRED})
+E8 = 10**8
+
+
+class Ticket(Struct, kw_only=True):
+    order_id: str
+    account: Account
+    row: Contract
+    """The instrument."""
+    fields: dict[str, Any]
+    """As it was submitted."""
+    lots: int
+    created_ms: int
+    updated_ms: int
+    status: str = SUBMITTED
+    engine_id: int = 0
+    algo_id: int = 0
+    """While it waits for its trigger."""
+    asset: str = ""
+    """What is locked for it, and how much is left of that."""
+    locked: int = 0
+    filled_lots: int = 0
+    cost: int = 0
+    fee: int = 0
+    executions: list[dict[str, Any]] = []
+    reject_reason: str = ""
+    cancel_reason: str = ""
+    canceled_ms: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def buys(self) -> bool:
+        return bool(self.fields["orderSide"] == "BUY")
+
+    def qty(self, lots: int) -> int:
+        """In units of 1e-8."""
+        step = int(decimal_units(self.row.step, self.row.qty_digits))
+        return lots * step * int(10 ** (8 - self.row.qty_digits))
+
+    def book(self, fill: Fill) -> None:
+        """Take in a fill."""
+        self.filled_lots += fill.lots
+        self.cost += fill.quote_m
+        self.fee += fill.fee_m
+        self.status = FILLED if self.filled_lots >= self.lots else PARTIAL
+        self.updated_ms = fill.time_ns // 1_000_000
+        venue = venue_of(self.row.symbol)
+        qty = self.qty(fill.lots)
+        self.executions.append(
+            {
+                "executionId": made("execution", self.order_id, len(self.executions)),
+                "externalTradeId": f"{venue.lower()}-{fill.trade_id}",
+                "venue": venue,
+                "instrumentId": self.row.symbol,
+                "orderSide": self.fields["orderSide"],
+                "executedQuantity": decimal(qty, 8),
+                "executedPrice": decimal(fill.quote_m * E8 // qty, 8),
+                "executedCost": decimal(fill.quote_m, 8),
+                "fees": self._fees(fill.fee_m),
+                "executedAt": self.updated_ms,
+            }
+        )
+
+    def _fees(self, amount: int) -> list[dict[str, Any]]:
+        if not amount:
+            return []
+        venue, asset = venue_of(self.row.symbol), self.row.quote
+        return [
+            {
+                "security": f"{venue}:{asset}",
+                "asset": asset,
+                "venue": venue,
+                "quantity": decimal(amount, 8),
+            }
+        ]
+
+    def told(self, profile: str, *, first: bool = False) -> dict[str, Any]:
+        """``TradeOrder``; ``first``: as it was before anything happened to it."""
+        fields = self.fields
+        qty = self.qty(self.filled_lots)
+        row: dict[str, Any] = {
+            "tradeOrderId": self.order_id,
+            "tradingAccountId": self.account.account_id,
+            "venue": venue_of(self.row.symbol),
+            "instrumentId": self.row.symbol,
+            "baseAsset": self.row.base,
+            "quoteAsset": self.row.quote,
+            "orderSide": fields["orderSide"],
+            "orderType": fields["orderType"],
+            "timeInForce": fields["timeInForce"] or (None if profile == CURRENT else ""),
+            "status": SUBMITTED if first else self.status,
+            "quantity": fields["quantity"],
+            "orderQuantityType": fields.get("quantityType", "BASE"),
+            "quantityRounding": fields.get("quantityRounding", ""),
+            "executedPrice": decimal(self.cost * E8 // qty, 8) if qty and not first else "0",
+            "executedQuantity": "0" if first else decimal(qty, 8),
+            "executedCost": "0" if first else decimal(self.cost, 8),
+            "fees": [] if first else self._fees(self.fee),
+            "createdAt": self.created_ms,
+            "updatedAt": self.created_ms if first else self.updated_ms,
+        }
+        for name in ("limitPrice", "stopPrice", "positionId", "quoteId", "expireAt"):
+            if name in fields:
+                row[name] = fields[name]
+        if not first:
+            row["executions"] = self.executions
+            for name, value in (
+                ("rejectReason", self.reject_reason),
+                ("cancelReason", self.cancel_reason),
+                ("canceledAt", self.canceled_ms),
+            ):
+                if value:
+                    row[name] = value
+        return row
+
+
+def decimal_units(text: str, digits: int) -> int:
+    """A plain decimal in units of its last of so many digits."""
+    whole, _, part = text.partition(".")
+    return int(whole + part.ljust(digits, "0")[:digits])
