@@ -7,7 +7,7 @@ acknowledgements, fills, cancels, what the engine ended, and orders that were pu
 """
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp
 
 from .atomics cimport unlikely
 from .layout cimport CONNECTOR_ABSENT
@@ -231,7 +231,7 @@ cdef class Reader(OrderReader):
     """Messages of the private stream as plain numbers, as ``user.decode`` understands them."""
 
     cdef Entry[ENTRIES] entries   # of the message that was looked at last
-    cdef Layout[3][3] layouts     # of accounts, orders and positions, by family
+    cdef Layout[3][2] layouts     # of accounts, orders and positions, by family
     cdef Token[ROWS][ACCOUNT_FIELDS] accounts
     cdef Token[ROWS][POSITION_FIELDS] positions
     cdef int account_count, position_count
@@ -308,6 +308,7 @@ cdef class Reader(OrderReader):
     cdef bint take_rows(self, Cursor* c, int family, int kind, bint* some) noexcept nogil:
         cdef Token* fields
         cdef const Names* known
+        cdef int places
         if unlikely(not take(c, b"[", 1)):
             return False
         if take(c, b"]", 1):
@@ -317,22 +318,19 @@ cdef class Reader(OrderReader):
             if kind == ORDERS:
                 if unlikely(self.count == ENTRIES):
                     return False
-                fields, known = self.entries[self.count].at, &_names
-                memset(fields, 0, FIELDS * sizeof(Token))
+                fields, places, known = self.entries[self.count].at, FIELDS, &_names
                 self.count += 1
             elif kind == ACCOUNTS:
                 if unlikely(self.account_count == ROWS):
                     return False
-                fields, known = self.accounts[self.account_count], &_accounts
-                memset(fields, 0, ACCOUNT_FIELDS * sizeof(Token))
+                fields, places, known = self.accounts[self.account_count], ACCOUNT_FIELDS, &_accounts
                 self.account_count += 1
             else:
                 if unlikely(self.position_count == ROWS):
                     return False
-                fields, known = self.positions[self.position_count], &_positions
-                memset(fields, 0, POSITION_FIELDS * sizeof(Token))
+                fields, places, known = self.positions[self.position_count], POSITION_FIELDS, &_positions
                 self.position_count += 1
-            if unlikely(not take_fields(c, fields, known, family, &self.layouts[kind][family])):
+            if unlikely(not take_fields(c, fields, places, known, family, &self.layouts[kind][family - 1])):
                 return False
             if take(c, b",", 1):
                 continue

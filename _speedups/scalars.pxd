@@ -1,20 +1,28 @@
-# JSON objects of scalars, read by their keys: the place of a key is looked up where it is not the one that stood there in
-# the last such object. Nothing nested, no blanks, no escapes, ASCII; whatever is otherwise is left to whoever called.
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+# JSON objects of scalars, read by their keys. An object is held against those that came before: what stood in all of them,
+# keys and values that nobody reads, is compared as a whole, and only what changes is looked at. Nothing nested, no blanks,
+# no escapes, ASCII; whatever is otherwise is left to whoever called.
+from libc.stdint cimport int16_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memset
 
 from .atomics cimport likely, unlikely
 from .layout cimport CONNECTOR_ABSENT
-from .scan cimport NUMBER_OK, Cursor, take, take_decimal, take_digits, take_text
+from .scan cimport NUMBER_OK, Cursor, take, take_decimal, take_text
+
+cdef extern from "scalars.h" nogil:
+    enum:
+        WIDE "CONNECTOR_WIDE"
+    bint same "connector_same" (const char* p, const char* q, Py_ssize_t size)
+    const char* text_end "connector_text_end" (const char* p, const char* end)
+    const char* digits_end "connector_digits_end" (const char* p, const char* end)
 
 cdef enum:
     NOTHING = -1                  # no place
+    THE_END = -2                  # ... and no value
     SLOTS = 256                   # of the table of names; mostly free
     SHORTEST = 4                  # of the names in it
-    KEYS = 96                     # of an object that are expected
-    KEY_BYTES = 40                # ... each with its quotes and colon, and what is read of it behind them
-    KEY_MOST = 32
-    MISSES = 6                    # in an object, until others are expected
+    KEYS = 96                     # of an object that is remembered
+    TEXT_BYTES = 3072             # ... and its size
+    SHAPES = 3                    # that are remembered
     WHOLE_DIGITS = 18
 
 cdef struct Token:
@@ -29,13 +37,29 @@ cdef struct Name:
 cdef struct Names:
     Name slots[SLOTS]
 
-cdef struct Key:                  # as it stands in a message
-    char[KEY_BYTES] text
-    int size, place
+cdef struct Key:                  # of an object
+    uint16_t at, size             # in its shape's text, with quotes and colon
+    uint16_t value                # bytes of the value behind it, the same in every object; 0: it is another each time
+    int16_t place
 
-cdef struct Layout:               # the keys of an object in the order in which they came last
-    int count
+cdef struct Step:                 # what is compared as a whole, and whose value follows
+    uint16_t at, size
+    int16_t place
+
+cdef struct Shape:                # of objects with the same keys in the same order
+    int count, steps, then        # then: the shape that came after it last
     Key keys[KEYS]
+    Step step[KEYS + 1]
+    char[TEXT_BYTES + WIDE] text  # what stands in all of them
+
+cdef struct Layout:
+    int count, last, turn
+    Shape shapes[SHAPES]
+
+cdef struct Seen:                 # a key of an object and its value, where they stand
+    const char* key
+    Py_ssize_t size, value
+    int place
 
 cdef inline unsigned int slot_of(const char* key, Py_ssize_t size) noexcept nogil:
     cdef uint32_t first, last
@@ -68,8 +92,7 @@ cdef inline bint take_number(Cursor* c) noexcept nogil:
     if c.p < c.end and c.p[0] == c'-':
         c.p += 1
     begin = c.p
-    while c.p < c.end and c'0' <= c.p[0] <= c'9':
-        c.p += 1
+    c.p = digits_end(c.p, c.end)
     digits = c.p - begin
     if digits == 0 or (digits > 1 and begin[0] == c'0'):
         return False
@@ -99,6 +122,10 @@ cdef inline bint pass_scalar(Cursor* c) noexcept nogil:
     if unlikely(c.p >= c.end):
         return False
     if c.p[0] == c'"':
+        text = text_end(c.p + 1, c.end)
+        if likely(text != NULL):
+            c.p = text + 1
+            return True
         return take_text(c, &text, &size, &wide) and not wide
     if c.p[0] == c'-' or c'0' <= c.p[0] <= c'9':
         return take_number(c)
@@ -108,12 +135,18 @@ cdef inline bint pass_scalar(Cursor* c) noexcept nogil:
 cdef inline bint take_value(Cursor* c, Token* out) noexcept nogil:
     cdef const char* begin = c.p
     cdef const char* digits
-    cdef uint64_t value = 0
     cdef bint wide = False
     out.p, out.size = NULL, 0
     if unlikely(c.p >= c.end):
         return False
     if c.p[0] == c'"':
+        digits = text_end(begin + 1, c.end)
+        if likely(digits != NULL):
+            c.p = digits + 1
+            out.size = digits - begin - 1
+            if out.size:
+                out.p = begin + 1
+            return True
         if unlikely(not take_text(c, &out.p, &out.size, &wide) or wide):
             return False
         if out.size == 0:
@@ -124,79 +157,149 @@ cdef inline bint take_value(Cursor* c, Token* out) noexcept nogil:
     if c.p[0] == c'-':
         c.p += 1
     digits = c.p
-    take_digits(c, &value)
+    c.p = digits_end(digits, c.end)
     if unlikely(c.p == digits or (digits[0] == c'0' and (c.p - digits > 1 or digits != begin))):
         return False
     out.p, out.size = begin, c.p - begin
     return True
 
-# Whether the next bytes are the key that is expected, its quotes and colon with it; the cursor moves behind it then.
-cdef inline bint take_expected(Cursor* c, const Key* key) noexcept nogil:
-    cdef uint64_t x, y
-    cdef int i = 0
-    if unlikely(c.end - c.p < KEY_BYTES):
-        return False
-    while i + 8 <= key.size:
-        memcpy(&x, c.p + i, 8)
-        memcpy(&y, key.text + i, 8)
-        if x != y:
+# An object of a shape, as far as it is one.
+cdef inline bint take_shape(Cursor* c, Token* fields, Shape* shape) noexcept nogil:
+    cdef Step* step = shape.step
+    cdef Step* behind = shape.step + shape.steps
+    while step < behind:
+        if unlikely(c.end - c.p < step.size + WIDE):           # near its end
+            if c.end - c.p < step.size or memcmp(c.p, shape.text + step.at, step.size) != 0:
+                return False
+        elif unlikely(not same(c.p, shape.text + step.at, step.size)):
             return False
-        i += 8
-    memcpy(&x, c.p + i, 8)
-    memcpy(&y, key.text + i, 8)
-    if i < key.size and (x ^ y) << (64 - 8 * (key.size - i)):
-        return False
-    c.p += key.size
+        c.p += step.size
+        if step.place >= 0:
+            if unlikely(not take_value(c, &fields[step.place])):
+                return False
+        elif step.place == NOTHING:
+            if unlikely(not pass_scalar(c)):
+                return False
+        step += 1
     return True
 
-cdef inline void learn(Layout* layout, const char* key, Py_ssize_t size, int place) noexcept nogil:
-    cdef Key* at = &layout.keys[layout.count]
-    if layout.count == KEYS or size + 3 > KEY_MOST:
-        return
-    at.text[0] = c'"'
-    memcpy(&at.text[1], key, size)
-    memcpy(&at.text[1 + size], b'":', 2)
-    at.size, at.place = <int>size + 3, place
-    layout.count += 1
+cdef inline Shape* shape_of(Layout* layout, const Seen* seen, int count) noexcept nogil:
+    cdef Shape* shape
+    cdef int i, k
+    for i in range(layout.count):
+        shape = &layout.shapes[i]
+        if shape.count != count:
+            continue
+        k = 0
+        while k < count and seen[k].size == shape.keys[k].size and memcmp(
+            seen[k].key, shape.text + shape.keys[k].at, seen[k].size
+        ) == 0:
+            k += 1
+        if k == count:
+            return shape
+    return NULL
 
-# An object's values in the places of their names; fields NULL: nobody reads them.
+# What objects of a shape have in common, as far as it is known now.
+cdef inline void learn(Layout* layout, const Seen* seen, int count) noexcept nogil:
+    cdef Shape made
+    cdef Shape* shape
+    cdef const Key* before
+    cdef Key* key
+    cdef int i, at = 1, begin = 0, number
+    memset(&made, 0, sizeof(made))
+    shape = shape_of(layout, seen, count)
+    made.text[0] = c'{'
+    for i in range(count):
+        key = &made.keys[i]
+        if at + seen[i].size + seen[i].value + 2 > TEXT_BYTES:
+            return
+        if i:
+            made.text[at] = c','
+            at += 1
+        key.at, key.size, key.place = at, <uint16_t>seen[i].size, <int16_t>seen[i].place
+        memcpy(made.text + at, seen[i].key, seen[i].size)
+        at += <int>seen[i].size
+        if key.place < 0:
+            before = &shape.keys[i] if shape != NULL else NULL
+            if before == NULL or (before.value == seen[i].value and memcmp(
+                shape.text + before.at + before.size, seen[i].key + seen[i].size, before.value
+            ) == 0):
+                key.value = <uint16_t>seen[i].value
+                memcpy(made.text + at, seen[i].key + seen[i].size, seen[i].value)
+                at += key.value
+                continue
+        made.step[made.steps].at, made.step[made.steps].size = begin, at - begin
+        made.step[made.steps].place = key.place
+        made.steps += 1
+        begin = at
+    made.text[at] = c'}'
+    made.step[made.steps].at, made.step[made.steps].size = begin, at + 1 - begin
+    made.step[made.steps].place = THE_END
+    made.steps += 1
+    made.count = count
+    if shape == NULL:
+        if layout.count < SHAPES:
+            number = layout.count
+            layout.count += 1
+        else:
+            number = layout.turn
+            layout.turn = (layout.turn + 1) % SHAPES
+        shape = &layout.shapes[number]
+        made.then = number
+    else:
+        made.then = shape.then
+    memcpy(shape, &made, sizeof(made))
+    came(layout, <int>(shape - layout.shapes))
+
+cdef inline void came(Layout* layout, int number) noexcept nogil:
+    layout.shapes[layout.last].then = number
+    layout.last = number
+
+# An object's values in the places of their names, of which there are `places`; nothing is said of the others.
 cdef inline bint take_fields(
-    Cursor* c, Token* fields, const Names* names, int family, Layout* layout,
+    Cursor* c, Token* fields, int places, const Names* names, int family, Layout* layout,
 ) noexcept nogil:
-    cdef const char* key = NULL
+    cdef Seen[KEYS] seen
+    cdef Seen one
+    cdef const char* begin = c.p
+    cdef const char* text = NULL
     cdef Py_ssize_t size = 0
     cdef bint wide = False
-    cdef int at, i = 0, missed = 0
+    cdef int i, number, count = 0
+    for i in range(layout.count):
+        number = layout.shapes[layout.last].then if i == 0 else (number + 1) % layout.count
+        memset(fields, 0, places * sizeof(Token))
+        if likely(take_shape(c, fields, &layout.shapes[number])):
+            came(layout, number)
+            return True
+        c.p = begin
+    memset(fields, 0, places * sizeof(Token))
     if unlikely(not take(c, b"{", 1)):
         return False
     if unlikely(take(c, b"}", 1)):
         return True
     while True:
-        if likely(i < layout.count and take_expected(c, &layout.keys[i])):
-            at = layout.keys[i].place
-            i += 1
-        elif i + 1 < layout.count and take_expected(c, &layout.keys[i + 1]):   # one is not there
-            at = layout.keys[i + 1].place
-            i += 2
-        else:
-            if unlikely(not take_text(c, &key, &size, &wide) or wide or not take(c, b":", 1)):
-                return False
-            at = place_of(names, key, size, family) if fields != NULL else NOTHING
-            if i == layout.count:
-                learn(layout, key, size, at)
-                i = layout.count
-            else:
-                missed += 1
-        if at >= 0:
-            if unlikely(not take_value(c, &fields[at])):
+        one.key = c.p
+        if unlikely(not take_text(c, &text, &size, &wide) or wide or not take(c, b":", 1)):
+            return False
+        one.size, one.place = c.p - one.key, place_of(names, text, size, family)
+        begin = c.p
+        if one.place >= 0:
+            if unlikely(not take_value(c, &fields[one.place])):
                 return False
         elif unlikely(not pass_scalar(c)):
             return False
+        one.value = c.p - begin
+        if count < KEYS:
+            seen[count] = one
+        count += 1
         if take(c, b",", 1):
             continue
-        if unlikely(missed > MISSES):
-            layout.count = 0      # the next one is learnt from its beginning
-        return take(c, b"}", 1)
+        if unlikely(not take(c, b"}", 1)):
+            return False
+        if count <= KEYS:
+            learn(layout, seen, count)
+        return True
 
 cdef inline bint says(const Token* token, const char* text, Py_ssize_t size) noexcept nogil:
     return token.size == size and memcmp(token.p, text, size) == 0

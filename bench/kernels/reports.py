@@ -26,6 +26,18 @@ from connector.venues.contract import load
 from connector.venues.trading_contract import OrderEvent
 
 AOP = Path(__file__).parents[2] / "tests" / "golden" / "phemex" / "aop.jsonl"
+OF_ORDER = (
+    "execSeq", "execFeeEv", "execValueEv", "cumValueEv", "leavesValueEv", "curAccBalanceEv",
+    "curPosSize", "curPosValueEv", "closedPnlEv", "closedSize",
+)  # fmt: skip
+OF_POSITION = (
+    "valueEv", "avgEntryPriceEp", "posCostEv", "assignedPosBalanceEv", "markPriceEp",
+    "unrealisedPnlEv", "execSeq", "dataVer", "buyLeavesQty", "buyLeavesValueEv", "freeQty",
+    "freeCostEv", "orderCostEv", "estimatedOrdLossEv", "bankruptCommEv", "bankruptPriceEp",
+    "liquidationPriceEp", "usedBalanceEv", "crossSharedBalanceEv", "positionMarginEv",
+    "cumTransactFeeEv", "cumClosedPnlEv",
+)  # fmt: skip
+OF_ACCOUNT = ("totalUsedBalanceEv",)
 BATCH = 200
 ORDERS = 10
 _CURSOR = 256
@@ -204,6 +216,8 @@ class Coins(Rig):
         frame = json.loads(AOP.read_text().splitlines()[1])
         said = json.loads(frame["raw"])
         order, symbol = said["orders"][1], self.instrument.symbol
+        (account,), (position,) = said["accounts"], said["positions"]
+        said["timestamp"] += self._orders * 10**9
         for number in range(BATCH + 1):
             order |= {
                 "clOrdID": name, "orderID": f"e329ae87-ce80-439d-b0cf-{self._orders:012d}",
@@ -212,7 +226,10 @@ class Coins(Rig):
                 "ordStatus": "PartiallyFilled", "transactTimeNs": order["transactTimeNs"] + 1,
                 "currency": self.instrument.margin,
             }  # fmt: skip
-            (account,), (position,) = said["accounts"], said["positions"]
+            # Whatever a fill changes, read or not.
+            for row, keys in ((order, OF_ORDER), (position, OF_POSITION), (account, OF_ACCOUNT)):
+                row |= {key: row[key] + 7 for key in keys}
+            said |= {key: said[key] + 7 for key in ("sequence", "timestamp")}
             account |= {"accountBalanceEv": 10**8 - number, "currency": order["currency"]}
             position |= {"size": number + 1, "symbol": symbol, "currency": order["currency"]}
             position["transactTimeNs"] = self._orders * 1000 + number
