@@ -94,7 +94,7 @@ class Tokens:
     def ask(self, wall_ns: int) -> Request:
         if self._refresh:
             self._asked = "tokenRefresh"
-            return ENDPOINTS["tokenRefresh"].request(refresh_token=self._refresh)
+            return ENDPOINTS["tokenRefresh"].request(refreshToken=self._refresh)
         if not self._password:
             raise NoEntry(
                 "no token: the refresh token is not taken any more, and venues.cadenza names no"

@@ -42,7 +42,7 @@ _ANSWER = msgspec.json.Decoder(Answer)
 
 
 def snapshot_request(instrument: Instrument) -> Request:
-    return ENDPOINTS["orderBookGet"].request(instrument_id=instrument.symbol, depth=DEPTH)
+    return ENDPOINTS["orderBookGet"].request(instrumentId=instrument.symbol, depth=DEPTH)
 
 
 def snapshot(body: bytes, instrument: Instrument) -> Snapshot:

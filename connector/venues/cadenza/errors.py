@@ -28,8 +28,8 @@ SHORT = 4096
 NOTHING = Raw(b"")
 CLOSING = {b"{": b"}", b"[": b"]"}
 
-NOT_FOUND = frozenset({18018, 22016})
-"""To a cancel: no such order that could be cancelled."""
+NOT_FOUND = frozenset({18018, 22016, 22017})
+"""To a cancel or a question: no such order, or it is at its end already."""
 REFUSED_STATUS = frozenset({400, 401, 403, 404})
 
 ORDER = {
