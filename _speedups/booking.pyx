@@ -15,6 +15,7 @@ from .layout cimport CONNECTOR_ABSENT
 from .layout_orders cimport ACTION_PLACE, COMMAND_REDUCE_ONLY
 from .desk cimport Command
 from .segment cimport Segment
+from .states cimport RefsState
 
 cdef enum:
     BUY = 1
@@ -190,6 +191,7 @@ cdef class Booking:
         known.answers, known.repeats = [], []
         known.command, known.at_ns, known.slot = command.raw.stamp, read_ns, command.slot
         refs.known[command.ref_id] = known
+        (<RefsState?>refs).known_now(command.raw.ref_id)
         if len(refs.known) > refs.kept or read_ns >= refs.due_ns:
             refs.forget(read_ns)
         return 0

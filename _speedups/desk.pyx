@@ -73,6 +73,39 @@ cdef inline bint plain_text(const char* field, Py_ssize_t room) noexcept nogil:
     return bits & <uint64_t>0x8080808080808080 == 0
 
 
+cdef bint plain_command(const Slot* c) noexcept nogil:
+    cdef bint limit = c.order_type == TYPE_LIMIT
+    if (
+        c.action < ACTION_PLACE or c.action > ACTION_QUERY or c.side > 2 or c.time_in_force > TIF_DAY
+        or c.position_side > POSITION_SHORT or c.working_type > WORKING_INDEX or c.self_trade > STP_EXPIRE_BOTH
+        or c.price_match > MATCH_QUEUE_20 or c.flags & ~<unsigned int>FLAGS
+        or (c.price_e <= 0 and c.price_e != CONNECTOR_ABSENT) or (c.qty_e <= 0 and c.qty_e != CONNECTOR_ABSENT)
+        or not plain_text(c.ref_id, 40) or not plain_text(c.client_order_id, 40)
+        or not plain_text(c.venue_order_id, 40) or not plain_text(c.label, 64) or not plain_text(c.target, 64)
+    ):
+        return False
+    if c.action != ACTION_PLACE:
+        if c.order_type > TYPE_MARKET:
+            return False
+        if c.action == ACTION_AMEND and c.price_e == CONNECTOR_ABSENT and c.qty_e == CONNECTOR_ABSENT:
+            return False
+        return (
+            c.action == ACTION_CANCEL_ALL or c.order_key != 0 or c.placed_by != 0 or c.client_order_id[0] != 0
+            or c.venue_order_id[0] != 0 or c.order_id != CONNECTOR_ABSENT
+        )
+    return (                      # a LIMIT or MARKET order without anything of other types
+        (limit or c.order_type == TYPE_MARKET) and c.side != 0 and not c.flags & COMMAND_CLOSE_POSITION
+        and c.qty_e != CONNECTOR_ABSENT and c.price_match == MATCH_NONE
+        and (c.price_e != CONNECTOR_ABSENT) == limit and c.stop_price_e == CONNECTOR_ABSENT
+        and c.callback_rate_e == CONNECTOR_ABSENT and c.activation_price_e == CONNECTOR_ABSENT
+        and c.time_in_force != TIF_GTD and c.good_till_ns == CONNECTOR_ABSENT
+    )
+
+
+cdef str command_text(const char* field, Py_ssize_t room):
+    return text(field, room)
+
+
 @cython.final
 @cython.freelist(16)
 cdef class Command:
@@ -86,38 +119,9 @@ cdef class Command:
         memcpy(&self.raw, PyBytes_AS_STRING(slot), sizeof(Slot))
         self.slot = slot
 
-    cdef bint _plain(self) noexcept nogil:
-        cdef const Slot* c = &self.raw
-        cdef bint limit = c.order_type == TYPE_LIMIT
-        if (
-            c.action < ACTION_PLACE or c.action > ACTION_QUERY or c.side > 2 or c.time_in_force > TIF_DAY
-            or c.position_side > POSITION_SHORT or c.working_type > WORKING_INDEX or c.self_trade > STP_EXPIRE_BOTH
-            or c.price_match > MATCH_QUEUE_20 or c.flags & ~<unsigned int>FLAGS
-            or (c.price_e <= 0 and c.price_e != CONNECTOR_ABSENT) or (c.qty_e <= 0 and c.qty_e != CONNECTOR_ABSENT)
-            or not plain_text(c.ref_id, 40) or not plain_text(c.client_order_id, 40)
-            or not plain_text(c.venue_order_id, 40) or not plain_text(c.label, 64) or not plain_text(c.target, 64)
-        ):
-            return False
-        if c.action != ACTION_PLACE:
-            if c.order_type > TYPE_MARKET:
-                return False
-            if c.action == ACTION_AMEND and c.price_e == CONNECTOR_ABSENT and c.qty_e == CONNECTOR_ABSENT:
-                return False
-            return (
-                c.action == ACTION_CANCEL_ALL or c.order_key != 0 or c.placed_by != 0 or c.client_order_id[0] != 0
-                or c.venue_order_id[0] != 0 or c.order_id != CONNECTOR_ABSENT
-            )
-        return (                      # a LIMIT or MARKET order without anything of other types
-            (limit or c.order_type == TYPE_MARKET) and c.side != 0 and not c.flags & COMMAND_CLOSE_POSITION
-            and c.qty_e != CONNECTOR_ABSENT and c.price_match == MATCH_NONE
-            and (c.price_e != CONNECTOR_ABSENT) == limit and c.stop_price_e == CONNECTOR_ABSENT
-            and c.callback_rate_e == CONNECTOR_ABSENT and c.activation_price_e == CONNECTOR_ABSENT
-            and c.time_in_force != TIF_GTD and c.good_till_ns == CONNECTOR_ABSENT
-        )
-
     @property
     def plain(self):
-        return self._plain()
+        return plain_command(&self.raw)
 
     @property
     def number(self):

@@ -85,7 +85,9 @@ cdef inline RecordHeader* tape_claim(Tape* tape, uint64_t max_bytes) noexcept no
 
 # The claimed entry, of its true length with header, is there. Returns the number of the last report: its own, if it is
 # one. A process that is killed has written it whole or not at all.
-cdef inline uint64_t tape_commit(Tape* tape, RecordHeader* entry, uint64_t length, uint64_t type, uint64_t flags) noexcept nogil:
+cdef inline uint64_t tape_commit(
+    Tape* tape, RecordHeader* entry, uint64_t length, uint64_t type, uint64_t flags, int64_t now_ns
+) noexcept nogil:
     cdef uint64_t size = ring_round(length)
     cdef uint64_t word = journal_word(size, type, flags)
     cdef Mark* mark = tape.marks + (tape.position >> MARK_SHIFT & ((tape.capacity >> MARK_SHIFT) - 1))
@@ -97,7 +99,7 @@ cdef inline uint64_t tape_commit(Tape* tape, RecordHeader* entry, uint64_t lengt
     if type >= RECORD_COMMAND_ANSWER:
         tape.sequence += 1
     entry.sequence = tape.sequence
-    entry.publish_ns = monotonic_ns()
+    entry.publish_ns = now_ns
     entry.stamp = journal_stamp(tape.position, word, <char*>entry, size)
     store_release(<uint64_t*>entry + 1, word)
     tape.position += size
@@ -118,6 +120,12 @@ cdef class Journal:
     cdef bint fits(self, uint64_t size) noexcept nogil
     # Bring where the next entries go into the caches; nothing comes of it.
     cdef uint64_t rehearse(self, uint64_t size) noexcept nogil
+    # Where the body of the next entry goes, if it fits: for `put_here`, and what is there is its own.
+    cdef void* here(self, uint64_t size) noexcept nogil
+    cdef uint64_t put_here(
+        self, uint16_t kind, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account, int64_t venue_ns,
+        int64_t recv_ns, uint64_t order_key, int64_t now_ns
+    ) noexcept nogil
     # One entry that fits; `recv_ns` and `order_key` as in its header. The number of the last report.
     cdef uint64_t put(
         self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,
@@ -129,4 +137,4 @@ cdef class Drain:
     cdef JournalThread* thread
     cdef list journals
     # Does a journal's disk refuse, or is more than so much behind?
-    cdef bint late(self, uint64_t most_bytes, int64_t most_ns) noexcept nogil
+    cdef bint late(self, uint64_t most_bytes, int64_t most_ns, int64_t now_ns) noexcept nogil

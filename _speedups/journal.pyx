@@ -338,13 +338,22 @@ cdef class Journal:
         self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,
         int64_t venue_ns, int64_t recv_ns, uint64_t order_key
     ) noexcept nogil:
-        cdef RecordHeader* entry = tape_claim(&self.tape, HEAD + size)
+        memcpy(self.here(size), body, size)
+        return self.put_here(kind, size, instrument, venue, account, venue_ns, recv_ns, order_key, monotonic_ns())
+
+    cdef void* here(self, uint64_t size) noexcept nogil:
+        return tape_claim(&self.tape, HEAD + size) + 1
+
+    cdef uint64_t put_here(
+        self, uint16_t kind, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account, int64_t venue_ns,
+        int64_t recv_ns, uint64_t order_key, int64_t now_ns
+    ) noexcept nogil:
+        cdef RecordHeader* entry = tape_at(&self.tape, self.tape.position)
         entry.instrument, entry.venue, entry.line = instrument, venue, account
         entry.venue_ns, entry.recv_ns, entry.update_id = venue_ns, recv_ns, <int64_t>order_key
-        memcpy(entry + 1, body, size)
         if kind == RECORD_COMMAND and size:
             self.command = number_of(<const Command*>(entry + 1), self.command)
-        return tape_commit(&self.tape, entry, HEAD + size, kind, 0)
+        return tape_commit(&self.tape, entry, HEAD + size, kind, 0, now_ns)
 
     @property
     def oldest(self):
@@ -434,19 +443,16 @@ cdef class Drain:
 
     def behind(self, uint64_t most_bytes, int64_t most_ns):
         """Whether a journal's disk refuses, or is more than ``most_bytes`` or ``most_ns`` behind."""
-        return self.late(most_bytes, most_ns)
+        return self.late(most_bytes, most_ns, monotonic_ns())
 
-    cdef bint late(self, uint64_t most_bytes, int64_t most_ns) noexcept nogil:
+    cdef bint late(self, uint64_t most_bytes, int64_t most_ns, int64_t now_ns) noexcept nogil:
         cdef JournalDrain* drain = self.thread.first
         cdef uint64_t durable
-        cdef int64_t now_ns = 0
         while drain != NULL:
             durable = load_acquire(&drain.head.durable)
             if drain.head.written != durable:
                 if drain.head.written - durable > most_bytes or load_acquire(&drain.head.fault):
                     return True
-                if now_ns == 0:
-                    now_ns = monotonic_ns()
                 if now_ns - <int64_t>load_acquire(&drain.head.caught_ns) > most_ns:
                     return True
             drain = drain.next

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef __int128 lane_wide;
 
@@ -161,12 +160,6 @@ static inline int lane_limits(
     return 0;
   if (limits->quantity_e != LANE_ABSENT && order->qty_e > limits->quantity_e) return 0;
   return lane_exposed(rules, limits, held, order, market);
-}
-
-/* Nothing is halted: the file begins as one in which nothing is set. */
-static inline int lane_clear(int fd, const char *clear, size_t size) {
-  char head[4096];
-  return fd >= 0 && size <= sizeof(head) && pread(fd, head, size, 0) == (ssize_t)size && memcmp(head, clear, size) == 0;
 }
 
 static inline int64_t lane_wall_ns(void) {

@@ -1,15 +1,17 @@
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from .booking cimport Booking, Form
-from .desk cimport Command as Taken
+from .budget cimport Budget
 from .encoder cimport OrderEncoder
 from .feed cimport Feed
 from .journal cimport Drain, Journal
-from .order_ids cimport Ids
+from .layout_orders cimport Command
+from .order_ids cimport Ids, Numbers
 from .segment cimport Segment
 from .states cimport (
-    AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, HaltState, ListedState, PoolState,
-    SocketState,
+    AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, HaltState, ListedState, OpenState,
+    PoolState, SocketState,
 )
 
 cdef extern from "lane.h" nogil:
@@ -44,12 +46,21 @@ cdef extern from "lane.h" nogil:
     int lane_limits(
         const LaneRules* rules, const LaneLimits* limits, const LaneHeld* held, const LaneOrder* order,
         const LaneMarket* market) noexcept
-    int lane_clear(int fd, const char* clear, size_t size) noexcept
     int64_t lane_wall_ns() noexcept
 
 
 cdef enum:
     LANE_KEYS = 64
+    LANE_PLACES = 64
+    LANE_BUDGETS = 16
+
+cdef struct Need:                 # what an order asks of a budget, which the route holds
+    PyObject* budget
+    int64_t units, reserve
+
+cdef struct OrderMembers:         # where an order has its attributes
+    Py_ssize_t key, account, strategy, instrument, client_order_id, order_id, venue_order_id, conditional, side
+    Py_ssize_t position_side
 
 
 cdef class Bound:                 # one owner whose limits bind
@@ -63,7 +74,14 @@ cdef class Bound:                 # one owner whose limits bind
 cdef class Route:                 # one strategy's orders in one instrument of one account
     cdef LaneRules rules
     cdef readonly list bounds
-    cdef readonly object strategy, instrument, encoding, opened, charge, chosen
+    cdef readonly object strategy, instrument, encoding, charge, chosen
+    cdef readonly OpenState opened
+    cdef uint64_t described       # what `opened.rolls` was when its instrument was known to be described, and one
+    cdef list pools               # the address's budgets, as it was asked for them last
+    cdef uint64_t version         # ... and of the account's needs
+    cdef list held                # keeps them
+    cdef Need[LANE_BUDGETS] needs # of the address, as far as they may want silence, then of a new order
+    cdef int silent, needed       # how many of each; needed -1: nobody knows yet
     cdef readonly AccountState account
     cdef readonly ListedState listed
     cdef PoolState pool           # the account's, as these all, as long as its encoding stands
@@ -80,26 +98,38 @@ cdef class Route:                 # one strategy's orders in one instrument of o
     cdef int64_t window_ns
     cdef bint over_api            # its requests have numbers, and go over a connection that takes any number of them
     cdef bint stale               # to be learnt anew
-    cdef bint look(self, LaneMarket* market) noexcept nogil
+    cdef bint look(self, LaneMarket* market, int64_t now_ns) noexcept nogil
+    cdef bint ask(self) except -1
+    cdef int need(self, Budget budget, int64_t units, int64_t reserve) except -1
+    cdef bint affords(self, bint placing, int64_t now_ns) except -1
+
+
+cdef class Place:                 # a session's way in one instrument of one account
+    cdef object session
+    cdef object number            # the session's
+    cdef Route route
+    cdef uint32_t index
+    cdef uint16_t account
 
 
 cdef class Lane:
-    cdef object slow, learn, failed, numbers, desk, orders
+    cdef object slow, learn, failed, desk, order_class
     cdef Booking booking
+    cdef OrderMembers at
     cdef AdmissionState admission
     cdef BatchState held
     cdef HaltState halts
     cdef bint left                # the command at hand is gone
     cdef bint rehearsing          # the command at hand is an old one: nothing is to come of it
-    cdef list rehearsal           # the last cancel and the last order that left, or None
-    cdef list rehearsed           # ... and their routes
+    cdef bytes placed, cancelled  # the last order and the last cancel that left, or None
+    cdef Place placed_by, cancelled_by
     cdef bint turn                # which of them is next
     cdef uint32_t[LANE_KEYS] keys  # of the next frames, from the last to the first
     cdef int keys_left
-    cdef dict routes, refs, client_ids, commands
-    cdef object requests
-    cdef object last_session, last_number               # whose command was the last that came, and its session's number
-    cdef Route last                                     # ... and its route
+    cdef dict routes, refs, by_key, client_ids, commands
+    cdef list places              # by session, account and instrument, as far as none took the other's
+    cdef Place last               # of the last command
+    cdef Numbers requests, numbers
     cdef Ids ids
     cdef Drain drain
     cdef uint64_t most_bytes
@@ -108,11 +138,10 @@ cdef class Lane:
     cdef bytes clear
     cdef public bint on
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1
-    cdef int decide(self, object session, Taken command, Route route, int64_t read_ns) except -1
-    cdef bint may_place(self, Route route, Taken command, int64_t read_ns) except -1
-    cdef object named(self, Route route, Taken command)
-    cdef bint affords(self, Route route, bint placing) except -1
+    cdef Place place(self, object session, const Command* c)
+    cdef int decide(self, bytes slot, Place place, int64_t read_ns) except -1
+    cdef bint may_place(self, Route route, const Command* c, int64_t read_ns, int64_t now_ns) except -1
+    cdef bint resolve(self, Route route, const Command* c, Command* copy, object order) except -1
+    cdef object named(self, Route route, const Command* c)
     cdef object carrier(self, Route route, bint placing)
-    cdef int leave(
-        self, object session, Taken command, Route route, object order, int64_t read_ns, int64_t checked_ns
-    ) except -1
+    cdef int leave(self, bytes slot, Place place, object order, int64_t read_ns, int64_t now_ns) except -1

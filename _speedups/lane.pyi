@@ -8,7 +8,7 @@ from connector._speedups.booking import Booking, Form
 from connector._speedups.encoder import OrderEncoder
 from connector._speedups.feed import Feed
 from connector._speedups.journal import Drain, Journal
-from connector._speedups.order_ids import Ids
+from connector._speedups.order_ids import Ids, Numbers
 from connector._speedups.segment import Segment
 
 MARK_NS: int
@@ -60,9 +60,9 @@ class Lane:
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;
     ``failed(session, error)`` is told of a fault before anything left, ``booking`` of what has
-    left. ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt file begins in
-    which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals may be from the
-    disk."""
+    left. ``order_class`` is that of orders; ``numbers`` gives requests of an order API theirs;
+    ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are
+    how far the journals may be from the disk."""
 
     on: bool
     """Else every command is left to ``slow``."""
@@ -74,6 +74,7 @@ class Lane:
         booking: Booking,
         failed: Callable[[Any, Exception], None],
         desk: Any,
+        order_class: type,
         halts: Any,
         ids: Ids,
         drain: Drain,
@@ -81,7 +82,7 @@ class Lane:
         most_ns: int,
         segment: Segment,
         clear: bytes,
-        numbers: Callable[[], int],
+        numbers: Numbers,
     ) -> None: ...
     def take(self, session: Any, slot: bytes, read_ns: int) -> None:
         """One command, as copied from the session's ring."""

@@ -10,6 +10,8 @@ from os import urandom
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -17,8 +19,8 @@ from .atomics cimport monotonic_ns
 from .booking cimport Booking, Form
 from .budget cimport Budget
 from .counters cimport COUNT_LANE, COUNT_LANE_LEFT, COUNT_REQUESTS_ENCODED, count
-from .desk cimport Command as Taken
-from .encoder cimport OrderEncoder, put_name
+from .desk cimport Command as Taken, command_text, plain_command
+from .encoder cimport OrderEncoder
 from .feed cimport Feed
 from .histogram cimport histogram_add
 from .journal cimport Drain, Journal
@@ -28,15 +30,17 @@ from .layout_orders cimport (
     TYPE_LIMIT, TYPE_MARKET,
 )
 from .masked cimport MASKED_HEAD, MASKED_MOST, put_masked
-from .order_ids cimport ID_BYTES, Ids
+from .members cimport member, member_of
+from .order_ids cimport Ids, Numbers
 from .publish cimport KIND_BBO, KIND_BOOK, valid
 from .segment cimport Segment
-from .states cimport ConnectionState, PoolState, RefsState
+from .states cimport ConnectionState, PoolState, RefsState, watched_equal
 
 cdef enum:
     HOP_TAKE_TO_SENT = 5          # connector.model.counters.Hop
     REQUEST_MOST = 4096
     BUY = 1
+    JOURNALLED = 2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody)
 
 
 MARK_NS = 10_000_000_000
@@ -52,6 +56,17 @@ def masked(bytes message not None, uint32_t key):
         raise ValueError(f"a message of {length} bytes, at most {MASKED_MOST} are")
     frame = PyBytes_FromStringAndSize(NULL, MASKED_HEAD + length)
     return frame[:put_masked(PyBytes_AS_STRING(frame), PyBytes_AS_STRING(message), length, key)]
+
+
+# A text into a field of that room, zeros behind it; False: it does not fit.
+cdef inline bint put_text(char* field, Py_ssize_t room, object text) except -1:
+    cdef Py_ssize_t size
+    cdef const char* found = PyUnicode_AsUTF8AndSize(text, &size)
+    if size > room:
+        return False
+    memset(field, 0, room)
+    memcpy(field, found, size)
+    return True
 
 
 cdef int64_t limit_of(object value) except? -1:
@@ -137,7 +152,7 @@ cdef class Route:
             if not 0 <= exponent <= 18:
                 raise ValueError(f"{exponent} decimals are not within 0 to 18")
 
-    cdef bint look(self, LaneMarket* market) noexcept nogil:
+    cdef bint look(self, LaneMarket* market, int64_t now_ns) noexcept nogil:
         """The market now; False: it cannot be told. As `Live.touch` and `Live.mark_e`."""
         market.bid_e = market.ask_e = market.mark_e = 0
         market.live = True
@@ -151,10 +166,60 @@ cdef class Route:
                 market.ask_e = self.feed.c.top.levels.ask[0].price_e
         else:
             market.live = False
-        if self.feed.c.mark_ns and monotonic_ns() - self.feed.c.top.trade.mark_recv_ns <= MARK_OLD_NS:
+        if self.feed.c.mark_ns and now_ns - self.feed.c.top.trade.mark_recv_ns <= MARK_OLD_NS:
             market.mark_e = self.feed.c.top.trade.mark_e
             return market.mark_e > 0
         return True
+
+    cdef bint ask(self) except -1:
+        """Have the budgets at hand that the next request counts against; False: they are too many."""
+        cdef object rows = self.budget.needs.get(self.charge), row
+        self.pools, self.version, self.held = self.rest.pools, self.budget.version, []
+        self.silent, self.needed = 0, -1
+        if len(self.pools) + (0 if rows is None else len(rows)) > LANE_BUDGETS:
+            self.pools = None
+            return False
+        for row in self.pools:
+            self.need(row[1], 0, 0)
+            self.silent += 1
+        if rows is None or self.budget.known_address is not self.pools:
+            return True
+        self.needed = 0
+        for row in rows:
+            self.need(row[0], row[1], row[2])
+            self.needed += 1
+        return True
+
+    cdef int need(self, Budget budget, int64_t units, int64_t reserve) except -1:
+        cdef Need* one = &self.needs[self.silent + max(0, self.needed)]
+        self.held.append(budget)
+        one.budget, one.units, one.reserve = <PyObject*>budget, units, reserve
+        return 0
+
+    cdef bint affords(self, bint placing, int64_t now_ns) except -1:
+        """The venue wants no silence, and, of a new order, the budgets have room."""
+        cdef Need* one = &self.needs[0]
+        cdef int i
+        if self.pools is None or self.rest.pools is not self.pools or self.budget.version != self.version:
+            if not self.ask():
+                return False
+        if placing and self.needed < 0:
+            self.pools, self.stale = None, True
+            return False
+        for i in range(self.silent + (self.needed if placing else 0)):
+            if now_ns < (<Budget>one.budget).quiet_until_ns:
+                return False
+            if one.units and not (<Budget>one.budget).allows(
+                now_ns, now_ns + self.clock.offset_ns, one.units, one.reserve
+            ):
+                return False
+            one += 1
+        return True
+
+
+@cython.final
+cdef class Place:
+    """Where the commands of a session go that are about one instrument of one account."""
 
 
 @cython.final
@@ -162,22 +227,32 @@ cdef class Lane:
     """Takes commands as ``Desk.take`` does, which is ``slow``.
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``failed(session, error)``
-    is told of a fault before anything left, ``booking`` of what has left. ``numbers`` gives requests of an order API
-    theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the
-    journals may be from the disk."""
+    is told of a fault before anything left, ``booking`` of what has left. ``order_class`` is that of orders; ``numbers``
+    gives requests of an order API theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes``
+    and ``most_ns`` are how far the journals may be from the disk."""
 
     def __init__(
-        self, *, slow, learn, Booking booking not None, failed, desk, halts, Ids ids not None, Drain drain not None,
-        uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None, numbers,
+        self, *, slow, learn, Booking booking not None, failed, desk, order_class, halts, Ids ids not None,
+        Drain drain not None, uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None,
+        Numbers numbers not None,
     ):
+        cdef object orders = desk.tracker.orders
         self.slow, self.learn, self.booking, self.failed, self.numbers = slow, learn, booking, failed, numbers
-        self.desk, self.admission, self.orders, self.held = desk, desk.admission, desk.tracker.orders, desk.outbox.held
+        self.desk, self.admission, self.held = desk, desk.admission, desk.outbox.held
         self.halts, self.ids, self.drain = halts, ids, drain
         self.most_bytes, self.most_ns, self.segment, self.clear = most_bytes, most_ns, segment, clear
         self.refs, self.requests = desk.refs, desk.outbox.requests
-        self.client_ids, self.commands = self.orders.client_ids, self.orders.commands
-        self.routes = {}
-        self.rehearsal, self.rehearsed = [None, None], [None, None]
+        self.by_key, self.client_ids, self.commands = orders.by_key, orders.client_ids, orders.commands
+        self.routes, self.places, self.last = {}, [None] * LANE_PLACES, Place()
+        self.order_class = order_class
+        self.at.key, self.at.account = member_of(order_class, "key"), member_of(order_class, "account")
+        self.at.strategy = member_of(order_class, "strategy")
+        self.at.instrument = member_of(order_class, "instrument")
+        self.at.client_order_id = member_of(order_class, "client_order_id")
+        self.at.order_id = member_of(order_class, "order_id")
+        self.at.venue_order_id = member_of(order_class, "venue_order_id")
+        self.at.conditional = member_of(order_class, "conditional")
+        self.at.side, self.at.position_side = member_of(order_class, "side"), member_of(order_class, "position_side")
         self.on = True
 
     def take(self, session, bytes slot not None, int64_t read_ns):
@@ -203,52 +278,82 @@ cdef class Lane:
                 route = self.learn(session, c.account, c.instrument)
                 if route is not None:
                     self.routes[key] = route
-                    self.last_session = None
+                    self.places, self.last = [None] * LANE_PLACES, Place()
 
     def rehearse(self):
         """Go the way of the last order or, in turn, of the last cancel once more, up to where something would change: so
         its code, and what it looks at, are in the caches when the next one comes. For moments in which nothing else is
         to be done."""
-        cdef Taken command
+        cdef bytes slot
         self.turn = not self.turn
-        if not self.on or self.rehearsal[self.turn] is None:
+        slot = self.placed if self.turn else self.cancelled
+        if not self.on or slot is None:
             return
-        command = self.rehearsal[self.turn]
         self.rehearsing = True
         try:
-            self.decide(None, command, self.rehearsed[self.turn], monotonic_ns())
+            self.decide(slot, self.placed_by if self.turn else self.cancelled_by, monotonic_ns())
         except Exception:                     # who comes next will stumble, too, and be heard
-            self.rehearsal[self.turn] = None
+            if self.turn:
+                self.placed = None
+            else:
+                self.cancelled = None
         finally:
             self.rehearsing = False
 
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1:
         """Sets ``left``: it is gone, and everything about it is done; until then nothing is changed."""
         cdef const Command* c
-        cdef object found
+        cdef Place place = self.last
         if PyBytes_GET_SIZE(slot) != sizeof(Command):
             return 0
         c = <const Command*>PyBytes_AS_STRING(slot)
         if c.action != ACTION_PLACE and c.action != ACTION_CANCEL:
             return 0
-        if session is not self.last_session or c.instrument != self.last.index or c.account != self.last.number:
-            found = self.routes.get((session.strategy, c.account, c.instrument))
-            if found is None:
+        if place.session is not session or c.instrument != place.index or c.account != place.account:
+            place = self.place(session, c)
+            if place is None:
                 return 0
-            self.last, self.last_session, self.last_number = found, session, session.number
-        return self.decide(session, Taken(slot), self.last, read_ns)
+            self.last = place
+        return self.decide(slot, place, read_ns)
 
-    cdef int decide(self, object session, Taken command, Route route, int64_t read_ns) except -1:
-        cdef const Command* c = &command.raw
-        cdef object strategy = route.strategy, refs, order
+    cdef Place place(self, object session, const Command* c):
+        """Where a session's command goes; None: nobody knows."""
+        cdef size_t at = (
+            (<size_t><PyObject*>session >> 5) + 31 * c.account + 7 * <size_t>c.instrument
+        ) & (LANE_PLACES - 1)
+        cdef object found = self.places[at], route
+        cdef Place place
+        if found is not None:
+            place = found
+            if place.session is session and place.index == c.instrument and place.account == c.account:
+                return place
+        route = self.routes.get((session.strategy, c.account, c.instrument))
+        if route is None:
+            return None
+        place = Place()
+        place.session, place.number, place.route = session, session.number, route
+        place.index, place.account = c.instrument, c.account
+        self.places[at] = place
+        return place
+
+    cdef int decide(self, bytes slot, Place place, int64_t read_ns) except -1:
+        cdef const Command* c = <const Command*>PyBytes_AS_STRING(slot)
+        cdef Route route = place.route
+        cdef object refs, order
+        cdef int64_t now_ns
         if (
-            not command._plain() or c.stamp >> 63 or c.batch > 1 or c.batch_size > 1 or self.held.held
+            not plain_command(c) or c.stamp >> 63 or c.batch > 1 or c.batch_size > 1 or self.held.held
             or c.venue_order_id[0] != 0 or c.order_id != CONNECTOR_ABSENT
         ):
             return 0
         if c.ref_id[0] != 0:
-            refs = self.refs.get(strategy)
-            if refs is None or (command.ref_id in (<RefsState?>refs).known and not self.rehearsing):
+            refs = self.refs.get(route.strategy)
+            if refs is None:
+                return 0
+            if (
+                not (<RefsState?>refs).fresh(c.ref_id) and not self.rehearsing
+                and command_text(c.ref_id, sizeof(c.ref_id)) in (<RefsState>refs).known
+            ):
                 return 0
         if (
             not route.listed.served or route.listed.chosen is not route.chosen
@@ -257,18 +362,14 @@ cdef class Lane:
             route.stale = True
         if route.stale:
             return 0
+        now_ns = monotonic_ns()
         if c.action == ACTION_PLACE:
-            if not self.may_place(route, command, read_ns):
-                return 0
-            return self.leave(session, command, route, None, read_ns, monotonic_ns())
-        order = self.named(route, command)
-        if order is None:
-            return 0
-        return self.leave(session, command, route, order, read_ns, monotonic_ns())
+            return self.leave(slot, place, None, read_ns, now_ns) if self.may_place(route, c, read_ns, now_ns) else 0
+        order = self.named(route, c)
+        return 0 if order is None else self.leave(slot, place, order, read_ns, now_ns)
 
-    cdef bint may_place(self, Route route, Taken command, int64_t read_ns) except -1:
+    cdef bint may_place(self, Route route, const Command* c, int64_t read_ns, int64_t now_ns) except -1:
         """As `Admission.admit`, up to the venue's budget and the halts."""
-        cdef const Command* c = &command.raw
         cdef LaneOrder order
         cdef LaneMarket market
         cdef Bound bound
@@ -276,8 +377,9 @@ cdef class Lane:
         if (
             c.flags & ~<unsigned int>COMMAND_REDUCE_ONLY or c.position_side != POSITION_BOTH
             or c.self_trade != STP_DEFAULT or c.client_order_id[0] != 0
-            or (read_ns > c.valid_until_ns and not self.rehearsing) or self.admission.draining or not route.account.reconciled or not route.clock.known
-            or self.drain.late(self.most_bytes, self.most_ns) or not route.look(&market)
+            or (read_ns > c.valid_until_ns and not self.rehearsing) or self.admission.draining
+            or not route.account.reconciled or not route.clock.known
+            or self.drain.late(self.most_bytes, self.most_ns, now_ns) or not route.look(&market, now_ns)
         ):
             return False
         order.price_e, order.qty_e = c.price_e, c.qty_e
@@ -291,48 +393,28 @@ cdef class Lane:
                 return False
         return True
 
-    cdef object named(self, Route route, Taken command):
+    cdef object named(self, Route route, const Command* c):
         """The own, known order a cancel means, by one name; None: the desk has to look."""
-        cdef const Command* c = &command.raw
-        cdef object order
+        cdef object order, strategy, instrument
+        cdef bint named = c.client_order_id[0] != 0
         if c.order_key:
-            order = self.orders.get(c.order_key)
+            order = self.by_key.get(c.order_key)
         elif c.placed_by:
             order = self.commands.get((route.strategy, c.placed_by))
         else:
-            order = self.client_ids.get((c.account, command.client_order_id))
+            order = self.client_ids.get((c.account, command_text(c.client_order_id, sizeof(c.client_order_id))))
+            named = False
+        if order is None or type(order) is not self.order_class or member(order, self.at.conditional):
+            return None
+        strategy, instrument = member(order, self.at.strategy), member(order, self.at.instrument)
         if (
-            order is None or order.conditional or order.strategy != route.strategy or order.account != c.account
-            or order.instrument.symbol != route.instrument.symbol
-            or (c.client_order_id[0] != 0 and command.client_order_id != order.client_order_id)
+            (strategy is not route.strategy and strategy != route.strategy)
+            or <int64_t>member(order, self.at.account) != c.account
+            or (instrument is not route.instrument and instrument.symbol != route.instrument.symbol)
+            or (named and command_text(c.client_order_id, sizeof(c.client_order_id)) != member(order, self.at.client_order_id))
         ):
             return None
         return order
-
-    cdef bint affords(self, Route route, bint placing) except -1:
-        """The venue wants no silence, and, of a new order, the budgets have room."""
-        cdef int64_t now_ns = monotonic_ns(), venue_ns
-        cdef Budget budget
-        cdef int64_t units, reserve
-        cdef object pools = route.rest.pools, needs, row
-        for row in pools:
-            budget = row[1]
-            if now_ns < budget.quiet_until_ns:
-                return False
-        if not placing:
-            return True
-        needs = route.budget.needs.get(route.charge)
-        if needs is None or route.budget.known_address is not pools:
-            route.stale = True
-            return False
-        venue_ns = now_ns + route.clock.offset_ns
-        for row in needs:
-            budget, units, reserve = row[0], row[1], row[2]
-            if now_ns < budget.quiet_until_ns:
-                return False
-            if units and not budget.allows(now_ns, venue_ns, units, reserve):
-                return False
-        return True
 
     cdef object carrier(self, Route route, bint placing):
         """What would be written to now; None: it has to wait. As `OrderPool.send` and `OrderSocket.send`."""
@@ -352,50 +434,56 @@ cdef class Lane:
         if placing and free <= min(free + <Py_ssize_t>len(pool.busy) - 1, pool.reserved):
             return None
         found = pool.idle[free - 1]
-        return found if found.reusable and not found.transport.is_closing() else None
+        return found if found.reusable and not found.closing() else None
 
-    cdef int leave(
-        self, object session, Taken command, Route route, object order, int64_t read_ns, int64_t checked_ns
-    ) except -1:
+    cdef bint resolve(self, Route route, const Command* c, Command* copy, object order) except -1:
+        """The command as it is encoded: with the order's names. False: they do not fit."""
+        cdef object name
+        memcpy(copy, c, sizeof(Command))
+        if order is None:
+            memset(copy.client_order_id, 0, sizeof(copy.client_order_id))
+            if self.ids.peek(copy.client_order_id) == 0:
+                return False
+            return self.ids.next_id >= self.ids.taken or (
+                c.account, command_text(copy.client_order_id, sizeof(copy.client_order_id))
+            ) not in self.client_ids
+        if not put_text(copy.client_order_id, sizeof(copy.client_order_id), member(order, self.at.client_order_id)) or (
+            not put_text(copy.venue_order_id, sizeof(copy.venue_order_id), member(order, self.at.venue_order_id))
+        ):
+            return False
+        name = member(order, self.at.order_id)
+        if name is not None:
+            copy.order_id = name
+        copy.side = <unsigned char><int>member(order, self.at.side)
+        copy.position_side = <unsigned char><int>member(order, self.at.position_side)
+        return True
+
+    cdef int leave(self, bytes slot, Place place, object order, int64_t read_ns, int64_t now_ns) except -1:
         """``order``: what a cancel means."""
         cdef bint placing = order is None
-        cdef Command copy = command.raw
-        cdef CommandBody body
-        cdef SentBody sent
+        cdef Route route = place.route
+        cdef const Command* c = <const Command*>PyBytes_AS_STRING(slot)
+        cdef Command copy
+        cdef CommandBody* body
+        cdef SentBody* sent
         cdef char[REQUEST_MOST] out
         cdef char[REQUEST_MOST + MASKED_HEAD] framed
-        cdef char[ID_BYTES] text
-        cdef int64_t venue_ns, sent_ns, left_ns, encoded_ns
+        cdef int64_t venue_ns = route.clock.offset_ns, wall_ns, sent_ns, checked_ns, encoded_ns
         cdef Py_ssize_t length
         cdef bytes data, frame = None
-        cdef int fd, size
-        cdef uint64_t key
-        cdef object name, connection, request, fault = None
-        memset(<char*>&body + sizeof(Command), 0, sizeof(body) - sizeof(Command))
-        if placing:
-            size = self.ids.peek(text)
-            if size == 0:
-                return 0
-            name = text[:size].decode("ascii")
-            if (copy.account, name) in self.client_ids:
-                return 0
-            memcpy(copy.client_order_id, text, size)
-            memcpy(body.client_order_id, text, size)
-            key = self.ids.next_key
-        else:
-            name = order.client_order_id
-            if not put_name(copy.client_order_id, sizeof(copy.client_order_id), name) or not put_name(
-                copy.venue_order_id, sizeof(copy.venue_order_id), order.venue_order_id
-            ):
-                return 0
-            memcpy(body.client_order_id, copy.client_order_id, sizeof(copy.client_order_id))
-            if order.order_id is not None:
-                copy.order_id = order.order_id
-            copy.side, copy.position_side = <unsigned char><int>order.side, <unsigned char><int>order.position_side
-            key = order.key
-        venue_ns = route.clock.offset_ns
-        if route.over_api and not self.rehearsing:
-            route.encoder.number = self.numbers()
+        cdef uint64_t key, request
+        cdef object connection = self.carrier(route, placing), fault = None
+        if (
+            connection is None or not route.affords(placing, now_ns) or not self.resolve(route, c, &copy, order)
+            or (route.described != route.opened.rolls + 1 and c.instrument not in route.opened.described)
+            or not route.journal.fits(JOURNALLED)
+        ):
+            return 0
+        route.described = route.opened.rolls + 1
+        key = self.ids.next_key if placing else <uint64_t>member(order, self.at.key)
+        if route.over_api:
+            route.encoder.number = self.numbers.number
+        checked_ns = monotonic_ns()
         length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
         if length <= 0:
             return 0
@@ -408,55 +496,59 @@ cdef class Lane:
             length = put_masked(framed, out, length, self.keys[self.keys_left - self.rehearsing])
             frame = PyBytes_FromStringAndSize(framed, length)
         encoded_ns = monotonic_ns()
-        connection = self.carrier(route, placing)
-        if connection is None or not self.affords(route, placing):
-            return 0
-        if copy.instrument not in route.opened.described or not route.journal.fits(
-            2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody)
+        if placing and (                      # last: whoever halts while this is decided is heard
+            self.halts._fault or self.halts.page == NULL
+            or not watched_equal(self.halts.page, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear))
         ):
             return 0
-        memset(&sent, 0, sizeof(sent))
-        body.session = self.last_number
-        if placing:                           # last: whoever halts while this is decided is heard
-            fd = -1 if self.halts._fault else self.halts._fd
-            if not lane_clear(fd, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear)):
-                return 0
         if self.rehearsing:
-            route.journal.rehearse(2 * sizeof(RecordHeader) + sizeof(CommandBody) + sizeof(SentBody))
+            route.journal.rehearse(JOURNALLED)
             if route.over_api:
                 connection.connection.rehearse()
-            elif (<ConnectionState>connection).transport.get_write_buffer_size() == 0:
-                (<ConnectionState>connection).transport.write(b"")      # which writes nothing
+            elif (<ConnectionState>connection).buffered() == 0:
+                (<ConnectionState>connection).write(b"")      # which writes nothing
             return 0
-        self.rehearsal[placing], self.rehearsed[placing] = command, route
+        # Nothing fails from here on.
+        request = self.requests.number
+        self.requests.number += 1
         if placing:
             self.ids.next_id += 1
             self.ids.next_key += 1
-        # Nothing fails from here on.
-        request = next(self.requests)
-        sent.request = request
-        memcpy(&body.command, &command.raw, sizeof(Command))
-        body.order_key, body.read_ns, body.wall_ns = key, read_ns, lane_wall_ns()
+        if route.over_api:
+            self.numbers.number += 1
+        sent_ns, wall_ns = monotonic_ns(), lane_wall_ns()
+        body = <CommandBody*>route.journal.here(sizeof(CommandBody))
+        memcpy(body, c, sizeof(Command))
+        memset(<char*>body + sizeof(Command), 0, sizeof(CommandBody) - sizeof(Command))
+        memcpy(body.client_order_id, copy.client_order_id, sizeof(copy.client_order_id))
+        body.session, body.order_key, body.read_ns, body.wall_ns = place.number, key, read_ns, wall_ns
         body.checked_ns, body.encoded_ns = checked_ns, encoded_ns
-        route.journal.put(
-            RECORD_COMMAND, &body, sizeof(body), route.index, route.venue, route.number, 0, read_ns, key
+        route.journal.put_here(
+            RECORD_COMMAND, sizeof(CommandBody), route.index, route.venue, route.number, 0, read_ns, key, sent_ns
         )
-        sent_ns = monotonic_ns()
-        sent.order_key, sent.command, sent.sent_ns, sent.wall_ns = key, copy.stamp, sent_ns, lane_wall_ns()
-        sent.deadline_ns, sent.action = read_ns + route.window_ns + venue_ns, copy.action
-        route.journal.put(RECORD_SENT, &sent, sizeof(sent), route.index, route.venue, route.number, 0, 0, key)
+        sent = <SentBody*>route.journal.here(sizeof(SentBody))
+        memset(sent, 0, sizeof(SentBody))
+        sent.order_key, sent.command, sent.request, sent.action = key, c.stamp, request, c.action
+        sent.sent_ns, sent.wall_ns, sent.deadline_ns = sent_ns, wall_ns, read_ns + route.window_ns + venue_ns
+        route.journal.put_here(
+            RECORD_SENT, sizeof(SentBody), route.index, route.venue, route.number, 0, 0, key, sent_ns
+        )
         self.left = True
-        left_ns = monotonic_ns()
         try:
             if not route.over_api:
-                (<ConnectionState>connection).transport.write(data)
+                (<ConnectionState>connection).write(data)
             elif not connection.connection.write(frame):
                 fault = ConnectionError("the connection is closing")
         except Exception as error:
             fault = error
         histogram_add(self.segment.histograms + HOP_TAKE_TO_SENT, monotonic_ns() - read_ns)
         count(self.segment.counters, COUNT_REQUESTS_ENCODED)
+        if placing:
+            self.placed, self.placed_by = slot, place
+        else:
+            self.cancelled, self.cancelled_by = slot, place
         return self.booking.book(
-            command, route.form, order, key, name, read_ns, request, sent_ns, left_ns, connection,
-            route.encoder.number if route.over_api else None, data, fault,
+            Taken(slot), route.form, order, key,
+            command_text(copy.client_order_id, sizeof(copy.client_order_id)), read_ns, request, sent_ns, sent_ns,
+            connection, route.encoder.number if route.over_api else None, data, fault,
         )

@@ -1,5 +1,11 @@
 """Names nobody ever used before: order keys and client order ids of one boot."""
 
+class Numbers:
+    """Numbers without end, from ``first`` on."""
+
+    def __init__(self, first: int = 1) -> None: ...
+    def __next__(self) -> int: ...
+
 class Ids:
     """Order keys and client order ids of one boot.
 
@@ -12,8 +18,14 @@ class Ids:
     def stem(self) -> str:
         """What every client order id begins with."""
 
+    @property
+    def met_to(self) -> int:
+        """Sequences below this one may be somebody else's. For tests."""
+
     def key(self) -> int:
         """A key for an order."""
 
     def client_order_id(self) -> str:
         """A client order id."""
+    def met(self, name: str) -> None:
+        """Somebody has this one: it may be one of ours that was not given yet."""

@@ -1,8 +1,9 @@
 """Names nobody ever used before: order keys and client order ids of one boot."""
 
 cimport cython
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy, strchr
 
 cdef enum:
     KEY_BITS = 40                 # orders a daemon can make in one boot; 2^23 boots fit beside them in 63 bits
@@ -17,6 +18,21 @@ cdef inline void put_base32(char* out, uint64_t number, int width) noexcept nogi
         width -= 1
         out[width] = DIGITS[number & 31]
         number >>= 5
+
+
+@cython.final
+cdef class Numbers:
+    """Numbers without end, from ``first`` on."""
+
+    def __init__(self, uint64_t first=1):
+        self.number = first
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.number += 1
+        return self.number - 1
 
 
 @cython.final
@@ -43,6 +59,9 @@ cdef class Ids:
     cdef int peek(self, char* out) noexcept nogil:
         if self.next_id >> (5 * SEQUENCE_DIGITS):
             return 0
+        return self.put(out)
+
+    cdef int put(self, char* out) noexcept nogil:
         memcpy(out, self.stem_text, self.stem_length)
         put_base32(out + self.stem_length, self.next_id, SEQUENCE_DIGITS)
         out[self.stem_length + SEQUENCE_DIGITS] = 0
@@ -50,15 +69,35 @@ cdef class Ids:
 
     cdef str name(self):
         cdef char[ID_BYTES] text
-        cdef int length = self.peek(text)
-        if length == 0:
+        if self.next_id >> (5 * SEQUENCE_DIGITS):
             raise ValueError("out of client order ids")
-        return text[:length].decode("ascii")
+        return text[:self.put(text)].decode("ascii")
+
+    def met(self, str name not None):
+        """Somebody has this one: it may be one of ours that was not given yet."""
+        cdef Py_ssize_t size, i
+        cdef const char* text = PyUnicode_AsUTF8AndSize(name, &size)
+        cdef const char* digit
+        cdef uint64_t number = 0
+        if size != self.stem_length + SEQUENCE_DIGITS or memcmp(text, self.stem_text, self.stem_length) != 0:
+            return
+        for i in range(self.stem_length, size):
+            digit = strchr(DIGITS, text[i]) if text[i] != 0 else NULL
+            if digit == NULL:
+                return
+            number = number << 5 | <uint64_t>(digit - DIGITS)
+        if number >= self.next_id:
+            self.taken = max(self.taken, number + 1)
 
     @property
     def stem(self):
         """What every client order id begins with."""
         return self.stem_text[:self.stem_length].decode("ascii")
+
+    @property
+    def met_to(self):
+        """Sequences below this one may be somebody else's. For tests."""
+        return self.taken
 
     def key(self):
         """A key for an order."""

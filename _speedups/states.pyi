@@ -30,6 +30,7 @@ class BatchState:
 class BudgetState:
     """The budgets of an account (`connector.trading.budget.OrderBudget`)."""
 
+    version: int
     known_address: Any
     needs: dict[Any, Any]
 
@@ -50,12 +51,23 @@ class HaltState:
 
     _fd: int
     _fault: str
+    def watch(self, fd: int) -> None:
+        """Have the first page of the file at hand, anew if there is none or it was cut short; -1:
+        have none."""
+    def looks_clear(self, clear: bytes) -> bool:
+        """The first page is at hand, and begins so. For tests."""
 
 class ListedState:
     """An instrument that is served (`connector.market.live.Live`)."""
 
     served: bool
     chosen: Any
+
+class OpenState:
+    """A journal that is written (`connector.trading.journal.Open`)."""
+
+    described: set[int]
+    rolls: int
 
 class PoolState:
     """The connections of an account (`connector.transport.order_pool.OrderPool`)."""
@@ -69,6 +81,12 @@ class RefsState:
     """The requests a strategy has made (`connector.trading.refs.Refs`)."""
 
     known: Any
+    kept: int
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def mark(self, ref_id: str) -> None:
+        """This one is known from now on, and of the others at most the newest ``kept``."""
+    def maybe(self, ref_id: str) -> bool:
+        """False: it is surely not known. For tests."""
 
 class SocketState:
     """The order API of an account (`connector.transport.order_socket.OrderSocket`)."""

@@ -1,7 +1,21 @@
 """What the desk keeps that every order asks, as fields of C: their classes in Python set them like any attribute.
 
-Bases without a behaviour of their own.
+Bases with no other behaviour than to keep what is asked at hand.
 """
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+
+cdef inline uint64_t bit_of(const char* ref) noexcept nogil:
+    cdef uint64_t word, found = 0
+    cdef int i
+    for i in range(0, REF_BYTES, 8):
+        memcpy(&word, ref + i, 8)
+        found = (found ^ word) * <uint64_t>0x9E3779B97F4A7C15
+        found ^= found >> 32
+    return found >> (64 - REF_BITS)
 
 
 cdef class AccountState:
@@ -31,13 +45,45 @@ cdef class ClockState:
 cdef class ConnectionState:
     """A connection (`connector.transport.http_connection.Connection`)."""
 
+    @property
+    def transport(self):
+        return self.way
+
+    @transport.setter
+    def transport(self, way):
+        self.way = way
+        if way is None:
+            self.write = self.closing = self.buffered = None
+        else:
+            self.write, self.closing, self.buffered = way.write, way.is_closing, way.get_write_buffer_size
+
 
 cdef class HaltState:
     """The file of halts (`connector.trading.halts.Halts`)."""
 
+    def __dealloc__(self):
+        if self.page != NULL:
+            watched_end(self.page)
+
+    def watch(self, fd):
+        """Have the first page of the file at hand, anew if there is none or it was cut short; -1: have none."""
+        if self.page != NULL and (fd < 0 or self.page.torn or not watched_guard()):
+            watched_end(self.page)
+            self.page = NULL
+        if fd >= 0 and self.page == NULL:
+            self.page = watched_begin(fd)
+
+    def looks_clear(self, bytes clear not None):
+        """The first page is at hand, and begins so. For tests."""
+        return self.page != NULL and watched_equal(self.page, PyBytes_AS_STRING(clear), PyBytes_GET_SIZE(clear))
+
 
 cdef class ListedState:
     """An instrument that is served (`connector.market.live.Live`)."""
+
+
+cdef class OpenState:
+    """A journal that is written (`connector.trading.journal.Open`)."""
 
 
 cdef class PoolState:
@@ -46,6 +92,47 @@ cdef class PoolState:
 
 cdef class RefsState:
     """The requests a strategy has made (`connector.trading.refs.Refs`)."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.sieve = <uint64_t*>calloc(1, (1 << REF_BITS) // 8)
+        self.next_sieve = <uint64_t*>calloc(1, (1 << REF_BITS) // 8)
+        if self.sieve == NULL or self.next_sieve == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        free(self.sieve)
+        free(self.next_sieve)
+
+    cdef bint fresh(self, const char* ref) noexcept nogil:
+        cdef uint64_t bit = bit_of(ref)
+        return not self.sieve[bit >> 6] >> (bit & 63) & 1
+
+    def mark(self, str ref_id not None):
+        """This one is known from now on, and of the others at most the newest ``kept``."""
+        cdef bytes text = ref_id.encode()
+        cdef char[REF_BYTES] ref
+        memset(ref, 0, REF_BYTES)
+        memcpy(ref, PyBytes_AS_STRING(text), min(REF_BYTES, PyBytes_GET_SIZE(text)))
+        self.known_now(ref)
+
+    cdef void known_now(self, const char* ref) noexcept nogil:
+        cdef uint64_t bit
+        if self.marked > self.kept:   # the next sieve has seen all that can still be known
+            self.sieve, self.next_sieve = self.next_sieve, self.sieve
+            memset(self.next_sieve, 0, (1 << REF_BITS) // 8)
+            self.marked = 0
+        self.marked += 1
+        bit = bit_of(ref)
+        self.sieve[bit >> 6] |= <uint64_t>1 << (bit & 63)
+        self.next_sieve[bit >> 6] |= <uint64_t>1 << (bit & 63)
+
+    def maybe(self, str ref_id not None):
+        """False: it is surely not known. For tests."""
+        cdef bytes text = ref_id.encode()
+        cdef char[REF_BYTES] ref
+        memset(ref, 0, REF_BYTES)
+        memcpy(ref, PyBytes_AS_STRING(text), min(REF_BYTES, PyBytes_GET_SIZE(text)))
+        return not self.fresh(ref)
 
 
 cdef class SocketState:

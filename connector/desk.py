@@ -75,6 +75,7 @@ class Desk:
     ) -> None:
         self.accounts = accounts
         self.tracker = Tracker(ids.key, lambda account: accounts[account].trading.denial)
+        self.tracker.orders.met = ids.met
         self.holdings = Holdings(
             accounts,
             limits,

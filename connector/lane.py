@@ -27,7 +27,7 @@ from connector.trading.journal import BEHIND_NS, Journals, Open
 from connector.trading.pending import Pending
 from connector.trading.refs import Known, Refs
 from connector.trading.roles import Session
-from connector.transport.order_socket import next_number
+from connector.transport import order_socket
 from connector.venues.trading_contract import Encoded
 
 log = logging.getLogger("connector.lane")
@@ -66,6 +66,7 @@ class Lane:
             booking=booking,
             failed=self._failed,
             desk=desk,
+            order_class=Order,
             halts=halts,
             ids=ids,
             drain=journals.drain,
@@ -73,7 +74,7 @@ class Lane:
             most_ns=BEHIND_NS,
             segment=segment,
             clear=CLEAR,
-            numbers=next_number,
+            numbers=order_socket.NUMBERS,
         )
         self.take = self.kernel.take
 

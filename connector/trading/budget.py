@@ -69,8 +69,12 @@ class OrderBudget(BudgetState):
                 if (mine.name, mine.window_ns) == (pool.name, pool.window_ns):
                     budget.resize(pool.limit)
                     self._own[index] = (pool, budget)
+        self._forget()
+
+    def _forget(self) -> None:
         self.known.clear()
         self.needs.clear()
+        self.version += 1
 
     def prepare(self, charge: Charge) -> None:
         """Have ready what requests of this charge need."""
@@ -122,8 +126,7 @@ class OrderBudget(BudgetState):
         address = self._address()
         if address is not self.known_address:
             self.known_address = address
-            self.known.clear()
-            self.needs.clear()
+            self._forget()
         parts = self.known.get(request.charge.name)
         if parts is None:
             parts = self.known[request.charge.name] = tuple(self._parts(request))

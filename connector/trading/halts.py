@@ -2,8 +2,9 @@
 
 It is a file and no request, so that it works while the daemon hangs and holds over its restarts.
 Every halt has a cache line of its own, and any line that is set halts: everything, one account or
-one strategy. What is not in order halts everything. The file is read, not mapped: whoever may write
-it may cut it short, and a mapping would end the process then.
+one strategy. What is not in order halts everything. Whoever may write the file may cut it short,
+and a mapping of it would end the process then: it is read, and where common orders leave it is a
+mapping whose pages are taken by empty ones in that case (``_speedups/watched.h``).
 
     0     header      magic, version; one line
     64    lines       LINES times {set u64, wall_ns u64, pid u32, uid u32, scope u32}, one line each
@@ -138,6 +139,7 @@ class Halts(HaltState):
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
+        self.watch(-1)
         self._fd, self._seen, self._fault = -1, b"", "the daemon is stopping"
 
     def why(self, account: str, strategy: str) -> str:
@@ -208,6 +210,7 @@ class Halts(HaltState):
         head = os.pread(self._fd, HEAD, 0)
         if head == CLEAR and os.fstat(self._fd).st_size >= SIZE:
             self._seen, self._standing = head, []
+            self.watch(self._fd)
         else:
             self._read(head)
 

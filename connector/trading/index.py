@@ -1,7 +1,7 @@
 """Finding an order by whatever name an event gives it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connector.model.order import Order
 from connector.venues.trading_contract import OrderEvent
@@ -26,6 +26,8 @@ class OrderIndex:
         self._open: dict[int, dict[int, Order]] = {}
         self._ended: deque[Order] = deque()
         self._kept = kept
+        self.met: Callable[[str], object] = lambda name: None
+        """Told of each client id."""
 
     def __len__(self) -> int:
         return len(self.by_key)
@@ -41,6 +43,7 @@ class OrderIndex:
         self.by_key[order.key] = order
         if order.client_order_id:
             self.client_ids[order.account, order.client_order_id] = order
+            self.met(order.client_order_id)
         if order.command:
             self.commands[order.strategy, order.command] = order
         self._open.setdefault(order.account, {})[order.key] = order
@@ -109,6 +112,7 @@ class OrderIndex:
         if event.client_order_id and not order.client_order_id:
             order.client_order_id = event.client_order_id
             self.client_ids[account, event.client_order_id] = order
+            self.met(event.client_order_id)
 
     def named(self, order: Order, name: int | str) -> None:
         """The venue's id of a normal order that had none."""

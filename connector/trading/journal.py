@@ -15,6 +15,7 @@ from connector._speedups.journal import Drain, Journal
 from connector._speedups.renumbering import Renumbering
 from connector._speedups.reports import DISK, ENDED, HELD, Reports
 from connector._speedups.segment import Mapping as SharedMapping
+from connector._speedups.states import OpenState
 from connector.model.counters import Counter
 from connector.model.records import RecordType
 from connector.trading import journal_files
@@ -334,6 +335,7 @@ class Journals:
         body, last = next(opened.parts)
         opened.append(RecordType.CHECKPOINT, body, order_key=int(last))
         opened.described.clear()
+        opened.rolls += 1
         if last:
             opened.parts = None
         while at_once and self._go_on(opened):
@@ -403,7 +405,7 @@ def _named(command: bytes) -> int:
     return int.from_bytes(command[_INSTRUMENT : _INSTRUMENT + 4], "little")
 
 
-class Open:
+class Open(OpenState):
     """A journal that is written, and the session that hears of it, if there is one."""
 
     def __init__(self, journal: Journal, begun: int) -> None:

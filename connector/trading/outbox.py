@@ -1,9 +1,9 @@
 """What leaves: requests on their way out, alone or in batches, journalled before the first byte."""
 
-import itertools
 import logging
 from collections.abc import Callable, Sequence
 
+from connector._speedups.order_ids import Numbers
 from connector.model.counters import Counter
 from connector.model.intents import Action
 from connector.model.order import Order
@@ -40,7 +40,7 @@ class Outbox:
         self._accounts, self._tracker, self._holdings = accounts, tracker, holdings
         self._ledger, self._find, self._clock = ledger, find, clock
         self._perform, self._count = perform, count
-        self.requests = itertools.count(1)
+        self.requests = Numbers()
         """The numbers of the next ones."""
         self.held = Holding(self._leave)
 

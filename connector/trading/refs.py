@@ -67,6 +67,7 @@ class Refs(RefsState):
     ) -> None:
         """Remember a first request, by its digest or its slot."""
         self.known[ref_id] = Known(content, command, now_ns, slot=slot)
+        self.mark(ref_id)
         if len(self.known) > self.kept or now_ns >= self.due_ns:
             self.forget(now_ns)
 

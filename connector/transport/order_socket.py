@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from connector._speedups.bell import Bell
 from connector._speedups.codec import Codec
 from connector._speedups.listener import Listener
+from connector._speedups.order_ids import Numbers
 from connector._speedups.segment import Segment
 from connector._speedups.states import SocketState
 from connector.clock import monotonic_ns
@@ -36,12 +37,13 @@ SECOND_NS = 1_000_000_000
 MESSAGE_CAP = 1 << 20
 """An answer is half a kilobyte."""
 
-_NUMBERS = itertools.count(1)
+NUMBERS = Numbers()
+"""Of requests, never used before in this process."""
 
 
 def next_number() -> int:
-    """A number for a request, never used before in this process."""
-    return next(_NUMBERS)
+    """The next one."""
+    return next(NUMBERS)
 
 
 class _Flight(Struct):

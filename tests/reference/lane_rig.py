@@ -1,6 +1,5 @@
 """An order path without sockets: desk, account, journals, market; what would be sent is kept."""
 
-import itertools
 import json
 import os
 import re
@@ -10,6 +9,7 @@ from typing import Any
 
 from connector._speedups.bell import Bell
 from connector._speedups.feed import Feed
+from connector._speedups.order_ids import Numbers
 from connector._speedups.segment import Segment
 from connector.accounts import AccountService
 from connector.clock import monotonic_ns, wall_ns
@@ -53,7 +53,7 @@ STAMPS = re.compile(
     rb"|(?<=request-expiry: )\d+|(?<=request-signature: )[0-9a-f]{64}"
     rb'|"timestamp":\d+|"signature":"[0-9a-f]{64}"|^{"id":\d+|{"id":\d{10}'
 )
-order_socket._NUMBERS = itertools.count(10**9)  # of one length: some are left out
+order_socket.NUMBERS = Numbers(10**9)  # of one length: some are left out
 
 
 class Wire:

@@ -1,6 +1,9 @@
 """The halt file: any line that is set halts, and so does everything that is not in order."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -217,3 +220,50 @@ def test_another_user_s_file_halts(tmp_path: Path) -> None:
     rig.halts.tick()
     assert "12345" in rig.halts.why("main", "maker")
     rig.halts.close()
+
+
+def test_a_file_that_is_cut_short_and_made_anew_ends_nobody_and_is_looked_at_again(
+    rig: Rig,
+) -> None:
+    looks = rig.halts.looks_clear
+    assert looks(halts.CLEAR)
+    rig.halt()
+    assert not looks(halts.CLEAR)
+    rig.resume()
+    assert looks(halts.CLEAR)
+    os.truncate(rig.path, 0)
+    assert not looks(halts.CLEAR)
+    assert "too short" in rig.halts.why("main", "maker")
+    rig.halts.tick()
+    rig.resume(None)
+    assert rig.halts.why("main", "maker") == ""
+    assert not looks(halts.CLEAR)  # the page of then
+    rig.halts.tick()
+    assert looks(halts.CLEAR)
+    rig.halt()
+    assert not looks(halts.CLEAR)
+    rig.halts.close()
+    assert not looks(halts.CLEAR)
+
+
+def test_a_fault_elsewhere_ends_the_process_as_before(rig: Rig) -> None:
+    code = """
+import faulthandler, mmap, os, sys
+from pathlib import Path
+from connector.trading.halts import Halts
+path = Path(sys.argv[1])
+if sys.argv[2]: faulthandler.enable()
+made = Halts(path / "halt")
+made.open()
+fd = os.open(path / "other", os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 4096)
+there = mmap.mmap(fd, 4096)
+os.ftruncate(fd, 0)
+there[0]
+"""
+    for faults in ("", "yes"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(rig.folder), faults], capture_output=True, text=True
+        )
+        assert done.returncode == -signal.SIGBUS
+        assert ("Bus error" in done.stderr) == bool(faults)
