@@ -2,8 +2,9 @@ from libc.stdint cimport int64_t, uint64_t
 
 from .desk cimport Command
 from .feed cimport Feed
+from .pooled cimport Pool
 from .segment cimport Segment
-from .states cimport AccountState, AddressState, ClockState
+from .states cimport AddressState, ClockState
 
 cdef extern from "booking.h" nogil:
     ctypedef struct BookingHeld:
@@ -32,7 +33,8 @@ cdef class Form:                  # what one strategy's requests in one instrume
     cdef object order
     cdef Kind place, cancel
     cdef list owned
-    cdef AccountState account
+    cdef Pool pool                # the account's, while its encoding stands
+    cdef object socket
     cdef AddressState rest
     cdef ClockState clock
     cdef Feed feed

@@ -14,6 +14,7 @@ from .feed cimport Feed
 from .layout cimport CONNECTOR_ABSENT
 from .layout_orders cimport ACTION_PLACE, COMMAND_REDUCE_ONLY
 from .desk cimport Command
+from .pooled cimport Pool
 from .segment cimport Segment
 from .states cimport RefsState
 
@@ -63,8 +64,8 @@ cdef class Form:
         int64_t window_ns,
     ):
         self.order, self.place, self.cancel, self.owned = order, place, cancel, owned
-        self.account, self.rest, self.clock, self.feed = account, account.rest, account.clock, feed
-        self.strategy, self.opened, self.budget = strategy, opened, account.budget
+        self.pool, self.socket, self.rest, self.clock = account.pool, account.socket, account.rest, account.clock
+        self.strategy, self.opened, self.budget, self.feed = strategy, opened, account.budget, feed
         self.flights, self.places, self.open, self.window_ns = flights, places, open, window_ns
         self.known = account.budget.known
 
@@ -151,13 +152,13 @@ cdef class Booking:
         form.flights[request] = flying
         if kind.message is None:
             message = self.encoded(data, kind.charge)
-            form.account.pool.carry(connection, request, left_ns)
+            form.pool.carry(connection, request, left_ns)
         else:
             message = kind.message.__copy__()
             self.force(message, "number", number)
             self.force(message, "frame", data)
-            form.account.socket.carry(connection, request, number, left_ns)
-        flying.message = message
+            form.socket.carry(connection, request, number, left_ns)
+        flying.message, flying.left_ns = message, left_ns
         flying.spent = self.take(form, kind, message, left_ns)
         for cost in kind.costs:
             place = form.places.get(cost[0])

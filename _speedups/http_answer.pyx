@@ -46,27 +46,12 @@ cdef class Answer:
     ``head_cap``: bytes of all headers, ``headers_most`` of them, ``status_line_cap``: bytes of the reason,
     ``body_cap``: bytes of the body. ``headers`` have lower-case names; ``fault``: why it is refused, ""; it is not."""
 
-    cdef Py_ssize_t head_cap, headers_most, status_line_cap, body_cap
-    cdef Py_ssize_t head, lines, status_line
-    cdef object parser
-    cdef bint bodiless
-    cdef bint over                # complete or refused: what comes now nobody asked for
-    cdef readonly bint headers_done
-    cdef readonly bint complete
-    cdef readonly bint reusable
-    """The connection may carry another exchange."""
-    cdef readonly int status
-    cdef readonly dict headers
-    cdef readonly Py_ssize_t length
-    cdef readonly str fault
-    cdef list pieces
-
     def __init__(self, Py_ssize_t head_cap, Py_ssize_t headers_most, Py_ssize_t status_line_cap, Py_ssize_t body_cap):
         self.head_cap, self.headers_most = head_cap, headers_most
         self.status_line_cap, self.body_cap = status_line_cap, body_cap
         self.begin(None, False)
 
-    def begin(self, parser, bint bodiless):
+    cpdef begin(self, parser, bint bodiless):
         """Another answer, by this parser. ``bodiless``: it has no body whatever its headers say (HEAD)."""
         self.parser, self.bodiless = parser, bodiless
         self.head = self.lines = self.status_line = self.length = 0
@@ -78,6 +63,9 @@ cdef class Answer:
 
     @property
     def body(self):
+        return self.whole()
+
+    cdef bytes whole(self):
         return <bytes>self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
 
     @property
@@ -88,7 +76,7 @@ cdef class Answer:
     def finish(self):
         """The answer ends here."""
         self.over = self.complete = True
-        self.status = self.parser.get_status_code()
+        self.status = self.code
         if not self.parser.should_keep_alive():
             self.reusable = False
 
@@ -128,6 +116,7 @@ cdef class Answer:
             return
         self.headers_done = True
         cdef int status = self.parser.get_status_code()
+        self.code = status
         if status < 100:
             self.refuse(f"the answer is not HTTP: status {status}")
         if status < 200:
@@ -152,7 +141,7 @@ cdef class Answer:
     def on_message_complete(self):
         if self.over:
             return
-        if self.parser.get_status_code() < 200:
+        if self.code < 200:
             # 100 Continue and the like come before the answer; their bytes count as its head's.
             self.headers = {}
             self.status_line = 0

@@ -11,7 +11,7 @@ import httptools
 from msgspec import Struct
 
 from connector._speedups.http_answer import Answer
-from connector._speedups.states import ConnectionState
+from connector._speedups.pooled import Exchange
 from connector.errors import Unknown
 
 BODY_CAP = 64 << 20
@@ -41,7 +41,7 @@ class HttpAnswer(Struct, frozen=True):
 Done = Callable[[HttpAnswer | Exception], None]
 
 
-class Connection(ConnectionState, asyncio.Protocol):
+class Connection(Exchange, asyncio.Protocol):
     """One socket: feeds the parser, hands over what each exchange came to.
 
     ``closed``, if given, is called once when the socket has ended."""
@@ -49,16 +49,9 @@ class Connection(ConnectionState, asyncio.Protocol):
     def __init__(self, body_cap: int, closed: "Callable[[Connection], None] | None" = None) -> None:
         self._closed = closed
         self.transport: asyncio.Transport | None = None
-        self._done: Done | None = None
-        self.tell: Done | None = None
-        """What its owner gives it as ``done`` each time, if it always is the same."""
-        self._error: Exception | None = None
         self.reusable = True
-        self.got_bytes = False
-        self._answer = Answer(HEAD_CAP, HEADERS_MOST, STATUS_LINE_CAP, body_cap)
-        self._parser = httptools.HttpResponseParser(self._answer)
-        self._used = False
-        self._head_fed = self._body_fed = 0
+        self.answer = Answer(HEAD_CAP, HEADERS_MOST, STATUS_LINE_CAP, body_cap)
+        self.parser = httptools.HttpResponseParser(self.answer)
 
     @property
     def alive(self) -> bool:
@@ -71,17 +64,6 @@ class Connection(ConnectionState, asyncio.Protocol):
         assert self.transport is not None
         self.begin(done, bodiless)
         self.transport.write(message)
-
-    def begin(self, done: Done, bodiless: bool = False) -> None:
-        """Expect an answer; for who writes the request to ``transport`` in the same callback."""
-        assert self._done is None
-        if self._used:  # after a body that was left out the parser would wait for it
-            self._parser = httptools.HttpResponseParser(self._answer)
-        self._used = bodiless
-        self._answer.begin(self._parser, bodiless)
-        self._head_fed = self._body_fed = 0
-        self.got_bytes = False
-        self._done = done
 
     def give_up(self, why: str) -> None:
         """End the exchange and the socket: the answer, if it still came, would be nobody's."""
@@ -99,42 +81,23 @@ class Connection(ConnectionState, asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self.transport = transport  # type: ignore[assignment]
 
-    def data_received(self, data: bytes) -> None:
-        done, answer = self._done, self._answer
-        if done is None:
-            self.close()  # bytes nobody asked for: the next answer could not be told from them
-            return
-        self.got_bytes = True
-        if answer.headers_done:
-            self._body_fed += len(data)
-        else:
-            self._head_fed += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+    def _malformed(self, error: Exception) -> None:
+        """What came is no answer."""
+        if isinstance(error, httptools.HttpParserUpgrade):
             self._fail(Malformed("the answer switches protocols, which nobody asked for"))
-        except httptools.HttpParserError as error:
-            self.reusable = False
-            self._fail(Malformed(f"the answer is not HTTP: {error}"))
-        if not answer.complete:
-            self._check()
-        elif not answer.reusable:
-            self.reusable = False
-        if not answer.complete or self._error is not None:
-            self._deliver()
             return
-        self._done = None  # as `_deliver`, which would ask all this again
-        done(HttpAnswer(answer.status, answer.headers, answer.body))
+        self.reusable = False
+        self._fail(Malformed(f"the answer is not HTTP: {error}"))
 
     def _check(self) -> None:
         """What has come so far of an answer that is not whole."""
-        answer = self._answer
+        answer = self.answer
         if answer.fault:
             self._fail(Malformed(answer.fault))
             return
         # The parser keeps what is not complete: a header, a reason, a size line without end.
-        framing = self._body_fed - answer.length
-        if not answer.headers_done and self._head_fed > HEAD_CAP:
+        framing = self.body_fed - answer.length
+        if not answer.headers_done and self.head_fed > HEAD_CAP:
             self._fail(Malformed(f"an answer's head of more than {HEAD_CAP} bytes"))
         elif framing > FRAMING_CAP + FRAMING_SHARE * answer.length:
             self._fail(Malformed(f"{framing} bytes around {answer.length} bytes of a body"))
@@ -144,8 +107,8 @@ class Connection(ConnectionState, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.reusable = False
-        answer = self._answer
-        if self._done is None or answer.complete:
+        answer = self.answer
+        if self.done is None or answer.complete:
             pass
         elif answer.headers_done and not answer.framed:
             answer.finish()  # without a length, the end of the connection is the end of the body
@@ -158,16 +121,17 @@ class Connection(ConnectionState, asyncio.Protocol):
             self._closed(self)
 
     def _fail(self, error: Exception) -> None:
-        complete = self._answer.complete
-        self._answer.refuse(str(error))
+        complete = self.answer.complete
+        self.answer.refuse(str(error))
         self.close()
-        if self._done is not None and not complete and self._error is None:
-            self._error = error
+        if self.done is not None and not complete and self.error is None:
+            self.error = error
 
     def _deliver(self) -> None:
         """Outside the parser: whoever gets the answer may send the next request at once."""
-        done, answer, error = self._done, self._answer, self._error
-        if done is None or (error is None and not answer.complete):
-            return
-        self._done = self._error = None
-        done(error or HttpAnswer(answer.status, answer.headers, answer.body))
+        if self.done is not None and (self.error is not None or self.answer.complete):
+            self.tell(self.error or self._answered())
+
+    def _answered(self) -> HttpAnswer:
+        answer = self.answer
+        return HttpAnswer(answer.status, answer.headers, answer.body)

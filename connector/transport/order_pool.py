@@ -12,15 +12,14 @@ import itertools
 import logging
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import IntEnum
-from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiofastnet
 
-from connector._speedups.states import PoolState
+from connector._speedups.pooled import Pool
 from connector.clock import monotonic_ns
 from connector.protocol.backoff import Backoff
 from connector.protocol.http1 import encode_request
@@ -63,7 +62,7 @@ class Owner(Protocol):
         """Asked before a request that waited is sent: why it must not be any more; "": it may."""
 
 
-class OrderPool(PoolState):
+class OrderPool(Pool):
     """``connections`` warm ones to one host, of which only cancels may use the last ``reserved``.
 
     ``run`` keeps them open until cancelled; ``tick`` about every 50 ms looks at deadlines."""
@@ -92,9 +91,9 @@ class OrderPool(PoolState):
         """As in the Host header."""
         self.prefix = parts.path.rstrip("/")
         """The path in front of the venue's own."""
-        self._context, self._owner = context, owner
+        self._context, self.owner = context, owner
         self._connections, self.reserved = connections, reserved
-        self._timeout_ns = int(timeout_s * SECOND_NS)
+        self.timeout_ns = int(timeout_s * SECOND_NS)
         self._queue_most, self._queue_ns = queue, int(queue_s * SECOND_NS)
         self._local_address = local_address
         self.idle: list[Connection] = []
@@ -102,7 +101,6 @@ class OrderPool(PoolState):
         """What it carries, and until when it may."""
         self.queue: list[tuple[Priority, int, int, int, bytes]] = []
         self._order = itertools.count()
-        self._ended: dict[Connection, asyncio.Event] = {}
         self._closing = False
 
     # What the desk asks
@@ -123,39 +121,17 @@ class OrderPool(PoolState):
         """A request's bytes; ValueError when a header would break out of its line."""
         return encode_request(method, self.prefix + target, self.host, headers, body)
 
-    def send(self, request: int, priority: Priority, message: bytes) -> None:
-        """Send now if a connection is free for it, else queue it."""
-        if not self.queue:
-            connection = self._free(priority)
-            if connection is not None:
-                self._start(connection, request, message)
-                return
-        if self._closing or len(self.queue) >= self._queue_most:
-            why = "closing" if self._closing else f"{self._queue_most} requests are waiting"
-            self._owner.unsent(request, why)
-            return
-        until_ns = monotonic_ns() + self._queue_ns
-        heapq.heappush(self.queue, (priority, next(self._order), until_ns, request, message))
-        self._pump()
-
-    def carry(self, connection: Connection, request: int, now_ns: int) -> None:
-        """A request was written at ``now_ns``, in this very callback, to the connection that
-        ``send`` would have taken."""
-        self.idle.remove(connection)
-        connection.begin(self._carries(connection, request, now_ns))
-        self._owner.left(request, now_ns)
-
     def tick(self, now_ns: int) -> None:
         """Give up what waited or was under way for too long."""
         for connection, (_, until_ns) in list(self.busy.items()):
             if now_ns >= until_ns:
-                connection.give_up(f"no answer within {self._timeout_ns / SECOND_NS:g} s")
+                connection.give_up(f"no answer within {self.timeout_ns / SECOND_NS:g} s")
         late = [entry for entry in self.queue if now_ns >= entry[2]]
         if late:
             self.queue = [entry for entry in self.queue if now_ns < entry[2]]
             heapq.heapify(self.queue)
             for entry in late:
-                self._owner.unsent(entry[3], "every connection was busy for too long")
+                self.owner.unsent(entry[3], "every connection was busy for too long")
 
     # Life
 
@@ -170,7 +146,7 @@ class OrderPool(PoolState):
         self._closing = True
         queue, self.queue = self.queue, []
         for entry in sorted(queue):
-            self._owner.unsent(entry[3], "closing")
+            self.owner.unsent(entry[3], "closing")
         for connection in list(self.busy):
             connection.give_up("closing")
         for connection in list(self.idle):
@@ -182,7 +158,7 @@ class OrderPool(PoolState):
         while not self._closing:
             ended = asyncio.Event()
             try:
-                async with asyncio.timeout(self._timeout_ns / SECOND_NS):
+                async with asyncio.timeout(self.timeout_ns / SECOND_NS):
                     connection = await self._connect(ended)
             except (OSError, TimeoutError) as error:
                 wait_ns = backoff.next_ns()
@@ -224,60 +200,37 @@ class OrderPool(PoolState):
 
     # Inside
 
-    def _free(self, priority: Priority) -> Connection | None:
-        """The connection used last among the idle ones, unless the rest is kept for cancels."""
-        while self.idle:
-            if priority is not Priority.CANCEL and len(self.idle) <= self._kept():
-                return None
-            connection = self.idle.pop()
-            if connection.alive:
-                return connection
-        return None
+    def _wait(self, request: int, priority: Priority, message: bytes) -> None:
+        """No connection is free for it, or others were first."""
+        if self._closing or len(self.queue) >= self._queue_most:
+            why = "closing" if self._closing else f"{self._queue_most} requests are waiting"
+            self.owner.unsent(request, why)
+            return
+        until_ns = monotonic_ns() + self._queue_ns
+        heapq.heappush(self.queue, (priority, next(self._order), until_ns, request, message))
+        self._pump()
 
-    def _kept(self) -> int:
-        """How many idle connections other requests leave alone; the only one left serves all."""
-        others = len(self.idle) + len(self.busy) - 1
-        return self.reserved if self.reserved < others else others
-
-    def _start(self, connection: Connection, request: int, message: bytes) -> None:
-        now_ns = monotonic_ns()
-        transport = connection.transport
-        assert transport is not None
-        connection.begin(self._carries(connection, request, now_ns))
-        transport.write(message)
-        self._owner.left(request, now_ns)
-
-    def _carries(
-        self, connection: Connection, request: int, now_ns: int
-    ) -> Callable[[HttpAnswer | Exception], None]:
-        """It is busy until what this gives is called."""
-        self.busy[connection] = (request, now_ns + self._timeout_ns)
-        if connection.tell is None:
-            connection.tell = partial(self._done, connection)
-        return connection.tell
-
-    def _done(self, connection: Connection, result: HttpAnswer | Exception) -> None:
-        """What came of the request that a connection carried."""
+    def _ended(self, connection: Connection, result: HttpAnswer | Exception) -> None:
+        """What came of the request that a connection carried, if not a whole answer at once."""
         request, _ = self.busy.pop(connection)
         if isinstance(result, Exception):
-            self._owner.lost(request, str(result))
+            self.owner.lost(request, str(result))
             return
-        transport = connection.transport  # as ``alive``, without a call
-        if connection.reusable and transport is not None and not transport.is_closing():
+        if connection.alive:
             self.idle.append(connection)
         else:
             connection.close()
-        self._owner.answered(request, result.status, result.headers, result.body)
+        self.owner.answered(request, result.status, result.headers, result.body)
         if self.queue:
             self._pump()
 
     def _pump(self) -> None:
         while self.queue:
-            if why := self._owner.stopped(self.queue[0][3]):
-                self._owner.unsent(heapq.heappop(self.queue)[3], why)
+            if why := self.owner.stopped(self.queue[0][3]):
+                self.owner.unsent(heapq.heappop(self.queue)[3], why)
                 continue
-            connection = self._free(self.queue[0][0])
+            connection = self.free(self.queue[0][0] is Priority.CANCEL)
             if connection is None:
                 return
             _, _, _, request, message = heapq.heappop(self.queue)
-            self._start(connection, request, message)
+            self.start(connection, request, message)

@@ -149,11 +149,11 @@ class OrderSocket(SocketState):
 
     def carry(self, line: Line, request: int, number: int, now_ns: int) -> None:
         """A request of that number was sent at ``now_ns``, in this very callback, on the connection
-        that serves. Raises ConnectionError when that ended it: nobody would wait for an answer."""
+        that serves; its owner knows. Raises ConnectionError when that ended it: nobody would wait
+        for an answer."""
         if self._lines.get(line.epoch) is not line:
             raise ConnectionError("the connection ended as it was written to")
         line.flights[number] = _Flight(request, now_ns + self._timeout_ns)
-        self._owner.left(request, now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Give up what waited or was under way for too long."""
