@@ -24,7 +24,7 @@ from connector.venues.contract import Request
 
 SECOND_NS = 1_000_000_000
 EARLY_NS = 300 * SECOND_NS
-"""A token is renewed so long before it expires."""
+"""A token is renewed so long before it expires, but not in the first half of its life."""
 LEAST_NS = 6 * SECOND_NS
 """Between two tries that failed: ten requests a minute are all there are."""
 MOST_NS = 60 * SECOND_NS
@@ -70,7 +70,7 @@ class Tokens:
         self._refresh = refresh
         self._kept, self._keep = refresh, keep
         self._token = ""
-        self._expires_ns = 0
+        self._expires_ns = self._renew_ns = 0
         self._due_ns = 0
         self._failed = 0
         self._asked = ""
@@ -83,7 +83,7 @@ class Tokens:
         return self._token
 
     def fresh(self, wall_ns: int) -> bool:
-        return bool(self._token) and wall_ns < self._expires_ns - EARLY_NS
+        return bool(self._token) and wall_ns < self._renew_ns
 
     def valid(self, wall_ns: int) -> bool:
         return bool(self._token) and wall_ns < self._expires_ns
@@ -114,6 +114,8 @@ class Tokens:
             return self._later(wall_ns, "an answer without a token")
         self._token = session.access_token
         self._expires_ns = expiry_ns(session, wall_ns)
+        half_ns = (wall_ns + self._expires_ns) // 2
+        self._renew_ns = max(self._expires_ns - EARLY_NS, half_ns)
         if session.refresh_token:
             self._refresh = session.refresh_token
         elif self._asked == "tokenRefresh":
@@ -133,7 +135,7 @@ class Tokens:
 
     def denied(self, token: str) -> None:
         if token == self._token:  # else there is a newer one already
-            self._expires_ns = 0
+            self._expires_ns = self._renew_ns = 0
 
     def bear(self, request: Request) -> Request:
         bearer = ("Authorization", f"Bearer {self._token}")

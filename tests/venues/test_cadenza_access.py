@@ -1,0 +1,225 @@
+"""The way into Cadenza over real sockets: one login for all who wait, one renewal when the venue
+takes a token no more, and no secret in any log."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from connector.clock import monotonic_ns
+from connector.errors import NotSent, Rejected, Throttled
+from connector.sim.listings import contracts
+from connector.sim.matching.engine import Engine
+from connector.sim.server import Options, Server, VenueClock
+from connector.sim.synthetic import SyntheticMarket
+from connector.transport.calls import Called, perform
+from connector.transport.http import HttpClient
+from connector.transport.rest import Rest
+from connector.venues.cadenza import configured
+from connector.venues.cadenza.config import Config
+from connector.venues.cadenza.endpoints import ENDPOINTS
+from connector.venues.cadenza.sim import SIM
+from connector.venues.contract import Outcome
+from connector.venues.sim_contract import ApiKey, OrderSetup, SimAccount
+from tests.reference.cadenza_rest import EMAIL, PASSWORD, SYMBOLS
+
+HOUR_MS = 3_600_000
+LOGIN, REFRESH, WHO = "/api/v3/auth/login", "/api/v3/auth/token/refresh", "/api/v3/auth/user"
+
+
+class Stage:
+    """A served venue and the connector's door to it."""
+
+    def __init__(self, server: Server, rest: Rest) -> None:
+        self.server, self.rest = server, rest
+
+    def count(self, path: str) -> int:
+        return self.server.requests.get(path, 0)
+
+    async def who(self) -> bytes:
+        return await self.rest.ask(ENDPOINTS["user"].request())
+
+    async def call(self, endpoint: str, **given: Any) -> Called:
+        row = ENDPOINTS[endpoint]
+        return await perform(self.rest, self.rest._venue, row, row.called(given))
+
+
+def staged(
+    use: Callable[[Stage], Awaitable[Any]], config: Config | None = None, weight: int = 100_000
+) -> Any:
+    async def main() -> Any:
+        clock = VenueClock()
+        market = SyntheticMarket(
+            SIM, contracts(SIM.listings, SYMBOLS), rate=10, levels=1000, seed=7, bursts=False,
+            wall_ms=clock,
+        )  # fmt: skip
+        engine = Engine(first_order_id=1000)
+        market.attach(engine, SIM.rules)
+        account = SimAccount(name="me", keys=(ApiKey(key=EMAIL, secret=PASSWORD),))
+        server = Server(
+            SIM, market, Options(weight_limit=weight), clock=clock, engine=engine,
+            setup=OrderSetup(accounts=(account,)),
+        )  # fmt: skip
+        await server.start("127.0.0.1", 0, None)
+        url = f"http://127.0.0.1:{server.port}"
+        wanted = config or Config(email="env:CADENZA_EMAIL", password="env:CADENZA_PASSWORD")
+        limits = dict.fromkeys(
+            ("auth_per_minute", "market_per_minute", "account_per_minute"), weight
+        )
+        fields = {name: getattr(wanted, name) for name in Config.__struct_fields__}
+        venue = configured(Config(**fields | limits))
+        rest = Rest(venue, HttpClient(url, None, timeout_s=20), lambda _counter, _amount: None)
+        try:
+            return await use(Stage(server, rest))
+        finally:
+            await rest.close()
+            await server.stop()
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(autouse=True)
+def login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENZA_EMAIL", EMAIL)
+    monkeypatch.setenv("CADENZA_PASSWORD", PASSWORD)
+
+
+def test_all_who_wait_share_one_login_and_one_renewal() -> None:
+    async def use(stage: Stage) -> None:
+        told = await asyncio.gather(*(stage.who() for _ in range(20)))
+        assert len(set(told)) == 1
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 0)
+        # The venue's clock goes on, ours does not: what was good an hour ago is denied.
+        stage.server.clock.skew_ms += HOUR_MS
+        before = stage.count(WHO)
+        await asyncio.gather(*(stage.who() for _ in range(20)))
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 1)
+        assert before + 20 < stage.count(WHO) <= before + 40, "each at most once more"
+
+    staged(use)
+
+
+def test_market_data_wants_a_token_too_and_health_does_not() -> None:
+    async def use(stage: Stage) -> None:
+        assert (await stage.call("health")).outcome is Outcome.OK
+        assert stage.count(LOGIN) == 0
+        assert (await stage.call("venueList")).outcome is Outcome.OK
+        assert stage.count(LOGIN) == 1
+
+    staged(use)
+
+
+def test_who_is_denied_twice_is_told_so() -> None:
+    """A second denial is about more than the token's age: no third try."""
+
+    async def use(stage: Stage) -> None:
+        await stage.who()
+        fault = b'{"kind":"status","path":"%b","status":401,"count":2}' % WHO.encode()
+        stage.server.command(fault)
+        before = stage.count(WHO)
+        with pytest.raises(Rejected, match="401"):
+            await stage.who()
+        assert stage.count(WHO) == before + 2
+        await stage.who()
+
+    staged(use)
+
+
+def test_a_wrong_password_is_no_request_and_is_not_tried_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CADENZA_PASSWORD", "wrong password")
+
+    async def use(stage: Stage) -> None:
+        with pytest.raises(Throttled, match="Invalid login credentials") as told:
+            await stage.who()
+        assert 4 < (told.value.retry_ns - monotonic_ns()) / 1e9 <= 6
+        for _ in range(5):
+            with pytest.raises(Throttled):
+                await stage.who()
+        assert stage.count(LOGIN) == 1
+        assert stage.count(WHO) == 0
+
+    staged(use)
+
+
+def test_without_credentials_nothing_is_sent() -> None:
+    async def use(stage: Stage) -> None:
+        with pytest.raises(NotSent, match="wants a login"):
+            await stage.who()
+        assert stage.server.requests == {}
+
+    staged(use, Config())
+
+
+def test_a_renewal_that_is_lost_is_asked_for_once_more() -> None:
+    async def use(stage: Stage) -> None:
+        await stage.who()
+        stage.server.clock.skew_ms += HOUR_MS
+        stage.server.command(b'{"kind":"reset_http","path":"%b"}' % REFRESH.encode())
+        await stage.who()
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 2)
+
+    staged(use)
+
+
+def test_the_second_half_of_a_short_life_renews_behind_the_requests() -> None:
+    """Nobody waits while the old token is good, and there is one renewal for all."""
+
+    async def use(stage: Stage) -> None:
+        stage.server.rest.users._token_s = 20  # type: ignore[attr-defined]
+        await stage.who()
+        assert stage.rest.access is not None
+        keeper = stage.rest.access._kept()
+        keeper._renew_ns = 0  # type: ignore[attr-defined]  # its half is over
+        await asyncio.gather(*(stage.who() for _ in range(10)))
+        renewal = stage.rest.access._renewal
+        assert renewal is not None
+        await renewal
+        assert stage.rest.access.renewals == 2
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 1)
+        await stage.who()
+        assert stage.count(REFRESH) == 1, "the new one is fresh again"
+
+    staged(use)
+
+
+def test_what_is_left_of_a_class_the_answers_tell() -> None:
+    async def use(stage: Stage) -> None:
+        await asyncio.gather(*(stage.call("venueList") for _ in range(5)))
+        left = {
+            pool.name: budget.left(monotonic_ns(), time.time_ns())
+            for pool, budget in stage.rest.pools
+        }
+        assert left["market"] == 95
+        assert left["account"] == 100
+
+    staged(use, weight=100)
+
+
+def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    tokens: list[str] = []
+
+    async def use(stage: Stage) -> None:
+        await stage.who()
+        assert stage.rest.access is not None
+        tokens.append(await stage.rest.access.token())
+        stage.server.clock.skew_ms += HOUR_MS
+        await stage.who()
+        tokens.append(await stage.rest.access.token())
+        await stage.call("credentialCreate", venue="OKX", credentialType="HMAC",
+                         apiKey="canary-key", apiSecret="canary-secret")  # fmt: skip
+        await stage.call(
+            "tradingAccountDisable", tradingAccountId="0" * 8 + "-0000" * 3 + "-" + "0" * 12
+        )
+
+    with caplog.at_level(logging.DEBUG):
+        staged(use)
+    logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "new token" in logged
+    assert "refused" in logged, "and by which request"
+    for secret in (*tokens, PASSWORD, "v1.", "canary-key", "canary-secret"):
+        assert secret not in logged
