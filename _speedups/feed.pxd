@@ -42,6 +42,7 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     int price_exponent, qty_exponent, mark_exponent, rate_exponent
     int ratio_exponent            # of the venue's own ratios, where it writes integers
     uint8_t state[FEED_KINDS]     # by ConnectorFeedKind
+    uint16_t lines[FEED_KINDS]    # line numbers below this are taken: MAX_LINES, or 0 while nobody wants the kind
     uint16_t window               # levels a side that the venue keeps up to date; 0: the whole book
     bint has_ticker               # best bid/ask messages come; without them the book's touch is the only source
     bint has_trades               # the trade cell's state is the trades'; the mark price's while there are none

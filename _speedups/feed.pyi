@@ -46,6 +46,8 @@ class Feed:
         A best bid/ask that has no messages of its own follows the book. ValueError, with nothing
         changed, for a move that ``MOVES`` does not list or a valid book without a base.
         """
+    def mute(self, kind: int, on: bool) -> None:
+        """Drop what still comes of a kind that nobody wants any more, or take it again."""
     def last_recv_ns(self, kind: int) -> int:
         """When the last message of a kind came on any line, 0 before the first."""
     def line_recv_ns(self, kind: int, line: int) -> int:

@@ -27,9 +27,9 @@ from .layout cimport (
     BookDeltaBody, InstrumentStats, Level, MarkPriceBody, RecordHeader, TradeBody,
 )
 from .publish cimport (
-    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, check_kind, check_line,
-    heard, live_touch, make_live, may_follow, move, publish, publish_state, publish_touch, show_book, show_touch,
-    trade_cell_state, valid,
+    KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, all_wanted,
+    check_kind, check_line, heard, live_touch, make_live, may_follow, move, not_wanted, publish, publish_state,
+    publish_touch, show_book, show_touch, trade_cell_state, valid,
 )
 from .ring cimport ring_claim
 from .segment cimport Segment
@@ -47,8 +47,8 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef uint16_t line = record.line
     cdef BboBody touch
     cdef bint touched
-    if unlikely(feed.state[KIND_BOOK] != STATE_LIVE or line >= MAX_LINES):
-        return VERDICT_RARE
+    if unlikely(feed.state[KIND_BOOK] != STATE_LIVE or line >= feed.lines[KIND_BOOK]):
+        return not_wanted(feed, KIND_BOOK, line)
     if unlikely(update_id < feed.line_last_id[line] and venue_ns > feed.line_venue_ns[line]):
         return VERDICT_RARE       # the venue's ids were reset
     if unlikely(update_id <= feed.last_id):
@@ -83,8 +83,8 @@ cdef int feed_depth(FeedC* feed, RecordHeader* record) noexcept nogil:
 cdef int feed_bbo(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef BboBody* body = <BboBody*>(record + 1)
     cdef uint16_t line = record.line
-    if unlikely(line >= MAX_LINES):
-        return VERDICT_RARE
+    if unlikely(line >= feed.lines[KIND_BBO]):
+        return not_wanted(feed, KIND_BBO, line)
     heard(feed, KIND_BBO, line, record.recv_ns, record.venue_ns)
     if unlikely(record.update_id <= feed.bbo_id):
         if record.update_id < feed.line_bbo_id[line] and record.venue_ns > feed.line_bbo_ns[line]:
@@ -115,8 +115,8 @@ cdef int feed_bbo(FeedC* feed, RecordHeader* record) noexcept nogil:
 cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef TradeBody* body = <TradeBody*>(record + 1)
     cdef IdWindow* window = &feed.aggregates if body.aggregate else &feed.trades
-    if unlikely(record.line >= MAX_LINES):
-        return VERDICT_RARE
+    if unlikely(record.line >= feed.lines[KIND_TRADE]):
+        return not_wanted(feed, KIND_TRADE, record.line)
     heard(feed, KIND_TRADE, record.line, record.recv_ns, record.venue_ns)
     if unlikely(not id_is_new(feed, window, record.update_id, record.line, record.venue_ns)):
         add(&feed.stats.duplicates)
@@ -136,8 +136,8 @@ cdef int feed_trade(FeedC* feed, RecordHeader* record) noexcept nogil:
 
 cdef int feed_mark_price(FeedC* feed, RecordHeader* record) noexcept nogil:
     cdef MarkPriceBody* body = <MarkPriceBody*>(record + 1)
-    if unlikely(record.line >= MAX_LINES):
-        return VERDICT_RARE
+    if unlikely(record.line >= feed.lines[KIND_MARK_PRICE]):
+        return not_wanted(feed, KIND_MARK_PRICE, record.line)
     heard(feed, KIND_MARK_PRICE, record.line, record.recv_ns, record.venue_ns)
     if unlikely(record.venue_ns <= feed.mark_ns):
         add(&feed.stats.duplicates)
@@ -182,6 +182,7 @@ cdef class Feed:
         self.c.rate_exponent = segment.directory[index].rate_exponent
         self.c.ratio_exponent = instrument.ratio_exponent
         self.c.bid_low_e = self.c.ask_high_e = CONNECTOR_ABSENT
+        all_wanted(self.c)
 
     def __dealloc__(self):
         if self.c != NULL:
@@ -236,12 +237,12 @@ cdef class Feed:
     # -- states
 
     def state(self, int kind): return self.c.state[check_kind(kind)]
+    def mute(self, int kind, bint on): self.c.lines[check_kind(kind)] = 0 if on else MAX_LINES
 
     def set_state(self, int kind, int state, int reason=0, int64_t recv_ns=0):
         cdef FeedC* feed = self.c
         cdef uint8_t previous = feed.state[check_kind(kind)]
-        cdef uint8_t bbo_state
-        cdef bint bbo_follows
+        cdef uint8_t bbo_state, bbo_follows
         if not 0 <= state < 7 or not may_follow(previous, state):
             raise ValueError(f"feed kind {kind}: no move from state {previous} to {state}")
         if kind == KIND_BOOK and valid(<uint8_t>state) and not self.has_base:
@@ -264,8 +265,7 @@ cdef class Feed:
         if kind == KIND_TRADE or kind == KIND_MARK_PRICE:
             feed.has_trades |= kind == KIND_TRADE
             cell_state(&feed.top.trade.word, trade_cell_state(feed))
-        if not recv_ns:
-            recv_ns = monotonic_ns()
+        recv_ns = recv_ns or monotonic_ns()
         publish_state(feed, kind, previous, <uint32_t>reason, recv_ns)
         if bbo_follows:
             move(feed, KIND_BBO, bbo_state, <uint32_t>reason, recv_ns)

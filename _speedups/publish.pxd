@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 from .atomics cimport likely, store_relaxed, unlikely
 from .book cimport book_ask_count, book_bid_count, book_crossed
 from .counters cimport COUNT_CROSSED, COUNT_DELTAS, COUNT_RECORDS, COUNT_VENUE_AHEAD, count
-from .feed cimport FEED_KINDS, MAX_LINES, REASON_CONNECTED, REASON_DATA, FeedC
+from .feed cimport FEED_KINDS, MAX_LINES, REASON_CONNECTED, REASON_DATA, VERDICT_OLD, VERDICT_RARE, FeedC
 from .histogram cimport histogram_add
 from .layout cimport (
     CONNECTOR_ABSENT, RECORD_BBO, RECORD_FEED_STATE, STATE_BEHIND, STATE_DOWN, STATE_GAP, STATE_LIVE, STATE_RESYNC,
@@ -107,6 +107,19 @@ cdef inline void move(FeedC* feed, int kind, uint8_t state, uint32_t reason, int
 
 cdef inline uint8_t trade_cell_state(const FeedC* feed) noexcept nogil:
     return feed.state[KIND_TRADE] if feed.has_trades else feed.state[KIND_MARK_PRICE]
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------------
+
+cdef inline void all_wanted(FeedC* feed) noexcept nogil:
+    cdef int kind
+    for kind in range(FEED_KINDS):
+        feed.lines[kind] = MAX_LINES
+
+
+# What still comes of a kind that nobody wants any more is dropped; a line with a number that cannot be is Python's.
+cdef inline int not_wanted(const FeedC* feed, int kind, uint16_t line) noexcept nogil:
+    return VERDICT_OLD if feed.lines[kind] == 0 and line < MAX_LINES else VERDICT_RARE
 
 
 # Data made a feed live. Its cell is written; the claimed record waits until the state is told.

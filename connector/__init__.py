@@ -52,7 +52,9 @@ from connector._speedups.stream_events import (
 from connector._speedups.view import RecordView
 from connector.errors import AttachError, ConnectorError, EpochChanged, Full, Stalled
 from connector.ipc.called import CallAnswer, PendingCall
-from connector.ipc.client import Instruments, Session
+from connector.ipc.client import Session
+from connector.ipc.listed import Instruments
+from connector.ipc.subscribe import Subscribed
 from connector.ipc.trader import TradingSession, attach
 from connector.model.instrument import ContractType, Status
 from connector.model.intents import OrderType, PositionSide, TimeInForce
@@ -108,6 +110,7 @@ __all__ = [
     "Stalled",
     "State",
     "Status",
+    "Subscribed",
     "Ticker",
     "Ticket",
     "TimeInForce",

@@ -25,16 +25,19 @@ from connector.config import (
     own_directory,
     private_streams,
 )
+from connector.errors import ConfigError
 from connector.ipc.control import take_lock
 from connector.ipc.segments import BookSource
 from connector.ipc.server import AttachServer, allow
-from connector.ipc.trading import Trading
+from connector.ipc.trading import Refused, Trading
 from connector.model.counters import Counter
 from connector.model.states import Reason
 from connector.model.version import __version__
 from connector.protocol.backoff import Backoff
+from connector.reloading import changed_venues
 from connector.service import MarketService
 from connector.strategy_calls import StrategyCalls
+from connector.subscribing import Subscribing
 from connector.trading_service import TradingService
 from connector.venues.contract import Venue
 
@@ -53,7 +56,8 @@ NAMED = 3
 class App:
     """The daemon's inside; ``daemon.run`` drives it (``daemon.Application``).
 
-    ``venue`` gives the venue of a section of the configuration."""
+    ``venue`` gives the venue of a section of the configuration, ``read`` the configuration as it
+    stands now (ConfigError: it is wrong)."""
 
     def __init__(
         self,
@@ -61,8 +65,10 @@ class App:
         runtime_dir: Path,
         state_dir: Path,
         venue: Callable[[str, VenueSettings], Venue] = configured,
+        read: Callable[[], Config] | None = None,
     ) -> None:
-        self._config, self._venue = config, venue
+        self._config, self._venue, self._read = config, venue, read
+        self._reloading = asyncio.Lock()
         self._runtime_dir, self._state_dir = runtime_dir, state_dir
         self._services: dict[str, MarketService] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -129,6 +135,8 @@ class App:
             allow=allow(mine | set(daemon.allow_uids), frozenset(daemon.allow_gids)),
             trading=self._trading,
             calls=StrategyCalls(self._services, self._orders),
+            subscriptions=Subscribing(self._services),
+            reload=self._reload_asked if self._read is not None else None,
         )
         if self._trading is not None:
             self._bell.gateway = self._trading.gateway
@@ -180,6 +188,34 @@ class App:
     async def failed(self) -> BaseException:
         assert self._failed is not None
         return await asyncio.shield(self._failed)
+
+    async def reload(self) -> list[str]:
+        """Take what changed of the configuration; the venues it concerned. ConfigError: nothing was
+        taken, the daemon goes on as it was."""
+        async with self._reloading:
+            loop = asyncio.get_running_loop()
+            try:
+                if self._read is None:
+                    raise ConfigError("there is no file to read again")
+                config = await loop.run_in_executor(self._chores, self._read)
+                changed = changed_venues(self._config, config)
+            except ConfigError as error:
+                log.error("the configuration was not taken: %s", error)
+                raise
+            self._config = config
+            services = {name: self._services[name] for name in changed if name in self._services}
+            for name, service in services.items():
+                service.settings = config.venues[name]
+            for service in services.values():
+                await service.serving.wanted_anew()
+            log.info("configuration taken", extra={"venues": " ".join(changed) or "no change"})
+            return changed
+
+    async def _reload_asked(self) -> tuple[dict[str, Any], bytes]:
+        try:
+            return {"venues": await self.reload()}, b""
+        except ConfigError as error:
+            raise Refused(str(error)) from None
 
     async def drain(self, limit_s: float) -> list[str]:
         return await self._orders.wind_down(limit_s) if self._orders is not None else []

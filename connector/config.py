@@ -56,6 +56,16 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+class OnRequest(Enum):
+    """What strategies may subscribe at run time."""
+
+    NONE = "none"
+    CONFIGURED = "configured"
+    """More channels of the instruments that the feeds name."""
+    LISTED = "listed"
+    """Any instrument of the venue."""
+
+
 class Daemon(Struct, frozen=True, forbid_unknown_fields=True):
     """The process: its loop, memory and doors."""
 
@@ -130,6 +140,9 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_connections: Annotated[int, Meta(ge=0, le=1000)] = 0
     """Of market data at once; 0: as many as the venue documents, less one for each account there.
     What has no place on them is unavailable."""
+    on_request: OnRequest = OnRequest.CONFIGURED
+    """What strategies may subscribe at run time: ``none``, more channels of the instruments that
+    the feeds name, or of any that is ``listed``: each costs the machine and the venue's limits."""
     own: Struct | None = None
     """The venue's own section (``Venue.config``), taken from the same table."""
 

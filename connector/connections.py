@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from connector._speedups.bell import Bell
 from connector._speedups.listener import Listener
 from connector.config import VenueSettings
 from connector.errors import NotSent
-from connector.market.selection import Chosen, Shard
+from connector.market.selection import Shard
 from connector.market.silence import RENEWALS, Heard, Ladder, Step
 from connector.market.streams import Streams
 from connector.market.subscriptions import Action, Drop, Refused, Send, Session
@@ -68,6 +68,15 @@ class Owner(Protocol):
     def refused(self, subscription: Subscription, why: str) -> None: ...
     def granted(self, subscription: Subscription) -> None: ...
     def touched(self) -> None: ...
+
+
+def overlaps(venue: Venue) -> bool:
+    """Whether a connection's replacement serves before it is closed.
+
+    Two lines a route use every line number, so none is left for a replacement: the other line
+    carries the streams while this one is opened anew. And what two connections bring of one
+    streamed book must not be mixed."""
+    return venue.lines * len(venue.routes) * 2 <= LINES and venue.bases is Bases.ASKED
 
 
 class Lines:
@@ -142,18 +151,13 @@ class Connection:
         self._ladder = Ladder(int(owner.settings.first_message_s * SECOND_NS), renewals)
         self._next = 0
         self._expects = False
-        paces = [row.quiet_ns for row in self._streams if row.quiet_ns]
-        self._quiet_ns = min(paces, default=owner.venue.heartbeat.silence_ns)
+        self._pace()
         link = Link(
             Backoff(SECOND_NS // 2, 30 * SECOND_NS, uniform),
             owner.gate,
             uniform,
             int(owner.settings.connection_life_s * SECOND_NS) or owner.venue.heartbeat.lifetime_ns,
-            # Two lines a route use every line number, so none is left for a replacement: the other
-            # line carries the streams while this one is opened anew. And what two connections bring
-            # of one streamed book must not be mixed.
-            overlap=owner.venue.lines * len(owner.venue.routes) * 2 <= LINES
-            and owner.venue.bases is Bases.ASKED,
+            overlap=overlaps(owner.venue),
         )
         self.supervisor = Supervisor(label, link, self._connect, self)
 
@@ -184,6 +188,10 @@ class Connection:
     def streams(self) -> int:
         """How many it carries."""
         return len({row.stream for row in self._streams})
+
+    def _pace(self) -> None:
+        paces = [row.quiet_ns for row in self._streams if row.quiet_ns]
+        self._quiet_ns = min(paces, default=self._owner.venue.heartbeat.silence_ns)
 
     # What the supervisor tells
 
@@ -249,14 +257,15 @@ class Connection:
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         found = self._open.pop(epoch, None)  # none: its opening failed half-way
         replaced = found is not None and found.replaced
-        self._owner.count(Counter.HANDOVERS if replaced else Counter.DISCONNECTS)
+        if self._streams:  # else it was closed, because it had nothing left to carry
+            self._owner.count(Counter.HANDOVERS if replaced else Counter.DISCONNECTS)
         if found is not None:
             feeds = [self._owner.feed(symbol) for symbol in self._feeds]
             self._line_down(epoch, found.line, feeds, now_ns)
         else:
             self._forget(epoch)
         later = asyncio.get_running_loop().call_soon
-        level = logging.INFO if replaced else logging.WARNING
+        level = logging.INFO if replaced or not self._streams else logging.WARNING
         told = {"link": self.supervisor.name}
         later(partial(log.log, level, "disconnected: %s", why, extra=told))
 
@@ -367,33 +376,42 @@ class Connection:
             found.serving = current.replaced = True
             self.supervisor.serving(epoch)
 
-    def join(self, chosen: Chosen, now_ns: int) -> None:
-        """Carry this instrument's streams, too, as far as the route serves them."""
-        rows = [row for row in chosen.subscriptions if row.channel in self._route.channels]
-        if not rows:
-            return
-        symbol = chosen.instrument.symbol
-        self._streams = [*self._streams, *rows]
-        self._feeds[symbol] = channels = frozenset(row.channel for row in rows)
-        for epoch, found in list(self._open.items()):
-            self._owner.feed(symbol).on_line_up(found.line, found.number, now_ns, channels)
-            self._perform(epoch, found, found.session.add(rows, now_ns))
+    def room(self, names: Iterable[str]) -> bool:
+        """Is there room for streams of these names, too?"""
+        mine = {row.stream for row in self._streams}
+        mine.update(*(found.session.lingering for found in self._open.values()))
+        return len(mine.union(names)) <= self._owner.venue.limits.streams
 
-    def leave(self, symbol: str, now_ns: int) -> None:
-        """Carry this instrument no longer."""
-        names = [row.stream for row in self._streams if row.instrument == symbol]
+    def carried(self, symbol: str) -> list[Subscription]:
+        """The streams of an instrument that it carries."""
+        return [row for row in self._streams if row.instrument == symbol]
+
+    def carry(self, symbol: str, rows: Sequence[Subscription], now_ns: int) -> None:
+        """Carry these streams of an instrument from now on, and no others of it."""
+        was, kept = {row.stream for row in self.carried(symbol)}, {row.stream for row in rows}
         self._streams = [row for row in self._streams if row.instrument != symbol]
-        shared = {row.stream for row in self._streams}
-        names = [name for name in names if name not in shared]
+        self._streams += rows
+        names = was - {row.stream for row in self._streams}
         self._next = 0
         self._ladder.forget(names)
-        self._feeds.pop(symbol, None)
         self._refused.difference_update(names)
+        self._pace()
+        channels = frozenset(row.channel for row in rows)
+        if channels:
+            self._feeds[symbol] = channels
+        else:
+            self._feeds.pop(symbol, None)
         for epoch, found in list(self._open.items()):
             found.told.difference_update(names)
             if found.behind is not None:
-                found.behind = [row for row in found.behind if row.instrument != symbol]
+                found.behind = [
+                    row for row in found.behind if row.instrument != symbol or row.stream in kept
+                ]
+            feed = self._owner.feed(symbol)
+            feed.on_line_serves(found.line, found.number, now_ns, channels)
             self._perform(epoch, found, found.session.remove(names, now_ns))
+            if self._open.get(epoch) is found:
+                self._perform(epoch, found, found.session.add(rows, now_ns))
 
     def _watch(self, epoch: int, found: _Open, now_ns: int) -> None:
         """Silence is judged by data frames alone: a ping answers only whether the peer is there.

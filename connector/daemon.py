@@ -52,6 +52,10 @@ class Application(Protocol):
     async def failed(self) -> BaseException:
         """Returns when something that must not end has ended."""
 
+    async def reload(self) -> list[str]:
+        """Take what changed of the configuration; ConfigError, which was logged: nothing was
+        taken."""
+
     async def drain(self, limit_s: float) -> list[str]:
         """Prepare the end that was asked for: orders first. Returns what is left open or not
         verified after at most so long, a line each."""
@@ -271,6 +275,14 @@ async def _main(
     # Before anything is awaited: a signal during the first TLS handshake must count.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told)
+    reloads: set[asyncio.Task[None]] = set()
+
+    def changed() -> None:
+        task = loop.create_task(_reload(application), name="reload")
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, changed)
     turner = Turner(loop, application, mode, settings.spin_us * 1000)
     collector = Collector()
     ticker = _Ticker(loop, application, manager, collector)
@@ -304,6 +316,16 @@ async def _main(
             log.error("the end took too long", extra={"seconds": END_S})
         ticker.stop()
         log.info("stopped")
+
+
+async def _reload(application: Application) -> None:
+    """Asked for by a signal: who sent it reads the log."""
+    try:
+        await application.reload()
+    except ConfigError:
+        return  # it is in the log, and everything is as it was
+    except Exception:
+        log.exception("the configuration could not be taken")
 
 
 class _Ticker:

@@ -4,16 +4,12 @@ Everything that decides is elsewhere and pure; this file brings it events and do
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
 from connector._speedups.base import PreparedBase
 from connector._speedups.bell import Bell
-from connector._speedups.feed import Feed
 from connector._speedups.segment import Segment
 from connector._speedups.snapshot import PackedSnapshot
 from connector.budget_board import BudgetBoard
@@ -22,19 +18,19 @@ from connector.config import VenueSettings
 from connector.connections import Connection
 from connector.errors import Rejected, VenueError
 from connector.groups import Groups
-from connector.instruments import Directory, Instruments, Unserved, cache, wishes
+from connector.instruments import Directory, Instruments, Unserved, cache
 from connector.ipc.segments import BookSource
-from connector.market.feeds import make_feed
-from connector.market.live import Live, Names
-from connector.market.refresh import Change, change, fit
-from connector.market.selection import Chosen, label, left, no_room, room, select
+from connector.market.beside import Misfit
+from connector.market.live import Live
+from connector.market.selection import room
 from connector.market.snapshots import RUNNING_SHARE, STARTING_SHARE, Want, choose
-from connector.market.streams import KIND, Streams
+from connector.market.streams import Streams
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument, Status
 from connector.model.states import VALID, FeedKind, Reason, State
 from connector.pieces import KernelBook, in_turns
 from connector.protocol.ratelimit import RollingWindow
+from connector.serving import Serving
 from connector.transport.http import HttpClient
 from connector.transport.rest import Rest
 from connector.transport.tls import client_context
@@ -43,7 +39,6 @@ from connector.venues.contract import (
     ContractInfo,
     Control,
     Event,
-    Listing,
     Snapshot,
     Subscription,
     UnknownEvent,
@@ -59,8 +54,6 @@ FEEDS_A_TICK = 32
 """Feeds looked at in one tick of 50 ms."""
 SLICE_NS = 50_000
 """Then frames that wait come first: no callback may take longer than 200 us."""
-COMPARED = 32
-"""Instruments compared with the venue's answer in one turn of the loop."""
 SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""
 
@@ -97,7 +90,15 @@ class MarketService:
         self._directory = Directory(segment, venue_index)
         self.gone, self.instruments = self._directory.gone, self._directory.listed.values
         self._tasks: set[asyncio.Task[None]] = set()
-        self._groups = Groups(self, room(venue, settings.max_connections, private))
+        self._group: asyncio.TaskGroup | None = None
+        self._serving = Serving(
+            self,
+            segment,
+            venue_index,
+            self._directory,
+            Groups(self, room(venue, settings.max_connections, private)),
+            self._start_connection,
+        )
         self._board = BudgetBoard(segment, venue_index)
         trading = self.venue.trading
         self._of_accounts = {pool.name for pool in trading.pools} if trading else set()
@@ -105,7 +106,6 @@ class MarketService:
         self._ready = False
         self.loaded = asyncio.Event()
         """The venue's instruments are known."""
-        self._by_index: dict[int, Live] = {}
         self._clear()
 
     def _client(self) -> HttpClient:
@@ -118,19 +118,11 @@ class MarketService:
 
     def _clear(self) -> None:
         """Begin with nothing that is served."""
-        while self._by_index:
-            self._by_index.popitem()[1].served = False
         self.codec = self.venue.codec(self._segment)
-        self._live: dict[str, Live] = {}
-        self._names = Names()
-        self._turn: deque[Live] = deque()
+        self._serving.clear()
         self._to_look_at = 0
-        self._books: list[Feed] = []
-        self._groups.clear()
         self._asking: set[str] = set()
-        self._granted: set[str] = set()
-        self._selected = self._down = False
-        self.unavailable: dict[str, str] = {}
+        self._down = False
 
     # Life
 
@@ -142,17 +134,25 @@ class MarketService:
         self._rest.client = self._client()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._guarded(self._serve(group)), name=self.venue.folder)
+                self._group = group
+                group.create_task(self._guarded(self._serve()), name=self.venue.folder)
         finally:
+            self._group = None
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._rest.close()
 
-    async def _serve(self, group: asyncio.TaskGroup) -> None:
-        await self._apply(await self._instruments.first(), group)
+    async def _serve(self) -> None:
+        await self._serving.apply(await self._instruments.first())
+        self.loaded.set()
         while True:
-            await self._apply(await self._instruments.next(), group)
+            await self._serving.apply(await self._instruments.next())
+
+    def _start_connection(self, connection: Connection) -> "asyncio.Task[None]":
+        assert self._group is not None
+        work, name = self._guarded(connection.run()), connection.supervisor.name
+        return self._group.create_task(work, name=name)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Ending the other parts takes time: readers learn first that nothing is served."""
@@ -166,10 +166,10 @@ class MarketService:
         """Mark everything DOWN and take nothing in any more."""
         if self._down:
             return
-        self._down, self._selected = True, False
+        self._down, self._serving.selected = True, False
         self.codec.clear()
         now_ns = monotonic_ns()
-        for live in self._live.values():
+        for live in self._serving.live.values():
             try:
                 live.feed.close(reason, now_ns)
             except Exception:  # it may be what failed; the others must be marked all the same
@@ -202,19 +202,19 @@ class MarketService:
         self._board.publish(mine, now_ns, wall_ns())
         self.touched()
         idle = not self._to_look_at
-        self._to_look_at = min(FEEDS_A_TICK, len(self._turn))
+        self._to_look_at = min(FEEDS_A_TICK, len(self._serving.turn))
         if idle and self._to_look_at:
             loop.call_soon(self._look)
 
     def _look(self) -> None:
         """Look at feeds for as long as one callback may take, then let the loop turn."""
-        now_ns = monotonic_ns()
+        now_ns, turn = monotonic_ns(), self._serving.turn
         end_ns = now_ns + SLICE_NS
         try:
-            while self._to_look_at:
+            while self._to_look_at and turn:  # some may have left since the last turn
                 self._to_look_at -= 1
-                self._turn.rotate(-1)
-                self._look_at(self._turn[0], now_ns)
+                turn.rotate(-1)
+                self._look_at(turn[0], now_ns)
                 if monotonic_ns() >= end_ns:
                     break
         finally:
@@ -245,31 +245,36 @@ class MarketService:
 
     def pending(self) -> list[str]:
         """What is required and neither there nor named unavailable."""
-        if not self._selected:
-            return [f"{self.venue.folder}: instruments"]
-        waiting = []
-        for symbol, live in self._live.items():
-            for row in live.chosen.subscriptions:
-                if row.channel in live.chosen.required and not self._served(live, row):
-                    waiting.append(f"{symbol} {row.channel.value}")
-        return waiting
+        return self._serving.pending()
+
+    @property
+    def serving(self) -> Serving:
+        """Which instruments are served, and with which streams."""
+        return self._serving
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """What is wanted and cannot be had, with the reason."""
+        return self._serving.unavailable
 
     def books(self) -> tuple[int, int]:
         """Live books, and all books."""
-        return sum(kernel.state(FeedKind.BOOK) in VALID for kernel in self._books), len(self._books)
+        return sum(kernel.state(FeedKind.BOOK) in VALID for kernel in self._serving.books), len(
+            self._serving.books
+        )
 
     def book(self, index: int) -> BookSource | None:
         """The full book of the instrument at ``index``, to be copied; None: not ours."""
-        live = self._by_index.get(index)
+        live = self._serving.by_index.get(index)
         return KernelBook(live.kernel) if live is not None else None
 
     def at(self, index: int) -> Live | Unserved | None:
         """The instrument of a place in the directory."""
-        return self._by_index.get(index) or self._directory.unserved.get(index)
+        return self._serving.by_index.get(index) or self._directory.unserved.get(index)
 
     def find(self, symbol: str) -> Live | Unserved | None:
         """The same by its symbol; one that nobody reads gets a place for the orders in it."""
-        return self._live.get(symbol) or self._directory.place(symbol)
+        return self._serving.live.get(symbol) or self._directory.place(symbol)
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Any instrument that the venue lists or listed, served or not, always in one scale."""
@@ -285,7 +290,7 @@ class MarketService:
         return {
             "venue": self.venue.folder,
             "exchange": self.venue.name,
-            "instruments": len(self._live),
+            "instruments": len(self._serving.live),
             "books_live": live,
             "books": books,
             "old": self.old,
@@ -299,35 +304,32 @@ class MarketService:
         self._segment.count(counter.value, amount)
 
     def feed(self, symbol: str) -> Streams:
-        return self._live[symbol].feed
+        return self._serving.live[symbol].feed
 
     def heard_ns(self, symbol: str, channel: Channel, line: int | None = None) -> int:
         """When data of a stream last came on a line, or on any; 0: never."""
-        return self._live[symbol].feed.heard_ns(channel, line)
+        return self._serving.live[symbol].feed.heard_ns(channel, line)
 
     def trading(self, symbol: str) -> bool:
         """Whether the instrument trades, as far as the venue told: its streams should speak."""
-        return self._live[symbol].chosen.instrument.status is Status.TRADING
+        return self._serving.live[symbol].chosen.instrument.status is Status.TRADING
 
     def waits(self, symbol: str) -> bool:
         """Whether the book waits for a message that one of its lines has not brought yet."""
-        return State(self._live[symbol].kernel.state(FeedKind.BOOK)) is State.BEHIND
+        return State(self._serving.live[symbol].kernel.state(FeedKind.BOOK)) is State.BEHIND
 
     def silent(self, symbol: str, now_ns: int) -> None:
         """A stream of the instrument is silent: say so before anything is tried."""
-        self._quiet(self._live[symbol], now_ns)
+        self._quiet(self._serving.live[symbol], now_ns)
 
     def touched(self) -> None:
         self.bell.touch()
 
     def granted(self, subscription: Subscription) -> None:
-        self._granted.add(subscription.stream)
-        self.unavailable.pop(label(subscription), None)
+        self._serving.on_granted(subscription)
 
     def refused(self, subscription: Subscription, why: str) -> None:
-        self.unavailable[label(subscription)] = why
-        told = {"venue": self.venue.folder, "stream": subscription.stream}
-        log.error("unavailable: %s", why, extra=told)
+        self._serving.on_refused(subscription, why)
 
     def rare(
         self, connection: Connection, epoch: int, line: int, frame: bytes, recv_ns: int
@@ -337,13 +339,13 @@ class MarketService:
             return
         packed = self.codec.depth(frame, recv_ns, line)
         if packed is not None:
-            self._live[packed.symbol].feed.on_depth(packed, line, recv_ns)
+            self._serving.live[packed.symbol].feed.on_depth(packed, line, recv_ns)
             return
         if (book := self.codec.book(frame)) is not None:
-            self._live[book.symbol].feed.on_book(book, line, recv_ns)
+            self._serving.live[book.symbol].feed.on_book(book, line, recv_ns)
             return
         try:
-            events = self.venue.decode(frame, self._names.scales)
+            events = self.venue.decode(frame, self._serving.names.scales)
         except ValueError as error:
             events = Unreadable(f"{error}: {frame[:200]!r}")
         for event in events if isinstance(events, list) else [events]:
@@ -361,11 +363,17 @@ class MarketService:
             self.count(Counter.UNKNOWN_EVENT)
             self._sample(f"unknown event {event.kind}", "")
         elif isinstance(event, UnknownSymbol):
+            if self._serving.was_served(event.symbol):
+                return
             self.count(Counter.UNKNOWN_SYMBOL)
             self._sample(f"{event.kind} of {event.symbol}, which is not configured", "")
         else:
-            for live in self._names.of(event.symbol):
-                live.feed.on_event(event, line, recv_ns)
+            for live in self._serving.names.of(event.symbol):
+                try:
+                    live.feed.on_event(event, line, recv_ns)
+                except Misfit as error:
+                    self.count(Counter.UNDECODABLE)
+                    self._sample("longer than its record", str(error))
             if isinstance(event, ContractInfo):
                 self._instruments.hurry()  # the directory follows
 
@@ -377,149 +385,7 @@ class MarketService:
 
     @property
     def _connections(self) -> list[Connection]:
-        return self._groups.connections
-
-    # Instruments
-
-    async def _apply(self, listing: Listing, group: asyncio.TaskGroup) -> None:
-        """Bring directory, books and connections into line with what the venue lists."""
-        fresh = {one.symbol: one for one in listing.instruments}
-        faults = {fault.partition(":")[0]: fault for fault in listing.faults}
-        for number, (symbol, was) in enumerate(list(self._directory.listed.items()), 1):
-            why, fixed = faults.get(symbol, ""), self.venue.fixed_scale
-            found = change(was, fresh.get(symbol), why, fixed)
-            if found is not None and found.misfit:
-                fresh.pop(symbol, None)
-                faults[symbol] = found.down
-            elif symbol in fresh:
-                fresh[symbol] = fit(fresh[symbol], was.price_exponent, was.qty_exponent)
-            if found is not None:
-                self._change(found)
-            if found is not None or number % COMPARED == 0:
-                await asyncio.sleep(0)  # frames that wait come first
-        await asyncio.sleep(0)
-        for number, (symbol, one) in enumerate(list(fresh.items()), 1):
-            try:
-                fresh[symbol] = self._directory.know(one)
-            except ValueError as error:
-                faults[symbol] = f"{symbol}: {error}"
-                del fresh[symbol]
-            if number % COMPARED == 0:
-                await asyncio.sleep(0)
-        self._select(list(fresh.values()), list(faults.values()), group)
-        self.loaded.set()
-
-    def _change(self, found: Change) -> None:
-        """An instrument that strategies know is another now, or cannot be served any more."""
-        instrument = found.instrument
-        symbol = instrument.symbol
-        live = self._live.get(symbol)
-        if found.down:
-            if live is not None:
-                log.error("down: %s", found.down, extra={"venue": self.venue.folder})
-                self._retire(live)
-            if found.misfit and self.unavailable.get(symbol) != found.down:
-                self.count(Counter.MISFITS)
-            self.unavailable[symbol] = found.down
-        elif live is not None:
-            self._move(live, instrument)
-        try:
-            self._directory.put(instrument)
-        except ValueError as error:
-            self.count(Counter.MISFITS)
-            log.error("down: %s", error, extra={"venue": self.venue.folder})
-            if symbol in self._live:
-                self._retire(self._live[symbol])
-        self.touched()
-
-    def _move(self, live: Live, instrument: Instrument) -> None:
-        was = live.chosen.instrument
-        live.chosen = replace(live.chosen, instrument=instrument)
-        log.warning(
-            "instrument changed",
-            extra={"symbol": instrument.symbol, "status": instrument.status.name},
-        )
-        if instrument.series != was.series and any(r.about for r in live.chosen.subscriptions):
-            self._retire(live)  # those names are another contract's now: it is asked for anew
-        elif instrument.tick_e != was.tick_e:
-            try:
-                live.kernel.set_tick(instrument.tick_e)
-            except MemoryError as error:  # the book stays right on its old grid
-                log.error("no new grid: %s", error, extra={"symbol": instrument.symbol})
-
-    def _retire(self, live: Live) -> None:
-        """Serve an instrument no longer: DOWN first, then off the connections."""
-        symbol, now_ns = live.chosen.instrument.symbol, monotonic_ns()
-        self.codec.remove(symbol)
-        live.close(now_ns)
-        self._groups.leave(symbol, now_ns)
-        del self._live[symbol], self._by_index[live.index]
-        self._granted -= self._names.remove(live)
-        self._turn.remove(live)
-        self._to_look_at = min(self._to_look_at, len(self._turn))
-        if live.kernel in self._books:
-            self._books.remove(live.kernel)
-
-    def _select(
-        self, listed: list[Instrument], faults: list[str], tasks: asyncio.TaskGroup
-    ) -> None:
-        """Serve what the configuration means and is not served yet."""
-        known = {one.symbol.upper() for one in listed} | {
-            fault.partition(":")[0].upper() for fault in faults
-        }
-        served = {symbol.upper() for symbol in self._live}
-        wanted = left(wishes(self.settings), served, known, self.unavailable)
-        free = [one for one in listed if one.symbol not in self._live]
-        selection = select(self.venue, free, faults, wanted)
-
-        def start(connection: Connection) -> asyncio.Task[None]:
-            work, name = self._guarded(connection.run()), connection.supervisor.name
-            return tasks.create_task(work, name=name)
-
-        for name, why in selection.unavailable.items():
-            if self.unavailable.get(name) != why:
-                self.unavailable[name] = why
-                log.error("unavailable: %s: %s", name, why, extra={"venue": self.venue.folder})
-        homeless = self._groups.place(selection.chosen, self._add, start, monotonic_ns())
-        if homeless:
-            assert self._groups.most is not None
-            why = no_room(self.venue, self._groups.most)
-            told = {"venue": self.venue.folder, "instruments": len(homeless)}
-            rows = {one.instrument.symbol: why for one in homeless}
-            if not rows.items() <= self.unavailable.items():
-                log.error("unavailable: %s", why, extra=told)
-            self.unavailable |= rows
-        self._selected = True
-
-    def _add(self, chosen: Chosen) -> bool:
-        """Give an instrument its place; one that has none costs only itself."""
-        instrument = chosen.instrument
-        try:
-            index = self._directory.put(instrument)
-        except ValueError as error:  # a name longer than its field, a full directory
-            self.unavailable[instrument.symbol] = str(error)
-            log.error("unavailable: %s", error, extra={"venue": self.venue.folder})
-            return False
-        kernel = Feed(self._segment, index, instrument, self._index)
-        feed = make_feed(self.venue, kernel, chosen.subscriptions, self.count, index)
-        live = Live(chosen, index, self._index, kernel, feed)
-        self._live[instrument.symbol] = live
-        self._names.add(live)
-        self._by_index[index] = live
-        self.unavailable.pop(instrument.symbol, None)
-        self._turn.append(live)
-        if any(row.channel is Channel.DEPTH for row in chosen.subscriptions):
-            self._books.append(kernel)
-        self.codec.add(instrument.symbol, kernel)
-        return True
-
-    def _served(self, live: Live, row: Subscription) -> bool:
-        if label(row) in self.unavailable:
-            return True
-        if row.channel is Channel.DEPTH:
-            return State(live.kernel.state(FeedKind.BOOK)) in VALID
-        # Trades and the best prices of a quiet market may not move for hours.
-        return row.stream in self._granted and live.kernel.state(KIND[row.channel]) != State.DOWN
+        return self._serving.groups.connections
 
     # Snapshots
 
@@ -528,19 +394,19 @@ class MarketService:
         now_ns = monotonic_ns()
         wants = [
             Want(1 if live.chosen.required else 2, live.feed.snapshot_due_ns, symbol)
-            for symbol, live in self._live.items()
+            for symbol, live in self._serving.live.items()
             if live.feed.snapshot_due_ns is not None and symbol not in self._asking
         ]
         share = RUNNING_SHARE if self._ready else STARTING_SHARE
         if not wants:
             return
-        request = self.venue.snapshot_request(self._live[wants[0].symbol].chosen.instrument)
+        request = self.venue.snapshot_request(self._serving.live[wants[0].symbol].chosen.instrument)
         admit_ns = self._rest.admit_ns(request, now_ns, share)
         want = choose(wants, len(self._asking), admit_ns, now_ns)
         if want is None:
             return
         self._asking.add(want.symbol)
-        live = self._live[want.symbol]
+        live = self._serving.live[want.symbol]
         self._start(self._snapshot(live, share), f"snapshot/{want.symbol}")
         asyncio.get_running_loop().call_soon(self._ask_snapshot)
 
@@ -552,13 +418,13 @@ class MarketService:
             request = self.venue.snapshot_request(live.chosen.instrument)
             body = await self._rest.ask(request, share)
             await asyncio.sleep(0)  # frames that wait come between the pieces of this
-            if self._live.get(symbol) is not live or self._down:
+            if self._serving.live.get(symbol) is not live or self._down:
                 return  # served no longer
             snapshot = self._decoded(body, live)
             await asyncio.sleep(0)
             base = PreparedBase(snapshot, live.kernel.tick_e)
             await in_turns(base.more)
-            if self._live.get(symbol) is not live or self._down:
+            if self._serving.live.get(symbol) is not live or self._down:
                 return  # served no longer
             now_ns = monotonic_ns()
             live.feed.on_snapshot(base, epoch, now_ns)

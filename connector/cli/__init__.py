@@ -24,7 +24,7 @@ from connector.errors import ConfigError, ConnectorError
 
 USES = (
     ("Try it", ("demo",)),
-    ("Run it", ("check", "run")),
+    ("Run it", ("check", "run", "reload")),
     ("Trade by hand", ("send", "call")),
     ("Stop trading", ("halt", "resume")),
     ("Look at it", ("top", "tap", "journal", "metrics")),

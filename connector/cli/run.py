@@ -1,10 +1,12 @@
 """Run the daemon: feeds of the configured venues into shared memory.
 
 Exit codes: 0 asked to stop, 1 a fault of ours, 2 the configuration is wrong, 3 orders were left
-open or the venue did not say that they are gone, 4 not ready in time.
+open or the venue did not say that they are gone, 4 not ready in time. SIGHUP does what
+`connector reload` does.
 """
 
 import argparse
+from functools import partial
 
 from connector.config import LogFormat, read, runtime_directory, state_directory
 from connector.errors import ConfigError
@@ -39,4 +41,5 @@ def run(args: argparse.Namespace) -> int:
     from connector.transport.sd_notify import Notifier
 
     logs.configure((args.log or config.daemon.log.value) == LogFormat.JSON.value)
-    return daemon.run(App(config, runtime_dir, state_dir), config.daemon, Notifier())
+    again = partial(read, args.config, args.set)
+    return daemon.run(App(config, runtime_dir, state_dir, read=again), config.daemon, Notifier())

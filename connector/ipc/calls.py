@@ -45,26 +45,27 @@ class Call(Struct, frozen=True):
     params: Mapping[str, Any]
 
 
-Made = Callable[[Call], Awaitable[tuple[dict[str, Any], bytes]]]
+Answer = Awaitable[tuple[dict[str, Any], bytes]]
+"""What is told, and what came from the venue. Raises Refused, BadCall."""
+Made = Callable[[Call], Answer]
 """Makes a call: what is told of it, and the venue's answer. Raises Refused, BadCall."""
 
 
 class CallDoor:
-    """Takes calls of sessions and sends their answers."""
+    """Takes what sessions ask for and is answered later, and sends the answers."""
 
-    def __init__(self, made: Made | None) -> None:
-        self._made = made
+    def __init__(self) -> None:
         self._waiting: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, session: int, peer: socket.socket, number: int, call: Call) -> None:
-        """Begin a call; its answer carries ``number``. Refused: not one more."""
-        if self._made is None:
-            raise Refused("this daemon makes no calls")
+    def take(
+        self, session: int, peer: socket.socket, number: int, made: Callable[[], Answer]
+    ) -> None:
+        """Begin it; its answer carries ``number``. Refused: not one more."""
         if self._waiting.get(session, 0) >= AT_ONCE:
             raise Refused(f"{AT_ONCE} calls wait for their answers already")
+        work = self._serve(made(), session, peer, number)
         self._waiting[session] = self._waiting.get(session, 0) + 1
-        work = self._serve(self._made(call), session, peer, number)
         task = asyncio.get_running_loop().create_task(work, name="ipc/call")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -77,7 +78,7 @@ class CallDoor:
 
     async def _serve(
         self,
-        made: Awaitable[tuple[dict[str, Any], bytes]],
+        made: Answer,
         session: int,
         peer: socket.socket,
         number: int,

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -26,7 +26,9 @@ from connector._speedups.segment import Mapping as SharedMapping
 from connector.errors import AttachError, ConnectorError, EpochChanged, Stalled
 from connector.ipc.called import CallAnswer, PendingCall, answered, too_late
 from connector.ipc.counters import Counters
+from connector.ipc.listed import Instruments
 from connector.ipc.segments import read_book
+from connector.ipc.subscribe import Subscribed, names, subscribed
 from connector.model.instrument import ContractType, Status
 from connector.model.intents import OrderType, TimeInForce
 from connector.model.paths import control_socket, trust_fault
@@ -56,42 +58,6 @@ stream_events.use_enums(
 
 class _NotYet(AttachError):
     """The daemon is there; what this session is for is not, yet."""
-
-
-class Instruments(Mapping[Any, Instrument]):
-    """The daemon's instruments: by index, (exchange, symbol), or symbol when one exchange has it.
-
-    Grows while one polls; symbols are case-sensitive, exchange names are not.
-    """
-
-    def __init__(self, reader: MarketReader) -> None:
-        self._reader = reader
-
-    def __getitem__(self, key: int | str | tuple[str, str]) -> Instrument:
-        listed = self._reader.listed_now()
-        if isinstance(key, int):
-            if not 0 <= key < len(listed):
-                raise KeyError(key)
-            return listed[key]
-        exchange, symbol = key if isinstance(key, tuple) else (None, key)
-        found = [
-            instrument
-            for instrument in listed
-            if instrument.symbol == symbol
-            and (exchange is None or instrument.exchange.lower() == exchange.lower())
-        ]
-        if len(found) > 1:
-            names = ", ".join(instrument.exchange for instrument in found)
-            raise KeyError(f"{symbol} is listed by {names}: ask for (exchange, symbol)")
-        if not found:
-            raise KeyError(key)
-        return found[0]
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter([(i.exchange, i.symbol) for i in self._reader.listed_now()])
-
-    def __len__(self) -> int:
-        return len(self._reader.listed_now())
 
 
 class Session(MarketReader):
@@ -315,6 +281,59 @@ class Session(MarketReader):
             raise ConnectorError(str(answer.get("error")))
         return answer
 
+    def subscribe(
+        self,
+        instrument: Instrument | str | int | tuple[str, str],
+        channels: str | Iterable[str],
+        *,
+        timeout: float = 15.0,
+    ) -> Subscribed:
+        """Ask for more channels of an instrument, by their names in the configuration
+        (``"kline_1m"``); waits until the venue granted or refused them. Nothing else is touched,
+        and what no one else asked for ends with this session or ``unsubscribe``.
+
+        An instrument that is not in ``instruments`` is named by ``(exchange, symbol)``.
+        ConnectorError: the daemon does not allow it, or knows no such name."""
+        return self._subscribe("subscribe", instrument, channels, timeout)
+
+    def unsubscribe(
+        self,
+        instrument: Instrument | str | int | tuple[str, str],
+        channels: str | Iterable[str],
+        *,
+        timeout: float = 15.0,
+    ) -> None:
+        """Take back what this session asked for; what others or the configuration want goes on."""
+        self._subscribe("unsubscribe", instrument, channels, timeout)
+
+    def _subscribe(
+        self,
+        request: str,
+        instrument: Instrument | str | int | tuple[str, str],
+        channels: str | Iterable[str],
+        timeout: float,
+    ) -> Subscribed:
+        if isinstance(instrument, tuple):
+            venue, symbol = instrument
+        else:
+            found = self._find(instrument)
+            venue, symbol = found.exchange, found.symbol
+        asked = {"venue": venue, "symbol": symbol, "channels": names(channels)}
+        return subscribed(self._patiently({"request": request, **asked}, timeout)[0])
+
+    def _patiently(
+        self, message: dict[str, Any], timeout: float
+    ) -> tuple[dict[str, Any], list[int]]:
+        """A question whose answer may take so long."""
+        self.touch()
+        assert self._socket is not None
+        self._socket.settimeout(timeout)
+        try:
+            return self._ask(message)
+        finally:
+            if self._socket is not None:
+                self._socket.settimeout(self._timeout)
+
     def call(
         self,
         venue: str,
@@ -332,16 +351,10 @@ class Session(MarketReader):
         venue would refuse, with its name, the rule and what is allowed; ConnectorError: not allowed
         or no such endpoint. Nothing was sent then. EpochChanged: the daemon ended meanwhile; what
         may have changed something is unknown, as after ``timeout`` seconds without an answer."""
-        self.touch()
-        assert self._socket is not None
-        self._socket.settimeout(timeout)
         try:
-            told, fds = self._ask(_call(venue, endpoint, params, account))
+            told, fds = self._patiently(_call(venue, endpoint, params, account), timeout)
         except Stalled:
             return too_late(endpoint, timeout)
-        finally:
-            if self._socket is not None:
-                self._socket.settimeout(self._timeout)
         return answered(told, _body(fds))
 
     def start_call(

@@ -14,6 +14,7 @@ import re
 import resource
 import socket
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,9 +24,10 @@ from msgspec import Meta, Struct
 from connector._speedups.bell import Bell
 from connector._speedups.segment import ABI_HASH, Segment
 from connector.clock import monotonic_ns
-from connector.ipc.calls import Call, CallDoor, Made
+from connector.ipc.calls import Answer, Call, CallDoor, Made
 from connector.ipc.control import Peer, credentials, listen, peer_pidfd, send, take_lock
 from connector.ipc.segments import BookSource, End, SessionMemory, TradingMemory, book_memfd
+from connector.ipc.subscribe import Subscribe, Subscriptions
 from connector.ipc.trading import AccountInfo, NotYet, Refused, Trading, TradingSession
 from connector.model.counters import Counter
 from connector.model.intents import MAX_TEXT_BYTES
@@ -44,6 +46,10 @@ STRANGERS = 32
 """Connections that have not said hello yet; one more is closed at once."""
 SESSIONS_A_TURN = 16
 """Described in one turn of the loop."""
+
+
+LATER = ("call", "subscribe", "unsubscribe", "reload")
+"""Requests whose answers take longer than the next request waits."""
 
 
 class Hello(Struct, frozen=True):
@@ -75,6 +81,9 @@ class Request(Struct, frozen=True):
     account: Annotated[str, Meta(max_length=64)] = ""
     params: dict[str, Any] = {}
     """A call of a venue's endpoint."""
+    symbol: Annotated[str, Meta(max_length=64)] = ""
+    channels: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    """Streams that are asked for or taken back."""
 
 
 class SessionInfo(Struct, frozen=True):
@@ -114,8 +123,9 @@ class AttachServer:
 
     ``book(index)`` gives the full book of an instrument, or None when it has none that is valid.
     ``state()`` is what the request ``state`` answers (anything JSON can say). Without ``trading``
-    nobody may trade; without ``calls`` no endpoint can be called. ``start()`` and ``close()``
-    belong to one running loop.
+    nobody may trade; without ``calls`` no endpoint can be called, without ``subscriptions`` no
+    stream asked for at run time, without ``reload`` no other configuration taken.
+    ``start()`` and ``close()`` belong to one running loop.
     """
 
     def __init__(
@@ -131,6 +141,8 @@ class AttachServer:
         max_sessions: int = 1000,
         trading: Trading | None = None,
         calls: Made | None = None,
+        subscriptions: Subscriptions | None = None,
+        reload: Callable[[], Answer] | None = None,
     ) -> None:
         self._segment = segment
         self._bell = bell
@@ -141,7 +153,8 @@ class AttachServer:
         self._allow = allow
         self._max_sessions = min(max_sessions, sessions_that_fit())
         self._trading = trading
-        self._calls = CallDoor(calls)
+        self._calls, self._subscriptions, self._reload = calls, subscriptions, reload
+        self._door = CallDoor()
         self._sessions: dict[int, _Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Lock()
@@ -173,7 +186,7 @@ class AttachServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._calls.close()
+        await self._door.close()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -373,8 +386,9 @@ class AttachServer:
             try:
                 request = self._request.decode(data)
                 number = request.id
-                if request.request == "call":
-                    self._call(request, session)
+                if request.request in LATER:
+                    made = partial(self._later, request, session)
+                    self._door.take(session.number, session.peer, number, made)
                     continue
                 answer, fds = await self._answer(request, session)
             except msgspec.MsgspecError as error:
@@ -393,17 +407,26 @@ class AttachServer:
                     os.close(fd)
             await asyncio.sleep(0)  # a peer that floods gets one request a turn
 
-    def _call(self, request: Request, session: "_Session") -> None:
-        """Begin a call; the session's next requests do not wait for it."""
-        call = Call(
-            session.hello.strategy,
-            session.trading is not None,
-            request.venue,
-            request.endpoint,
-            request.account,
-            request.params,
-        )
-        self._calls.take(session.number, session.peer, request.id, call)
+    def _later(self, request: Request, session: "_Session") -> Answer:
+        """Begin what is answered later; the session's next requests do not wait for it."""
+        strategy, who = session.hello.strategy, session.who
+        if request.request == "reload":
+            if self._reload is None:
+                raise Refused("this daemon was started without a file")
+            if who.uid not in (0, os.geteuid()):
+                raise Refused(f"uid {who.uid} may not reload: only the daemon's user and root may")
+            return self._reload()
+        if request.request != "call":
+            if self._subscriptions is None:
+                raise Refused("this daemon subscribes nothing at run time")
+            back, channels = request.request == "unsubscribe", request.channels
+            about = request.venue, request.symbol, channels, back
+            return self._subscriptions(Subscribe(session.number, strategy, *about))
+        if self._calls is None:
+            raise Refused("this daemon makes no calls")
+        trades, account = session.trading is not None, request.account
+        params = request.params
+        return self._calls(Call(strategy, trades, request.venue, request.endpoint, account, params))
 
     async def _answer(
         self, request: Request, session: "_Session"
@@ -428,7 +451,8 @@ class AttachServer:
             return {"ok": True}, (await self._copy(request.instrument),)
         self._count(Counter.CONTROL_ERRORS)
         raise Refused(
-            f"no request {request.request!r}: ping, sessions, state, trading, text, book, call"
+            f"no request {request.request!r}: ping, sessions, state, trading, text, book, "
+            + ", ".join(LATER)
         )
 
     async def _told(self) -> list[dict[str, Any]]:
@@ -468,6 +492,8 @@ class AttachServer:
             self._trading.end(session.trading, reason, loop)
             end = session.trading.end_reason or end
         session.memory.end(end)
+        if self._subscriptions is not None:
+            self._subscriptions.ended(session.number)
         session.close(loop)
         session.gone.set()
         self._count(Counter.SESSIONS_ENDED)

@@ -31,6 +31,10 @@ class Recorder(Protocol):
     ) -> None: ...
 
 
+class Misfit(ValueError):
+    """A message that is longer or larger than its record: it is lost, and nothing else."""
+
+
 class _Newest(Struct):
     """The newest place of a stream, and what came of it."""
 
@@ -85,12 +89,15 @@ class Beside:
         return True
 
     def publish(self, event: StreamEvent, line: int, recv_ns: int) -> None:
-        """Write its record; ValueError naming what does not fit."""
+        """Write its record; Misfit naming what does not fit into it."""
         body = BODIES[type(event)]
-        packed = body.pack(event)
-        self._kernel.record(
-            body.type, body.kind, packed, event.venue_ns, recv_ns, event.update_id, line
-        )
+        try:
+            packed = body.pack(event)
+            self._kernel.record(
+                body.type, body.kind, packed, event.venue_ns, recv_ns, event.update_id, line
+            )
+        except ValueError as error:
+            raise Misfit(f"{event.symbol}: {error}") from None
 
 
 def _reset(newest: StreamEvent, event: StreamEvent) -> bool:

@@ -90,10 +90,14 @@ class Ahead(Generic[Message]):
     message, nothing is lost."""
 
     def __init__(self, period_ns: int, most: int = MOST_AHEAD) -> None:
-        self.patience_ns = max(2 * period_ns, LEAST_PATIENCE_NS)
+        self.set_period(period_ns)
         self._most = most
         self._waiting: list[Message] = []
         self._since_ns = 0
+
+    def set_period(self, period_ns: int) -> None:
+        """The stream has this pace from now on."""
+        self.patience_ns = max(2 * period_ns, LEAST_PATIENCE_NS)
 
     def __len__(self) -> int:
         return len(self._waiting)

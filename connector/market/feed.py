@@ -74,6 +74,12 @@ class InstrumentFeed(Streams):
         self._backoff = SnapshotBackoff(Random(seed).randrange)
         self._staged_ns = 0
 
+    def change(self, subscriptions: Iterable[Subscription], now_ns: int) -> None:
+        super().change(subscriptions, now_ns)
+        depth = self._subscriptions.get(Channel.DEPTH)
+        if depth is not None:
+            self._ahead.set_period(depth.period_ns)
+
     # Connections
 
     def _on_book_served(self, now_ns: int) -> None:
@@ -118,7 +124,7 @@ class InstrumentFeed(Streams):
 
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
         """A depth message that the compiled path did not apply."""
-        if line not in self._lines:
+        if line not in self._lines or FeedKind.BOOK not in self._served:
             return
         held = Held(event.prev_id, event.last_id, event, line, recv_ns)
         # What waits for a base, or for another message, never reaches the kernel's own count.

@@ -27,9 +27,9 @@ class Live(ListedState):
         """It is what its place in the directory means; never again once it is not."""
         self.asked_ns = 0
 
-    def close(self, now_ns: int) -> None:
+    def close(self, now_ns: int, reason: Reason = Reason.UNAVAILABLE) -> None:
         """It is served no longer."""
-        self.feed.close(Reason.UNAVAILABLE, now_ns)
+        self.feed.close(reason, now_ns)
         self.served = False
 
     @property

@@ -22,6 +22,8 @@ class Wish(Struct, frozen=True):
     channels: Sequence[Channel]
     required: bool
     options: Mapping[str, Any]
+    beside: bool = False
+    """Whatever another wish says of the same stream holds."""
 
 
 class Chosen(Struct, frozen=True):
@@ -71,7 +73,7 @@ def select(
                 if channel not in served:
                     unavailable[f"{name} {channel.value}"] = f"{venue.folder} has no such channel"
                     continue
-                named = EVERY not in wish.instruments
+                named = EVERY not in wish.instruments and not wish.beside
                 if named or channel not in wanted.get(name, {}):
                     wanted.setdefault(name, {})[channel] = (wish.required, wish.options)
     chosen = []

@@ -51,11 +51,9 @@ class StreamedFeed(Streams):
         self._audits = 0
         self.base_ns = 0
 
-    def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
-        before = super()._serve(line, channels)
-        if FeedKind.BBO in self._served:
-            self._served |= {FeedKind.BOOK}
-        return before
+    def _kinds(self, channels: Iterable[Channel]) -> frozenset[FeedKind]:
+        found = super()._kinds(channels)
+        return found | {FeedKind.BOOK} if FeedKind.BBO in found else found
 
     def _forget_book(self) -> None:
         self._based = False
@@ -65,7 +63,7 @@ class StreamedFeed(Streams):
 
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
         """A change that the compiled path did not apply."""
-        if line not in self._lines:
+        if line not in self._lines or FeedKind.BOOK not in self._served:
             return
         kernel = self._kernel
         kernel.line_heard(FeedKind.BOOK, line, recv_ns)

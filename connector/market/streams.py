@@ -115,6 +115,7 @@ class Kernel(Protocol):
         update_id: int,
         line: int,
     ) -> None: ...
+    def mute(self, kind: int, on: bool) -> None: ...
     def last_recv_ns(self, kind: int) -> int: ...
     def line_recv_ns(self, kind: int, line: int) -> int: ...
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
@@ -147,12 +148,9 @@ class Streams(ABC):
         on_applied: Callable[[], None] | None = None,
     ) -> None:
         self._kernel = kernel
-        self._subscriptions = {row.channel: row for row in subscriptions}
-        self._quiet_ns = [
-            (KIND[row.channel], row.quiet_ns)
-            for row in self._subscriptions.values()
-            if row.quiet_ns
-        ]
+        self._subscriptions: dict[Channel, Subscription] = {}
+        self._quiet_ns: list[tuple[FeedKind, int]] = []
+        self._want(subscriptions)
         self._count = count
         self._beside = Beside(kernel, count)
         self._on_applied = on_applied
@@ -171,6 +169,50 @@ class Streams(ABC):
         """When the stream last brought a whole book that stands, 0 while none does; None: none
         comes on the stream."""
 
+    # What is wanted
+
+    def _want(self, subscriptions: Iterable[Subscription]) -> None:
+        self._subscriptions = {row.channel: row for row in subscriptions}
+        self._quiet_ns = [
+            (KIND[row.channel], row.quiet_ns)
+            for row in self._subscriptions.values()
+            if row.quiet_ns
+        ]
+
+    def change(self, subscriptions: Iterable[Subscription], now_ns: int) -> None:
+        """These are wanted from now on: a kind of which nothing is wanted any more is DOWN and what
+        still comes of it is dropped; the others notice nothing. What is new waits for a line that
+        serves it (``on_line_serves``)."""
+        if self._closed:
+            return
+        self._want(subscriptions)
+        before = self._serve_anew()
+        for kind in before - self._served:
+            self._end(kind, Reason.UNWANTED, now_ns)
+        wanted = self._kinds(self._subscriptions)
+        for kind in before - wanted:
+            self._kernel.mute(kind, True)
+        for kind in wanted:
+            self._kernel.mute(kind, False)
+        self._begin(before, self.epoch, now_ns)
+
+    def on_line_serves(
+        self, line: int, epoch: int, now_ns: int, channels: frozenset[Channel]
+    ) -> None:
+        """A connection that is open serves other channels now."""
+        if self._closed:
+            return
+        if line not in self._lines:
+            if channels:
+                self.on_line_up(line, epoch, now_ns, channels)
+            return
+        before = self._serve(line, channels or None)
+        for kind in before - self._served:
+            self._end(kind, Reason.UNWANTED, now_ns)
+        for kind in self._served - before:
+            self._kernel.line_heard(kind, line, 0)
+        self._begin(before, epoch, now_ns)
+
     # Connections
 
     def on_line_up(
@@ -188,13 +230,24 @@ class Streams(ABC):
         for kind in FeedKind:
             self._kernel.line_heard(kind, line, 0)
         self._beside.forget(line)
-        if FeedKind.BOOK in self._served and FeedKind.BOOK not in served:
+        self._begin(served, epoch, now_ns)
+
+    def _begin(self, before: frozenset[FeedKind], epoch: int, now_ns: int) -> None:
+        """Kinds that were not served before are."""
+        if FeedKind.BOOK in self._served and FeedKind.BOOK not in before:
             self.epoch = epoch
             self._on_book_served(now_ns)
-        for kind in self._served - served:
+        for kind in self._served - before:
             self._served_ns[kind] = now_ns
             if self._state(kind) is State.DOWN:
                 self._move(kind, State.SYNCING, Reason.CONNECTED, now_ns)
+
+    def _end(self, kind: FeedKind, reason: Reason, now_ns: int) -> None:
+        """Nothing serves a kind any more."""
+        self._move(kind, State.DOWN, reason, now_ns)
+        self._beside.end(kind)
+        if kind is FeedKind.BOOK:
+            self._forget_book()
 
     def close(self, reason: Reason, now_ns: int) -> None:
         """Everything is DOWN, for good: whoever serves the instrument later makes a new feed."""
@@ -209,10 +262,7 @@ class Streams(ABC):
         """A connection is gone; what only it served is DOWN at once."""
         served = self._serve(line, None)
         for kind in served - self._served:
-            self._move(kind, State.DOWN, Reason.DISCONNECTED, now_ns)
-            self._beside.end(kind)
-        if FeedKind.BOOK not in self._served:
-            self._forget_book()
+            self._end(kind, Reason.DISCONNECTED, now_ns)
 
     def _on_book_served(self, now_ns: int) -> None:  # noqa: B027 nothing to do is an answer
         """The first connection that brings the book is there."""
@@ -223,18 +273,26 @@ class Streams(ABC):
 
     def _serve(self, line: int, channels: frozenset[Channel] | None) -> frozenset[FeedKind]:
         """A line serves these channels now (None: it is gone); returns what was served before."""
-        before = self._served
         if channels is None:
             self._lines.pop(line, None)
         else:
             self._lines[line] = channels
-        self._served = frozenset(
-            KIND[channel]
+        return self._serve_anew()
+
+    def _serve_anew(self) -> frozenset[FeedKind]:
+        """What is served, from lines and subscriptions; returns what was before."""
+        before = self._served
+        self._served = self._kinds(
+            channel
             for served in self._lines.values()
             for channel in served
             if channel in self._subscriptions
         )
         return before
+
+    def _kinds(self, channels: Iterable[Channel]) -> frozenset[FeedKind]:
+        """What subscribed channels bring."""
+        return frozenset(KIND[channel] for channel in channels)
 
     # Events
 
@@ -245,7 +303,6 @@ class Streams(ABC):
         if isinstance(event, StreamEvent):
             self._on_beside(event, line, recv_ns)
             return
-        kind = FeedKind.MARK_PRICE
         if isinstance(event, Depth):
             self.on_depth(event, line, recv_ns)
             return
@@ -258,6 +315,7 @@ class Streams(ABC):
         if isinstance(event, Voided):
             self.resync(Reason.FAULT, recv_ns)
             return
+        kind = FeedKind.MARK_PRICE
         if isinstance(event, Bbo):
             kind = FeedKind.BBO
             self._kernel.bbo(event, line, recv_ns)

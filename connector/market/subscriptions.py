@@ -54,8 +54,9 @@ class Session:
     connection carries; each stream is asked for once, in batches of ``limits.streams_per_message``,
     never more messages in any window than ``limits.messages``, the ``heartbeat``'s own pings
     included. A refused batch is asked again one by one, so one bad name costs only itself. Without
-    ``unsubscribe`` nothing can be taken back: the connection is given up instead. Whether a granted
-    stream speaks is judged elsewhere (``silence.Ladder``), which has it asked for anew by
+    ``unsubscribe`` nothing can be taken back: what is not wanted any more goes on to come, and
+    counts among the connection's streams until its end (``lingering``). Whether a granted stream
+    speaks is judged elsewhere (``silence.Ladder``), which has it asked for anew by
     ``renew``."""
 
     def __init__(
@@ -81,6 +82,8 @@ class Session:
             )
         self.granted: dict[str, int] = {}
         """Stream name -> when it was acknowledged."""
+        self.lingering: set[str] = set()
+        """Not wanted any more, but they could not be ended."""
         for batch in _batches(list(self.wanted.values()), limits.streams_per_message):
             self._queue.append((True, batch))
 
@@ -104,8 +107,10 @@ class Session:
         """Also carry these."""
         fresh = [one for one in subscriptions if one.stream not in self.wanted]
         fresh = list({one.stream: one for one in fresh}.values())
-        if len(self.wanted) + len(fresh) > self._limits.streams:
+        lingering = self.lingering - {one.stream for one in fresh}
+        if len(self.wanted) + len(lingering) + len(fresh) > self._limits.streams:
             raise ValueError("too many streams for one connection")
+        self.lingering = lingering
         self.wanted.update((one.stream, one) for one in fresh)
         for batch in _batches(fresh, self._limits.streams_per_message):
             self._queue.append((True, batch))
@@ -126,8 +131,9 @@ class Session:
             for wanted, rows in self._queue
         ]
         self._queue = deque((wanted, rows) for wanted, rows in queue if rows)
-        if asked and self._unsubscribe is None:
-            return [Drop("a stream is not wanted any more, and the venue cannot end one alone")]
+        if self._unsubscribe is None:
+            self.lingering.update(asked)
+            return self.on_timer(now_ns)
         for rows in _batches(list(asked.values()), self._limits.streams_per_message):
             self._queue.append((False, rows))
         return self.on_timer(now_ns)

@@ -91,3 +91,5 @@ class Reason(Number):
     """The missing message came on another line."""
     RESTART = 18
     """The daemon's part that serves the venue failed and is started again."""
+    UNWANTED = 19
+    """Nobody asks for it any more."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from connector._speedups.feed import Feed
 from connector._speedups.ring import RingReader
 from connector._speedups.segment import Segment
+from connector.market.beside import Misfit
 from connector.market.bodies import BODIES
 from connector.market.feeds import make_feed
 from connector.market.streams import Streams
@@ -37,6 +38,7 @@ class Rig:
     kernel: Feed
     ring: RingReader
     counts: list[Counter]
+    rows: list[Any]
     now_ns: int = S
     told: list[int] = field(default_factory=list)
 
@@ -62,9 +64,8 @@ def rig() -> Rig:
     kernel = Feed(segment, segment.add_instrument(one), one)
     rows = [VENUE.subscription(one, channel, {}) for channel in CHANNELS]
     counts: list[Counter] = []
-    found = Rig(
-        make_feed(VENUE, kernel, rows, counts.append), kernel, RingReader(segment.memory), counts
-    )
+    feed = make_feed(VENUE, kernel, rows, counts.append)
+    found = Rig(feed, kernel, RingReader(segment.memory), counts, rows)
     for line in (FIRST, SECOND):
         found.feed.on_line_up(line, line, found.now_ns, frozenset(CHANNELS))
     return found
@@ -180,6 +181,23 @@ def test_what_another_instrument_asked_for_is_not_told(rig: Rig) -> None:
     assert rig.counts == []
 
 
-def test_a_number_that_does_not_fit_is_named(rig: Rig) -> None:
-    with pytest.raises(ValueError, match=r"MarketHoursBody\.market: 40 bytes, 32 fit"):
+def test_a_text_that_does_not_fit_is_named_and_costs_its_message_alone(rig: Rig) -> None:
+    with pytest.raises(Misfit, match=r"MarketHoursBody\.market: 40 bytes, 32 fit"):
         rig.say(replace(HOURS, market="x" * 40))
+    assert len(rig.say(HOURS)) == 1
+    assert rig.state(FeedKind.MARKET_HOURS) is State.LIVE
+
+
+def test_what_is_wanted_no_longer_ends_and_the_rest_goes_on(rig: Rig) -> None:
+    for event in (MINUTE, ASSET, HOURS):
+        rig.say(event)
+    wanted = [row for row in rig.rows if row.channel not in (Channel.KLINE_1m, Channel.KLINE_1h)]
+    rig.feed.change(wanted, rig.now_ns)
+    assert rig.state(FeedKind.KLINE) is State.DOWN
+    assert rig.state(FeedKind.INDEX) is rig.state(FeedKind.MARKET_HOURS) is State.LIVE
+    assert rig.say(later(MINUTE)) == [], "it was on its way"
+    assert len(rig.say(later(ASSET))) == 1
+    rig.feed.change(rig.rows, rig.now_ns)
+    assert rig.state(FeedKind.KLINE) is State.SYNCING, "the lines still bring it"
+    assert len(rig.say(later(MINUTE))) == 1
+    assert rig.state(FeedKind.KLINE) is State.LIVE

@@ -461,6 +461,26 @@ def test_data_makes_its_feed_live(desk: Desk, kind: FeedKind, send: Any) -> None
 # Trades and mark prices
 
 
+@pytest.mark.parametrize(
+    ("kind", "send"),
+    [
+        (FeedKind.BBO, lambda feed: feed.bbo(bbo(1, 2, 3), 0, 9)),
+        (FeedKind.TRADE, lambda feed: feed.trade(trade(1), 0, 9)),
+        (FeedKind.MARK_PRICE, lambda feed: feed.mark_price(mark(1), 0, 9)),
+    ],
+)
+def test_what_nobody_wants_is_dropped_until_somebody_does(
+    desk: Desk, kind: FeedKind, send: Any
+) -> None:
+    desk.feed.mute(kind, True)
+    assert send(desk.feed) == 1
+    assert desk.feed.state(kind) == State.DOWN
+    assert desk.records() == []
+    desk.feed.mute(kind, False)
+    assert send(desk.feed) == 0
+    assert desk.feed.state(kind) == State.LIVE
+
+
 def test_each_trade_is_told_once_over_all_lines(desk: Desk) -> None:
     arrivals = [(0, 1), (0, 2), (1, 1), (0, 4), (1, 2), (1, 3), (1, 4), (0, 5), (0, 3), (1, 5)]
     told = [

@@ -19,7 +19,7 @@ VENUE = replace(VENUE, limits=replace(VENUE.limits, streams=4))
 CHANNELS = (Channel.DEPTH, Channel.TRADE)
 
 
-def chosen(*names: str) -> list[Chosen]:
+def chosen(*names: str, channels: tuple[Channel, ...] = CHANNELS) -> list[Chosen]:
     """Two streams each: two instruments a connection."""
     listed = [
         Instrument(
@@ -34,7 +34,7 @@ def chosen(*names: str) -> list[Chosen]:
         )
         for name in names
     ]
-    return select(VENUE, listed, [], [Wish(names, CHANNELS, True, {})]).chosen
+    return select(VENUE, listed, [], [Wish(names, channels, True, {})]).chosen
 
 
 class Rig:
@@ -100,3 +100,52 @@ def test_an_instrument_that_cannot_be_served_costs_only_itself() -> None:
     assert rig.added == ["A"]
     assert rig.place("B") == []
     assert [connection.streams for connection in rig.groups.connections] == [4]
+
+
+def carried(rig: Rig) -> list[list[str]]:
+    """The streams of each connection."""
+    return [
+        sorted(row.stream for symbol in "ABC" for row in one.carried(symbol))
+        for one in rig.groups.connections
+    ]
+
+
+def carry(rig: Rig, name: str, *channels: Channel) -> list[Channel]:
+    """Give an instrument these channels; those that found no place."""
+
+    async def work() -> list[Channel]:
+        (one,) = chosen(name, channels=channels)
+        return [row.channel for row in rig.groups.carry(one, rig._start, 1)]
+
+    return asyncio.run(work())
+
+
+def test_what_is_added_goes_where_the_instrument_is_or_on_a_connection_of_its_own() -> None:
+    rig = Rig(None)
+    rig.place("A", "B")
+    first = rig.started[0]
+    assert carry(rig, "A", *CHANNELS, Channel.KLINE_1m) == []
+    assert carried(rig) == [
+        ["orderbook.A", "orderbook.B", "trade.A", "trade.B"],
+        ["kline.A/60"],
+    ]
+    assert carry(rig, "A", Channel.DEPTH, Channel.KLINE_1m) == []
+    assert carry(rig, "B", *CHANNELS, Channel.KLINE_5m) == []
+    assert carried(rig)[0] == ["kline.B/300", "orderbook.A", "orderbook.B", "trade.B"]
+    assert rig.started[0] is first
+    assert carry(rig, "A", Channel.DEPTH) == []
+    assert len(rig.groups.connections) == 1, "one without streams is closed"
+    assert rig.groups.connections == [first]
+
+
+def test_what_has_no_room_is_named_and_the_rest_goes_on() -> None:
+    rig = Rig(1)
+    rig.place("A", "B")
+    assert carry(rig, "A", *CHANNELS, Channel.KLINE_1m, Channel.KLINE_5m) == [
+        Channel.KLINE_1m,
+        Channel.KLINE_5m,
+    ]
+    assert carried(rig) == [["orderbook.A", "orderbook.B", "trade.A", "trade.B"]]
+    assert carry(rig, "B", Channel.DEPTH) == []
+    assert carry(rig, "A", *CHANNELS, Channel.KLINE_1m) == []
+    assert carried(rig) == [["kline.A/60", "orderbook.A", "orderbook.B", "trade.A"]]

@@ -9,7 +9,7 @@ from connector.market.feed import BUFFER_MOST
 from connector.market.snapshots import LONGEST_NS
 from connector.model.instrument import ABSENT
 from connector.model.states import FeedKind, State
-from connector.venues.contract import Bbo, Depth, MarkPrice, Snapshot
+from connector.venues.contract import Bbo, Channel, Depth, MarkPrice, Snapshot, Subscription
 from tests.reference.feed_rig import BOOK, MS, SYMBOL, Rig, S
 
 ORDERINGS = [pair for pair in product((98, 99, 100, 101, 102), repeat=2) if pair[0] <= pair[1]]
@@ -445,3 +445,45 @@ def test_a_flapping_connection_does_not_cost_the_symbol_its_turn():
         assert rig.feed.snapshot_due_ns <= rig.now + S
         rig.feed.on_snapshot_asked(max(rig.now, rig.feed.snapshot_due_ns))
         rig.feed.on_line_down(0, rig.now)
+
+
+# --- what is wanted
+
+
+def test_a_book_that_is_wanted_again_begins_with_a_new_base():
+    rig = Rig().live(100)
+    rows = [Subscription(SYMBOL, channel, "", S) for channel in (Channel.DEPTH, Channel.BBO)]
+    rig.feed.change(rows[1:], rig.now)
+    rig.feed.on_line_serves(0, 1, rig.now, frozenset({Channel.BBO}))
+    assert rig.state is State.DOWN
+    assert rig.frame(100, 110) == 0, "it was on its way, and no decoder of ours need look at it"
+    rig.event(110, 120)
+    assert (rig.state, rig.kernel.last_id) == (State.DOWN, 100)
+    rig.feed.change(rows, rig.now)
+    rig.event(120, 130)
+    assert rig.state is State.DOWN, "no line serves it yet"
+    rig.feed.on_line_serves(0, 1, rig.now, frozenset({Channel.BBO, Channel.DEPTH}))
+    assert rig.state is State.SYNCING
+    rig.event(130, 140)
+    rig.event(140, 150)
+    rig.feed.on_timer(rig.now + S)
+    rig.event(150, 160)
+    assert rig.feed.snapshot_due_ns is not None
+    rig.feed.on_snapshot_asked(rig.now)
+    rig.snapshot(155)
+    assert (rig.state, rig.kernel.last_id) == (State.LIVE, 160)
+
+
+def test_the_best_prices_follow_the_book_when_their_own_stream_is_not_wanted():
+    rig = Rig().live(100)
+    rig.feed.on_event(Bbo(SYMBOL, 101, 101 * MS, 101 * MS, 99, 1, 1000, 1), 0, rig.now)
+    rig.feed.change([Subscription(SYMBOL, Channel.DEPTH, "", S)], rig.now)
+    assert rig.kernel.state(FeedKind.BBO) == State.DOWN
+    late = Bbo(SYMBOL, 102, 102 * MS, 102 * MS, 98, 1, 1000, 1)
+    rig.feed.on_event(late, 0, rig.now)
+    assert rig.kernel.state(FeedKind.BBO) == State.DOWN
+    rig.event(100, 110)
+    assert (rig.state, rig.kernel.state(FeedKind.BBO)) == (State.LIVE, State.LIVE)
+    rig.event(120, 130)
+    assert rig.state is State.RESYNC
+    assert rig.kernel.state(FeedKind.BBO) != State.LIVE, "nothing else keeps them"

@@ -359,10 +359,26 @@ def test_a_stream_that_several_instruments_share_is_asked_for_once() -> None:
     assert list(one.granted) == ["day"]
 
 
-def test_what_cannot_be_taken_back_costs_the_connection() -> None:
-    one = Session(streams(2), subscribe, None, replace(LIMITS, streams_per_message=1))
+def test_what_cannot_be_taken_back_goes_on_to_come_and_to_count() -> None:
+    limits = replace(LIMITS, streams=2, streams_per_message=1)
+    one = Session(streams(2), subscribe, None, limits)
     one.on_timer(0)
-    assert [type(action) for action in one.remove(["s0@depth"], 1)] == [Drop]
+    assert one.remove(["s0@depth"], 1) == []  # nothing is sent, nobody loses the connection
+    assert one.lingering == {"s0@depth"}
+    assert list(one.wanted) == ["s1@depth"]
+    with pytest.raises(ValueError, match="too many streams"):
+        one.add(streams(3)[2:], 2)
+    # Wanted again it is asked for again: what it begins with comes only after that.
+    assert messages(one.add(streams(1), 3)) == ["+3 s0@depth"]
+    assert not one.lingering
+
+
+def test_where_a_stream_cannot_be_begun_anew_alone_the_connection_is() -> None:
     one = Session(streams(2), subscribe, None, LIMITS)
-    assert one.remove(["s0@depth"], 0)[0] == Send(b"+1 s1@depth")  # not asked for yet
     assert [type(action) for action in one.renew(["s1@depth"], 1)] == [Drop]
+
+
+def test_what_was_never_asked_for_does_not_linger() -> None:
+    one = Session(streams(2), subscribe, None, replace(LIMITS, streams_per_message=1))
+    assert one.remove(["s0@depth"], 0)[0] == Send(b"+1 s1@depth")
+    assert not one.lingering

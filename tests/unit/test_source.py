@@ -52,7 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"budget_board"},
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"connections"},
-    "service": BELOW_APP | {"connections", "groups", "instruments", "pieces", "budget_board"},
+    "serving": BELOW_APP | {"connections", "groups", "instruments"},
+    "service": BELOW_APP
+    | {"connections", "groups", "instruments", "pieces", "budget_board", "serving"},
     "shutdown": BELOW_APP | {"trading", "desk"},
     "paper": BELOW_APP | {"desk", "trading", "sim.matching"},
     "lane": BELOW_APP | {"trading", "desk", "accounts", "flights"},
@@ -70,8 +72,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "shutdown",
     },
     "strategy_calls": BELOW_APP | {"accounts", "service", "trading", "trading_service"},
+    "subscribing": BELOW_APP | {"instruments", "service"},
+    "reloading": BELOW_APP,
     "app": BELOW_APP
-    | {"connections", "service", "daemon", "trading", "trading_service", "strategy_calls"},
+    | {"connections", "service", "daemon", "trading", "trading_service"}
+    | {"strategy_calls", "subscribing", "reloading"},
     "__init__": BASE | {"ipc"},
     "__main__": {"cli"},
     "cli": BELOW_APP
@@ -86,7 +91,8 @@ SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/calls", "ipc/control", "ipc/trading", "ipc/client",
     "connections.py", "groups.py", "instruments.py", "shutdown.py", "reconcile.py",
     "paper/account", "paper/market",
-    "accounts.py", "private.py", "service.py", "trading_service.py", "app.py", "daemon.py",
+    "accounts.py", "private.py", "service.py", "serving.py", "subscribing.py",
+    "trading_service.py", "app.py", "daemon.py",
     "logs.py", "pieces.py", "cli/",
 )  # fmt: skip
 """The parts that may know sockets and event loops."""

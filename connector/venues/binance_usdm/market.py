@@ -64,6 +64,8 @@ QUIET_NS = {
     **dict.fromkeys(DEPTH_VIEWS, 15 * SECOND_NS),
 }
 """The others come with trades, of which a market may have none for hours, or more rarely still."""
+NOT_OF_ALL = {Channel.ASSET_INDEX, Channel.COMPOSITE_INDEX}
+"""The venue grants the streams of symbols that have none, too: their silence says nothing."""
 SUFFIXES = {
     Channel.BBO: "bookTicker",
     Channel.TRADE: "trade",
@@ -123,9 +125,8 @@ def subscription(
     stream, period_ns, about = _stream(instrument, channel, options)
     usual_ns = QUIET_NS.get(channel, 0)
     quiet_ns = int(options.get("quiet_ms", usual_ns // 1_000_000)) * 1_000_000
-    return Subscription(
-        instrument.symbol, channel, stream, quiet_ns, period_ns, not usual_ns, about
-    )
+    sparse = not usual_ns or channel in NOT_OF_ALL
+    return Subscription(instrument.symbol, channel, stream, quiet_ns, period_ns, sparse, about)
 
 
 def _stream(
