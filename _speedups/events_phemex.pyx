@@ -6,7 +6,7 @@ acknowledgements, fills, cancels, what the engine ended, and orders that were pu
 ``connector.venues.phemex.user``; both say the same of everything that is taken here.
 """
 cimport cython
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
 from .atomics cimport unlikely
@@ -17,10 +17,14 @@ from .layout_orders cimport (
 from .order_reader cimport (
     HAPPENED_AMENDED, HAPPENED_CANCELLED, HAPPENED_EXPIRED, HAPPENED_NEW, HAPPENED_TRADE, OrderReader, Told,
 )
+from .rows_phemex cimport (
+    ACCOUNT_FIELDS, BALANCE, ENTRY_PRICE, HELD, HELD_TIME, LEVERAGE, POSITION_FIELDS, POSITION_SIDE, REALISED, SIDE, SIZE,
+    UNREALISED, USED, balance_of, money, position_of,
+)
 from .scalars cimport (
     Layout, NOTHING, Names, Token, add_name, decimal, pass_scalar, says, take_fields, whole,
 )
-from .scan cimport NUMBER_INEXACT, NUMBER_OK, Cursor, multiply, take, take_decimal, take_integer, take_text
+from .scan cimport NUMBER_OK, Cursor, take, take_integer, take_text
 
 cdef enum:
     SYMBOL
@@ -48,24 +52,6 @@ cdef enum:
     ENGINE                        # cxlRejReason
     FIELDS
 
-# Of a line of accounts and of a position; of both the first is the currency.
-cdef enum:
-    BALANCE = 1
-    USED
-    ACCOUNT_FIELDS
-
-cdef enum:
-    HELD = 1                      # the symbol
-    SIDE
-    SIZE
-    ENTRY_PRICE
-    LEVERAGE
-    UNREALISED
-    REALISED
-    HELD_TIME
-    POSITION_SIDE
-    POSITION_FIELDS
-
 cdef enum:
     CONTRACT = 1
     HEDGED = 2
@@ -75,8 +61,7 @@ cdef enum:
     POSITIONS = 2
     ENTRIES = 32                  # of one message; more are for the other reader
     ROWS = 8                      # of accounts, and of positions: likewise
-    LISTED = 8                    # words or codes of a list
-    MONEY_EXPONENT = 8
+    LISTED = 8                    # codes of a list
 
 cdef struct Entry:
     Token at[FIELDS]
@@ -139,26 +124,21 @@ names(&_positions, b"cumClosedPnlEv", b"cumClosedPnlRv", 14, REALISED)
 add_name(&_positions, b"transactTimeNs", 14, HELD_TIME, BOTH)
 add_name(&_positions, b"posSide", 7, POSITION_SIDE, BOTH)
 
-cdef object _besides
-cdef list _forced = [], _currencies = []      # of bytes
+cdef list _forced = []            # of bytes
 cdef bytes _nobody_bytes = b""
-cdef int64_t[LISTED] _reduce_only, _units     # _units: of 10**-8 in a unit of a currency's values
+cdef int64_t[LISTED] _reduce_only
 cdef int _reduce_only_count = 0
 cdef int _post_only, _not_fillable, _remainder, _reduces, _liquidation, _command, _venue
 
 
-def use_model(*, nobody, forced, reduce_only, value_exponents, reasons, besides):
+def use_model(*, nobody, forced, reduce_only, reasons):
     """Give the package's words, codes and reasons; ``user`` does so when it is imported."""
-    global _besides, _nobody_bytes, _forced, _currencies, _reduce_only_count
+    global _nobody_bytes, _forced, _reduce_only_count
     global _post_only, _not_fillable, _remainder, _reduces, _liquidation, _command, _venue
     cdef int i
-    _besides = besides
-    if len(reduce_only) > LISTED or len(value_exponents) > LISTED:
-        raise ValueError(f"more than {LISTED} codes or currencies")
+    if len(reduce_only) > LISTED:
+        raise ValueError(f"more than {LISTED} codes")
     _nobody_bytes, _forced = nobody.encode("ascii"), [word.encode("ascii") for word in forced]
-    _currencies = [word.encode("ascii") for word in value_exponents]
-    for i, exponent in enumerate(value_exponents.values()):
-        _units[i] = 10 ** (MONEY_EXPONENT - exponent)
     for i, code in enumerate(sorted(reduce_only)):
         _reduce_only[i] = code
     _reduce_only_count = len(reduce_only)
@@ -178,43 +158,6 @@ cdef inline bint is_one_of(const Token* token, list words) noexcept:
 cdef inline bint is_name(const Token* token) noexcept:
     """An id, and not nobody's."""
     return token.p != NULL and not says(token, _nobody_bytes, len(_nobody_bytes))
-
-
-# A sum of money of the hedged family; what is past our decimals is cut, downwards.
-cdef bint cut(const Token* token, int64_t* out) noexcept nogil:
-    cdef Cursor cursor
-    cdef const char* p
-    cdef int status
-    out[0] = CONNECTOR_ABSENT
-    if token.p == NULL:
-        return True
-    cursor.p, cursor.end = token.p, token.p + token.size
-    status = take_decimal(&cursor, MONEY_EXPONENT, out)
-    if unlikely(cursor.p != cursor.end or (status != NUMBER_OK and status != NUMBER_INEXACT)):
-        return False
-    if status == NUMBER_OK:
-        return True
-    p = token.p
-    while p < cursor.end and p[0] != c'.':
-        p += 1
-    if unlikely(cursor.end - p <= MONEY_EXPONENT + 1):         # an exponent made it so fine
-        return False
-    cursor.p, cursor.end = token.p, p + 1 + MONEY_EXPONENT
-    status = take_decimal(&cursor, MONEY_EXPONENT, out)
-    p = cursor.end
-    while p < token.p + token.size:
-        if unlikely(not c'0' <= p[0] <= c'9'):
-            return False
-        p += 1
-    if unlikely(status != NUMBER_OK or cursor.p != cursor.end):
-        return False
-    out[0] -= token.p[0] == c'-'
-    return True
-
-
-# The texts of a row; "" where there is none.
-cdef tuple texts(const Token* fields, int count):
-    return tuple([fields[i].p[:fields[i].size].decode("ascii") if fields[i].p != NULL else "" for i in range(count)])
 
 
 cdef inline int kind_of(const char* key, Py_ssize_t size) noexcept nogil:
@@ -421,16 +364,27 @@ cdef class Reader(OrderReader):
             return False
         token = &e.at[CURRENCY]
         out.fee_asset, out.fee_asset_size = token.p, token.size
-        return self.money(&e.at[FEE], token, &out.fee_e) and self.money(&e.at[PROFIT], token, &out.realised_e)
+        return money(&e.at[FEE], token, self.family == HEDGED, &out.fee_e) and money(
+            &e.at[PROFIT], token, self.family == HEDGED, &out.realised_e
+        )
 
     cdef object besides(self, scales):
         cdef int i
-        return _besides(
-            self.family == HEDGED,
-            [texts(self.accounts[i], ACCOUNT_FIELDS) for i in range(self.account_count)],
-            [texts(self.positions[i], POSITION_FIELDS) for i in range(self.position_count)],
-            self.venue_ns, self.filled, scales,
-        )
+        cdef list found = []
+        cdef object event
+        for i in range(self.account_count):
+            event = balance_of(self.accounts[i], self.family == HEDGED, self.venue_ns, self.filled)
+            if event is NotImplemented:
+                return None
+            if event is not None:
+                found.append(event)
+        for i in range(self.position_count):
+            event = position_of(self.positions[i], self.family == HEDGED, scales)
+            if event is NotImplemented:
+                return None
+            if event is not None:
+                found.append(event)
+        return found
 
     cdef inline bint price(self, const Token* token, int exponent, int64_t* out) noexcept nogil:
         """0 stands where there is none."""
@@ -444,27 +398,6 @@ cdef class Reader(OrderReader):
         if not (whole(token, out) if self.family == CONTRACT else decimal(token, exponent, out)):
             return False
         return out[0] >= 0 or out[0] == CONNECTOR_ABSENT
-
-    cdef bint money(self, const Token* token, const Token* currency, int64_t* out) noexcept:
-        """In 10^-8; of the contract API an integer in the scale of its currency."""
-        cdef uint64_t magnitude
-        cdef bytes one
-        cdef int i
-        if self.family == HEDGED:
-            return cut(token, out)
-        if currency.p == NULL:
-            out[0] = CONNECTOR_ABSENT
-            return True
-        if not whole(token, out) or out[0] == CONNECTOR_ABSENT:
-            return token.p == NULL
-        for i, one in enumerate(_currencies):
-            if says(currency, one, len(one)):
-                magnitude = -out[0] if out[0] < 0 else out[0]
-                if multiply(magnitude, <uint64_t>_units[i], &magnitude) or magnitude >> 63:
-                    return False
-                out[0] = -<int64_t>magnitude if out[0] < 0 else <int64_t>magnitude
-                break
-        return True
 
     cdef bint because(self, const Entry* e, Told* out) noexcept nogil:
         """Why an order ended, as ``user._reason``."""

@@ -212,7 +212,7 @@ class Coins(Rig):
     ending, units = "", ("Ep", "Ev", "Er")
 
     def fills(self) -> list[bytes]:
-        name, made = self.order(86_770_000, BATCH + 1), []
+        name, made = self.order(86_770_000, (BATCH + 1) * 10**self.instrument.qty_exponent), []
         frame = json.loads(AOP.read_text().splitlines()[1])
         said = json.loads(frame["raw"])
         order, symbol = said["orders"][1], self.instrument.symbol
@@ -252,7 +252,7 @@ class Texts(Coins):
 
     instrument = Instrument(
         symbol="BTCUSDT", exchange="Phemex", base="BTC", quote="USDT", margin="USDT",
-        price_exponent=4, qty_exponent=0, price_digits=1, qty_digits=0, tick_e=1000, step_e=1,
+        price_exponent=4, qty_exponent=3, price_digits=1, qty_digits=3, tick_e=1000, step_e=1,
         contract_size_e=10**8,
     )  # fmt: skip
     ending = "_p"

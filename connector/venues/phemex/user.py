@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from connector._speedups import events_phemex as compiled
+from connector._speedups import rows_phemex
 from connector.model.intents import OrderType, PositionSide, TimeInForce
 from connector.model.reports import BalanceReason, EndReason, OrderStatus
 from connector.venues.contract import Control, Scales
@@ -33,7 +33,7 @@ from connector.venues.phemex.answers import (
 from connector.venues.phemex.error_codes import ENGINE, ROWS
 from connector.venues.phemex.errors import text
 from connector.venues.phemex.money import VALUE_EXPONENTS
-from connector.venues.phemex.numbers import DECIMALS, INTEGERS, NOBODY, Numbers, name, whole
+from connector.venues.phemex.numbers import DECIMALS, HEDGED, INTEGERS, NOBODY, Numbers, name, whole
 from connector.venues.phemex.positions import balance, position
 from connector.venues.phemex.schemas_trading import AccountRow, HedgedAccountRow
 from connector.venues.phemex.schemas_user import (
@@ -52,6 +52,7 @@ from connector.venues.trading_contract import (
     BalanceEvent,
     Execution,
     OrderEvent,
+    PositionEvent,
     Signer,
     Source,
     UnknownUserEvent,
@@ -331,52 +332,19 @@ def _words(row: Any, code: int) -> str:
     return " ".join(part for part in parts if part)
 
 
-# What the compiled reader of orders has found beside them
-
-
-class _Account(Struct, gc=False):
-    """A line of accounts of either family; texts."""
-
-    currency: str
-    account_balance_ev: str
-    total_used_balance_ev: str
-
-
-class _Position(Struct, gc=False):
-    currency: str
-    symbol: str
-    side: str
-    size: str
-    avg_entry_price_ep: str
-    leverage_er: str
-    unrealised_pnl_ev: str
-    cum_closed_pnl_ev: str
-    transact_time_ns: str
-    pos_side: str
-
-
-def _besides(
-    hedged: bool,
-    accounts: Sequence[tuple[str, ...]],
-    positions: Sequence[tuple[str, ...]],
-    venue_ns: int,
-    filled: bool,
-    scales: Scales,
-) -> list[UserEvent]:
-    """As `_family`, behind a message's orders."""
-    numbers = DECIMALS if hedged else INTEGERS
-    reason = BalanceReason.ORDER if filled else BalanceReason.OTHER
-    rows = [_Account(*row) for row in accounts]
-    lines = [balance(row, numbers, venue_ns, reason) for row in rows]
-    held = [position(row, scales(row.symbol)) for row in (_Position(*one) for one in positions)]
-    return [event for event in (*lines, *held) if event is not None]
-
-
+rows_phemex.use_rows(
+    balance=BalanceEvent,
+    position=PositionEvent,
+    sides=POSITION_SIDES,
+    both=PositionSide.BOTH,
+    order=BalanceReason.ORDER,
+    other=BalanceReason.OTHER,
+    hedged=HEDGED,
+    value_exponents=VALUE_EXPONENTS,
+)
 compiled.use_model(
     nobody=NOBODY,
     forced=FORCED,
     reduce_only=REDUCE_ONLY,
-    value_exponents=VALUE_EXPONENTS,
     reasons=dict(EndReason.__members__),
-    besides=_besides,
 )
