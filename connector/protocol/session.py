@@ -145,6 +145,10 @@ class Link:
         self._due_ns = now_ns + self._backoff.next_ns()
         return self.on_timer(now_ns)
 
+    def end(self) -> None:
+        """Nothing is open or being opened any more; what is begun again begins here."""
+        self.current = self.replacement = None
+
     def replace_now(self, now_ns: int) -> None:
         """Replace the current connection as soon as possible (the venue said that it will end
         it)."""

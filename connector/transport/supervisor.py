@@ -159,6 +159,8 @@ class Supervisor:
     async def _end(self) -> None:
         goodbyes = [connection.close("going away") for connection in self._open.values()]
         await asyncio.gather(*goodbyes, return_exceptions=True)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # the end of one may begin another
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.link.end()

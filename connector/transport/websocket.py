@@ -27,11 +27,20 @@ _API: Any = picows.api
 
 
 class _Protocol(_API.WSProtocol):  # type: ignore[misc]
-    """picows' own would offer the socket all that is free of its buffer."""
+    """picows' own would offer the socket all that is free of its buffer, and leave a socket open
+    that nobody waits for any more."""
 
     def get_buffer(self, size_hint: int) -> memoryview:
         offered: memoryview = super().get_buffer(size_hint)
         return offered[:READ_MOST]
+
+    async def wait_until_handshake_complete(self) -> None:
+        try:
+            await super().wait_until_handshake_complete()
+        except asyncio.CancelledError:
+            # It is nobody's: it would count among the venue's connections for as long as it lasts.
+            self.transport.disconnect(graceful=False)
+            raise
 
 
 _API.WSProtocol = _Protocol

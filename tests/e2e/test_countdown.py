@@ -58,7 +58,7 @@ def test_a_killed_daemon_has_its_orders_cancelled_and_adopted_ones_are_guarded_a
     with staged(tmp_path, account=account, strategies=rules) as stage:
         rest(stage, "one")
         stage.kill()
-        stage.account = ALONE
+        stage.accounts["main"] = ALONE
         stage.start()
         eventually(lambda: stage.account_state()["countdown"] == {"BTCUSDT": True})
         stage.kill()

@@ -1,9 +1,12 @@
-"""What becomes of orders and positions when the strategy that made them is gone."""
+"""What becomes of orders and positions when the strategy that made them is gone, on every ground.
+
+One venue and one daemon (and those after it) a ground for all tests; each has strategies of its
+own, whose journals are its own, too."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,164 +14,228 @@ from connector.model.counters import Counter
 from connector.model.intents import Action
 from connector.model.records import RecordType
 from connector.model.reports import Result, Update
+from tests.reference.ground import Ground
+from tests.reference.grounds import EACH, FAMILIES, VENUES, only
 from tests.reference.stack import eventually
-from tests.reference.trading_stage import Stage, staged
+from tests.reference.trading_stage import Stage, Strategy, staged
 
-GRACE_S = 0.3
+FLATTENS = {"grace_s": 0.3, "on_death": "flatten"}
+ENDED = {
+    "before it is taken": [],
+    "during, lost on its way": [Update.REJECTED],
+    "during, its answer unheard": [Update.SUBMITTED, Update.CANCELLED],
+    "after": [Update.SUBMITTED, Update.CANCELLED],
+}
+MOMENTS = [*ENDED]
+RULES: dict[str, dict[str, Any]] = {
+    "killed": {"grace_s": 0.3},
+    "leaves": {"grace_s": 0.2, "on_death": "leave"},
+    "back": {"grace_s": 2.5},
+    "taken": {"grace_s": 2.5},
+    "later": {"grace_s": 3},
+    "kept": {"grace_s": 4},
+    "adopted": {"grace_s": 4.5},
+    "ended": {"grace_s": 600, "on_start": "cancel"},
+    "hangs": {"grace_s": 2, "lease_s": 1.5},
+    "witness": {"grace_s": 4},
+    **{f"adopted-{number}": {"grace_s": 1.0} for number in range(len(MOMENTS))},
+    **{
+        f"ended-{number}": {"grace_s": 600.0, "on_start": "cancel"}
+        for number in range(len(MOMENTS))
+    },
+}
+FLAT = {"alone": "flat", "both": "sided"}
+"""Who is alone with an account; the second one holds a long and a short position."""
 
 
-def rest(stage: Stage, *names: str, beside: Sequence[str] = ()) -> None:
+@pytest.fixture(scope="module", params=FAMILIES, ids=[one.name for one in FAMILIES])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    ground: Ground = request.param
+    hedge = ("both",) if ground.two_sided else ()
+    alone = {name: {"exclusive": True, "strategies": [FLAT[name]]} for name in ("alone", *hedge)}
+    with staged(
+        tmp_path_factory.mktemp("dead"), ground=ground, account={"strategies": [*RULES]},
+        more=alone, strategies=RULES | {FLAT[name]: FLATTENS for name in alone}, hedge=hedge,
+    ) as running:  # fmt: skip
+        yield running
+
+
+@pytest.fixture
+def stage(shared: Stage) -> Iterator[Stage]:
+    if shared.daemon.process.poll() is not None:
+        shared.start()
+    yield shared
+    shared.sim.clear()
+    for strategy in shared.running:
+        strategy.close()
+    shared.running.clear()
+    for client in shared.clients.values():
+        client.cancel_all()
+
+
+@pytest.fixture
+def a_family(shared: Stage) -> None:
+    only(shared.ground, EACH)
+
+
+@pytest.fixture
+def a_venue(shared: Stage) -> None:
+    only(shared.ground, VENUES)
+
+
+def rest(stage: Stage, who: str, *names: str, beside: Sequence[str] = ()) -> None:
     """A strategy that is killed with these orders open, ``beside`` those of others."""
-    maker = stage.strategy()
+    maker = stage.strategy(who)
     for name in names:
         maker.place("buy", "0.01", stage.trader.far(), time_in_force="gtc", client_order_id=name)
-    stage.until(lambda told: len(told.orders) == len(names))
+    stage.until(lambda told: len(told.orders) == len(names), who)
     assert stage.open_orders() == sorted([*names, *beside])
     maker.kill()
 
 
-@pytest.mark.parametrize("transport", ["http", "ws_api"])
-def test_a_strategy_killed_with_open_orders_has_them_cancelled(
-    tmp_path: Path, transport: str
-) -> None:
-    rules = {"maker": {"grace_s": GRACE_S}}
-    with staged(tmp_path, strategies=rules, account={"transport": transport}) as stage:
-        rest(stage, "one", "two")
-        told = stage.until(lambda told: ("two", Update.CANCELLED) in told.updates)
-        told = stage.until(lambda told: len(told.updates) == 4)
-        assert stage.open_orders() == []
-        assert sorted(told.updates[2:]) == [("one", Update.CANCELLED), ("two", Update.CANCELLED)]
-        assert [(one.action, one.label) for one in told.own] == [
-            (Action.CANCEL_ALL, "on_death: cancel")
-        ]
-        assert stage.counter(Counter.STRATEGIES_DEAD) == 1
-        assert stage.counter(Counter.ORDERS_ORPHANED) == 2
-        with closing(stage.attach("maker", resume=0)) as session:
-            heard = []
-            while session.report_sequence < told.entries[-1].sequence:
-                heard.append(session.wait(10))
-        assert [one.type for one in heard if one is not None].count("command_answer") == 3
+def test_a_strategy_killed_with_open_orders_has_them_cancelled(stage: Stage) -> None:
+    dead, orphaned = Counter.STRATEGIES_DEAD, Counter.ORDERS_ORPHANED
+    before = stage.counter(dead), stage.counter(orphaned)
+    rest(stage, "killed", "one", "two")
+    told = stage.until(lambda told: len(told.updates) == 4, "killed")
+    assert stage.open_orders() == []
+    assert sorted(told.updates[2:]) == [("one", Update.CANCELLED), ("two", Update.CANCELLED)]
+    assert [(one.action, one.label) for one in told.own] == [
+        (Action.CANCEL_ALL, "on_death: cancel")
+    ]
+    assert stage.counter(dead) == before[0] + 1
+    assert stage.counter(orphaned) == before[1] + 2
+    with closing(stage.attach("killed", resume=0)) as session:
+        heard = []
+        while session.report_sequence < told.entries[-1].sequence:
+            heard.append(session.wait(10))
+    assert [one.type for one in heard if one is not None].count("command_answer") == 3
 
 
-def test_left_orders_stay_for_the_strategy_that_comes_back(tmp_path: Path) -> None:
-    with staged(tmp_path, strategies={"maker": {"grace_s": 0.2, "on_death": "leave"}}) as stage:
-        rest(stage, "one")
-        eventually(lambda: stage.counter(Counter.STRATEGIES_DEAD) == 1)
-        assert stage.open_orders() == ["one"]
-        with closing(stage.attach("maker")) as session:
-            session.cancel(instrument="BTCUSDT", client_order_id="one")
-            told = stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
-        assert told.own == []
+@pytest.mark.usefixtures("a_venue")
+def test_left_orders_stay_for_the_strategy_that_comes_back(stage: Stage) -> None:
+    before = stage.counter(Counter.STRATEGIES_DEAD)
+    rest(stage, "leaves", "left")
+    eventually(lambda: stage.counter(Counter.STRATEGIES_DEAD) > before)
+    assert stage.open_orders() == ["left"]
+    with closing(stage.attach("leaves")) as session:
+        session.cancel(instrument=stage.ground.symbol, client_order_id="left")
+        told = stage.until(lambda told: ("left", Update.CANCELLED) in told.updates, "leaves")
+    assert told.own == []
 
 
-def test_a_strategy_back_within_its_grace_keeps_its_orders(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("a_venue")
+def test_a_strategy_back_within_its_grace_keeps_its_orders(stage: Stage) -> None:
     """One was killed, one is taken over; another one, gone at the same time and with a longer
     grace, shows that the time is over."""
-    rules = {"maker": {"grace_s": 2.5}, "second": {"grace_s": 2.5}, "taker": {"grace_s": 3}}
-    with staged(tmp_path, strategies=rules, account={"strategies": [*rules]}) as stage:
-        second = stage.strategy("second")
-        second.place("buy", "0.01", stage.trader.far(), client_order_id="two")
-        stage.until(lambda told: told.orders, "second")
-        rest(stage, "one", beside=["two"])
-        with (
-            closing(stage.attach("maker")),
-            closing(stage.attach("second", takeover=True)),
-        ):
-            stage.attach("taker").close()
-            eventually(lambda: stage.counter(Counter.STRATEGIES_DEAD) == 1, 20)
-            assert stage.missed() == ["taker"]
-            assert stage.open_orders() == ["one", "two"]
-        eventually(lambda: stage.open_orders() == [], 20)
+    taken = stage.strategy("taken")
+    taken.place("buy", "0.01", stage.trader.far(), client_order_id="ours")
+    stage.until(lambda told: told.orders, "taken")
+    rest(stage, "back", "mine", beside=["ours"])
+    with closing(stage.attach("back")), closing(stage.attach("taken", takeover=True)):
+        stage.attach("later").close()
+        eventually(lambda: "later" in stage.missed(), 20)
+        assert not {"back", "taken"} & set(stage.missed())
+        assert stage.open_orders() == ["mine", "ours"]
+    eventually(lambda: stage.open_orders() == [], 20)
 
 
 @pytest.mark.parametrize("hedge", [False, True])
-def test_a_strategy_killed_with_positions_is_flattened(tmp_path: Path, hedge: bool) -> None:
-    rules = {"maker": {"grace_s": GRACE_S, "on_death": "flatten"}}
-    with staged(tmp_path, strategies=rules, account={"exclusive": True}) as stage:
-        sides = {}
-        if hedge:
-            stage.trader.ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
-            sides = {"buy": {"position_side": "long"}, "sell": {"position_side": "short"}}
-        maker = stage.strategy()
-        maker.place("buy", "0.03", None, order_type="market", **sides.get("buy", {}))
-        if hedge:
-            maker.place("sell", "0.02", None, order_type="market", **sides["sell"])
-        maker.place("buy", "0.01", stage.trader.far(), client_order_id="rests",
-                    **sides.get("buy", {}))  # fmt: skip
-        eventually(lambda: "rests" in stage.open_orders())
-        held = {"LONG": 0.03, "SHORT": -0.02} if hedge else {"BOTH": 0.03}
-        eventually(lambda: stage.positions() == held)
-        maker.kill()
-        eventually(lambda: stage.positions() == {}, 30)
-        assert stage.open_orders() == []
-        told = stage.until(lambda told: "positions are closed" in stage.daemon.text(), seconds=30)
-        closed = [one for one in told.own if one.action == Action.PLACE]
-        assert len(closed) == len(held)
-        assert {one.label for one in closed} == {"on_death: flatten"}
-        assert len({one.stamp for one in told.commands}) == len(told.commands)
+@pytest.mark.usefixtures("a_family")
+def test_a_strategy_killed_with_positions_is_flattened(stage: Stage, hedge: bool) -> None:
+    if hedge and not stage.ground.two_sided:
+        pytest.skip("a contract has one position there")
+    account = "both" if hedge else "alone"
+    who = FLAT[account]
+    sides: dict[str, Any] = {"buy": {}, "sell": {}}
+    if hedge:
+        sides = {"buy": {"position_side": "long"}, "sell": {"position_side": "short"}}
+    maker = stage.strategy(who)
+    maker.place("buy", "0.03", None, order_type="market", **sides["buy"])
+    if hedge:
+        maker.place("sell", "0.02", None, order_type="market", **sides["sell"])
+    far = stage.trader.far()
+    maker.place("buy", "0.01", far, client_order_id=f"{who}-rests", **sides["buy"])
+    eventually(lambda: f"{who}-rests" in stage.open_orders(account))
+    held = {"LONG": 0.03, "SHORT": -0.02} if hedge else {"BOTH": 0.03}
+    eventually(lambda: stage.positions(account) == held)
+    closed = flattens(stage, maker, account)
+    told = stage.told(who)
+    assert stage.open_orders(account) == []
+    assert len(closed) == len(held)
+    assert {one.label for one in closed} == {"on_death: flatten"}
+    assert len({one.stamp for one in told.commands}) == len(told.commands)
 
 
+def flattens(stage: Stage, maker: Strategy, account: str) -> list[Any]:
+    """The orders that closed its positions when the strategy was killed."""
+    said = "positions are closed"
+
+    def closing_orders() -> list[Any]:
+        return [one for one in stage.told(FLAT[account]).own if one.action == Action.PLACE]
+
+    before, lines = len(closing_orders()), stage.daemon.text().count(said)
+    maker.kill()
+    eventually(lambda: stage.positions(account) == {}, 30)
+    eventually(lambda: stage.daemon.text().count(said) > lines, 30)
+    return closing_orders()[before:]
+
+
+def sells(stage: Stage) -> Strategy:
+    """A strategy with a position."""
+    maker = stage.strategy(FLAT["alone"])
+    maker.place("sell", "0.03", None, order_type="market")
+    eventually(lambda: stage.positions("alone") == {"BOTH": -0.03})
+    return maker
+
+
+@pytest.mark.usefixtures("a_family")
 def test_a_position_that_could_not_be_closed_is_asked_for_again_and_never_resent(
-    tmp_path: Path,
+    stage: Stage,
 ) -> None:
     """The answer to the closing order is lost although it was executed: the next attempt starts
     from what is held then, which is nothing."""
-    rules = {"maker": {"grace_s": GRACE_S, "on_death": "flatten"}}
-    with staged(tmp_path, strategies=rules, account={"exclusive": True}) as stage:
-        maker = stage.strategy()
-        maker.place("sell", "0.03", None, order_type="market")
-        eventually(lambda: stage.positions() == {"BOTH": -0.03})
-        stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute=True)
-        maker.kill()
-        eventually(lambda: stage.positions() == {}, 30)
-        told = stage.until(lambda told: "positions are closed" in stage.daemon.text(), seconds=30)
-        assert len([one for one in told.own if one.action == Action.PLACE]) == 1
-        rows = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
-        assert [row["side"] for row in rows] == ["SELL", "BUY"]
+    before = len(stage.clients["alone"].history())
+    maker = sells(stage)
+    stage.fault("lost")
+    assert len(flattens(stage, maker, "alone")) == 1
+    assert [side for _, side in stage.clients["alone"].history()[before:]] == ["SELL", "BUY"]
 
 
-def test_a_closing_order_that_was_not_executed_is_made_anew(tmp_path: Path) -> None:
-    rules = {"maker": {"grace_s": GRACE_S, "on_death": "flatten"}}
-    with staged(tmp_path, strategies=rules, account={"exclusive": True}) as stage:
-        maker = stage.strategy()
-        maker.place("sell", "0.03", None, order_type="market")
-        eventually(lambda: stage.positions() == {"BOTH": -0.03})
-        said = '{"code":-1008,"msg":"Request throttled by system-level protection."}'
-        where = {"path": "/fapi/v1/order", "method": "POST"}
-        stage.sim.fault("status", **where, status=503, execute=False, body=said)
-        maker.kill()
-        eventually(lambda: stage.positions() == {}, 30)
-        told = stage.until(lambda told: "positions are closed" in stage.daemon.text(), seconds=30)
-        assert len([one for one in told.own if one.action == Action.PLACE]) == 2
+@pytest.mark.usefixtures("a_venue")
+def test_a_closing_order_that_was_not_executed_is_made_anew(stage: Stage) -> None:
+    maker = sells(stage)
+    status, body = stage.ground.certain["no margin"]
+    stage.fault("status", status=status, execute=False, body=body)
+    assert len(flattens(stage, maker, "alone")) == 2
 
 
+@pytest.mark.usefixtures("a_family")
 def test_a_killed_daemon_finds_orders_of_strategies_that_come_back_or_do_not(
-    tmp_path: Path,
+    stage: Stage,
 ) -> None:
     """Who is back in time keeps its order; adopted, an order falls under the policy when the grace
     is over; else it ends at the start."""
-    rules = {
-        "maker": {"grace_s": 4},
-        "adopted": {"grace_s": 4.5},
-        "cancelled": {"grace_s": 600, "on_start": "cancel"},
-    }
-    with staged(tmp_path, strategies=rules, account={"strategies": [*rules]}) as stage:
-        for name in rules:
-            strategy = stage.strategy(name)
-            strategy.place("buy", "0.01", stage.trader.far(), client_order_id=name)
-            stage.until(lambda told: told.orders, name)
-        stage.kill()
-        for strategy in stage.running:
-            strategy.kill()
-        assert stage.open_orders() == sorted(rules)
-        stage.start(ready=False)
-        with closing(stage.attach("maker", patience=40)):
-            for name, why in (("cancelled", "on_start"), ("adopted", "on_death")):
-                ended = name, Update.CANCELLED
-                told = stage.until(lambda told: ended in told.updates, name)  # noqa: B023
-                assert [one.label for one in told.own] == [f"{why}: cancel"]
-            assert stage.open_orders() == ["maker"]
-            assert stage.missed() == ["adopted"]
+    names = ("kept", "adopted", "ended")
+    for name in names:
+        strategy = stage.strategy(name)
+        strategy.place("buy", "0.01", stage.trader.far(), client_order_id=name)
+        stage.until(lambda told: told.orders, name)
+    stage.kill()
+    for strategy in stage.running:
+        strategy.kill()
+    assert stage.open_orders() == sorted(names)
+    stage.start(ready=False)
+    with closing(stage.attach("kept", patience=40)):
+        for name, why in (("ended", "on_start"), ("adopted", "on_death")):
+            gone = name, Update.CANCELLED
+            told = stage.until(lambda told: gone in told.updates, name)  # noqa: B023
+            assert [one.label for one in told.own] == [f"{why}: cancel"]
+        assert stage.open_orders() == ["kept"]
+        assert stage.missed() == ["adopted"]
+    stage.daemon.ready().quoted(stage.ground.symbol)
 
 
 PATIENT = """
@@ -185,27 +252,25 @@ except connector.EpochChanged as error:
 """
 
 
-def test_a_strategy_that_hangs_loses_its_lease(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("a_venue")
+def test_a_strategy_that_hangs_loses_its_lease(stage: Stage) -> None:
     """One that sleeps because nothing happens does not: another one, gone with a long grace, shows
     that the lease would be over."""
-    rules = {"maker": {"grace_s": 2, "lease_s": 1.5}, "taker": {"grace_s": 4}}
-    both = {"strategies": ["maker", "taker"]}
-    with staged(tmp_path, strategies=rules, account=both) as stage:
-        with closing(stage.attach("maker")) as session:
-            far = stage.trader.far()
-            session.place("BTCUSDT", "buy", "0.01", far, client_order_id="one", valid_for_ms=10_000)
-            stage.until(lambda told: told.orders)
-        maker = stage.strategy("maker", PATIENT)
-        stage.sim.fault("stall", stream="*", ms=0)
-        stage.attach("taker").close()
-        eventually(lambda: stage.missed() == ["taker"], 20)
-        assert stage.open_orders() == ["one"]
-        assert maker.process.poll() is None
-        maker.process.send_signal(signal.SIGSTOP)
-        eventually(lambda: stage.open_orders() == [], 20)
-        assert "did not look for events for 1.5 s" in stage.daemon.text()
-        maker.process.send_signal(signal.SIGCONT)
-        maker.hear("ended")
+    with closing(stage.attach("hangs")) as session:
+        session.place(stage.ground.symbol, "buy", stage.ground.quantity(0.01), stage.trader.far(),
+                      client_order_id="sleeps", valid_for_ms=10_000)  # fmt: skip
+        stage.until(lambda told: told.orders, "hangs")
+    maker = stage.strategy("hangs", PATIENT)
+    stage.sim.fault("stall", stream="*", ms=0)
+    stage.attach("witness").close()
+    eventually(lambda: "witness" in stage.missed(), 20)
+    assert stage.open_orders() == ["sleeps"]
+    assert maker.process.poll() is None
+    maker.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: stage.open_orders() == [], 20)
+    assert "did not look for events for 1.5 s" in stage.daemon.text()
+    maker.process.send_signal(signal.SIGCONT)
+    maker.hear("ended")
 
 
 def moment(stage: Stage, when: str, names: Sequence[str]) -> None:
@@ -216,8 +281,7 @@ def moment(stage: Stage, when: str, names: Sequence[str]) -> None:
         stage.daemon.process.send_signal(signal.SIGSTOP)
     for name, strategy in zip(names, strategies, strict=True):
         if when.startswith("during"):
-            lost = "unheard" in when
-            stage.sim.fault("lost", path="/fapi/v1/order", method="POST", execute=lost)
+            stage.fault("lost", execute="unheard" in when)
         strategy.place("buy", "0.01", far, time_in_force="gtc", client_order_id=name)
         if when == "after":
             stage.until(lambda told: told.orders, name)
@@ -230,35 +294,25 @@ def moment(stage: Stage, when: str, names: Sequence[str]) -> None:
         strategy.kill()
 
 
-ENDED = {
-    "before it is taken": [],
-    "during, lost on its way": [Update.REJECTED],
-    "during, its answer unheard": [Update.SUBMITTED, Update.CANCELLED],
-    "after": [Update.SUBMITTED, Update.CANCELLED],
-}
-
-
-@pytest.mark.parametrize("when", list(ENDED))
+@pytest.mark.parametrize("when", MOMENTS)
+@pytest.mark.usefixtures("a_family")
 def test_a_daemon_killed_around_a_send_loses_doubles_and_orphans_nothing(
-    tmp_path: Path, when: str
+    stage: Stage, when: str
 ) -> None:
     """The strategies do not come back: their orders, if there are any, end under the policy of one
     and at the start for the other."""
-    rules = {
-        "adopted": {"grace_s": 1.0},
-        "cancelled": {"grace_s": 600.0, "on_start": "cancel"},
-    }
-    with staged(tmp_path, strategies=rules, account={"strategies": [*rules]}) as stage:
-        moment(stage, when, list(rules))
-        stage.start()
-        for name in rules:
-            ended = [(name, update) for update in ENDED[when]]
-            told = stage.until(lambda told: told.updates == ended, name, seconds=40)  # noqa: B023
-            placed = [one for one in told.answers if not one[0] >> 63]
-            final = [one for one in placed if one[1] is not Result.UNKNOWN]
-            assert len(final) == bool(ENDED[when])
-            assert len({one.order_key for one in told.orders}) == bool(ENDED[when])
-        assert stage.open_orders() == []
-        rows = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
-        at_venue = Update.SUBMITTED in ENDED[when]
-        assert sorted(row["clientOrderId"] for row in rows) == sorted(rules) * at_venue
+    names = [f"{word}-{MOMENTS.index(when)}" for word in ("adopted", "ended")]
+    before = len(stage.trader.history())
+    moment(stage, when, names)
+    stage.start()
+    for name in names:
+        ended = [(name, update) for update in ENDED[when]]
+        told = stage.until(lambda told: told.updates == ended, name, seconds=40)  # noqa: B023
+        placed = [one for one in told.answers if not one[0] >> 63]
+        final = [one for one in placed if one[1] is not Result.UNKNOWN]
+        assert len(final) == bool(ENDED[when])
+        assert len({one.order_key for one in told.orders}) == bool(ENDED[when])
+    assert stage.open_orders() == []
+    at_venue = Update.SUBMITTED in ENDED[when]
+    known = sorted(name for name, _ in stage.trader.history()[before:])
+    assert known == sorted(names) * at_venue

@@ -1,18 +1,58 @@
-"""The ordered end: SIGTERM, orders cancelled as policies say, the venue asked, and what the exit
-status says of it."""
+"""The ordered end on every ground: SIGTERM, orders cancelled as policies say, the venue asked, and
+what the exit status says of it. One venue a ground for all tests, each of which has an account of
+its own."""
 
 import signal
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.model.reports import Code, Result, Update
-from tests.reference.stack import eventually
-from tests.reference.trading_stage import Stage, staged
+from tests.reference.ground import Ground
+from tests.reference.grounds import EACH, FAMILIES, VENUES, only
+from tests.reference.stack import Sim, eventually
+from tests.reference.trading_stage import Stage, simulated, staged
 
 MUTE = {"path": "*", "count": 0}
+TESTS = 8
+Begins = Callable[..., Stage]
+
+
+@pytest.fixture(scope="module", params=FAMILIES, ids=[one.name for one in FAMILIES])
+def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
+    """A ground, its venue, and accounts that nobody has used."""
+    ground: Ground = request.param
+    names = [f"end{number}" for number in range(TESTS)]
+    with simulated(ground, [f"{name}main" for name in names]) as sim:
+        yield ground, sim, names
+
+
+@pytest.fixture
+def begins(venue: tuple[Ground, Sim, list[str]], tmp_path: Path) -> Iterator[Begins]:
+    """Starts a stage with these settings."""
+    ground, sim, names = venue
+    with ExitStack() as stack:
+
+        def begin(**settings: Any) -> Stage:
+            who = names.pop()
+            return stack.enter_context(staged(tmp_path, ground=ground, on=sim, who=who, **settings))
+
+        yield begin
+    sim.clear()
+
+
+@pytest.fixture
+def a_family(venue: tuple[Ground, Sim, list[str]]) -> None:
+    only(venue[0], EACH)
+
+
+@pytest.fixture
+def a_venue(venue: tuple[Ground, Sim, list[str]]) -> None:
+    only(venue[0], VENUES)
 
 
 def rest(stage: Stage, *names: str) -> None:
@@ -24,104 +64,107 @@ def rest(stage: Stage, *names: str) -> None:
     assert stage.open_orders() == sorted(names)
 
 
-@pytest.mark.parametrize(
-    ("transport", "number"), [("http", signal.SIGTERM), ("ws_api", signal.SIGINT)]
-)
-def test_open_orders_are_cancelled_and_the_status_is_0(
-    tmp_path: Path, transport: str, number: int
-) -> None:
-    with staged(tmp_path, account={"transport": transport}) as stage:
-        rest(stage, "one", "two", "three")
-        assert stage.daemon.stop(number, 30) == 0, stage.daemon.text()
-        assert stage.open_orders() == []
-        told = stage.told()
-        assert [one.label for one in told.own] == ["shutdown"]
-        assert sorted(told.updates[3:]) == [
-            (name, Update.CANCELLED) for name in ("one", "three", "two")
-        ]
+def test_open_orders_are_cancelled_and_the_status_is_0(begins: Begins) -> None:
+    stage = begins()
+    number = signal.SIGTERM if stage.ground in EACH else signal.SIGINT
+    rest(stage, "one", "two", "three")
+    assert stage.daemon.stop(number, 30) == 0, stage.daemon.text()
+    assert stage.open_orders() == []
+    told = stage.told()
+    assert [one.label for one in told.own] == ["shutdown"]
+    assert sorted(told.updates[3:]) == [
+        (name, Update.CANCELLED) for name in ("one", "three", "two")
+    ]
 
 
-def test_what_a_policy_leaves_is_no_fault_and_is_found_again(tmp_path: Path) -> None:
-    with staged(tmp_path, strategies={"maker": {"on_death": "leave"}}) as stage:
-        rest(stage, "one")
-        assert stage.daemon.stop(seconds=30) == 0, stage.daemon.text()
-        assert stage.open_orders() == ["one"]
-        assert stage.told().own == []
-        stage.start()
-        with closing(stage.attach(patience=10)) as session:
-            session.cancel(instrument="BTCUSDT", client_order_id="one")
-            stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
+@pytest.mark.usefixtures("a_family")
+def test_what_a_policy_leaves_is_no_fault_and_is_found_again(begins: Begins) -> None:
+    stage = begins(strategies={"maker": {"on_death": "leave"}})
+    rest(stage, "one")
+    assert stage.daemon.stop(seconds=30) == 0, stage.daemon.text()
+    assert stage.open_orders() == ["one"]
+    assert stage.told().own == []
+    stage.start()
+    with closing(stage.attach(patience=10)) as session:
+        session.cancel(instrument=stage.ground.symbol, client_order_id="one")
+        stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
 
 
-def test_new_orders_are_refused_while_it_drains(tmp_path: Path) -> None:
-    with staged(tmp_path) as stage, closing(stage.attach()) as session:
-        far = stage.trader.far()
-        session.place("BTCUSDT", "buy", "0.01", far, client_order_id="one", valid_for_ms=10_000)
+@pytest.mark.usefixtures("a_venue")
+def test_new_orders_are_refused_while_it_drains(begins: Begins) -> None:
+    stage = begins()
+    with closing(stage.attach()) as session:
+        far, symbol = stage.trader.far(), stage.ground.symbol
+        quantity = stage.ground.quantity(0.01)
+        session.place(symbol, "buy", quantity, far, client_order_id="one", valid_for_ms=10_000)
         stage.until(lambda told: told.orders)
-        stage.sim.fault("queue", path="/fapi/v1/order", method="DELETE", ms=1500)
+        stage.fault("queue", "cancel", ms=1500)
         stage.daemon.process.send_signal(signal.SIGTERM)
         eventually(lambda: "draining" in stage.daemon.text())
-        session.place("BTCUSDT", "buy", "0.01", far, client_order_id="two", valid_for_ms=10_000)
+        session.place(symbol, "buy", quantity, far, client_order_id="two", valid_for_ms=10_000)
         assert stage.daemon.process.wait(30) == 0
         told = stage.told()
         refused = [one for one in told.answers if one[1] is Result.REFUSED]
         assert [one[2] for one in refused] == [Code.DRAINING.value]
-        rows = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
-        assert [row["clientOrderId"] for row in rows] == ["one"]
+        assert [name for name, _ in stage.trader.history()] == ["one"]
 
 
-def test_a_venue_that_does_not_answer_is_status_3_within_the_time(tmp_path: Path) -> None:
-    with staged(tmp_path, daemon={"stop_s": 2.0}) as stage:
-        rest(stage, "one")
-        stage.sim.fault("lost", **MUTE, execute=False)
-        began = time.monotonic()
-        assert stage.daemon.stop(seconds=30) == 3, stage.daemon.text()
-        assert time.monotonic() - began < 10
-        assert "left open or not verified: account main: BTCUSDT one of maker" in (
-            stage.daemon.text()
-        )
-        stage.sim.clear()
-        assert stage.open_orders() == ["one"]
-        stage.start()  # the cancel is a goal: it outlives the daemon
-        eventually(lambda: stage.open_orders() == [], 20)
+@pytest.mark.usefixtures("a_venue")
+def test_a_venue_that_does_not_answer_is_status_3_within_the_time(begins: Begins) -> None:
+    stage = begins(daemon={"stop_s": 2.0})
+    rest(stage, "one")
+    stage.sim.fault("lost", **MUTE, execute=False)
+    began = time.monotonic()
+    assert stage.daemon.stop(seconds=30) == 3, stage.daemon.text()
+    assert time.monotonic() - began < 10
+    assert f"account main: {stage.ground.symbol} one of maker" in stage.daemon.text()
+    assert "left open or not verified: " in stage.daemon.text()
+    stage.sim.clear()
+    assert stage.open_orders() == ["one"]
+    stage.start()  # the cancel is a goal: it outlives the daemon
+    eventually(lambda: stage.open_orders() == [], 20)
 
 
-def test_cancelled_but_not_listed_is_status_3(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("a_family")
+def test_cancelled_but_not_listed_is_status_3(begins: Begins) -> None:
     """The cancel is confirmed; the list of open orders never comes."""
-    with staged(tmp_path, daemon={"stop_s": 2.0}) as stage:
-        rest(stage, "one")
-        stage.sim.fault("lost", path="/fapi/v1/openOrders", count=0)
-        assert stage.daemon.stop(seconds=30) == 3
-        assert "account main: not verified" in stage.daemon.text()
-        stage.sim.clear()
-        assert stage.open_orders() == []
+    stage = begins(daemon={"stop_s": 2.0})
+    rest(stage, "one")
+    stage.sim.fault("lost", path=stage.ground.open_orders, count=0)
+    assert stage.daemon.stop(seconds=30) == 3
+    assert "account main: not verified" in stage.daemon.text()
+    stage.sim.clear()
+    assert stage.open_orders() == []
 
 
-def test_asked_twice_it_waits_for_nothing(tmp_path: Path) -> None:
-    with staged(tmp_path, daemon={"stop_s": 600.0}) as stage:
-        rest(stage, "one")
-        stage.sim.fault("lost", **MUTE, execute=False)
-        stage.daemon.process.send_signal(signal.SIGTERM)
-        eventually(lambda: "draining" in stage.daemon.text())
-        assert stage.daemon.stop(signal.SIGINT, 30) == 3
+@pytest.mark.usefixtures("a_venue")
+def test_asked_twice_it_waits_for_nothing(begins: Begins) -> None:
+    stage = begins(daemon={"stop_s": 600.0})
+    rest(stage, "one")
+    stage.sim.fault("lost", **MUTE, execute=False)
+    stage.daemon.process.send_signal(signal.SIGTERM)
+    eventually(lambda: "draining" in stage.daemon.text())
+    assert stage.daemon.stop(signal.SIGINT, 30) == 3
 
 
-def test_asked_before_it_is_ready_it_tells_of_orders_it_never_saw(tmp_path: Path) -> None:
-    with staged(tmp_path, daemon={"stop_s": 1.0}) as stage:
-        rest(stage, "one")
-        stage.kill()
-        stage.sim.fault("lost", **MUTE, execute=False)
-        daemon = stage.start(ready=False)
-        eventually(lambda: (daemon.runtime_dir / "control.sock").exists())
-        eventually(lambda: stage.asked("state"))
-        assert daemon.stop(seconds=30) == 3, daemon.text()
+@pytest.mark.usefixtures("a_venue")
+def test_asked_before_it_is_ready_it_tells_of_orders_it_never_saw(begins: Begins) -> None:
+    stage = begins(daemon={"stop_s": 1.0})
+    rest(stage, "one")
+    stage.kill()
+    stage.sim.fault("lost", **MUTE, execute=False)
+    daemon = stage.start(ready=False)
+    eventually(lambda: (daemon.runtime_dir / "control.sock").exists())
+    eventually(lambda: stage.asked("state"))
+    assert daemon.stop(seconds=30) == 3, daemon.text()
 
 
-def test_with_nothing_open_a_silent_venue_is_no_fault(tmp_path: Path) -> None:
-    with staged(tmp_path) as stage:
-        rest(stage, "one")
-        with closing(stage.attach(takeover=True)) as session:
-            session.cancel(instrument="BTCUSDT", client_order_id="one")
-            stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
-        stage.sim.fault("lost", **MUTE, execute=False)
-        assert stage.daemon.stop(seconds=30) == 0
+@pytest.mark.usefixtures("a_venue")
+def test_with_nothing_open_a_silent_venue_is_no_fault(begins: Begins) -> None:
+    stage = begins()
+    rest(stage, "one")
+    with closing(stage.attach(takeover=True)) as session:
+        session.cancel(instrument=stage.ground.symbol, client_order_id="one")
+        stage.until(lambda told: ("one", Update.CANCELLED) in told.updates)
+    stage.sim.fault("lost", **MUTE, execute=False)
+    assert stage.daemon.stop(seconds=30) == 0

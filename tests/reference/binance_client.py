@@ -92,6 +92,10 @@ class Client(Trader, ground.Client):
         rows = self.ok("GET", "/fapi/v1/allOrders", symbol=self._symbol)
         return [float(row["price"]) for row in rows if row["clientOrderId"] == client_order_id]
 
+    def history(self) -> list[tuple[str, str]]:
+        rows = self.ok("GET", "/fapi/v1/allOrders", symbol=self._symbol)
+        return [(row["clientOrderId"], row["side"]) for row in rows]
+
     def now_s(self) -> int:
         found: int = self.venue.get("/fapi/v1/time").json()["serverTime"]
         return found // 1000
@@ -118,6 +122,7 @@ CERTAIN = {
     "internal": (503, _error(-1001, "Internal error; unable to process your request.")),
     "throttled": (503, _error(-1008, "Request throttled by system-level protection")),
     "clock": (400, _error(-1021)),
+    "no margin": (400, _error(-2019, "Margin is insufficient.")),
     "disconnected": (503, _error(-1016)),
 }
 
@@ -130,6 +135,7 @@ def made(transport: Transport) -> Ground:
     return Ground(
         name=f"binance_usdm-{transport.value}",
         venue="binance_usdm",
+        exchange="BinanceU",
         symbol="BTCUSDT",
         transport=transport.value,
         client=Client,
@@ -141,6 +147,7 @@ def made(transport: Transport) -> Ground:
             action: {"path": ORDER, "method": method} if http else {"path": paths[action]}
             for action, method in words.items()
         },
+        open_orders="/fapi/v1/openOrders",
         streams={
             "order": "*@ORDER_TRADE_UPDATE",
             "position": "*@ACCOUNT_UPDATE",

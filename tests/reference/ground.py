@@ -40,6 +40,10 @@ class Client(ABC):
     def best_bid(self) -> float: ...
 
     @abstractmethod
+    def far(self) -> str:
+        """A price below the market that a buy rests at."""
+
+    @abstractmethod
     def limit_at(self, side: str, price: float, quantity: float, tif: str = "GTC") -> "Placed":
         """Place a limit order."""
 
@@ -74,6 +78,11 @@ class Client(ABC):
         """The price of every order, open or not, that the venue has by that name."""
 
     @abstractmethod
+    def history(self) -> list[tuple[str, str]]:
+        """Client order id and side (BUY, SELL) of every plain order there ever was, the oldest
+        first."""
+
+    @abstractmethod
     def now_s(self) -> int:
         """The venue's clock."""
 
@@ -94,6 +103,8 @@ class Ground:
 
     name: str
     venue: str
+    exchange: str
+    """The venue's name in strategies' JSON."""
     family: str = ""
     """Of contracts, where a venue has some that its orders differ for."""
     symbol: str
@@ -115,6 +126,8 @@ class Ground:
     """Of the daemon's accounts; None: what the simulator gives."""
     orders: Mapping[str, Mapping[str, str]]
     """Where requests to place, cancel and amend are met by faults."""
+    open_orders: str
+    """Where open orders are listed."""
     streams: Mapping[str, str]
     """Of the private ones, the ``order`` one, the ``position`` one, and one of ``fast`` fills."""
     private_route: str
@@ -138,6 +151,8 @@ class Ground:
     conditional: Mapping[str, Any] = field(default_factory=dict)
     """What makes a conditional order wait for the last price."""
     good_till: bool = True
+    two_sided: bool = True
+    """An account may hold a long and a short position of it."""
     own_trade: EndReason = EndReason.SELF_TRADE
     """Why it says that an order ended that would have traded with the account's own."""
     has: frozenset[str] = frozenset()

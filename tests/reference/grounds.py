@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.reference import binance_client, phemex_cases, phemex_client, phemex_hedged_client
 from tests.reference.ground import Ground
 from tests.reference.order_lives import Case
@@ -11,11 +13,20 @@ FAMILIES = [*binance_client.GROUNDS, INVERSE, phemex_hedged_client.GROUND]
 GROUNDS = [*FAMILIES, LINEAR]
 EACH = [binance_client.GROUNDS[0], INVERSE, phemex_hedged_client.GROUND]
 """One for each venue and family of contracts."""
+VENUES = [EACH[0], INVERSE]
+"""One for each venue: the families of one differ in their requests and events, not in what is made
+of them."""
 HERE: dict[tuple[str, str], Callable[[str, Case], Case]] = {
     ("phemex", ""): phemex_cases.here,
     ("phemex", "hedged"): phemex_cases.hedged,
 }
 """By venue and family; the others live as the table says."""
+
+
+def only(ground: Ground, among: list[Ground]) -> None:
+    """Skip what is the same on another ground."""
+    if ground not in among:
+        pytest.skip(f"the same on {', '.join(one.name for one in among)}")
 
 
 def here(ground: Ground, group: str, case: Case) -> Case:

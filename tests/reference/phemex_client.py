@@ -62,6 +62,9 @@ class Client(ground.Client):
         found: float = book["bids"][0][0] / E4
         return found
 
+    def far(self) -> str:
+        return str(int(self.best_bid() * 0.97))
+
     def limit_at(self, side: str, price: float, quantity: float, tif: str = "GTC") -> Placed:
         name = self._place(
             side, quantity, ordType="Limit", priceEp=round(price * E4), timeInForce=TIFS[tif]
@@ -121,7 +124,8 @@ class Client(ground.Client):
         return lambda report: orders.get(report.client_order_id, {})
 
     def _pages(self, path: str) -> list[dict[str, Any]]:
-        """All trades; the venue has no question for those of an order."""
+        """The whole of a history, the newest first; the venue has no question for the trades of
+        an order."""
         rows: list[dict[str, Any]] = []
         while len(rows) % PAGE == 0:
             page = {"symbol": self._symbol, "offset": len(rows), "limit": PAGE}
@@ -139,6 +143,10 @@ class Client(ground.Client):
             "GET", "/exchange/order", symbol=self._symbol, clOrdID=name
         )
         return found
+
+    def history(self) -> list[tuple[str, str]]:
+        rows = self._pages("/exchange/order/list")[::-1]
+        return [(row["clOrdID"], row["side"].upper()) for row in rows]
 
     def now_s(self) -> int:
         found: int = self.venue.get("/public/time").json()["data"]["serverTime"]
@@ -176,6 +184,7 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
     return Ground(
         name=f"phemex-{kind}",
         venue="phemex",
+        exchange="Phemex",
         symbol=symbol,
         transport=Transport.HTTP.value,
         client=Client,
@@ -191,6 +200,7 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
             "cancel": {"path": "/orders/cancel", "method": "DELETE"},
             "amend": {"path": "/orders/replace", "method": "PUT"},
         },
+        open_orders="/orders/activeList",
         streams={"order": "*@aop", "position": "*@aop"},
         private_route="ws",
         connections=2,
@@ -201,6 +211,7 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
         certain=CERTAIN,
         conditional={"working_type": "last"},
         good_till=False,
+        two_sided=False,
         impossible=frozenset({30000, 10500, 401}),
         refusals={
             "no margin": 11001,

@@ -92,6 +92,10 @@ class Client(phemex_client.Client):
     def known(self, client_order_id: str) -> list[float]:
         return [float(row["priceRp"]) for row in self._orders(client_order_id)]
 
+    def history(self) -> list[tuple[str, str]]:
+        rows = self._pages("/api-data/g-futures/orders")[::-1]
+        return [(row["clOrdId"], row["side"].upper()) for row in rows]
+
     def _orders(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ok(
             "GET", "/api-data/g-futures/orders/by-order-id", symbol=self._symbol, clOrdID=name
@@ -116,7 +120,9 @@ def made() -> Ground:
             action: {**where, "path": f"/g-{where['path'][1:]}"}
             for action, where in scaled.orders.items()
         },
+        open_orders="/g-orders/activeList",
         streams={"order": "*@aop_p", "position": "*@aop_p"},
+        two_sided=True,
         connection_of=scaled.name,
         own_trade=EndReason.VENUE,
         has=frozenset({"self trades cannot be allowed"}),

@@ -1,12 +1,13 @@
-"""A simulated venue, a daemon and strategies, each a process of its own that may be killed."""
+"""A simulated venue, a daemon and strategies, each a process of its own that may be killed; on any
+ground."""
 
+import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,13 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import ReportFlag, Result, Update
 from connector.trading import journal_files
+from tests.reference.ground import Client, Ground
+from tests.reference.grounds import EACH
 from tests.reference.patient import Patient
-from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import Daemon, Sim, eventually
 
 KEY, SECRET = "OURKEY", "canary-77b1c0de52"
-ENVIRON = {"TEST_STAGE_KEY": KEY, "TEST_STAGE_SECRET": SECRET}
-ACCOUNT = {
-    "venue": "binance_usdm",
-    "key": "env:TEST_STAGE_KEY",
-    "secret": "env:TEST_STAGE_SECRET",
-    "strategies": ["maker"],
-}
-SIM = ("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000", "--connects", "10000",
-       "--account", f"main={KEY}:{SECRET}")  # fmt: skip
-FEEDS = [{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}]
 COMMAND, BODY = layout("Command"), layout("CommandBody")
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
 
@@ -43,7 +35,7 @@ print("attached", flush=True)
 for line in sys.stdin:
     fields = json.loads(line)
     fields.setdefault("valid_for_ms", 10_000)
-    session.place("BTCUSDT", fields.pop("side"), fields.pop("qty"), fields.pop("price"), **fields)
+    session.place(sys.argv[3], fields.pop("side"), fields.pop("qty"), fields.pop("price"), **fields)
     print("placed", flush=True)
 """
 
@@ -68,8 +60,10 @@ class Strategy:
     """A process that trades until it is ended."""
 
     def __init__(self, stage: "Stage", name: str, code: str = STRATEGY) -> None:
+        self._quantity = stage.ground.quantity
+        where = str(stage.daemon.runtime_dir)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, name, str(stage.daemon.runtime_dir)],
+            [sys.executable, "-c", code, name, where, stage.ground.symbol],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.hear("attached")
@@ -86,6 +80,8 @@ class Strategy:
         self.hear(answer)
 
     def place(self, side: str, qty: str, price: str | None, **fields: Any) -> None:
+        """``qty`` as the tests speak of quantities."""
+        qty = str(self._quantity(float(qty)))
         self.say(json.dumps({"side": side, "qty": qty, "price": price, **fields}), "placed")
 
     def kill(self, number: int = signal.SIGKILL) -> None:
@@ -107,33 +103,56 @@ class Stage:
         self,
         folder: Path,
         sim: Sim,
-        account: Mapping[str, Any],
+        ground: Ground,
+        accounts: Mapping[str, Mapping[str, Any]],
         strategies: Mapping[str, Mapping[str, Any]],
         daemon: Mapping[str, Any],
+        who: str = "",
     ) -> None:
-        self.folder, self.sim = folder, sim
-        self.account, self.strategies, self.settings = account, strategies, daemon
-        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+        self.folder, self.sim, self.ground, self.who = folder, sim, ground, who
+        self.accounts, self.strategies, self.settings = dict(accounts), strategies, daemon
+        venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
+        self.clients: dict[str, Client] = {
+            name: ground.client(venue, key_of(who + name), SECRET, ground) for name in accounts
+        }
         self.running: list[Strategy] = []
         self.daemon: Daemon
-        self.start()
+
+    @property
+    def trader(self) -> Any:
+        """The first account in other hands than the daemon's."""
+        return self.clients["main"]
 
     def start(self, ready: bool = True) -> Daemon:
         """Start the daemon, again if one was there."""
         if hasattr(self, "daemon"):
             with self.daemon:
                 pass
+        names = {name: f"TEST_STAGE_{name.upper()}" for name in self.accounts}
         self.daemon = Daemon(
             self.folder,
             self.sim,
-            feeds=FEEDS,
-            venue={"request_s": 2.0, "ws_api_url": f"{self.sim.where['ws']}/ws-fapi/v1"},
-            accounts={"main": {**ACCOUNT, **self.account}},
+            feeds=[{"instruments": [self.ground.symbol], "channels": ["bbo", "mark_price"]}],
+            venue={"request_s": 2.0, **self.ground.settings(self.sim.where), **self.ground.hurried},
+            accounts={
+                name: {
+                    "venue": self.ground.venue,
+                    "key": f"env:{names[name]}_KEY",
+                    "secret": f"env:{names[name]}_SECRET",
+                    "strategies": ["maker"],
+                    "transport": self.ground.transport,
+                    **keys,
+                }
+                for name, keys in self.accounts.items()
+            },
             strategies=self.strategies,
             daemon=self.settings,
-            environ={**os.environ, **ENVIRON},
+            environ={
+                **{f"{names[name]}_KEY": key_of(self.who + name) for name in names},
+                **{f"{names[name]}_SECRET": SECRET for name in names},
+            },
         )
-        return self.daemon.ready().quoted() if ready else self.daemon
+        return self.daemon.ready().quoted(self.ground.symbol) if ready else self.daemon
 
     def kill(self) -> None:
         """End the daemon as nobody should."""
@@ -159,15 +178,18 @@ class Stage:
         found: Told = eventually(look, seconds)
         return found
 
-    def open_orders(self) -> list[str]:
+    def open_orders(self, account: str = "main") -> list[str]:
         """What rests at the venue, by client order id."""
-        rows = self.trader.ok("GET", "/fapi/v1/openOrders")
-        return sorted(row["clientOrderId"] for row in rows)
+        return sorted(self.clients[account].opened())
 
-    def positions(self) -> dict[str, float]:
-        """What is held at the venue, by position side."""
-        rows = self.trader.ok("GET", "/fapi/v3/positionRisk")
-        return {r["positionSide"]: float(r["positionAmt"]) for r in rows if float(r["positionAmt"])}
+    def positions(self, account: str = "main") -> dict[str, float]:
+        """What is held at the venue, by position side, as the tests speak of quantities."""
+        each = self.ground.whole or 1
+        return {side: held / each for side, held in self.clients[account].held().items()}
+
+    def fault(self, kind: str, action: str = "place", **keys: Any) -> None:
+        """A fault on the answer to that kind of order request."""
+        self.sim.fault(kind, **self.ground.orders[action], **keys)
 
     def counter(self, counter: Counter) -> int:
         """One of the daemon's counters."""
@@ -197,23 +219,52 @@ class Stage:
     def close(self) -> None:
         for strategy in self.running:
             strategy.close()
-        with self.daemon:
-            self.daemon.process.send_signal(signal.SIGCONT)
+        for client in self.clients.values():
+            client.close()
+        if hasattr(self, "daemon"):
+            with self.daemon:
+                self.daemon.process.send_signal(signal.SIGCONT)
+
+
+def key_of(account: str) -> str:
+    return KEY if account == "main" else KEY + account
+
+
+def simulated(ground: Ground, names: Iterable[str], *sim: str) -> Sim:
+    """The venue of a ground with accounts of these names."""
+    accounts = [("--account", f"{name}={key_of(name)}:{SECRET}") for name in names]
+    return Sim(
+        "--symbols", ground.symbol, "--rate", "20", "--weight-limit", "100000",
+        "--connects", "10000", *ground.sim, *itertools.chain.from_iterable(accounts), *sim,
+        venue=ground.venue,
+    )  # fmt: skip
 
 
 @contextmanager
 def staged(
     folder: Path,
     *,
+    ground: Ground = EACH[0],
     account: Mapping[str, Any] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
     strategies: Mapping[str, Mapping[str, Any]] | None = None,
     daemon: Mapping[str, Any] | None = None,
     sim: tuple[str, ...] = (),
+    hedge: tuple[str, ...] = (),
+    on: Sim | None = None,
+    who: str = "",
 ) -> Iterator[Stage]:
-    """All of them; what still runs is ended."""
-    with Sim(*SIM, *sim) as venue:
-        stage = Stage(folder, venue, account or {}, strategies or {}, daemon or {})
-        try:
-            yield stage
-        finally:
-            stage.close()
+    """All of them; what still runs is ended. ``account``: settings of the account ``main``,
+    ``more``: other accounts, ``hedge``: those that hold a long and a short position; ``on``: a
+    venue that is there already, whose names of the accounts begin with ``who``."""
+    accounts = {"main": account or {}, **(more or {})}
+    with ExitStack() as stack:
+        if on is None:
+            names = [who + name for name in accounts]
+            on = stack.enter_context(simulated(ground, names, *sim))
+        stage = Stage(folder, on, ground, accounts, strategies or {}, daemon or {}, who)
+        stack.callback(stage.close)
+        for name in hedge:
+            stage.clients[name].hedge()
+        stage.start()
+        yield stage

@@ -1,6 +1,7 @@
 """A supervised connection against a real WebSocket server that misbehaves on command."""
 
 import asyncio
+import contextlib
 import gc
 import socket
 from collections.abc import Awaitable, Callable
@@ -265,5 +266,59 @@ def test_a_host_that_never_answers_costs_no_more_than_the_timeout() -> None:
                     timeout_s=0.3,
                     max_message=1000,
                 )
+
+    asyncio.run(main())
+
+
+def test_what_was_ended_while_it_connected_connects_when_it_is_run_again() -> None:
+    async def test(supervisor: Supervisor, _diary: Diary, _served: list[Any]) -> None:
+        asked, begun, diary = asyncio.Event(), [], Diary()
+
+        async def open_one(epoch: int) -> WebSocket:
+            begun.append(epoch)
+            if epoch == 1:
+                asked.set()
+                await asyncio.Event().wait()
+            return await supervisor._connect(epoch)
+
+        link = Link(Backoff(MS, 50 * MS, lambda: 0.5), RollingWindow(100, MS), lambda: 0.5, 0)
+        again = Supervisor("again", link, open_one, diary)
+        for done in (asked.wait(), diary.until("opened", 2)):
+            running = asyncio.create_task(again.run())
+            async with asyncio.timeout(60):
+                await done
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert begun == [1, 2]
+
+    supervised(test)
+
+
+def test_a_connection_that_is_given_up_during_its_handshake_is_ended() -> None:
+    """Else it would be open, and nobody's, for as long as the host likes."""
+
+    async def main() -> None:
+        asked, ended = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            asked.set()
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            ended.set()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        opening = asyncio.create_task(
+            connect(url, Heard, context=None, timeout_s=600, max_message=1000)
+        )
+        async with asyncio.timeout(60):
+            await asked.wait()
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            await ended.wait()
+        server.close()
 
     asyncio.run(main())
