@@ -111,7 +111,7 @@ class User:
         msgspec.json.decode(found.body, type=ENDPOINTS[endpoint].result)
         answer = json.loads(found.body)
         assert "errno" not in answer or answer["errno"] == 0
-        return answer["data"] if "errno" in answer else answer
+        return answer.get("data") if "errno" in answer else answer
 
     def refused(self, endpoint: str, **given: Any) -> tuple[int, int]:
         """Status and code of a refusal."""

@@ -1,0 +1,261 @@
+"""Orders at the simulated Cadenza: what they cost, what becomes of them, what is refused."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.reference.cadenza_rest import Cadenza, User
+
+BTC = "BINANCE:BTC/USDT"
+FEE = Decimal("0.001")
+
+
+class Trader(User):
+    """A user with an account at BINANCE: 100,000 USDT and 2 BTC."""
+
+    def __init__(self, venue: Cadenza, email: str = "me@example.com") -> None:
+        super().__init__(venue, email)
+        (self.account,) = (
+            row["tradingAccountId"] for row in self.get("tradingAccountList", venue="BINANCE")
+        )
+
+    def wish(self, **given: Any) -> dict[str, Any]:
+        usual = {
+            "tradingAccountId": self.account, "instrumentId": BTC, "orderSide": "BUY",
+            "orderType": "LIMIT", "quantity": "0.1",
+        }  # fmt: skip
+        return {name: value for name, value in (usual | given).items() if value is not None}
+
+    def place(self, **given: Any) -> dict[str, Any]:
+        (placed,) = self.get("tradeOrderSubmit", **self.wish(**given))
+        return dict(placed)
+
+    def no(self, **given: Any) -> tuple[int, int]:
+        return self.refused("tradeOrderSubmit", **self.wish(**given))
+
+    def order(self, name: str) -> dict[str, Any]:
+        (row,) = self.get("tradeOrderList", tradeOrderId=name)
+        return dict(row)
+
+    def cancel(self, name: str) -> Any:
+        return self.get("tradeOrderCancel", tradingAccountId=self.account, tradeOrderId=name)
+
+    def purse(self, asset: str) -> tuple[Decimal, Decimal]:
+        (row,) = self.get("portfolioList", tradingAccountId=self.account)
+        for one in row["balances"]:
+            if one["securitySymbol"] == asset:
+                assert Decimal(one["total"]) == Decimal(one["free"]) + Decimal(one["locked"])
+                return Decimal(one["free"]), Decimal(one["locked"])
+        return Decimal(0), Decimal(0)
+
+    def best(self) -> tuple[Decimal, Decimal]:
+        book = self.get("orderBookGet", instrumentId=BTC, depth=1)
+        return Decimal(book["bids"][0][0]), Decimal(book["asks"][0][0])
+
+
+@pytest.fixture(params=["seed", "current"])
+def trader(request: pytest.FixtureRequest) -> Trader:
+    return Trader(Cadenza(request.param))
+
+
+def test_an_order_that_waits_locks_what_it_costs_and_gives_it_back(trader: Trader) -> None:
+    placed = trader.place(limitPrice="50000.00", clientOrderId="k1")
+    assert (placed["status"], placed["timeInForce"]) == ("SUBMITTED", "GTC")
+    cost = Decimal(5000) * (1 + FEE)
+    assert trader.purse("USDT") == (100_000 - cost, cost)
+    assert trader.order(placed["tradeOrderId"])["status"] == "ACCEPTED"
+    ended = trader.cancel(placed["tradeOrderId"])
+    assert ended["status"] == "CANCELLED"
+    assert ended["canceledAt"] == ended["updatedAt"]
+    assert trader.purse("USDT") == (100_000, 0)
+    assert trader.refused(
+        "tradeOrderCancel", tradingAccountId=trader.account, tradeOrderId=placed["tradeOrderId"]
+    ) == (404, 18018)
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+def test_what_trades_at_once_exchanges_the_assets(trader: Trader, side: str) -> None:
+    placed = trader.place(orderSide=side, orderType="MARKET", quantity="0.5", awaitClosed=True)
+    assert placed["status"] == "FILLED"
+    assert placed["executedQuantity"] == "0.50000000"
+    fills = placed["executions"]
+    assert sum(Decimal(one["executedQuantity"]) for one in fills) == Decimal("0.5")
+    cost = sum(Decimal(one["executedCost"]) for one in fills)
+    assert cost == Decimal(placed["executedCost"])
+    for one in fills:
+        product = Decimal(one["executedPrice"]) * Decimal(one["executedQuantity"])
+        assert abs(product - Decimal(one["executedCost"])) < Decimal("0.00001")
+    (paid,) = placed["fees"]
+    assert (paid["asset"], paid["security"]) == ("USDT", "BINANCE:USDT")
+    fee = Decimal(paid["quantity"])
+    assert abs(fee - cost * FEE) < Decimal("0.000001")
+    sign = 1 if side == "BUY" else -1
+    assert trader.purse("BTC") == (2 + sign * Decimal("0.5"), 0)
+    assert trader.purse("USDT") == (100_000 - sign * cost - fee, 0)
+
+
+def test_the_first_word_of_an_order_is_that_it_was_submitted(trader: Trader) -> None:
+    placed = trader.place(orderType="MARKET", quantity="0.1")
+    assert (placed["status"], placed["executedQuantity"], placed["fees"]) == ("SUBMITTED", "0", [])
+    assert "executions" not in placed
+    assert trader.order(placed["tradeOrderId"])["status"] == "FILLED"
+
+
+def test_a_resting_order_is_filled_by_the_market(trader: Trader) -> None:
+    bid, _ = trader.best()
+    placed = trader.place(limitPrice=str(bid), quantity="0.00100")
+    for _ in range(200):
+        trader.venue.run(250)
+        row = trader.order(placed["tradeOrderId"])
+        if row["status"] == "FILLED":
+            break
+    assert row["status"] == "FILLED"
+    assert Decimal(row["executedPrice"]) == bid, "who waits gets his own price"
+    assert trader.purse("USDT")[1] == 0
+
+
+def test_the_rest_of_what_must_not_wait_expires(trader: Trader) -> None:
+    _, ask = trader.best()
+    kept = trader.place(limitPrice=str(ask), quantity="1", timeInForce="IOC", awaitClosed=True)
+    assert kept["status"] == "EXPIRED"
+    assert 0 < Decimal(kept["executedQuantity"]) < 1
+    none = trader.place(limitPrice="50000.00", timeInForce="FOK", awaitClosed=True)
+    assert (none["status"], none["executedQuantity"]) == ("EXPIRED", "0.00000000")
+    assert trader.purse("USDT")[1] == 0
+
+
+def test_post_only_that_would_take_is_rejected(trader: Trader) -> None:
+    _, ask = trader.best()
+    current = trader.venue.profile == "current"
+    given = {"orderType": "LIMIT_MAKER"} if current else {"timeInForce": "GTX"}
+    row = trader.place(limitPrice=str(ask), awaitClosed=True, **given)
+    assert (row["status"], row["rejectReason"]) == ("REJECTED", "POST_ONLY_WOULD_TAKE")
+    assert trader.purse("USDT") == (100_000, 0)
+
+
+def test_a_stop_waits_for_its_price(trader: Trader) -> None:
+    _, ask = trader.best()
+    far = trader.place(
+        orderType="STOP_LOSS", orderSide="SELL", stopPrice="50000.00", quantity="0.1"
+    )
+    assert trader.order(far["tradeOrderId"])["status"] == "ACCEPTED"
+    assert trader.purse("BTC") == (Decimal("1.9"), Decimal("0.1"))
+    assert trader.cancel(far["tradeOrderId"])["status"] == "CANCELLED"
+    near = trader.place(
+        orderType="TAKE_PROFIT", orderSide="SELL", stopPrice=str(ask + 1), quantity="0.1"
+    )
+    for _ in range(200):
+        row = trader.order(near["tradeOrderId"])
+        if row["status"] == "FILLED":
+            break
+        trader.venue.run(250)
+    assert row["status"] == "FILLED"
+    assert trader.purse("BTC") == (Decimal("1.9"), 0)
+
+
+def test_the_same_key_is_one_order(trader: Trader) -> None:
+    first = trader.place(limitPrice="50000.00", clientOrderId="k1", idempotencyKey="k1")
+    again = trader.place(limitPrice="50000.00", clientOrderId="k1")
+    assert again["tradeOrderId"] == first["tradeOrderId"]
+    assert len(trader.get("tradeOrderList")) == 1
+
+
+def test_quantities_are_rounded_only_when_asked(trader: Trader) -> None:
+    assert trader.no(limitPrice="50000.00", quantity="0.0000123") == (400, 18007)
+    found = {
+        word: trader.order(
+            trader.place(limitPrice="50000.00", quantity="0.010005" + "5", quantityRounding=word)[
+                "tradeOrderId"
+            ]
+        )
+        for word in ("UP", "DOWN")
+    }
+    locked = trader.purse("USDT")[1] / Decimal(50_000) / (1 + FEE)
+    assert locked == Decimal("0.01001") + Decimal("0.01000")
+    assert {row["quantity"] for row in found.values()} == {"0.0100055"}
+
+
+def test_a_market_order_may_say_what_it_spends(trader: Trader) -> None:
+    row = trader.place(orderType="MARKET", quantity="1000", quantityType="QUOTE", awaitClosed=True)
+    assert row["status"] == "FILLED"
+    assert row["orderQuantityType"] == "QUOTE"
+    assert Decimal("998") < Decimal(row["executedCost"]) <= Decimal("1001")
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({"limitPrice": "50000.005"}, 400, 18007),
+        ({"limitPrice": "0"}, 400, 18007),
+        ({"limitPrice": "50000.00", "quantity": "0"}, 400, 18007),
+        ({"limitPrice": "1.00", "quantity": "0.00001"}, 400, 18007),
+        ({"limitPrice": "50000.00", "quantity": "3"}, 400, 18006),
+        ({"limitPrice": "99000.00", "orderSide": "SELL", "quantity": "2.1"}, 400, 18006),
+        ({"limitPrice": "50000.00", "instrumentId": "BINANCE:NO/SUCH"}, 404, 22016),
+        ({"limitPrice": "50000.0", "instrumentId": "OKX:BTC/USDT"}, 400, 22015),
+        ({"limitPrice": "50000.00", "timeInForce": "OPG"}, 400, 18003),
+        ({"orderType": "TRAILING_STOP"}, 400, 18001),
+        ({"limitPrice": "50000.00", "quantityType": "POSITION_RATIO"}, 501, 18016),
+        ({"limitPrice": "50000.00", "leverage": 2}, 501, 18016),
+        ({"limitPrice": "50000.00", "tradingAccountId": "14f773c5-2079-41e0-90e4-340a7b4d3391"},
+         404, 22016),
+    ],
+)  # fmt: skip
+def test_what_is_refused_changes_nothing(
+    trader: Trader, given: dict[str, Any], status: int, code: int
+) -> None:
+    assert trader.no(**given) == (status, code)
+    assert trader.get("tradeOrderList") == []
+    assert trader.purse("USDT") == (100_000, 0)
+    assert trader.purse("BTC") == (2, 0)
+
+
+def test_a_disabled_account_takes_no_new_orders_but_cancels(trader: Trader) -> None:
+    placed = trader.place(limitPrice="50000.00")
+    trader.get("tradingAccountDisable", tradingAccountId=trader.account)
+    assert trader.no(limitPrice="50000.00") == (400, 18025)
+    assert trader.cancel(placed["tradeOrderId"])["status"] == "CANCELLED"
+    trader.get("tradingAccountEnable", tradingAccountId=trader.account)
+    trader.place(limitPrice="50000.00")
+
+
+def test_nobody_sees_or_cancels_what_is_another_users(trader: Trader) -> None:
+    placed = trader.place(limitPrice="50000.00")
+    other = Trader(trader.venue, "other@example.com")
+    assert other.get("tradeOrderList") == []
+    for account in (trader.account, other.account):
+        refused = other.refused(
+            "tradeOrderCancel", tradingAccountId=account, tradeOrderId=placed["tradeOrderId"]
+        )
+        assert refused == (404, 22016 if account == trader.account else 18018)
+
+
+def test_orders_are_listed_by_pages(trader: Trader) -> None:
+    names = []
+    for number in range(7):
+        trader.venue.wait(1)
+        placed = trader.place(limitPrice=f"{50000 + number}.00", quantity="0.01")
+        names.append(placed["tradeOrderId"])
+
+    def page(**given: Any) -> tuple[list[str], dict[str, Any]]:
+        answer = json.loads(trader.ask("tradeOrderList", **given).body)
+        return [row["tradeOrderId"] for row in answer["data"]], answer["pagination"]
+
+    rows, told = page(limit=3)
+    assert rows == names[:3:-1]
+    assert (told["total"], told["limit"], told["offset"], told["hasNext"]) == (7, 3, 0, True)
+    again, _ = page(limit=3, cursor=told["cursor"])
+    assert again == page(limit=3, offset=3)[0] == names[3:0:-1]
+    last, told = page(limit=3, offset=6)
+    assert (last, told["hasNext"], told["cursor"]) == (names[:1], False, "")
+    assert page(ascending=True)[0] == names
+    assert page(offset=7) == ([], told | {"offset": 7, "limit": 50})
+    (row,) = trader.get("tradeOrderList", tradeOrderId=names[3])
+    start = row["createdAt"]
+    assert page(startTime=start, endTime=start)[0] == [names[3]]
+    assert page(startTime=start)[0] == names[:2:-1]
+    assert page(orderStatus="FILLED")[0] == []
+    assert len(page(instrumentId=BTC)[0]) == 7
+    assert trader.refused("tradeOrderList", cursor="nothing")[1] == 22015
