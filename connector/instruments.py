@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from connector.model.packing import layout
 from connector.pieces import result_of
 from connector.protocol.backoff import Backoff
 from connector.transport.rest import Rest
-from connector.venues.contract import Listing, Venue
+from connector.venues.contract import Listing, Pool, Request, Venue
 
 _ENTRY = layout("InstrumentEntry")
 NO_VENUE = 0xFFFF
@@ -38,6 +38,29 @@ LOOK_NS = 60 * SECOND_NS
 """A wait for the budget looks again after this long."""
 SET_BACK_NS = 3600 * SECOND_NS
 """An answer so much older than the last one is no late copy: the venue's clock was set back."""
+
+
+BETWEEN = b"\n\x1e\n"
+"""Between the answers in the file, where there are several: no JSON has such a character."""
+
+
+def following(venue: Venue, request: Request, body: bytes) -> Request | None:
+    """What has to be asked after this answer for the rest of the instruments."""
+    return venue.next_page(request, body) if venue.next_page is not None else None
+
+
+def joined(listings: Sequence[Listing]) -> Listing:
+    """One listing of several answers. What comes twice moved from one to the next meanwhile."""
+    if len(listings) == 1:
+        return listings[0]
+    found = {one.symbol: one for listing in listings for one in listing.instruments}
+    faults = [fault for listing in listings for fault in listing.faults]
+    return Listing(list(found.values()), faults, min(one.venue_ns for one in listings))
+
+
+def kept(venue: Venue, data: bytes) -> Listing:
+    """The listing in a file of `cache`; raises ValueError."""
+    return joined([venue.instruments(body) for body in data.split(BETWEEN)])
 
 
 class Instruments:
@@ -128,10 +151,19 @@ class Instruments:
     async def _ask(self) -> Listing:
         """One answer, taken over; ValueError when it is of no use, also because it is older."""
         self._asked_ns = monotonic_ns()
-        body = await self._rest.ask(self._venue.instruments_request())
-        await asyncio.sleep(0)  # frames that wait come between the pieces of this
-        listing, pools = await result_of(self._venue.instruments_in_pieces(body))
-        await asyncio.sleep(0)
+        bodies, listings = [], []
+        pools: tuple[Pool, ...] = ()
+        request: Request | None = self._venue.instruments_request()
+        while request is not None:
+            body = await self._rest.ask(request)
+            bodies.append(body)
+            await asyncio.sleep(0)  # frames that wait come between the pieces of this
+            page, found = await result_of(self._venue.instruments_in_pieces(body))
+            await asyncio.sleep(0)
+            listings.append(page)
+            pools += found
+            request = following(self._venue, request, body)
+        listing = joined(listings)
         last_ns = self._last.venue_ns if self._last is not None and not self.old else 0
         if last_ns - SET_BACK_NS < listing.venue_ns < last_ns:
             self._count(Counter.INSTRUMENTS_OLD)
@@ -140,7 +172,7 @@ class Instruments:
         if pools:
             self._rest.set_pools(pools)
         self._last = listing
-        await asyncio.to_thread(self._keep, body)  # disks are slow
+        await asyncio.to_thread(self._keep, BETWEEN.join(bodies))  # disks are slow
         return listing
 
     def _keep(self, body: bytes) -> None:
@@ -153,7 +185,7 @@ class Instruments:
 
     def _cached(self) -> Listing | None:
         try:
-            listing = self._venue.instruments(self._cache.read_bytes())
+            listing = kept(self._venue, self._cache.read_bytes())
             age_s = wall_ns() // SECOND_NS - int(self._cache.stat().st_mtime)
         except FileNotFoundError:
             return None

@@ -27,11 +27,11 @@ from connector.config_trading import (
     StrategySettings,
 )
 from connector.errors import ConfigError, ConnectorError
-from connector.instruments import cache, wishes
+from connector.instruments import cache, following, joined, kept, wishes
 from connector.market.selection import EVERY, connections, fitting, room, select, shards
 from connector.model.instrument import Instrument
 from connector.model.secret import SecretRef
-from connector.venues.contract import Bases, Venue, load
+from connector.venues.contract import Bases, Request, Venue, load
 
 SHOWN = 5
 """Of the instruments that find no place."""
@@ -88,14 +88,31 @@ def _show(config: Config, args: argparse.Namespace) -> int:
             must = "required" if feeds.required else "optional"
             channels = " ".join(channel.value for channel in feeds.channels)
             print(f"    {must}: {' '.join(feeds.instruments)}: {channels}")
+        code |= _login(venue)
         code |= _room(venue, settings, private_streams(config, name), _known(venue, state))
+    return code
+
+
+def _login(venue: Venue) -> int:
+    """Whether whoever asks can read what the venue's login takes."""
+    if venue.access is None:
+        return 0
+    code = 0
+    try:
+        venue.access.keeper()
+        print("    login: what it takes can be read")
+    except ConfigError as error:
+        print(f"    login: not possible here: {error}")
+        code = 1
+    if venue.access.allow:
+        print(f"    calls allowed: {', '.join(one.value for one in venue.access.allow)}")
     return code
 
 
 def _known(venue: Venue, state: Path) -> list[Instrument]:
     """What the venue listed when it was last asked here; [] when it never was."""
     try:
-        return venue.instruments(cache(venue, state).read_bytes()).instruments
+        return kept(venue, cache(venue, state).read_bytes()).instruments
     except (OSError, ValueError):
         return []
 
@@ -251,8 +268,13 @@ async def _venue(name: str, settings: VenueSettings, private: int) -> int:
     )
     rest = Rest(venue, client, lambda _counter, _amount: None)
     try:
-        body = await rest.ask(venue.instruments_request())
-        listing = venue.instruments(body)
+        listings = []
+        request: Request | None = venue.instruments_request()
+        while request is not None:
+            body = await rest.ask(request)
+            listings.append(venue.instruments(body))
+            request = following(venue, request, body)
+        listing = joined(listings)
         pools = venue.pools_of(body)
     except (ConnectorError, ValueError) as error:
         print(f"{venue.folder}: {error}")

@@ -393,6 +393,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     """An instrument as the text of a snapshot or a depth message shows it: decimals as written, the
     grid that fits its prices."""
 
+    next_page: Callable[[Request, bytes], Request | None] | None = None
+    """Where the instruments come in several answers: what is asked after this request and its
+    answer; None: that was the last. Each answer can be read by itself. Raises ValueError."""
     trading: "Trading | None" = None
     """The order side; None: market data only."""
     access: Access | None = None

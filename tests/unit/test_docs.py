@@ -30,8 +30,9 @@ def code(page: str) -> Iterator[str]:
     if not page.endswith(".md"):
         yield from text.splitlines()
         return
-    fenced = re.findall(r"^```(?:sh|ini)?\n(.*?)^```", text, re.S | re.M)
-    yield from (line for block in fenced for line in block.splitlines())
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", text, re.S | re.M)
+    told = [block for language, block in fenced if language in ("", "sh", "ini")]
+    yield from (line for block in told for line in block.splitlines())
     yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```\w*\n.*?^```", "", text, flags=re.S | re.M))
 
 

@@ -2,18 +2,17 @@
 
 import importlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from connector.model.instrument import Instrument
 from connector.venues.cadenza import auth, books, errors, instruments, limits
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS, ROUTES
-from connector.venues.contract import Channel, Event, Pool, Request, Scales, Subscription, Venue
+from connector.venues.contract import Channel, Event, Pool, Scales, Subscription, Venue
 
 __all__ = ["VENUE"]
 
-MOST = 1000
-"""Rows of a list in one answer."""
 UNWRITTEN = (
     "password", "accessToken", "refreshToken", "token", "apiKey", "apiSecret", "apiPassphrase",
     "secretKey", "secretPassphrase",
@@ -29,10 +28,6 @@ def _codec(segment: Any) -> Any:
 
 def _pools_of(body: bytes) -> tuple[Pool, ...]:
     return ()
-
-
-def _instruments_request() -> Request:
-    return ENDPOINTS["instrumentList"].request(limit=MOST)
 
 
 def _subscription(
@@ -69,7 +64,8 @@ def configured(config: Config) -> Venue:
         endpoints=ENDPOINTS,
         lines=1,
         codec=_codec,
-        instruments_request=_instruments_request,
+        instruments_request=partial(instruments.first_page, config.venues),
+        next_page=partial(instruments.next_page, config.venues),
         instruments=instruments.instruments,
         pools_of=_pools_of,
         instruments_in_pieces=instruments.pieces,

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from connector.venues.cadenza.params import Venue as Behind
 from connector.venues.endpoint import Permission
 
 Url = Annotated[str, Meta(pattern=r"^(https?|wss?)://[^\s?#]+$")]
@@ -32,7 +33,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     by venue and symbol in small letters (``current``). Answers are read in either."""
     probe: bool = True
     """Both spellings of one channel are asked for at first, and the one that speaks is kept."""
-    venues: tuple[str, ...] = ()
+    venues: tuple[Behind, ...] = ()
     """The venues behind it whose instruments are loaded; empty: all."""
     auth_per_minute: PerMinute = 10
     market_per_minute: PerMinute = 100

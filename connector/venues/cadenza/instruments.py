@@ -5,13 +5,18 @@ The steps are ``pipSize`` and ``lotSize``; what the venue means by its precision
 they are not used. An instrument without a step cannot be traded: it is named and left out.
 """
 
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qs
+
 import msgspec
 from msgspec import Raw, Struct
 
 from connector._speedups.decimal import parse
 from connector.model.instrument import ABSENT, ContractType, Instrument, Status
 from connector.protocol.cutting import cut
-from connector.venues.contract import Listing, Pieces
+from connector.venues.cadenza.endpoints import ENDPOINTS
+from connector.venues.contract import Listing, Pieces, Request
 
 EXCHANGE = "Cadenza"
 LARGEST = 2**62
@@ -21,6 +26,13 @@ FINEST = 8
 """Decimals of prices and quantities, and more where the venue's steps are finer; they do not follow
 a later step."""
 DEEPEST = 12
+LONGEST = 18
+"""Digits of a whole number that says no more than: none."""
+
+PAGE = 1000
+"""Rows that are asked for at once: all the venue gives."""
+MOST = 10_000
+"""Rows of one venue behind it that are asked for at all."""
 
 STATUS = {
     "ACTIVE": Status.TRADING,
@@ -55,20 +67,46 @@ class Row(Struct, rename="camel"):
 
 
 class Page(Struct, rename="camel"):
+    """Where an answer stands in the list."""
+
     has_next: bool | None = None
-    total: int | None = None
-    offset: int | None = None
-    cursor: str | None = None
 
 
 class Answer(Struct):
     errno: int = 0
     data: list[Raw] | None = None
-    pagination: Page | None = None
 
 
 _ANSWER = msgspec.json.Decoder(Answer)
 _ROW = msgspec.json.Decoder(Row)
+_PAGE = msgspec.json.Decoder(Page)
+_PAGINATION = re.compile(rb'"pagination"\s*:\s*(\{[^{}]*\})')
+
+
+def first_page(venues: Sequence[str]) -> Request:
+    """The first request for the instruments of these venues behind it; of all, where none is
+    named."""
+    named = {"venue": venues[0]} if venues else {}
+    return ENDPOINTS["instrumentList"].request(**named, limit=PAGE, offset=0)
+
+
+def next_page(venues: Sequence[str], request: Request, body: bytes) -> Request | None:
+    """The next one: the next page of the same venue, or the first of the next venue."""
+    asked = parse_qs(request.query)
+    offset = int(asked["offset"][0])
+    rows = body.count(b'"instrumentId"')  # each has one
+    if _more(body) and rows and offset + rows < MOST:
+        named = {"venue": asked["venue"][0]} if "venue" in asked else {}
+        return ENDPOINTS["instrumentList"].request(**named, limit=PAGE, offset=offset + rows)
+    place = venues.index(asked["venue"][0]) + 1 if "venue" in asked else len(venues)
+    return first_page(venues[place:]) if place < len(venues) else None
+
+
+def _more(body: bytes) -> bool:
+    """Whether an answer says that rows follow. Not decoded as a whole: that is done in pieces."""
+    place = body.rfind(b'"pagination"')
+    found = _PAGINATION.match(body, place) if place >= 0 else None
+    return found is not None and _PAGE.decode(found[1]).has_next is True
 
 
 def instruments(body: bytes) -> Listing:
@@ -194,7 +232,7 @@ def _scaled(value: str, exponent: int, field: str) -> int:
 def _bound(raw: Raw, exponent: int, field: str) -> int:
     """A bound; none where it is absent, zero or beyond what any order could be."""
     value = _text(raw)
-    if not value:
+    if not value or (value.isdecimal() and len(value) > LONGEST):
         return ABSENT
     try:
         found = parse(value, exponent)
