@@ -26,7 +26,7 @@ cdef extern from "unistd.h" nogil:
 cdef enum:
     MOST = 64                     # commands a session a turn
     LONGEST_NS = 100_000          # what one poll() may take before sockets get their turn again
-    REHEARSE_NS = 30_000          # between rehearsals while the loop spins (ADR 22)
+    REHEARSE_NS = 100_000         # between rehearsals while the loop spins (ADR 22)
     LEAST_NS = 500_000            # ... while each turn publishes something
     HOP_COMMAND_TO_TAKE = 4       # connector.model.counters.Hop
 
