@@ -61,7 +61,7 @@ async def perform(
         status=answer.status,
         code=verdict.code,
         message=verdict.message,
-        retry_ns=rest.quiet_until_ns if quiet else 0,
+        retry_ns=rest.quiet_ns(request.pool) if quiet else 0,
         body=answer.body,
     )
 

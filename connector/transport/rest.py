@@ -58,12 +58,17 @@ class Rest(AddressState):
 
     @property
     def quiet_until_ns(self) -> int:
-        """Nothing is sent before this instant."""
-        quiet_ns = 0
+        """Nothing is sent before this instant, whatever pool it is of."""
+        quiet_ns = -1
         for _, budget in self.pools:  # every order asks: no generator
-            if budget.quiet_until_ns > quiet_ns:
+            if quiet_ns < 0 or budget.quiet_until_ns < quiet_ns:
                 quiet_ns = budget.quiet_until_ns
-        return quiet_ns
+        return max(0, quiet_ns)
+
+    def quiet_ns(self, name: str) -> int:
+        """The same for requests of that pool."""
+        mine = [budget.quiet_until_ns for pool, budget in self.pools if pool.name == name]
+        return max(mine, default=self.quiet_until_ns)
 
     def admit_ns(self, request: Request, now_ns: int, share: float = 1.0) -> int:
         """The earliest instant at which ``request`` may go out, within ``share`` of its pools."""
@@ -84,7 +89,7 @@ class Rest(AddressState):
             return answer.body
         what = f"{request.name}: HTTP {answer.status}: {verdict.message or verdict.outcome.value}"
         if verdict.outcome in PAUSE_NS:
-            raise Throttled(what, self.quiet_until_ns)
+            raise Throttled(what, self.quiet_ns(request.pool))
         if verdict.outcome is Outcome.REJECTED:
             raise Rejected(what)
         if verdict.outcome is Outcome.NOT_EXECUTED:
@@ -142,7 +147,8 @@ class Rest(AddressState):
         verdict = self._venue.judge(answer.status, answer.headers, answer.body)
         if verdict.outcome in PAUSE_NS:
             self._count(Counter.HTTP_THROTTLED, 1)
-            self._stop(verdict.retry_after_ns or PAUSE_NS[verdict.outcome])
+            alone = request.pool if verdict.alone else ""
+            self._stop(verdict.retry_after_ns or PAUSE_NS[verdict.outcome], alone)
         elif verdict.outcome is not Outcome.OK:
             self._count(Counter.HTTP_ERRORS, 1)
         return answer, verdict
@@ -152,11 +158,13 @@ class Rest(AddressState):
             await self.access.close()
         await self.client.close()
 
-    def _stop(self, pause_ns: int) -> None:
+    def _stop(self, pause_ns: int, alone: str) -> None:
         until_ns = monotonic_ns() + pause_ns
-        # Sending on turns a 429 into a ban of the whole address, so every pool stops.
-        for _, budget in self.pools:
-            budget.stop(until_ns)
+        # Sending on turns a 429 into a ban of the whole address, so every pool stops, but where
+        # the venue counts each by itself.
+        for pool, budget in self.pools:
+            if alone in ("", pool.name):
+                budget.stop(until_ns)
         log.warning(
             "the venue wants silence",
             extra={"venue": self._venue.folder, "seconds": round(pause_ns / 1e9, 1)},

@@ -75,6 +75,8 @@ class Answer(Struct, frozen=True):
     """Send nothing for this long; set for THROTTLED and BANNED, the venue's word or a guess."""
     until_ns: int = 0
     """The same as an instant of the venue's wall clock; 0: the venue named none."""
+    alone: bool = False
+    """THROTTLED: it is about the pool that was asked, and others may go on."""
 
 
 class Pool(Struct, frozen=True):

@@ -48,8 +48,14 @@ class Stage:
 
 
 def staged(
-    use: Callable[[Stage], Awaitable[Any]], config: Config | None = None, weight: int = 100_000
+    use: Callable[[Stage], Awaitable[Any]],
+    config: Config | None = None,
+    weight: int = 100_000,
+    believed: int = 0,
 ) -> Any:
+    """``weight``: what the venue grants of market data a minute; ``believed``: what the connector
+    is told that it grants of everything."""
+
     async def main() -> Any:
         clock = VenueClock()
         market = SyntheticMarket(
@@ -66,9 +72,8 @@ def staged(
         await server.start("127.0.0.1", 0, None)
         url = f"http://127.0.0.1:{server.port}"
         wanted = config or Config(email="env:CADENZA_EMAIL", password="env:CADENZA_PASSWORD")
-        limits = dict.fromkeys(
-            ("auth_per_minute", "market_per_minute", "account_per_minute"), weight
-        )
+        classes = ("auth_per_minute", "market_per_minute", "account_per_minute")
+        limits = dict.fromkeys(classes, believed or weight)
         fields = {name: getattr(wanted, name) for name in Config.__struct_fields__}
         venue = configured(Config(**fields | limits))
         rest = Rest(venue, HttpClient(url, None, timeout_s=20), lambda _counter, _amount: None)
@@ -198,6 +203,25 @@ def test_what_is_left_of_a_class_the_answers_tell() -> None:
         assert left["account"] == 100
 
     staged(use, weight=100)
+
+
+def test_a_429_of_a_class_stops_that_class_alone() -> None:
+    """A bare one, from somewhere before the venue, stops everything."""
+
+    async def use(stage: Stage) -> None:
+        for _ in range(30):  # what the venue allows, though we believe in more
+            assert (await stage.call("tradingAccountList")).outcome is Outcome.OK
+        stopped = await stage.call("tradingAccountList")
+        assert (stopped.outcome, stopped.status) == (Outcome.THROTTLED, 429)
+        assert 0 < stopped.retry_ns - monotonic_ns() <= 60_000_000_000
+        again = await stage.call("tradingAccountList")
+        assert (again.outcome, again.status) == (Outcome.THROTTLED, 0), "not sent"
+        assert (await stage.call("venueList")).outcome is Outcome.OK
+        stage.server.command(b'{"kind":"status","status":429,"path":"*","execute":false}')
+        assert (await stage.call("venueList")).outcome is Outcome.THROTTLED
+        assert (await stage.call("user")).status == 0
+
+    staged(use, weight=100, believed=1000)
 
 
 def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:

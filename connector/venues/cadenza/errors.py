@@ -91,7 +91,9 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     fault = read(status, body)
     code, words = fault.code or 0, fault.words or glimpse(body)
     if status == 429 or proof_of(code) is Proof.LIMIT:
-        return Answer(Outcome.THROTTLED, code, words, quiet_ns(headers))
+        # Where the headers speak of a class, it is that class alone.
+        alone = any(name.lower().startswith("x-ratelimit-") for name in headers)
+        return Answer(Outcome.THROTTLED, code, words, quiet_ns(headers), alone=alone)
     if 200 <= status < 300:
         return _success(fault, body)
     if status >= 500 or status == 408 or status < 200:
@@ -138,6 +140,8 @@ def judge_change(status: int, headers: Mapping[str, str], body: bytes) -> Answer
     if found is None:
         return judge(status, headers, body)
     outcome = CHANGE.get(found.outcome, Outcome.REJECTED)
+    if outcome is Outcome.THROTTLED:
+        return judge(status, headers, body)
     return Answer(outcome, found.code, found.message, found.retry_after_ns)
 
 
