@@ -3,6 +3,7 @@ from typing import Any
 
 from connector._speedups.codec import Codec
 from connector._speedups.order_reader import OrderReader
+from connector._speedups.outlet import Outlet
 from connector.model.order import Fill, Order
 from connector.model.reports import EndReason, OrderStatus
 
@@ -12,6 +13,7 @@ class Hearing(Codec):
         reader: OrderReader,
         account: Any,
         tracker: Any,
+        outlet: Outlet,
         *,
         moves: Mapping[OrderStatus, frozenset[OrderStatus]],
         statuses: Iterable[OrderStatus],
@@ -19,10 +21,7 @@ class Hearing(Codec):
         fill: Callable[[int, int, bool, int | None], Fill],
         report: Callable[..., Any],
         detailed: Callable[..., Any],
-        place: Callable[[str], int | None],
-        opened: Callable[[str], Any],
         write: Callable[[Order, int, bytes, int, int], object],
-        handed: Callable[[str, Any], object],
         clock: Callable[[], int],
         wall: Callable[[], int],
         follow: Callable[[Any], object],
@@ -30,7 +29,6 @@ class Hearing(Codec):
         counted: Callable[[Order], object],
         rest: Callable[[bytes, int, int], object],
         tell: Callable[[Any, int], object],
-        fault: Callable[[Exception, str], object],
         failed: Callable[[Exception], object],
         hop: int,
     ) -> None: ...

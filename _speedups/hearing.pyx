@@ -16,8 +16,7 @@ from .atomics cimport monotonic_ns
 from .codec cimport Codec, HANDLED, RARE
 from .counters cimport COUNT_HEARD, COUNT_RARE_ERRORS, count
 from .histogram cimport histogram_add
-from .journal cimport Journal
-from .layout cimport CONNECTOR_ABSENT, RECORD_FILL_DETAIL, RECORD_ORDER_REPORT, RecordHeader
+from .layout cimport CONNECTOR_ABSENT, RECORD_FILL_DETAIL, RECORD_ORDER_REPORT
 from .layout_orders cimport (
     FillDetailBody, ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FILLED, ORDER_NEW, ORDER_PARTIALLY_FILLED, ORDER_REJECTED,
     OrderReportBody, UPDATE_AMENDED, UPDATE_CANCELLED, UPDATE_EXECUTED, UPDATE_SUBMITTED,
@@ -25,7 +24,7 @@ from .layout_orders cimport (
 from .order_reader cimport (
     HAPPENED_AMENDED, HAPPENED_CANCELLED, HAPPENED_EXPIRED, HAPPENED_NEW, HAPPENED_TRADE, OrderReader, Told, UNSAID,
 )
-from .reports cimport Reports
+from .outlet cimport Outlet
 from .segment cimport Segment
 from .worth cimport Worth
 
@@ -89,13 +88,12 @@ cdef class Hearing(Codec):
     """The codec of one account's private stream."""
 
     cdef OrderReader reader
-    cdef object tracker, index, fill, report, detailed, place, opened, write, handed, clock, wall, follow, detail, counted
-    cdef object fault, failed
-    cdef dict under_way, watched, by_venue, by_client, places, journals
+    cdef object tracker, index, fill, report, detailed, write, clock, wall, follow, detail, counted, failed
+    cdef Outlet outlet
+    cdef dict under_way, watched, by_venue, by_client
     cdef list statuses, reasons
     cdef uint32_t[STATUSES] moves
     cdef object account, scales, rest, tell
-    cdef uint16_t number, venue
     cdef int hop
     # Of the event at hand
     cdef Told told
@@ -104,30 +102,26 @@ cdef class Hearing(Codec):
     cdef object again             # the Fill that is told again
 
     def use(
-        self, OrderReader reader not None, account, tracker, *, moves, statuses, reasons, fill, report, detailed, place,
-        opened, write, handed, clock, wall, follow, detail, counted, rest, tell, fault,
-        failed, int hop,
+        self, OrderReader reader not None, account, tracker, Outlet outlet not None, *, moves, statuses, reasons, fill, report,
+        detailed, write, clock, wall, follow, detail, counted, rest, tell, failed, int hop,
     ):
         """Begin; until then every frame is left to the tracker.
 
         ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill``,
-        ``report`` and ``detailed`` make a Fill, a Report and a Detail. ``place(symbol)`` is the index of an
-        instrument in the directory, None: it has none; ``opened(strategy)`` its journal and who hears of it, None:
-        ``write`` has to; ``write(order, kind, body, told_ns, recv_ns)`` journals a record and hands it over,
-        ``handed(strategy, opened)`` goes on with a session that lags. ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix;
+        ``report`` and ``detailed`` make a Fill, a Report and a Detail. ``write(order, kind, body, told_ns, recv_ns)``
+        journals a record and hands it over where ``outlet`` cannot. ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix;
         ``follow(report)`` counts a fill, ``detail(more)`` its fee, ``counted(order)`` what is open of an order;
-        ``fault(error, strategy)`` and, of a whole frame, ``failed(error)`` are told of faults of ours. ``hop``: in
-        which histogram it is put down how long reports took."""
+        ``rest(frame, recv_ns, done)`` is given what a frame says behind its first ``done`` events, ``tell(events, recv_ns)``
+        what it says besides orders; ``failed(error)`` is told of faults of ours. ``hop``: in which histogram it is put
+        down how long reports took."""
         self.reader, self.account, self.tracker, self.index = reader, account.index, tracker, tracker.orders
-        self.number, self.venue = account.index, account.venue
+        self.outlet = outlet
         self.under_way, self.watched = tracker.under_way, tracker.watched.plans
         self.by_venue, self.by_client = tracker.orders.venue_ids, tracker.orders.client_ids
         self.fill, self.report, self.detailed, self.clock, self.wall = fill, report, detailed, clock, wall
-        self.place, self.opened, self.write, self.handed = place, opened, write, handed
-        self.follow, self.detail, self.counted = follow, detail, counted
+        self.write, self.follow, self.detail, self.counted = write, follow, detail, counted
         self.scales, self.rest, self.tell = account.scales, rest, tell
-        self.fault, self.failed, self.hop = fault, failed, hop
-        self.places, self.journals = {}, {}
+        self.failed, self.hop = failed, hop
         self.statuses, self.reasons = [None] * STATUSES, [None] * 256
         for status in statuses:
             self.statuses[<int>status] = status
@@ -458,37 +452,14 @@ cdef class Hearing(Codec):
 
     cdef int put(self, object order, int kind, const void* body, size_t size) except -1:
         """A record into the journal and to the order's strategy."""
-        cdef object strategy = order.strategy, opened, index, reports
-        cdef Journal journal
-        opened = self.journals.get(strategy)
-        index = self.places.get(order.instrument.symbol)
-        if opened is None or index is None or index not in opened.described:
-            return self.put_slowly(order, kind, body, size)
-        journal = opened.journal
-        if not journal.fits(sizeof(RecordHeader) + size):
-            return self.put_slowly(order, kind, body, size)
-        journal.put(
-            <uint16_t>kind, body, size, index, self.venue, self.number, self.told.told_ns, self.recv_ns, self.body.order_key
-        )
-        reports = opened.reports
-        try:
-            if reports is not None and (<Reports?>reports).pump():
-                self.handed(strategy, opened)
-        except Exception as error:
-            self.fault(error, strategy)
-        return 0
-
-    cdef int put_slowly(self, object order, int kind, const void* body, size_t size) except -1:
-        """The same by the journals; the next one may find what it needs."""
-        cdef object index
-        self.write(order, kind, PyBytes_FromStringAndSize(<const char*>body, size), self.told.told_ns, self.recv_ns)
-        try:
-            self.journals[order.strategy] = self.opened(order.strategy)
-            index = self.place(order.instrument.symbol)
-            if index is not None:
-                self.places[order.instrument.symbol] = index
-        except Exception as error:    # what the event changes is owed all the same; the next one looks again
-            self.fault(error, order.strategy)
+        cdef object strategy = order.strategy, symbol = order.instrument.symbol
+        if not self.outlet.put(
+            strategy, symbol, kind, body, size, self.told.told_ns, self.recv_ns, self.body.order_key
+        ):
+            self.write(
+                order, kind, PyBytes_FromStringAndSize(<const char*>body, size), self.told.told_ns, self.recv_ns
+            )
+            self.outlet.learn(strategy, symbol)
         return 0
 
     cdef object told_fee(self, object order):

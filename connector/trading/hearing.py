@@ -4,18 +4,21 @@ import logging
 from collections.abc import Callable, Sequence
 
 from connector._speedups.hearing import Hearing
+from connector._speedups.outlet import Outlet
 from connector._speedups.segment import Segment
+from connector._speedups.telling import Telling
 from connector.model.counters import Hop
 from connector.model.order import MOVES, Fill, Order
 from connector.model.records import RecordType
 from connector.model.reports import EndReason, OrderStatus, Update
 from connector.trading.effects import Detail, Report
 from connector.trading.holdings import Holdings
-from connector.trading.ledger import Ledger
+from connector.trading.ledger import NOBODY, Ledger
 from connector.trading.positions import Positions
+from connector.trading.reports import scaled
 from connector.trading.roles import Account, Listed
 from connector.trading.tracker import Tracker
-from connector.venues.trading_contract import UserEvent
+from connector.venues.trading_contract import BalanceEvent, PositionEvent, UserEvent
 
 log = logging.getLogger("connector.hearing")
 
@@ -60,29 +63,57 @@ def hearing(
         more = {"account": account.name}
         log.error("a private frame could not be handled", extra=more, exc_info=error)
 
+    def note(
+        strategy: str, kind: int, body: bytes, symbol: str | None, told_ns: int, recv_ns: int
+    ) -> None:
+        listed = find(venue, symbol) if symbol else None
+        ledger.noted(strategy, RecordType(kind), body, listed, account, told_ns, recv_ns)
+
+    journals = ledger.journals
+    outlet = Outlet(
+        account.index,
+        venue,
+        place=place,
+        opened=journals.opened,
+        handed=journals.handed,
+        fault=fault,
+    )
+    telling = Telling(
+        outlet,
+        account,
+        sorted(account.strategies) or [NOBODY],
+        balance=BalanceEvent,
+        position=PositionEvent,
+        told_balance=positions.balance,
+        told_position=positions.said,
+        paid=holdings.paid,
+        held=holdings.said,
+        own=positions.own,
+        scaled=scaled,
+        other=tell,
+        wall=ledger.wall,
+        write=note,
+    )
     made = Hearing(segment)
     made.use(
         reader(),
         account,
         tracker,
+        outlet,
         moves=MOVES,
         statuses=OrderStatus,
         reasons=EndReason,
         fill=Fill,
         report=_filled,
         detailed=_detailed,
-        place=place,
-        opened=ledger.journals.opened,
         write=write,
-        handed=ledger.journals.handed,
         clock=clock,
         wall=ledger.wall,
         follow=follow,
         detail=holdings.detail,
         counted=holdings.order,
         rest=rest,
-        tell=tell,
-        fault=fault,
+        tell=telling.tell,
         failed=failed,
         hop=Hop.RECV_TO_REPORT.value,
     )

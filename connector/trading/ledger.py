@@ -129,6 +129,19 @@ class Ledger:
             venue_ns=venue_ns, recv_ns=recv_ns, order_key=order.key,
         )  # fmt: skip
 
+    def noted(
+        self,
+        strategy: str,
+        kind: RecordType,
+        body: bytes,
+        listed: Listed | None,
+        account: Account,
+        venue_ns: int,
+        recv_ns: int,
+    ) -> None:
+        """What the venue says about the account, for this strategy."""
+        self._append(strategy, kind, body, listed, account, venue_ns=venue_ns, recv_ns=recv_ns)
+
     def answer(self, effect: Answered, listed: Listed | None, account: Account) -> None:
         """The answer to a command."""
         key = effect.order.key if effect.order else 0

@@ -97,7 +97,7 @@ def position(
     event: PositionEvent, own_qty_e: int, wall_ns: int, flags: int = 0
 ) -> tuple[RecordType, bytes]:
     """A PositionUpdate; ``own_qty_e``: the sum of the fills of the strategy it goes to."""
-    entry_e, exponent = _decimal(event.entry)
+    entry_e, exponent = scaled(event.entry)
     return RecordType.POSITION_UPDATE, _POSITION.pack(
         wall_ns=wall_ns,
         qty_e=event.qty_e,
@@ -142,7 +142,7 @@ def text_behind(body: bytes, text: bytes) -> bytes:
     return body + text
 
 
-def _decimal(text: str) -> tuple[int | None, int]:
+def scaled(text: str) -> tuple[int | None, int]:
     """A venue's decimal as integer and exponent, as exact as 63 bits allow."""
     if not text:
         return None, 0

@@ -8,19 +8,16 @@ from typing import Any
 import pytest
 
 from connector._speedups.hearing import Hearing
-from connector._speedups.reports import Reports
 from connector._speedups.segment import Segment
 from connector.ipc.counters import Counters
-from connector.ipc.segments import TradingMemory
 from connector.model.counters import Counter, Hop
 from connector.model.instrument import Instrument
 from connector.model.order import Order
 from connector.model.records import RecordType
 from connector.model.reports import OrderStatus
 from connector.trading.halts import Halts, path_of
-from connector.trading.journal import Journals
 from connector.venues.contract import load
-from tests.reference.hearing_rig import SEGMENT, Rig, tell
+from tests.reference.hearing_rig import SEGMENT, Rig, tell, write
 from tests.reference.hearing_rig import Story as Told
 
 STORIES, STEPS = 500, 40
@@ -149,39 +146,8 @@ def test_both_ways_say_and_do_the_same(halts: Halts) -> None:
 
 
 def test_both_write_the_same_journal_and_hand_it_over(halts: Halts, tmp_path: Path) -> None:
-    story = Story(7, halts)
-    made: list[Journals] = []
-    rings: list[Reports] = []
-    sessions = [TradingMemory(1), TradingMemory(2)]
-    for number, session in enumerate(sessions):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        made.append(Journals(folder, folder, describe=lambda index: bytes([index]) * 512))
-        rings.append(made[-1].attach("maker", session.up, session.down))
-    story.rigs = story.rig(halts, True, made[0]), story.rig(halts, False, made[1])
-    try:
-        for number in range(300):
-            story.step()
-            if number == 150:
-                for journals in made:
-                    journals.roll("maker")  # instruments are described anew
-        assert sum(story.short.values()) > 20
-        assert rings[0].sequence == rings[1].sequence > 50
-        one, other = (
-            [
-                (e.position, e.kind, e.sequence, e.instrument, e.venue, e.account, e.venue_ns,
-                 e.recv_ns, e.order_key, e.body)
-                for e in journals.read("maker")
-            ]
-            for journals in made
-        )  # fmt: skip
-        assert one == other
-        assert {e[3] for e in one if e[1] == RecordType.ORDER_REPORT} == {0, 1}
-    finally:
-        for journals in made:
-            journals.close()
-        for session in sessions:
-            session.close()
+    entries = write(Story(7, halts), halts, tmp_path, 300)
+    assert {e[3] for e in entries if e[1] == RecordType.ORDER_REPORT} == {0, 1}
 
 
 @pytest.mark.parametrize("written", ["x", "1e3", ".5", "-1", "1.2.3", ""])

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from connector.model.instrument import Instrument
+from connector.model.records import RecordType
 from connector.trading.halts import Halts, path_of
 from connector.venues.contract import load
 from connector.venues.phemex.numbers import NOBODY
 from tests.reference.hearing_rig import Story as Told
-from tests.reference.hearing_rig import tell
+from tests.reference.hearing_rig import tell, write
 
 STORIES, STEPS = 150, 60
 TRADING = load("phemex").trading
@@ -192,3 +193,9 @@ def test_both_ways_say_and_do_the_same(halts: Halts) -> None:
         assert long[one] > 5 or "partly" in one[0], (one, short, long)
     left = ("Rejected", "Untriggered", "Triggered")
     assert not any(status in left or "ReplaceTo" in what for what, status in short)
+
+
+def test_both_write_the_same_journal_and_hand_it_over(halts: Halts, tmp_path: Path) -> None:
+    entries = write(Story(7, halts), halts, tmp_path, 300)
+    for kind in (RecordType.BALANCE_UPDATE, RecordType.POSITION_UPDATE):
+        assert sum(entry[1] == kind for entry in entries) > 20

@@ -3,19 +3,23 @@
 import random
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from connector._speedups.reports import Reports
 from connector._speedups.segment import Segment
 from connector.desk import Desk
+from connector.ipc.segments import TradingMemory
 from connector.model.instrument import Instrument
 from connector.model.intents import Action, OrderType
 from connector.model.order import Order
-from connector.model.records import RecordType, Side
+from connector.model.records import NO_INSTRUMENT, RecordType, Side
 from connector.model.reports import OrderStatus
 from connector.trading.halts import Halts
 from connector.trading.ids import Ids
+from connector.trading.journal import Journals
 from connector.trading.ledger import Ledger
 from connector.trading.pending import Pending
 from connector.venues.trading_contract import (
@@ -72,10 +76,6 @@ class Account:
         self.told.append(("sent", request, action))
 
 
-class Unopened:
-    described = frozenset[int]()
-
-
 class Rig:
     """A desk, with the short way or without."""
 
@@ -115,8 +115,8 @@ class Rig:
         self.entries.append((strategy, kind, body, more))
         return len(self.entries)
 
-    def opened(self, strategy: str) -> Any:
-        return Unopened()
+    def opened(self, strategy: str) -> None:
+        """So that everything goes by `append`."""
 
     def handed(self, strategy: str, opened: Any) -> None: ...
     def sequence(self, strategy: str) -> int:
@@ -412,3 +412,43 @@ def tell(story_of: Callable[[int], Story], stories: int, steps: int) -> tuple[Co
         short += story.short
         long += story.long
     return short, long
+
+
+def _described(index: int) -> bytes:
+    return b"" if index == NO_INSTRUMENT else bytes([index]) * 512
+
+
+def write(story: Story, halts: Halts, folder: Path, steps: int) -> list[tuple[Any, ...]]:
+    """Tell both so many steps; what both have written and handed over, which is the same."""
+    made: list[Journals] = []
+    rings: list[Reports] = []
+    sessions = [TradingMemory(1), TradingMemory(2)]
+    for number, session in enumerate(sessions):
+        own = folder / str(number)
+        own.mkdir()
+        made.append(Journals(own, own, describe=_described))
+        rings.append(made[-1].attach("maker", session.up, session.down))
+    story.rigs = story.rig(halts, True, made[0]), story.rig(halts, False, made[1])
+    try:
+        for number in range(steps):
+            story.step()
+            if number == steps // 2:
+                for journals in made:
+                    journals.roll("maker")  # instruments are described anew
+        assert sum(story.short.values()) > 20
+        assert rings[0].sequence == rings[1].sequence > 50
+        one, other = (
+            [
+                (e.position, e.kind, e.sequence, e.instrument, e.venue, e.account, e.venue_ns,
+                 e.recv_ns, e.order_key, e.body)
+                for e in journals.read("maker")
+            ]
+            for journals in made
+        )  # fmt: skip
+        assert one == other
+        return one
+    finally:
+        for journals in made:
+            journals.close()
+        for session in sessions:
+            session.close()
