@@ -23,13 +23,24 @@ def request_text(message: Message, unwritten: Iterable[str]) -> bytes:
 
 def hide(text: bytes, unwritten: Iterable[str]) -> bytes:
     """The text with the values of these parameters hidden, whether it is a query or JSON."""
-    return _pattern(tuple(unwritten)).sub(rb"\1" + HIDDEN, text)
+    return _pattern(tuple(unwritten)).sub(_hidden, text)
+
+
+def _hidden(found: "re.Match[bytes]") -> bytes:
+    assert found.lastindex is not None
+    return found[found.lastindex] + HIDDEN
 
 
 @cache
 def _pattern(names: tuple[str, ...]) -> "re.Pattern[bytes]":
     if not names:
         return re.compile(rb"(?!)()")
-    one = "|".join(map(re.escape, names)).encode()
-    # As a parameter: up to the next one. In JSON, also inside a text: up to the closing quote.
-    return re.compile(rb"((?:\b(?:" + one + rb')=|\\?"(?:' + one + rb')\\?"\s*:\s*\\?"))[^&\s"\\]*')
+    one = b"(?:" + b"|".join(re.escape(name).encode() for name in names) + b")"
+    return re.compile(
+        # As a parameter: up to the next one.
+        rb"(\b" + one + rb"=)[^&\s\"\\]*"
+        # In JSON: up to the closing quote, with blanks and whatever is escaped.
+        rb"|(\"" + one + rb"\"\s*:\s*\")(?:[^\"\\]|\\.)*"
+        # In JSON inside a text, where each quote is escaped once.
+        rb"|(\\\"" + one + rb"\\\"\s*:\s*\\\")(?:[^\"\\]|\\[^\"])*"
+    )

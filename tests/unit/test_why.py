@@ -143,3 +143,23 @@ def test_a_request_is_written_without_what_signs_it(message: Any, text: bytes) -
 def test_keys_are_hidden_in_whatever_comes(frame: bytes) -> None:
     assert b"lk" not in texts.hide(frame, SECRETS)
     assert texts.hide(b"signatures=1 designature=2", SECRETS) == b"signatures=1 designature=2"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (b'{"apiKey":"a b","x":"c"}', b'{"apiKey":"***","x":"c"}'),
+        (b'{"apiKey" : "a\\"b\\\\","x":1}', b'{"apiKey" : "***","x":1}'),
+        (b'{"data":{"credentials":[{"apiKey":"a"},{"apiKey":"b"}]}}',
+         b'{"data":{"credentials":[{"apiKey":"***"},{"apiKey":"***"}]}}'),
+        (b'{"text":"{\\"apiKey\\":\\"a b\\",\\"x\\":1}"}',
+         b'{"text":"{\\"apiKey\\":\\"***\\",\\"x\\":1}"}'),
+        (b"apiKey=a%20b&x=c", b"apiKey=***&x=c"),
+        (b'{"myapiKey":"a","apiKeys":"b","x":"apiKey"}',
+         b'{"myapiKey":"a","apiKeys":"b","x":"apiKey"}'),
+        (b'{"apiKey":null,"apiKey":7}', b'{"apiKey":null,"apiKey":7}'),
+        (b'{"apiKey":"never closed', b'{"apiKey":"***'),
+    ],
+)  # fmt: skip
+def test_what_is_never_written_is_hidden_to_its_end(text: bytes, shown: bytes) -> None:
+    assert texts.hide(text, ("apiKey",)) == shown
