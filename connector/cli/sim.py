@@ -258,7 +258,9 @@ def _market(venue: "VenueSim", args: argparse.Namespace, clock: "VenueClock") ->
         elif args.symbols:
             rows = rows[:count]
     else:
-        rows = contracts(venue.listings, count if names is None else names, args.seed)
+        rows = contracts(
+            venue.listings, count if names is None else names, args.seed, venue.invented
+        )
     if not rows:
         raise ConfigError("--symbols: at least one is needed")
     if args.rate <= 0:

@@ -1,7 +1,7 @@
 """What the synthetic market lists when nobody says otherwise."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,11 +14,17 @@ KEYS = ("symbol", "listed", "status", "tick", "step", "price")
 MOST_DIGITS = 18
 
 
-def contracts(majors: Sequence[Contract], wanted: int | list[str], seed: int = 1) -> list[Contract]:
-    """That many contracts, or those named; beyond the venue's ``majors`` they are invented."""
+def contracts(
+    majors: Sequence[Contract],
+    wanted: int | list[str],
+    seed: int = 1,
+    invented: Callable[[int], str] = "SIM{:03d}USDT".format,
+) -> list[Contract]:
+    """That many contracts, or those named; beyond the venue's ``majors`` they are invented, and
+    called ``invented`` of their number."""
     known = {row.symbol: row for row in majors}
     if isinstance(wanted, int):
-        names = [*known, *(f"SIM{n:03d}USDT" for n in range(1, wanted - len(known) + 1))]
+        names = [*known, *(invented(number) for number in range(1, wanted - len(known) + 1))]
         names = names[:wanted]
     else:
         names = wanted
@@ -95,7 +101,7 @@ def _invented(symbol: str, seed: int) -> Contract:
     step = Decimal(1).scaleb(-qty_digits)
     return Contract(
         symbol=symbol,
-        base=symbol.removesuffix("USDT"),
+        base=symbol.rpartition(":")[2].removesuffix("USDT").rstrip("/"),
         price_digits=digits,
         tick=f"{tick:f}",
         qty_digits=qty_digits,

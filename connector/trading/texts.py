@@ -42,5 +42,6 @@ def _pattern(names: tuple[str, ...]) -> "re.Pattern[bytes]":
         # In JSON: up to the closing quote, with blanks and whatever is escaped.
         rb"|(\"" + one + rb"\"\s*:\s*\")(?:[^\"\\]|\\.)*"
         # In JSON inside a text, where each quote is escaped once.
-        rb"|(\\\"" + one + rb"\\\"\s*:\s*\\\")(?:[^\"\\]|\\[^\"])*"
+        rb"|(\\\"" + one + rb"\\\"\s*:\s*\\\")"
+        rb"(?:[^\"\\]|\\\\(?:\\.|[^\"\\])|\\[^\"\\])*"
     )

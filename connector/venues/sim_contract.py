@@ -531,6 +531,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """What an account starts with unless told otherwise, in units of 1e-8 of each asset."""
     profiles: Sequence[str] = ()
     """States of its published interface that the venue can speak; the usual one first."""
+    invented: Callable[[int], str] = "SIM{:03d}USDT".format
+    """What a contract is called that nobody lists, by its number."""
     written: Callable[[str], str] = lambda letters: letters
     """A throw-away key of these letters, as keys look here."""
     promised: Callable[[bytes], int]

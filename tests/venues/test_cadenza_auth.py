@@ -14,7 +14,9 @@ import pytest
 
 from connector.errors import ConfigError
 from connector.model.secret import SecretRef
+from connector.trading.texts import hide
 from connector.venues.access_contract import NoEntry
+from connector.venues.cadenza import VENUE
 from connector.venues.cadenza.auth import Session, Tokens, access, expiry_ns
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS
@@ -288,3 +290,18 @@ def test_a_secret_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
     with pytest.raises(OSError, match="cannot be written"):
         SecretRef.parse("env:HOME").write(b"x")
+
+
+def test_an_event_that_embeds_a_key_is_written_without_it() -> None:
+    event = {
+        "data": {
+            "credentialId": "c1", "apiKey": "canary one", "withSecret": True,
+            "config": {"apiSecret": "canary two", "apiPassphrase": 'canary " canary'},
+            "token": "canary-four", "secretKey": "canary-five", "secretPassphrase": "canary-six",
+        }
+    }  # fmt: skip
+    assert VENUE.unwritten
+    for text in (json.dumps(event), json.dumps(json.dumps(event))):
+        written = hide(text.encode(), VENUE.unwritten)
+        assert b"canary" not in written
+        assert b"c1" in written

@@ -10,9 +10,11 @@ import pytest
 
 from connector.instruments import BETWEEN, Instruments, following, joined, kept
 from connector.model.instrument import ABSENT, ContractType, Status
+from connector.sim.listings import contracts
 from connector.venues.cadenza import VENUE, configured
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.instruments import MOST, PAGE
+from connector.venues.cadenza.sim import SIM
 from connector.venues.contract import Request
 from tests.reference.cadenza_rest import Cadenza, User
 
@@ -120,6 +122,15 @@ def test_all_that_the_venue_lists_is_read(profile: str) -> None:
     listing = VENUE.instruments(answer.body)
     assert listing.faults == []
     assert len(listing.instruments) == 5
+
+
+def test_instruments_nobody_lists_are_instruments_too() -> None:
+    rows = contracts(SIM.listings, 40, 1, SIM.invented)
+    listing = VENUE.instruments(SIM.exchange_info(rows, 0, 0))
+    assert listing.faults == []
+    assert len(listing.instruments) == 40
+    last = listing.instruments[-1]
+    assert (last.symbol, last.base, last.quote) == ("MOCK:SIM030/USDT", "SIM030", "USDT")
 
 
 # Pages

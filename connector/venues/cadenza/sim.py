@@ -134,5 +134,6 @@ SIM = VenueSim(
     promised=promised,
     profiles=sim_envelope.PROFILES,
     written=written,
+    invented="MOCK:SIM{:03d}/USDT".format,
     tape=sim_tape.TAPE,
 )
