@@ -428,7 +428,7 @@ cdef class Lane:
             connection = route.socket.serving
             if connection is None or connection.logged_on or not connection.connection.is_open:
                 return None
-            return connection if not placing or free or pool.busy else None
+            return <ConnectionState?>connection if not placing or free or pool.busy else None
         if free == 0 or pool.queue:
             return None
         if placing and free <= min(free + <Py_ssize_t>len(pool.busy) - 1, pool.reserved):
@@ -503,9 +503,7 @@ cdef class Lane:
             return 0
         if self.rehearsing:
             route.journal.rehearse(JOURNALLED)
-            if route.over_api:
-                connection.connection.rehearse()
-            elif (<ConnectionState>connection).buffered() == 0:
+            if (<ConnectionState>connection).buffered() == 0:
                 (<ConnectionState>connection).write(b"")      # which writes nothing
             return 0
         # Nothing fails from here on.
@@ -535,10 +533,7 @@ cdef class Lane:
         )
         self.left = True
         try:
-            if not route.over_api:
-                (<ConnectionState>connection).write(data)
-            elif not connection.connection.write(frame):
-                fault = ConnectionError("the connection is closing")
+            (<ConnectionState>connection).write(data if frame is None else frame)
         except Exception as error:
             fault = error
         histogram_add(self.segment.histograms + HOP_TAKE_TO_SENT, monotonic_ns() - read_ns)

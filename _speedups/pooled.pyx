@@ -95,7 +95,7 @@ cdef class Pool(PoolState):
             if not cancels and count <= min(self.reserved, count + <Py_ssize_t>len(self.busy) - 1):
                 return None
             connection = self.idle.pop()
-            if connection.reusable and connection.transport is not None and not connection.transport.is_closing():
+            if connection.reusable and connection.way is not None and not connection.closing():
                 return connection
             count = len(self.idle)
         return None
@@ -105,7 +105,7 @@ cdef class Pool(PoolState):
         cdef int64_t now_ns = monotonic_ns()
         self.busy[connection] = (request, now_ns + self.timeout_ns)
         connection.begin(self, False)
-        connection.transport.write(message)
+        connection.write(message)
         self.owner.left(request, now_ns)
 
     cpdef carry(self, Exchange connection, object request, int64_t now_ns):
@@ -120,9 +120,9 @@ cdef class Pool(PoolState):
         connection.begin(self, False)
 
     cdef int answered(self, Exchange connection) except -1:
-        cdef object request = self.busy.pop(connection)[0], transport = connection.transport
+        cdef object request = self.busy.pop(connection)[0]
         cdef Answer answer = connection.answer
-        if connection.reusable and transport is not None and not transport.is_closing():
+        if connection.reusable and connection.way is not None and not connection.closing():
             self.idle.append(connection)
         else:
             connection.close()

@@ -13,14 +13,14 @@ import random
 import ssl
 from collections.abc import Callable
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from connector._speedups.bell import Bell
 from connector._speedups.codec import Codec
 from connector._speedups.listener import Listener
 from connector._speedups.order_ids import Numbers
 from connector._speedups.segment import Segment
-from connector._speedups.states import SocketState
+from connector._speedups.states import ConnectionState, SocketState
 from connector.clock import monotonic_ns
 from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
@@ -51,17 +51,18 @@ class _Flight(Struct):
     until_ns: int
 
 
-class Line(Struct):
+class Line(ConnectionState):
     """One open connection."""
 
-    epoch: int
-    connection: WebSocket
-    flights: dict[int, _Flight] = field(default_factory=dict)
-    """What is under way, by number."""
-    logon: int = 0
-    """The number of the logon that was not answered yet; 0: it serves."""
-    logon_until_ns: int = 0
-    logged_on: bool = False
+    def __init__(self, epoch: int, connection: WebSocket) -> None:
+        self.epoch, self.connection = epoch, connection
+        self.transport = connection.carrier
+        self.flights: dict[int, _Flight] = {}
+        """What is under way, by number."""
+        self.logon = 0
+        """The number of the logon that was not answered yet; 0: it serves."""
+        self.logon_until_ns = 0
+        self.logged_on = False
 
 
 class OrderSocket(SocketState):

@@ -66,19 +66,10 @@ class WebSocket:
         self._transport.send(WSMsgType.TEXT, message)
         return True
 
-    def write(self, frame: bytes) -> bool:
-        """Send what is a whole, masked frame already; False when the connection is already
-        closing."""
-        if not self.is_open:
-            return False
-        self._transport.underlying_transport.write(frame)
-        return True
-
-    def rehearse(self) -> None:
-        """Go the way of a message as far as can be without one: for the caches."""
-        transport = self._transport.underlying_transport
-        if self.is_open and transport.get_write_buffer_size() == 0:
-            transport.write(b"")
+    @property
+    def carrier(self) -> Any:
+        """What carries its bytes: takes a whole, masked frame while the connection is open."""
+        return self._transport.underlying_transport
 
     async def answers(self, timeout_s: float) -> bool:
         """Whether the peer answers a ping in time: tells a quiet stream from a dead connection."""

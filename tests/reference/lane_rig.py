@@ -62,8 +62,9 @@ class Wire:
     def __init__(self, side: "Side") -> None:
         self._side, self.closing = side, False
 
-    def rehearse(self) -> None:
-        """Of which nothing comes."""
+    @property
+    def carrier(self) -> "Wire":
+        return self
 
     def write(self, data: bytes) -> None:
         if data:
@@ -99,13 +100,14 @@ class Wire:
 class LineWire(Wire):
     """As a connection of the order API that keeps the texts of whole frames, too."""
 
-    def write(self, data: bytes) -> bool:  # type: ignore[override]
+    def write(self, data: bytes) -> None:
+        if not data:
+            return
         assert data[0] == 0x81
         assert data[1] == 0x80 | 126  # masked, and no order is short
         size, key, body = int.from_bytes(data[2:4], "big"), data[4:8], data[8:]
         assert len(body) == size
         self._keep(bytes(one ^ key[at % 4] for at, one in enumerate(body)))
-        return True
 
 
 class Session:

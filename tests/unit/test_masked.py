@@ -50,10 +50,11 @@ async def _talk() -> None:
         if number % 2:
             assert line.send(text)
         else:
-            line.rehearse()  # of which nothing comes
-            assert line.write(masked(text, 0x9E3779B9 * number & 0xFFFFFFFF))
+            line.carrier.write(b"")  # of which nothing comes
+            line.carrier.write(masked(text, 0x9E3779B9 * number & 0xFFFFFFFF))
         assert await asyncio.wait_for(got.get(), 30) == text
     line.abort()
     await line.ended()
-    assert not line.write(masked(b"too late", 1))
+    assert not line.is_open
+    assert not line.send(b"too late")
     server.close()
