@@ -17,7 +17,7 @@ from .book cimport book_asks, book_bids
 from .codec cimport HANDLED, RARE, Codec, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
 from .crosscheck cimport note_trades, trades_contradict
-from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
+from .feed cimport MAX_LINES, NO_LINE, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
 from .layout cimport (
     CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, STATE_DOWN, STATE_LIVE, BookDeltaBody, Level, MarkPriceBody, RecordHeader,
     TradeBody,
@@ -168,13 +168,17 @@ cdef inline RecordHeader* claim_levels(FeedC* feed, Py_ssize_t levels) noexcept 
 cdef inline int give_increment(
     PhemexCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line
 ) noexcept nogil:
+    cdef FeedC* feed = m.slot.feed
+    cdef RecordHeader* record
+    if unlikely(feed.book_line != NO_LINE and line != feed.book_line):
+        return VERDICT_RARE  # another connection's are the book's
     # Room for as many again: what they push out of the window is told of behind them.
-    cdef RecordHeader* record = claim_levels(m.slot.feed, 2 * (m.bids + m.asks))
+    record = claim_levels(feed, 2 * (m.bids + m.asks))
     if unlikely(record == NULL):
         return VERDICT_RARE
     put_head(record, m, recv_ns, line, m.bids, m.asks)
     put_levels(codec, m, <Level*>(<BookDeltaBody*>(record + 1) + 1))
-    return feed_depth(m.slot.feed, record)
+    return feed_depth(feed, record)
 
 
 # The venue repeats the whole book every minute. A live book that equals it is as good as it was; what a later one has
@@ -186,6 +190,7 @@ cdef int give_snapshot(PhemexCodec codec, const BookMessage* m, int64_t recv_ns,
     cdef Py_ssize_t bids, asks
     if unlikely(
         feed.state[KIND_BOOK] != STATE_LIVE or feed.window != m.depth or line >= MAX_LINES
+        or (feed.book_line != NO_LINE and line != feed.book_line)
         or m.sequence < feed.last_id or m.sequence < feed.line_last_id[line]
         or feed.book.bids.count > MOST_LEVELS or feed.book.asks.count > MOST_LEVELS
         or (m.depth > 0 and (m.bids > m.depth or m.asks > m.depth))
@@ -315,7 +320,7 @@ cdef int take_trades(
     ):
         return VERDICT_RARE
     slot = take_symbol(&c, codec)
-    if unlikely(slot == NULL or line >= MAX_LINES):
+    if unlikely(slot == NULL or line >= MAX_LINES or slot.feed.book_line != NO_LINE):
         return VERDICT_RARE
     decimal = take(&c, b',"trades_p":', 12)
     if unlikely(

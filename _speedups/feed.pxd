@@ -11,6 +11,7 @@ from .ring cimport Ring
 
 cdef enum:
     MAX_LINES = 16
+    NO_LINE = -1
     FEED_KINDS = 12               # ConnectorFeedKind counts from 1
 
 cdef enum Verdict:
@@ -44,6 +45,7 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     uint8_t state[FEED_KINDS]     # by ConnectorFeedKind
     uint16_t lines[FEED_KINDS]    # line numbers below this are taken: MAX_LINES, or 0 while nobody wants the kind
     uint16_t window               # levels a side that the venue keeps up to date; 0: the whole book
+    int book_line                 # whose changes are the book's while two lines bring it; NO_LINE: all are one's
     bint has_ticker               # best bid/ask messages come; without them the book's touch is the only source
     bint has_trades               # the trade cell's state is the trades'; the mark price's while there are none
     int64_t last_id               # the update id the book stands at

@@ -81,6 +81,9 @@ class Feed:
         """The highest depth update id a line delivered, 0 before its first."""
     def line_venue_ns(self, line: int) -> int:
         """The event time of that message."""
+    def lead(self, line: int) -> None:
+        """While two lines bring a book whose changes must not be mixed: which line's are the
+        book's (one that is none: nobody's); -1: there is one line."""
     def line_seen(self, line: int, last_id: int, venue_ns: int) -> None:
         """Note a depth message that was not applied here; 0, 0 forgets the line."""
 

@@ -167,6 +167,7 @@ cdef class Feed:
         self.segment = segment
         self.instrument = instrument
         self.tick_e = instrument.tick_e
+        self.c.book_line = NO_LINE
         self.c.ring = &segment.ring
         self.c.top = &segment.table[index]
         self.c.stats = &segment.stats[index]
@@ -419,11 +420,10 @@ cdef class Feed:
 
     @property
     def traded_id(self): return self.c.traded_id
-
     @property
     def traded_ns(self): return self.c.traded_ns
-
     def forget_trades(self): self.c.traded_id = 0
+    def lead(self, int line): self.c.book_line = line
 
     def record(self, int type, int kind, bytes body not None, int64_t venue_ns, int64_t recv_ns, int64_t update_id, int line):
         cdef uint64_t size = sizeof(RecordHeader) + len(body)

@@ -26,7 +26,7 @@ from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import Link
 from connector.transport.supervisor import Supervisor
 from connector.transport.websocket import WebSocket, connect
-from connector.venues.contract import Bases, Channel, Control, Route, Subscription, Venue
+from connector.venues.contract import Channel, Control, Route, Subscription, Venue
 
 log = logging.getLogger("connector.connections")
 
@@ -42,6 +42,7 @@ OVERLAP_NS = SECOND_NS
 still counts."""
 SKEW_NS = OVERLAP_NS // 2
 """What the old one brings so soon after the grant may have left the venue before it."""
+BOOKS = (Channel.DEPTH, Channel.BBO)
 LINES = 16
 """Line numbers of a feed (``MAX_LINES`` of the kernel)."""
 
@@ -61,6 +62,7 @@ class Owner(Protocol):
     def heard_ns(self, symbol: str, channel: Channel, line: int | None = None) -> int: ...
     def trading(self, symbol: str) -> bool: ...
     def waits(self, symbol: str) -> bool: ...
+    def spare(self) -> bool: ...
     def silent(self, symbol: str, now_ns: int) -> None: ...
     def rare(
         self, connection: "Connection", epoch: int, line: int, frame: bytes, recv_ns: int
@@ -71,12 +73,11 @@ class Owner(Protocol):
 
 
 def overlaps(venue: Venue) -> bool:
-    """Whether a connection's replacement serves before it is closed.
+    """Whether a connection's replacement may serve before it is closed.
 
     Two lines a route use every line number, so none is left for a replacement: the other line
-    carries the streams while this one is opened anew. And what two connections bring of one
-    streamed book must not be mixed."""
-    return venue.lines * len(venue.routes) * 2 <= LINES and venue.bases is Bases.ASKED
+    carries the streams while this one is opened anew."""
+    return venue.lines * len(venue.routes) * 2 <= LINES
 
 
 class Lines:
@@ -157,9 +158,17 @@ class Connection:
             owner.gate,
             uniform,
             int(owner.settings.connection_life_s * SECOND_NS) or owner.venue.heartbeat.lifetime_ns,
-            overlap=overlaps(owner.venue),
+            overlap=self._may_overlap,
         )
         self.supervisor = Supervisor(label, link, self._connect, self)
+
+    def _may_overlap(self) -> bool:
+        return overlaps(self._owner.venue) and self._owner.spare()
+
+    @property
+    def sockets(self) -> int:
+        """How many connections it has, those included that are opening or closing."""
+        return len(self._taken)
 
     async def run(self) -> None:
         """Keep it up until cancelled."""
@@ -369,6 +378,8 @@ class Connection:
             )
             if row.channel is Channel.DEPTH and owner.waits(row.instrument):
                 caught = False  # what it began with may follow something only the old one brings
+            if row.channel in BOOKS and not owner.feed(row.instrument).carries(found.line):
+                caught = False  # its book has not come as far as the one that is told
             if not caught or now_ns - granted_ns < OVERLAP_NS:
                 late.append(row)
         found.behind = tail + late

@@ -119,6 +119,11 @@ class Groups:
         self._groups: list[Group] = []
         self._numbers, self._labels = itertools.count(1), itertools.count()
 
+    @property
+    def spare(self) -> bool:
+        """Whether one more may be open."""
+        return self.most is None or sum(one.sockets for one in self.connections) < self.most
+
     def clear(self) -> None:
         """Begin with none; they are numbered on."""
         self._groups = []

@@ -318,6 +318,10 @@ class MarketService:
         """Whether the book waits for a message that one of its lines has not brought yet."""
         return State(self._serving.live[symbol].kernel.state(FeedKind.BOOK)) is State.BEHIND
 
+    def spare(self) -> bool:
+        """Whether one more connection may be open beside those that are."""
+        return self._serving.groups.spare
+
     def silent(self, symbol: str, now_ns: int) -> None:
         """A stream of the instrument is silent: say so before anything is tried."""
         self._quiet(self._serving.live[symbol], now_ns)

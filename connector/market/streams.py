@@ -121,6 +121,7 @@ class Kernel(Protocol):
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
 
     def forget_trades(self) -> None: ...
+    def lead(self, line: int) -> None: ...
 
     window: int
 
@@ -293,6 +294,10 @@ class Streams(ABC):
     def _kinds(self, channels: Iterable[Channel]) -> frozenset[FeedKind]:
         """What subscribed channels bring."""
         return frozenset(KIND[channel] for channel in channels)
+
+    def carries(self, line: int) -> bool:
+        """Whether the book would go on as it is if only this line were left."""
+        return line in self._lines
 
     # Events
 

@@ -53,7 +53,8 @@ class Link:
     While one connection serves, a second one may be on its way to replace it (make before break).
     ``lifetime_ns`` is when the venue cuts; the replacement starts at a random moment between 83 and
     96 % of it, so that connections opened together do not end together. ``held`` gives the earliest
-    instant for another attempt, as the venue wishes (by default any)."""
+    instant for another attempt, as the venue wishes (by default any). ``overlap`` says whether
+    there may be two: without, the old connection is closed first."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Link:
         gate: RollingWindow,
         uniform: Callable[[], float],
         lifetime_ns: int = 0,
-        overlap: bool = True,
+        overlap: Callable[[], bool] = lambda: True,
         held: Callable[[int], int] = int,
     ) -> None:
         self._backoff, self._gate, self._uniform = backoff, gate, uniform
@@ -100,7 +101,7 @@ class Link:
         if self.current.phase is Phase.SERVING and due and now_ns >= due:
             if self._admit_ns(now_ns) > now_ns:
                 return []
-            if not self._overlap:
+            if not self._overlap():
                 self.current.replace_ns = 0
                 return [Close(self.current.epoch, "opened anew before the venue ends it")]
             self.replacement = self._begin(now_ns)

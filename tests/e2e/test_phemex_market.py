@@ -214,6 +214,27 @@ def test_candles_ticks_and_days_of_both_families_reach_a_strategy(sim: Sim, tmp_
                     assert float(told["value"]) == pytest.approx(float(candle["close"]), rel=0.05)
 
 
+def test_a_planned_replacement_leaves_no_moment_without_a_live_book(
+    sim: Sim, tmp_path: Path
+) -> None:
+    """Two connections bring the streams meanwhile, each cut in its own way: the book goes over when
+    the new one has come as far, and is at no time other than the venue's."""
+    sim.clear()
+    wanted = {"instruments": SYMBOLS[:2], "channels": ["depth", "trade", "mark_price"]}
+    with (
+        Daemon(tmp_path, sim, feeds=[wanted], venue={"connection_life_s": 3.0}) as daemon,
+        Reader(daemon.ready()) as reader,
+    ):
+        list(reader.records())
+        eventually(lambda: reader.counter(Counter.HANDOVERS) >= 2, 40)
+        assert equal_books(daemon, sim, SYMBOLS[:2])
+        for index in range(2):
+            assert set(reader.states(index)) <= {State.LIVE}, "never anything but live"
+        for counter in (Counter.DISCONNECTS, Counter.GAPS, Counter.BOOKS_DIFFERED):
+            assert not reader.counter(counter)
+        assert not reader.counter(Counter.BOOKS_DOUBTED)
+
+
 def test_what_needs_more_connections_than_are_allowed_is_unavailable_and_the_rest_is_served(
     tmp_path: Path,
 ) -> None:
