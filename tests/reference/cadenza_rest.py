@@ -35,7 +35,7 @@ class Cadenza:
         self.start_ns = self.now_ns = monotonic_ns()
         self.profile = profile
         self.market = SyntheticMarket(
-            SIM, contracts(SIM.listings, SYMBOLS), rate=rate, levels=1000, seed=7, bursts=False,
+            SIM, contracts(SIM.listings, SYMBOLS), rate=rate, levels=200, seed=7, bursts=False,
             wall_ms=self.wall_ms,
         )  # fmt: skip
         self.market.hub = Hub(Faults(), SIM.wrapped, lambda *later: None)

@@ -59,7 +59,7 @@ def staged(
     async def main() -> Any:
         clock = VenueClock()
         market = SyntheticMarket(
-            SIM, contracts(SIM.listings, SYMBOLS), rate=10, levels=1000, seed=7, bursts=False,
+            SIM, contracts(SIM.listings, SYMBOLS), rate=10, levels=200, seed=7, bursts=False,
             wall_ms=clock,
         )  # fmt: skip
         engine = Engine(first_order_id=1000)

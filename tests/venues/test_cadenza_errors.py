@@ -68,17 +68,15 @@ CERTAIN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("code", [*ROWS, 26001, 22001, 111000])
-@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("status", [200, 207, 409, 422, 500, 502, 503, 504])
-def test_an_order_is_certainly_not_placed_by_few_codes_alone(
-    status: int, sign: int, code: int
-) -> None:
-    found = judge_order(Action.PLACE, status, {}, body(sign * code, error="x"))
-    assert found is not None
-    certain = status < 500 and (code in NOT_PLACED or code // 1000 == 26)
-    assert (found.outcome in CERTAIN) == certain
-    assert found.code == code
+def test_an_order_is_certainly_not_placed_by_few_codes_alone(status: int) -> None:
+    for code in [*ROWS, 26001, 22001, 111000]:
+        for sign in (1, -1):
+            found = judge_order(Action.PLACE, status, {}, body(sign * code, error="x"))
+            assert found is not None
+            certain = status < 500 and (code in NOT_PLACED or code // 1000 == 26)
+            assert (found.outcome in CERTAIN) == certain, code
+            assert found.code == code
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
