@@ -82,6 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="private URLs deliver only the events they name")  # fmt: skip
     parser.add_argument("--born-names", action="store_true",
                         help="triggered conditional orders get other client ids")  # fmt: skip
+    parser.add_argument("--token-life", type=int, default=0, metavar="S",
+                        help="of a login's token; sockets end with it")  # fmt: skip
+    parser.add_argument("--history", type=int, default=0, metavar="N",
+                        help="messages a stream keeps, where it may keep some")  # fmt: skip
     parser.add_argument("--profile", default="", metavar="NAME",
                         help="state of its interface, where a venue has several")  # fmt: skip
     parser.add_argument("--bare-errors", action="store_true", help="control errors not wrapped")
@@ -131,6 +135,8 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         listen_key_ms=int(args.listen_key_life * 1000),
         order_limits=_order_limits(args.order_limits),
         strict_private=args.strict_private,
+        token_s=args.token_life,
+        history=args.history,
         profile=_profile(venue, args.profile),
     )
     try:

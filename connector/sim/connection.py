@@ -10,7 +10,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from connector.clock import monotonic_ns, wall_ns
 from connector.sim.hub import CLOSE, PING, PONG, frame
-from connector.venues.sim_contract import OrderApi, Reply, Session
+from connector.venues.sim_contract import OrderApi, Reply, Session, TimedSession
 
 if TYPE_CHECKING:
     from connector.sim.faults import Rule
@@ -53,6 +53,7 @@ class Connection(WSListener):
         self._next_ping_ns = self.opened_ns + int(server.sockets.ping_s * SECOND_NS)
         self._ping: bytes | None = None
         self._ping_ns = 0
+        self._timed = session if isinstance(session, TimedSession) else None
         self.sent_bytes = 0
 
     @property
@@ -131,6 +132,8 @@ class Connection(WSListener):
         rules = self.server.sockets
         if self._closing:
             return
+        if self._timed is not None and (reply := self._timed.turn()) is not None:
+            self._reply(reply)
         if rules.lifetime_s and now_ns - self.opened_ns > rules.lifetime_s * SECOND_NS:
             self.close(1001, "connection lifetime over", "lifetime")
         elif rules.silence_s and now_ns - self._alive_ns > rules.silence_s * SECOND_NS:
@@ -157,6 +160,8 @@ class Connection(WSListener):
         self.server.subscribe(self, tuple(self.session.streams))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if self._timed is not None:
+            self._timed.gone()
         self.server.gone(self, self._closing or "client")
 
     def pause_writing(self) -> None:
@@ -215,12 +220,23 @@ class Connection(WSListener):
             self._alive_ns = monotonic_ns()
         if reply.removed:
             self.server.unsubscribe(self, reply.removed)
-        self.write(frame(reply.message))
-        self.flush()
+        if reply.message:
+            self.write(frame(reply.message))
+            self.flush()
         if reply.close:
-            self.close(reply.close, "Invalid request", "invalid request")
+            self.close(reply.close, reply.reason, reply.reason.lower())
         elif reply.added:
             self.server.subscribe(self, reply.added)
+        for stream, payload in reply.published:
+            self.server.hub.publish(stream, payload)
+            self.server.hub.flush()
+
+    def end(self, pattern: str, code: int) -> bool:
+        """End its subscriptions of these streams, where the venue may do so."""
+        if self._timed is None or self._closing:
+            return False
+        self._reply(self._timed.end(lambda name: fnmatchcase(name, pattern), code))
+        return True
 
 
 class ApiConnection(Connection):

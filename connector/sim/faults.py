@@ -22,12 +22,15 @@ Connection faults, keys ``connection`` and ``stream`` choose whose (default ever
 
     cut        how=abrupt   reset, fin (closed without a close frame) or clean (close frame first)
     half_open               nothing is sent to it any more, not even pongs
+    close      code reason  closed by the venue with that code
+    unsubscribe code=2500   the venue ends its subscriptions of ``stream``, where it has such codes
 
 Venue faults, at once:
 
     reset      symbol       update ids start again from a low number (default: all symbols)
     repeat     symbol       streams that repeat their full book now and then do it at once (default:
                             all symbols); after a drop it is what the stream did not lead to
+    forget     symbol       what streams keep for those who come back is lost (default: of all)
     skew       ms           the venue's clock is so far ahead of this machine's (negative: behind)
 
 Opening faults, keys ``route`` (pattern: public, market, private, legacy), ``count``, ``after``:
@@ -70,8 +73,15 @@ MESSAGE: _Kinds = {
     "oversize": {"bytes": 0},
     "compress": {},
 }
-CONNECTION: _Kinds = {"cut": {"how": "abrupt"}, "half_open": {}}
-VENUE: _Kinds = {"reset": {"symbol": ""}, "repeat": {"symbol": ""}, "skew": {"ms": 0}}
+CONNECTION: _Kinds = {
+    "cut": {"how": "abrupt"},
+    "half_open": {},
+    "close": {"code": 0, "reason": "fault"},
+    "unsubscribe": {"code": 2500},
+}
+VENUE: _Kinds = {
+    "reset": {"symbol": ""}, "repeat": {"symbol": ""}, "forget": {"symbol": ""}, "skew": {"ms": 0},
+}  # fmt: skip
 OPENING: _Kinds = {"mute": {}}
 ANSWER: _Kinds = {
     "status": {
@@ -87,7 +97,7 @@ ANSWER: _Kinds = {
 }  # fmt: skip
 _NEEDED = {
     "delay": "ms", "oversize": "bytes", "status": "status", "slow": "ms", "queue": "ms",
-    "skew": "ms",
+    "skew": "ms", "close": "code",
 }  # fmt: skip
 _WORDS = {"corrupt": ("truncate", "garbage", "number", "binary"), "cut": ("abrupt", "fin", "clean")}
 _COMMON: _Kinds = {

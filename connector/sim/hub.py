@@ -67,6 +67,22 @@ class Peer(Protocol):
     def flush(self) -> None: ...
 
 
+class _Nobody:
+    """Listens to what speaks anyway."""
+
+    number = 0
+    combined = paused = False
+
+    def write(self, data: bytes) -> None:
+        """Nobody hears it."""
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+NOBODY = _Nobody()
+
+
 class Hub:
     """Streams and their subscribers."""
 
@@ -83,6 +99,8 @@ class Hub:
         self._peers: dict[str, list[Peer]] = {}
         self._dirty: set[Peer] = set()
         self._held: dict[tuple[int, str], deque[bytes]] = {}
+        self.outlet: Callable[[str, bytes], bytes | None] | None = None
+        """See `VenueSim.outlet`."""
         self.stamps: Stamps | None = None
         """Where to write down when each message leaves, if anybody wants to know."""
         self.messages = 0
@@ -133,6 +151,11 @@ class Hub:
         peers = self._peers.get(stream)
         if not peers:
             return
+        if self.outlet is not None:
+            made = self.outlet(stream, payload)
+            if made is None:
+                return
+            payload, framed = made, b""
         if self.stamps is not None:
             self.stamps.note(stream, payload)
         if self.faults.messages or self._held:

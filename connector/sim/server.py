@@ -25,7 +25,7 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.protocol import http1
 from connector.sim.connection import ApiConnection, Connection, reset
 from connector.sim.faults import Faults, Rule
-from connector.sim.hub import Hub
+from connector.sim.hub import NOBODY, Hub
 from connector.sim.matching.api import Matching
 from connector.sim.standing import standing
 from connector.venues.sim_contract import (
@@ -124,6 +124,7 @@ class Server:
         self._connects: dict[str, deque[int]] = {}
         self._number = 0
         self._server: Any = None
+        self._running: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.ended = asyncio.Event()
         """The market is through and everything it sent has left."""
@@ -132,6 +133,11 @@ class Server:
         """Listen; ``port`` 0 takes a free one, told in ``self.port``."""
         loop = asyncio.get_running_loop()
         self.hub = self.market.hub = Hub(self.faults, self.venue.wrapped, loop.call_later)
+        outlet = self.venue.outlet
+        if outlet is not None:
+            self.hub.outlet = lambda stream, payload: outlet(
+                self.rest, stream, payload, self.clock()
+            )
         self._server = await aiofastnet.create_server(
             loop, lambda: HttpConnection(self), host=host, port=port, ssl=context, backlog=512
         )
@@ -250,6 +256,16 @@ class Server:
         for stream, payload in self.rest.take():
             self.hub.publish(stream, payload)
         self.hub.flush()
+        self._keep_running()
+
+    def _keep_running(self) -> None:
+        """Streams that speak whether anybody listens or not have nobody as a listener."""
+        for name in self.venue.running(self.rest):
+            if name not in self._running:
+                self._running.add(name)
+                stream = self.venue.stream(name, self.market.symbols)
+                if self.hub.add(name, NOBODY) and stream is not None:
+                    self.market.subscribed(stream)
 
     def subscribe(self, connection: Connection, names: tuple[str, ...]) -> None:
         """Let the connection hear these streams, as far as they exist and its URL carries them."""
@@ -299,11 +315,12 @@ class Server:
     def _act(self, rule: Rule) -> None:
         if rule.group == "venue":
             self.faults.count(rule.kind)
+            self.venue.mishap(self.rest, rule.kind, rule.options.get("symbol", ""))
             if rule.kind == "skew":
                 self.clock.skew_ms = rule["ms"]
             elif rule.kind == "repeat":
                 self.market.repeat(rule["symbol"])
-            else:
+            elif rule.kind == "reset":
                 self.market.reset(rule["symbol"])
         if rule.group != "connection":
             return
@@ -315,6 +332,10 @@ class Server:
             self.faults.count(rule.kind)
             if rule.kind == "half_open":
                 connection.silent = True
+            elif rule.kind == "close":
+                connection.close(rule["code"], rule["reason"], "fault")
+            elif rule.kind == "unsubscribe":
+                connection.end(rule["stream"], rule["code"])
             elif rule["how"] == "clean":
                 connection.close(1001, "fault", "fault")
             else:

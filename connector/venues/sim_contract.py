@@ -13,7 +13,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -262,6 +262,20 @@ class Session(Protocol):
         """Answer one text message of the client."""
 
 
+@runtime_checkable
+class TimedSession(Session, Protocol):
+    """A control side with a clock of its own: pings inside of messages, sessions that end."""
+
+    def turn(self) -> Reply | None:
+        """What time brought; about four times a second."""
+
+    def end(self, pattern: Callable[[str], bool], code: int) -> Reply:
+        """End the subscriptions of these streams, as the venue may."""
+
+    def gone(self) -> None:
+        """The connection is closed."""
+
+
 class OrderApi(Protocol):
     """One connection of a WebSocket order API."""
 
@@ -374,6 +388,11 @@ class OrderSetup(Struct, frozen=True, kw_only=True):
     """Windows in ms and the orders allowed in each; empty: the venue's."""
     strict_private: bool = False
     """Private URLs deliver only the events they name."""
+    token_s: int = 0
+    """How long a login's token lives, where the venue has logins; 0: the venue's time. Sessions on
+    a socket then end with it."""
+    history: int = 0
+    """Messages a stream keeps for those who come back, where the venue may keep some."""
     profile: str = ""
     """Which of `VenueSim.profiles` answers; empty: the first."""
 
@@ -502,6 +521,13 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """Of streams that say what happens as it happens; None: every stream is a `Feed`."""
     feed: Callable[[Stream, MarketView], Feed | None] = lambda stream, market: None
     """Of a stream that composes its own messages; None: `frames` has them."""
+    outlet: Callable[[Any, str, bytes, int], bytes | None] | None = None
+    """What becomes of a stream's payload before anybody hears it: REST side, stream, payload, now
+    in ms; None: nobody does. Where there is none, payloads go out as they are."""
+    running: Callable[[Any], Iterable[str]] = lambda rest: ()
+    """Streams that speak whether anybody listens or not."""
+    mishap: Callable[[Any, str, str], None] = lambda rest, kind, symbol: None
+    """What a fault of the whole venue does beside the market: REST side, kind, symbol."""
     snapshot: Callable[[str, int, int, int, str, str], bytes]
     """A full book as REST gives it: symbol, last id, event ms, transaction ms, bids, asks."""
     wrapped: Callable[[str, bytes], bytes] = lambda stream, payload: payload

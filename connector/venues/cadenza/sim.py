@@ -19,22 +19,20 @@ from connector.venues.cadenza import (
     sim_refusals,
     sim_rest,
     sim_rules,
+    sim_streams,
     sim_tape,
 )
 from connector.venues.sim_contract import (
-    House,
     Mishap,
     Opening,
     Refused,
-    Session,
     SocketRules,
-    Stream,
     VenueSim,
     decimal,
 )
 
 PATH = "/connection/websocket"
-ROUTE = "centrifugo"
+ROUTE = sim_streams.ROUTE
 
 
 class Texts:
@@ -78,14 +76,6 @@ def refusal(refused: Refused) -> bytes:
     return orjson.dumps({"error": str(refused)})
 
 
-def session(opened: Opening, house: House) -> Session:
-    raise Refused(503, "the streams are not served yet")
-
-
-def stream(name: str, symbols: object) -> Stream | None:
-    return None
-
-
 def mishaps(symbol: str) -> tuple[Mishap, ...]:
     """The next new order is executed, unanswered."""
     return (Mishap(({"kind": "lost", "path": "/api/v3/tradeOrder/submit", "method": "POST"},)),)
@@ -119,13 +109,17 @@ SIM = VenueSim(
     statuses=sim_listings.STATUSES,
     opening=opening,
     refusal=refusal,
-    session=session,
-    stream=stream,
+    session=sim_streams.Session,
+    stream=sim_streams.stream,
+    feed=sim_streams.feed,
+    outlet=sim_streams.outlet,
+    running=sim_streams.running,
+    mishap=sim_streams.mishap,
     texts=texts,
     snapshot=book,
     retry_after=sim_rest.retry_after,
     serves=sim_rest.serves,
-    rest=sim_rest.Rest,
+    rest=sim_streams.Rest,
     order_refusal=order_refusal,
     rules=sim_rules.rules,
     exchange_info=sim_listings.exchange_info,

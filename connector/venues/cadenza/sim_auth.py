@@ -129,6 +129,10 @@ class Users:
     def _add(self, user: User) -> None:
         self._by_email[user.email.lower()] = self._by_id[user.user_id] = user
 
+    def live_for(self, seconds: int) -> None:
+        """How long access tokens live from now on."""
+        self._token_s = seconds
+
     def signup(self, email: str, password: str, metadata: dict[str, Any], now_ms: int) -> Any:
         if email.lower() in self._by_email:
             raise Fault(CONFLICT, "User already registered", 400)
