@@ -5,7 +5,7 @@ from .book cimport BookC
 from .layout cimport Level
 
 cdef class PreparedBase:
-    cdef object snapshot          # keeps `levels` alive, unless they are `made`
+    cdef readonly object snapshot          # keeps `levels` alive, unless they are `made`
     cdef Level* levels
     cdef Level* made
     cdef Py_ssize_t bids, asks

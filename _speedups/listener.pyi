@@ -30,3 +30,6 @@ class Listener(WSListener):
     def last_frame_ns(self) -> int: ...
     @property
     def refusal(self) -> str: ...
+    @property
+    def close_code(self) -> int:
+        """Of the peer's close frame; 0: none came."""

@@ -49,6 +49,7 @@ cdef class Listener(WSListener):
     cdef readonly uint64_t frames
     cdef readonly int64_t last_frame_ns
     cdef readonly str refusal
+    cdef readonly int close_code  # of the peer's close frame; 0: none came
     cdef bint plain               # between whole messages and nothing refused: the common way is open
     cdef bint deaf                # refused or closed: data frames are not looked at any more
     cdef bint joining
@@ -176,6 +177,7 @@ cdef class Listener(WSListener):
         cdef WSCloseCode code = frame.get_close_code()
         self.deaf = True
         self.plain = False
+        self.close_code = <int>code
         if not (transport.is_close_frame_sent or transport.is_disconnected):
             transport.send_close(code if code != WSCloseCode.NO_INFO else WSCloseCode.OK)
         transport.disconnect()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from connector._speedups.bell import Bell
 from connector._speedups.listener import Listener
+from connector.clock import monotonic_ns
 from connector.config import VenueSettings
 from connector.errors import NotSent
 from connector.market.selection import Shard
@@ -21,12 +22,16 @@ from connector.market.silence import RENEWALS, Heard, Ladder, Step
 from connector.market.streams import Streams
 from connector.market.subscriptions import Action, Drop, Refused, Send, Session
 from connector.model.counters import Counter
+from connector.model.instrument import Instrument
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.protocol.session import Link
+from connector.talking import Talking
+from connector.transport.rest import Rest
 from connector.transport.supervisor import Supervisor
 from connector.transport.websocket import WebSocket, connect
-from connector.venues.contract import Channel, Control, Route, Subscription, Venue
+from connector.venues.contract import Channel, Control, Event, Route, Subscription, Venue
+from connector.venues.dialogue import Dialogue, Stands, Told
 
 log = logging.getLogger("connector.connections")
 
@@ -43,6 +48,8 @@ still counts."""
 SKEW_NS = OVERLAP_NS // 2
 """What the old one brings so soon after the grant may have left the venue before it."""
 BOOKS = (Channel.DEPTH, Channel.BBO)
+NO_CODE = 1006
+"""Of a close without a close frame."""
 LINES = 16
 """Line numbers of a feed (``MAX_LINES`` of the kernel)."""
 
@@ -67,6 +74,12 @@ class Owner(Protocol):
     def rare(
         self, connection: "Connection", epoch: int, line: int, frame: bytes, recv_ns: int
     ) -> None: ...
+    def event(
+        self, connection: "Connection", epoch: int, line: int, event: Event, recv_ns: int
+    ) -> None: ...
+    def instrument(self, symbol: str) -> Instrument | None: ...
+    @property
+    def rest(self) -> Rest: ...
     def refused(self, subscription: Subscription, why: str) -> None: ...
     def granted(self, subscription: Subscription) -> None: ...
     def touched(self) -> None: ...
@@ -76,8 +89,8 @@ def overlaps(venue: Venue) -> bool:
     """Whether a connection's replacement may serve before it is closed.
 
     Two lines a route use every line number, so none is left for a replacement: the other line
-    carries the streams while this one is opened anew."""
-    return venue.lines * len(venue.routes) * 2 <= LINES
+    carries the streams while this one is opened anew. A dialogue is of one socket at a time."""
+    return venue.lines * len(venue.routes) * 2 <= LINES and venue.dialogue is None
 
 
 class Lines:
@@ -103,7 +116,7 @@ class _Open:
     """An open connection, its line and its dialogue."""
 
     def __init__(
-        self, line: int, number: int, socket: WebSocket, session: Session, now_ns: int
+        self, line: int, number: int, socket: WebSocket, session: Session | Dialogue, now_ns: int
     ) -> None:
         self.line, self.number = line, number
         self.socket, self.session = socket, session
@@ -150,6 +163,8 @@ class Connection:
         self._refused: set[str] = set()
         renewals = RENEWALS if owner.venue.unsubscribe is not None else 0
         self._ladder = Ladder(int(owner.settings.first_message_s * SECOND_NS), renewals)
+        made = owner.venue.dialogue and owner.venue.dialogue(owner.instrument, uniform)
+        self._talking = Talking(made, lambda: owner.rest, self._give) if made else None
         self._next = 0
         self._expects = False
         self._pace()
@@ -159,6 +174,7 @@ class Connection:
             uniform,
             int(owner.settings.connection_life_s * SECOND_NS) or owner.venue.heartbeat.lifetime_ns,
             overlap=self._may_overlap,
+            held=self._talking.held if self._talking is not None else int,
         )
         self.supervisor = Supervisor(label, link, self._connect, self)
 
@@ -172,7 +188,11 @@ class Connection:
 
     async def run(self) -> None:
         """Keep it up until cancelled."""
-        await self.supervisor.run()
+        try:
+            await self.supervisor.run()
+        finally:
+            if self._talking is not None:
+                await self._talking.stop()
 
     def state(self) -> dict[str, Any]:
         """How it is, for people."""
@@ -187,6 +207,11 @@ class Connection:
             "opened": self.supervisor.link.opened,
             "silent": self._ladder.silent,
         }
+
+    @property
+    def talks(self) -> bool:
+        """Whether a dialogue of the venue's own reads every frame."""
+        return self._talking is not None
 
     @property
     def channels(self) -> frozenset[Channel]:
@@ -211,6 +236,8 @@ class Connection:
         listener = self._listener(epoch, line)
         self._listeners[epoch] = listener
         try:
+            if self._talking is not None:
+                await self._talking.enter()
             return await connect(
                 self._url,
                 lambda: listener,
@@ -229,7 +256,13 @@ class Connection:
         line, number = self._taken[epoch], next(self._numbers)
         venue = owner.venue
         wanted = [row for row in self._streams if row.stream not in self._refused]
-        session = Session(wanted, venue.subscribe, venue.unsubscribe, venue.limits, venue.heartbeat)
+        session: Session | Dialogue
+        if self._talking is not None:
+            session = self._talking.dialogue
+        else:
+            session = Session(
+                wanted, venue.subscribe, venue.unsubscribe, venue.limits, venue.heartbeat
+            )
         found = self._open[epoch] = _Open(line, number, connection, session, now_ns)
         later = asyncio.get_running_loop().call_soon
         later(self._line_up, epoch, found, list(self._feeds), now_ns)
@@ -250,7 +283,12 @@ class Connection:
             later(self._line_up, epoch, found, symbols[FEEDS_A_TURN:], now_ns)
             return
         found.is_up = True
-        self._perform(epoch, found, found.session.on_timer(now_ns))
+        if self._talking is not None:
+            talk, token, opened_ns = self._talking.dialogue, self._talking.token, monotonic_ns()
+            wanted = [row for row in self._streams if row.stream not in self._refused]
+            self._perform(epoch, found, talk.opened(wanted, token, opened_ns))
+        else:
+            self._perform(epoch, found, found.session.on_timer(now_ns))
 
     def _line_down(self, epoch: int, line: int, feeds: list[Streams], now_ns: int) -> None:
         """Tell the feeds, some a turn of the loop; the line is nobody else's until all know."""
@@ -265,6 +303,11 @@ class Connection:
 
     def lost(self, epoch: int, why: str, now_ns: int) -> None:
         found = self._open.pop(epoch, None)  # none: its opening failed half-way
+        if found is not None and self._talking is not None:
+            talk = self._talking.dialogue
+            self._hear(epoch, talk)
+            verdict = talk.closed(self._listeners[epoch].close_code or NO_CODE)
+            self._talking.ended(verdict, now_ns, self.supervisor.name)
         replaced = found is not None and found.replaced
         if self._streams:  # else it was closed, because it had nothing left to carry
             self._owner.count(Counter.HANDOVERS if replaced else Counter.DISCONNECTS)
@@ -287,7 +330,7 @@ class Connection:
     def on_control(self, epoch: int, control: Control, now_ns: int) -> None:
         """A control answer came on connection ``epoch``."""
         found = self._open.get(epoch)
-        if found is not None:
+        if found is not None and isinstance(found.session, Session):
             self._perform(epoch, found, found.session.on_control(control, now_ns))
 
     def tick(self, now_ns: int) -> None:
@@ -295,6 +338,8 @@ class Connection:
         for epoch, found in list(self._open.items()):
             if not found.is_up:
                 continue
+            if self._talking is not None:
+                self._hear(epoch, self._talking.dialogue)
             self._perform(epoch, found, found.session.on_timer(now_ns))
             self._watch(epoch, found, now_ns)
             current = self._open.get(self.supervisor.link.epoch)
@@ -442,7 +487,47 @@ class Connection:
         listener = self._listeners.get(epoch)
         return listener.last_frame_ns if listener is not None else 0
 
-    def _perform(self, epoch: int, found: _Open, actions: list[Action]) -> None:
+    # Dialogues that read every frame
+
+    def on_frame(self, epoch: int, line: int, frame: bytes, recv_ns: int) -> None:
+        """A frame, or what the compiled codec left of it."""
+        found = self._open.get(epoch)
+        if found is None or self._talking is None or not found.is_up:
+            return
+        talk = self._talking.dialogue
+        self._hear(epoch, talk)
+        self._perform(epoch, found, talk.received(frame, recv_ns), recv_ns)
+
+    def _hear(self, epoch: int, talk: Dialogue) -> None:
+        """Tell it what the compiled codec took meanwhile."""
+        numbers = {}
+        for row in self._streams:
+            number = self._owner.feed(row.instrument).stood(row.channel)
+            if number > 0:
+                numbers[row.stream] = number
+        talk.heard(numbers, self._last_ns(epoch))
+
+    def _give(self, epoch: int, answer: Callable[[int], list[Action]]) -> None:
+        found = self._open.get(epoch)
+        if found is not None:
+            self._perform(epoch, found, answer(monotonic_ns()))
+
+    def _say(self, epoch: int, found: _Open, action: Action, now_ns: int) -> None:
+        """What a dialogue of the venue's own wants beside messages."""
+        assert self._talking is not None
+        if isinstance(action, Told):
+            for event in action.events:
+                self._owner.event(self, epoch, found.line, event, now_ns)
+        elif isinstance(action, Stands):
+            rows = {row.instrument: row for row in self._streams if row.stream == action.stream}
+            for row in rows.values():
+                feed = self._owner.feed(row.instrument)
+                feed.on_stands(row.channel, action, now_ns)
+            self._owner.touched()
+        else:
+            self._talking.perform(epoch, action, self.supervisor.name)
+
+    def _perform(self, epoch: int, found: _Open, actions: list[Action], now_ns: int = 0) -> None:
         owner = self._owner
         for action in actions:
             if isinstance(action, Send):
@@ -457,6 +542,8 @@ class Connection:
                 for row in self._streams:
                     if row.stream == name:
                         owner.refused(row, action.why)
+            else:
+                self._say(epoch, found, action, now_ns or monotonic_ns())
         if len(found.session.granted) > len(found.told):
             self._tell(epoch, found)
         in_use = self._open.get(self.supervisor.link.epoch)

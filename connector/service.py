@@ -341,6 +341,9 @@ class MarketService:
         """A frame that the compiled codec left to us."""
         if self._down:
             return
+        if connection.talks:
+            connection.on_frame(epoch, line, frame, recv_ns)
+            return
         packed = self.codec.depth(frame, recv_ns, line)
         if packed is not None:
             self._serving.live[packed.symbol].feed.on_depth(packed, line, recv_ns)
@@ -353,9 +356,9 @@ class MarketService:
         except ValueError as error:
             events = Unreadable(f"{error}: {frame[:200]!r}")
         for event in events if isinstance(events, list) else [events]:
-            self._event(connection, epoch, line, event, recv_ns)
+            self.event(connection, epoch, line, event, recv_ns)
 
-    def _event(
+    def event(
         self, connection: Connection, epoch: int, line: int, event: Event, recv_ns: int
     ) -> None:
         if isinstance(event, Control):

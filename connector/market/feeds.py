@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from connector.market.feed import InstrumentFeed
+from connector.market.mixed import MixedFeed
 from connector.market.streamed import StreamedFeed
 from connector.market.streams import Kernel, Streams
 from connector.model.counters import Counter
@@ -17,6 +18,8 @@ def make_feed(
     seed: int = 0,
 ) -> Streams:
     """The feed of one instrument; ``seed`` spreads what feeds ask for at the same time."""
+    if venue.bases is Bases.EITHER:
+        return MixedFeed(kernel, subscriptions, count)
     if venue.bases is Bases.STREAMED:
         return StreamedFeed(kernel, subscriptions, count)
     return InstrumentFeed(kernel, subscriptions, count=count, seed=seed)

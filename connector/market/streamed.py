@@ -122,7 +122,7 @@ class StreamedFeed(Streams):
             )
         del self._beside_it[line]
         self._lead(line)
-        bids, asks = _difference(kernel, book)
+        bids, asks = difference(kernel, book)
         stood_at, kernel.window = kernel.last_id, book.depth
         if book.last_id > stood_at:
             told = (book.venue_ns, book.venue_ns, bids, asks)
@@ -225,7 +225,7 @@ class StreamedFeed(Streams):
             self._count(Counter.VENUE_RESETS)
             self._gap(Reason.RESET, recv_ns)
         elif self._based:
-            bids, asks = _difference(kernel, book)
+            bids, asks = difference(kernel, book)
             if book.last_id > kernel.last_id:
                 told = (book.venue_ns, book.venue_ns, bids, asks)
                 change = Depth(book.symbol, book.last_id, book.last_id, kernel.last_id, *told)
@@ -317,7 +317,7 @@ class StreamedFeed(Streams):
         self._count(Counter.SNAPSHOT_ERRORS)
 
 
-def _difference(kernel: Kernel, book: WholeBook | LineBook) -> tuple[list[int], list[int]]:
+def difference(kernel: Kernel, book: WholeBook | LineBook) -> tuple[list[int], list[int]]:
     """What turns the kernel's book into this one, flat sides; 0 deletes a price."""
     sides: list[list[int]] = []
     for had, now in ((kernel.bids(), book.bids), (kernel.asks(), book.asks)):

@@ -25,6 +25,7 @@ from connector.venues.contract import (
     Traded,
     Voided,
 )
+from connector.venues.dialogue import Stands
 
 KEPT = {
     Channel.DEPTH: FeedKind.BOOK,
@@ -82,6 +83,10 @@ class DepthEvent(Protocol):
     def prev_id(self) -> int: ...
     @property
     def venue_ns(self) -> int: ...
+    @property
+    def bids(self) -> list[int]: ...
+    @property
+    def asks(self) -> list[int]: ...
 
 
 class Kernel(Protocol):
@@ -119,6 +124,8 @@ class Kernel(Protocol):
     def last_recv_ns(self, kind: int) -> int: ...
     def line_recv_ns(self, kind: int, line: int) -> int: ...
     def line_heard(self, kind: int, line: int, recv_ns: int) -> None: ...
+    def stood(self, kind: int) -> int: ...
+    def stand(self, kind: int, number: int) -> None: ...
 
     def forget_trades(self) -> None: ...
     def lead(self, line: int) -> None: ...
@@ -370,6 +377,14 @@ class Streams(ABC):
     @abstractmethod
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:
         """A depth message that the compiled path did not apply."""
+
+    def on_stands(self, channel: Channel, stands: Stands, now_ns: int) -> None:  # noqa: B027
+        """Where a stream stands, as its dialogue says."""
+
+    def stood(self, channel: Channel) -> int:
+        """The number of the last message of a stream that was taken in C; -1: it tells of none."""
+        kind = KEPT.get(channel)
+        return self._kernel.stood(kind) - 1 if kind is not None else -1
 
     @abstractmethod
     def resync(self, reason: Reason, now_ns: int) -> None:

@@ -11,6 +11,9 @@ from msgspec import Struct
 
 from connector.protocol.ratelimit import RollingWindow
 from connector.venues.contract import Control, Heartbeat, Limits, Subscription
+from connector.venues.dialogue import Action, Drop, Refused, Send
+
+__all__ = ["Action", "Drop", "Refused", "Send", "Session"]
 
 ACK_NS = 10_000_000_000
 """A venue answers a control message in milliseconds; after ten seconds the connection is not worth
@@ -18,28 +21,6 @@ keeping."""
 RESERVED_MESSAGES = 1
 """Kept out of the message window for a pong: a venue may count it, and a late one costs the
 connection."""
-
-
-class Send(Struct, frozen=True):
-    """Put this text message on the wire."""
-
-    message: bytes
-
-
-class Refused(Struct, frozen=True):
-    """The venue will not serve this stream; the others go on without it."""
-
-    subscription: Subscription
-    why: str
-
-
-class Drop(Struct, frozen=True):
-    """Close the connection and open another."""
-
-    why: str
-
-
-Action = Send | Refused | Drop
 
 
 class _Batch(Struct):

@@ -99,7 +99,8 @@ class Client:
     """One logical connection with its channels.
 
     ``token`` may be changed at any time; it is used by the next connect. ``uniform`` gives random
-    numbers in [0, 1) for the waits before a channel is subscribed again."""
+    numbers in [0, 1) for the waits before a channel is subscribed again. ``eager``: channels are
+    subscribed behind `connect` at once, without waiting for its answer."""
 
     def __init__(
         self,
@@ -109,8 +110,10 @@ class Client:
         name: str = "connector",
         version: str = "",
         data: Raw | None = None,
+        eager: bool = False,
     ) -> None:
         self.token = token
+        self._eager = eager
         self.counts = Counts()
         self.state = State.CLOSED
         self._uniform = uniform
@@ -144,6 +147,9 @@ class Client:
             or None,
         }
         self._command("connect", fields, now_ns)
+        if self._eager:
+            for one in self._channels.values():
+                self._subscribe(one, now_ns)
 
     def take(self) -> list[bytes]:
         """The frames to send now, in order: pongs first, each a frame of its own."""
@@ -234,6 +240,16 @@ class Client:
         channel = self._channels.pop(name, None)
         if channel is not None and (channel.served or channel.number):
             self._command("unsubscribe", {"channel": name}, now_ns, name)
+
+    def heard(self, name: str, offset: int) -> None:
+        """A channel's publications up to this one were taken elsewhere, in order."""
+        channel = self._channels.get(name)
+        if channel is not None and channel.positioned and offset > channel.offset:
+            channel.offset = offset
+
+    def alive(self, now_ns: int) -> None:
+        """A frame came that was taken elsewhere."""
+        self._heard_ns = max(self._heard_ns, now_ns)
 
     def position(self, name: str) -> tuple[str, int]:
         """Epoch and offset a channel was heard up to; ("", 0): none."""
@@ -407,7 +423,7 @@ class Client:
         for channel in list(self._channels.values()):
             if channel.server and channel.name not in result.subs:
                 channel.server = False  # the server dropped it; it is wanted all the same
-            if not channel.served:
+            if not channel.served and not channel.number:
                 self._subscribe(channel, now_ns)
 
     def _refreshed(self, reply: frames.Reply, events: list[Event], now_ns: int) -> None:

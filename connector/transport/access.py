@@ -59,6 +59,11 @@ class Gate:
         self._keeper.denied(token)
         return True
 
+    def deny(self, token: str) -> None:
+        """The venue took this token no more, elsewhere than in an answer."""
+        if self._keeper is not None:
+            self._keeper.denied(token)
+
     async def close(self) -> None:
         """End a renewal under way."""
         if self._renewal is not None:

@@ -19,6 +19,7 @@ from connector.venues.access_contract import Access as Access
 from connector.venues.access_contract import Keeper as Keeper
 from connector.venues.access_contract import NoEntry as NoEntry
 from connector.venues.channels import Channel as Channel
+from connector.venues.dialogue import MakeDialogue
 from connector.venues.endpoint import Cost as Cost
 from connector.venues.endpoint import Endpoint as Endpoint
 from connector.venues.endpoint import Permission as Permission
@@ -48,6 +49,9 @@ class Bases(Enum):
     """On the stream itself, after the subscription and again and again (``Book``): each is also an
     audit of the book that is kept. Depth messages have ids that rise without saying what came
     before (``prev_id`` 0), so a gap cannot be seen, and two lines must never feed one book."""
+    EITHER = "either"
+    """Asked for after the subscription, and streamed whenever the venue likes; neither names the
+    other's messages, so times join them. Messages have numbers where the stream counts them."""
 
 
 class Outcome(Enum):
@@ -370,6 +374,9 @@ class Venue(Struct, frozen=True, kw_only=True):
     """None: the venue cannot end one stream alone, so another connection takes the place."""
     snapshot_request: Callable[[Instrument], Request]
     snapshot: Callable[[bytes, Instrument], Snapshot]
+    dialogue: MakeDialogue | None = None
+    """The venue's own way to talk on a connection; None: control messages are asked and answered
+    one by one."""
     decode: Callable[[bytes, Scales], Event | list[Event]]
     """The msgspec decoder: total, the oracle of the compiled codec. Raises ValueError on what is
     not an event."""

@@ -39,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config_trading": BASE
     | {"protocol", "venues.contract", "venues.trading_contract", "config_paper"},
     "daemon": BASE | {"protocol", "config"},
-    "connections": BELOW_APP,
+    "talking": BELOW_APP,
+    "connections": BELOW_APP | {"talking"},
     "groups": BELOW_APP | {"connections"},
     "desk": BELOW_APP | {"trading"},
     "budget_board": BELOW_APP,
@@ -89,7 +90,7 @@ engine, which is pure and imports nothing of the package."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/calls", "ipc/control", "ipc/trading", "ipc/client",
-    "connections.py", "groups.py", "instruments.py", "shutdown.py", "reconcile.py",
+    "connections.py", "talking.py", "groups.py", "instruments.py", "shutdown.py", "reconcile.py",
     "paper/account", "paper/market",
     "accounts.py", "private.py", "service.py", "serving.py", "subscribing.py",
     "trading_service.py", "app.py", "daemon.py",

@@ -1,15 +1,14 @@
 """Cadenza, one account that reaches many venues, as data and pure functions."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from connector.model.instrument import Instrument
-from connector.venues.cadenza import auth, books, errors, instruments, limits
+from connector.venues.cadenza import auth, books, errors, instruments, limits, market, streams
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS, ROUTES
-from connector.venues.contract import Channel, Event, Pool, Scales, Subscription, Venue
+from connector.venues.contract import Bases, Event, Pool, Scales, Venue
 
 __all__ = ["VENUE"]
 
@@ -18,7 +17,6 @@ UNWRITTEN = (
     "secretKey", "secretPassphrase",
 )  # fmt: skip
 """Events of accounts may carry credentials, too."""
-NO_STREAM = "no stream of this venue is served yet"
 
 
 def _codec(segment: Any) -> Any:
@@ -30,22 +28,12 @@ def _pools_of(body: bytes) -> tuple[Pool, ...]:
     return ()
 
 
-def _subscription(
-    instrument: Instrument, channel: Channel, options: Mapping[str, Any]
-) -> Subscription:
-    raise ValueError(NO_STREAM)
+def _subscribe(names: Sequence[str], number: int) -> bytes:
+    raise ValueError("control messages are the dialogue's")
 
 
-def _subscribe(streams: Sequence[str], number: int) -> bytes:
-    raise ValueError(NO_STREAM)
-
-
-def _decode(frame: bytes, scales: Scales) -> Event:
-    raise ValueError(NO_STREAM)
-
-
-def _depth_stream(frame: bytes) -> tuple[str, str]:
-    return "", ""
+def _decode(frame: bytes, scales: Scales) -> list[Event]:
+    return list(market.decode(frame, scales))
 
 
 def configured(config: Config) -> Venue:
@@ -63,17 +51,18 @@ def configured(config: Config) -> Venue:
         pools=limits.pools(config),
         endpoints=ENDPOINTS,
         lines=1,
+        bases=Bases.EITHER,
         codec=_codec,
         instruments_request=partial(instruments.first_page, config.venues),
         next_page=partial(instruments.next_page, config.venues),
         instruments=instruments.instruments,
         pools_of=_pools_of,
         instruments_in_pieces=instruments.pieces,
-        subscription=_subscription,
+        subscription=streams.subscription,
         subscribe=_subscribe,
         unsubscribe=_subscribe,
         snapshot_request=books.snapshot_request,
-        snapshot=books.snapshot,
+        snapshot=market.snapshot,
         decode=_decode,
         judge=errors.judge,
         judge_change=errors.judge_change,
@@ -81,7 +70,8 @@ def configured(config: Config) -> Venue:
         instruments_endpoint="instrumentList",
         snapshot_endpoint="orderBookGet",
         recorded=books.recorded,
-        depth_stream=_depth_stream,
+        dialogue=partial(streams.Talk, config.profile, config.probe),
+        depth_stream=market.depth_stream,
         wire_instrument=books.wire_instrument,
         access=auth.access(config),
         unwritten=UNWRITTEN,

@@ -276,5 +276,6 @@ LATER = {row.name: row for row in LATER_ROWS}
 
 ENDPOINTS = PUBLISHED | LATER
 
-ROUTES: tuple[Route, ...] = (Route("market", "", frozenset[Channel]()),)
+CHANNELS = frozenset({Channel.DEPTH, Channel.BBO, Channel.TRADE})
+ROUTES: tuple[Route, ...] = (Route("market", "", CHANNELS),)
 """One class of URL serves everything."""

@@ -321,12 +321,3 @@ def depth_stream(frame: bytes) -> tuple[str, str]:
             channel = frame[start + 1 :].partition(b'"')[0].decode("utf-8", "replace")
             return channel[len(head) :], channel
     return "", ""
-
-
-def recorded(payload: bytes) -> str:
-    """Which endpoint's answer a bare recorded line is, "" for a stream's frame."""
-    if b'"push"' in payload or b'"data"' not in payload:
-        return ""
-    if b'"pipSize"' in payload:
-        return "instruments"
-    return "orderBook" if b'"bids"' in payload else ""

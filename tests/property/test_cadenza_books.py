@@ -1,0 +1,105 @@
+"""Whatever is lost on the way, a Cadenza book that is LIVE is the venue's, or it becomes so: where
+the channel counts, a live book is never wrong; where it does not, a comparison finds it."""
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from connector.model.counters import Counter
+from connector.model.states import State
+from tests.reference.cadenza_rig import Rig
+
+SIDE = st.sampled_from(["bids", "asks"])
+CHANGE = st.tuples(st.just("change"), SIDE, st.integers(0, 5), st.integers(0, 3), st.integers(0, 2))
+LOST = st.tuples(st.just("lost"), SIDE, st.integers(0, 5), st.integers(0, 3), st.integers(0, 2))
+WHOLE = st.just(("whole",))
+OTHER = st.sampled_from(
+    [("deliver",), ("cut",), ("forget",), ("anew",), ("ask",), ("answer",), ("tick",),
+     ("end", 2500), ("end", 2502)]
+)  # fmt: skip
+STEPS = st.lists(st.one_of(CHANGE, CHANGE, LOST, WHOLE, OTHER, OTHER), max_size=60)
+
+
+def play(rig: Rig, steps: list[tuple], losses: bool = True) -> None:
+    book = rig.book
+    rig.open()
+    for kind, *rest in steps:
+        match kind:
+            case "change":
+                rig.publish(book.change(*rest))
+            case "lost":
+                rig.publish(book.change(*rest), lost=losses)
+            case "whole":
+                rig.publish({"updateType": "SNAPSHOT"} | book.whole())
+            case "deliver":
+                rig.deliver()
+            case "cut":
+                rig.cut()
+                rig.tick(1)
+                rig.open()
+            case "forget":
+                rig.broker.forget()
+            case "anew":
+                # A server that begins anew has no connections of before.
+                rig.cut()
+                rig.broker.begin_anew()
+                rig.open()
+            case "end":
+                rig.end(*rest)
+            case "ask":
+                rig.ask()
+            case "answer":
+                rig.answer()
+            case _:
+                rig.tick(1)
+
+
+def settle(rig: Rig) -> None:
+    """Everything that is under way comes, and one message more."""
+    for _ in range(200):
+        rig.publish(rig.book.change("bids", 3, 2, 1))
+        rig.deliver()
+        rig.tick(1)
+        rig.ask()
+        rig.answer()
+        if rig.state() is State.LIVE and not rig.late:
+            return
+    raise AssertionError(f"not live: {rig.state()}, {rig.notes}")
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.sampled_from([3, 100]))
+@example([("lost", "bids", 0, 2, 1), ("deliver",)], 100)
+@example([("deliver",), ("ask",), ("answer",), ("lost", "bids", 0, 2, 1), ("cut",)], 100)
+@example([("ask",), ("answer",), ("anew",), ("change", "bids", 0, 2, 1), ("deliver",)], 100)
+def test_where_numbers_are_given_a_live_book_is_right(steps: list[tuple], kept: int) -> None:
+    rig = Rig(kept=kept)
+    play(rig, steps)
+    settle(rig)
+    assert rig.right()
+
+
+@settings(max_examples=30, deadline=None)
+@given(STEPS)
+def test_without_numbers_and_losses_a_live_book_is_right(steps: list[tuple]) -> None:
+    rig = Rig()
+    play(rig, [step for step in steps if step[0] != "end"], losses=False)
+    settle(rig)
+    assert rig.right()
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_without_numbers_a_comparison_finds_what_was_lost(steps: list[tuple]) -> None:
+    rig = Rig()
+    play(rig, [step for step in steps if step[0] != "end"])
+    settle(rig)
+    for second in range(50):  # half a minute, and what follows it
+        if second % 5 == 0:  # silence would be another fault
+            rig.publish(rig.book.change("asks", 4, 1, 1))
+            rig.deliver()
+        rig.tick(1)
+        rig.ask()
+        rig.answer()
+    assert rig.state() is State.LIVE
+    assert rig.right()
+    assert rig.counts.get(Counter.BOOKS_DIFFERED, 0) <= 1

@@ -1,0 +1,218 @@
+"""The dialogue on a Cadenza connection: subscriptions in one go, spellings, tokens, closes, and the
+streams the venue has to be asked for."""
+
+import json
+
+import pytest
+
+from connector.model.counters import Counter
+from connector.model.states import State
+from connector.venues.cadenza.streams import LIST, Talk, subscription
+from connector.venues.contract import Channel
+from connector.venues.dialogue import Ask, Drop, Note, Refused, Send, TokenWanted, Verdict
+from tests.reference.cadenza_rig import JANUARY, SECOND_NS, SYMBOL, TODAY, Rig
+from tests.reference.decoding_cadenza import instrument
+
+OTHERS = ("OKX:ETH/USDT", "B2C2:BTC/USD")
+
+
+def test_connect_and_a_hundred_subscriptions_are_one_round_trip() -> None:
+    """Everything is sent before anything is answered."""
+    rig = Rig(symbols=tuple(f"BINANCE:X{number}/USDT" for number in range(100)))
+    actions = rig.talk.opened(rig.rows, rig.token(), rig.now_ns)
+    frames = [action.message for action in actions if isinstance(action, Send)]
+    lines = [json.loads(line) for frame in frames for line in frame.split(b"\n")]
+    assert [sorted(line.keys() - {"id"}) for line in lines] == [["connect"], *[["subscribe"]] * 100]
+    assert max(frame.count(b"\n") + 1 for frame in frames) <= 20
+    rig.open()
+    assert rig.frames == len(frames)
+    assert len(rig.talk.granted) == 100
+    assert rig.talk.settled
+
+
+def test_streams_that_are_not_there_are_asked_for_one_at_a_time() -> None:
+    rig = Rig(symbols=(SYMBOL, *OTHERS))
+    rig.open()
+    assert rig.asked == [LIST]
+    rows = [{"instrumentId": SYMBOL, "status": "ACTIVE"}, {"instrumentId": OTHERS[0]}]
+    answer = json.dumps({"data": rows}).encode()
+    wanted = sorted(OTHERS)
+    for name in wanted:
+        (ask,) = rig.talk.on_answer(rig.asked[-1], answer, "", rig.now_ns)
+        assert isinstance(ask, Ask)
+        assert ask.request.method == "POST"
+        assert json.loads(ask.request.body) == {"instrumentId": name}
+        rig.asked.append(ask.tag)
+        answer = b"{}"
+    assert rig.talk.on_answer(rig.asked[-1], answer, "", rig.now_ns) == []
+    rig.asked.clear()
+    rig.tick(30)
+    assert rig.asked == []
+    rig.tick(31)
+    assert rig.asked == [LIST]
+    (note,) = rig.talk.on_answer(LIST, None, "HTTP 503", rig.now_ns)
+    assert isinstance(note, Note)
+    rig.asked.clear()
+    rig.tick(6)
+    assert rig.asked == [LIST]
+
+
+@pytest.mark.parametrize("speaks", [TODAY, JANUARY])
+@pytest.mark.parametrize("named", ["seed", "current"])
+@pytest.mark.parametrize("kept", [0, 10])
+def test_the_spelling_that_speaks_is_kept_for_all(speaks: str, named: str, kept: int) -> None:
+    rig = Rig(symbols=(SYMBOL, *OTHERS), probe=True, speaks=speaks, profile=named, kept=kept)
+    rig.open()
+    rig.ask()
+    assert rig.answers == [], "nothing is believed of a channel that may be silent for ever"
+    assert rig.server is not None
+    assert {name for name in rig.server.streams if SYMBOL in name} == {
+        TODAY + SYMBOL, JANUARY + SYMBOL,
+    }  # fmt: skip
+    rig.publish({"updateType": "SNAPSHOT"} | rig.book.whole())
+    rig.deliver()
+    assert set(rig.server.streams) == {speaks + symbol for symbol in (SYMBOL, *OTHERS)}
+    assert rig.talk.settled
+    assert rig.state() is State.LIVE
+    assert rig.right()
+    rig.publish(rig.book.change("bids", 2, 2, 1))
+    rig.deliver()
+    assert rig.right()
+    assert rig.kernel.stood(1), "from here on it is read in C"
+    for symbol in OTHERS:
+        rig.ask(symbol)
+    assert len(rig.answers) == len(OTHERS)
+    assert not rig.counts.get(Counter.GAPS)
+
+
+@pytest.mark.parametrize("speaks", [TODAY, JANUARY])
+@pytest.mark.parametrize("kept", [0, 10])
+def test_books_of_quiet_markets_begin_and_move_when_the_other_spelling_speaks(
+    speaks: str, kept: int
+) -> None:
+    rig = Rig(symbols=(SYMBOL, OTHERS[0]), probe=True, speaks=speaks, kept=kept)
+    rig.open()
+    rig.tick(5.1)
+    rig.ask()
+    rig.answer()
+    assert rig.state() is State.LIVE
+    assert not rig.kernel.stood(1), "either channel may speak: that is read by name"
+    rig.publish(rig.book.change("bids", 2, 2, 1))
+    rig.deliver()
+    if speaks == JANUARY:
+        assert rig.state() is State.RESYNC
+        rig.tick(1)
+        rig.ask()
+        rig.answer()
+    assert rig.state() is State.LIVE
+    assert rig.right()
+    assert rig.kernel.stood(1)
+    assert rig.server is not None
+    assert set(rig.server.streams) == {speaks + SYMBOL, speaks + OTHERS[0]}
+
+
+def test_a_session_is_prolonged_before_its_token_ends() -> None:
+    rig = Rig(expires=True)
+    rig.open()
+    for _ in range(30):
+        rig.tick(10)  # the tokens of this rig live 100 s; after 25 more the server would hang up
+    assert rig.tokens >= 3
+    assert rig.server is not None
+    assert rig.server.turn() is None
+
+
+CLOSES = [
+    (1006, Verdict()),
+    (1000, Verdict()),
+    (3001, Verdict()),
+    (3005, Verdict(new_token=True)),
+    (3010, Verdict()),
+    (3014, Verdict(new_token=True)),
+    (3500, Verdict(new_token=True)),
+    (3501, Verdict(3600 * SECOND_NS, False, "the venue closed for good (3501)")),
+    (3504, Verdict(60 * SECOND_NS, False, "the venue closed for good (3504)")),
+    (3507, Verdict(60 * SECOND_NS, False, "the venue closed for good (3507)")),
+    (4999, Verdict(60 * SECOND_NS, False, "the venue closed for good (4999)")),
+    (4100, Verdict()),
+]
+
+
+@pytest.mark.parametrize(("code", "verdict"), CLOSES)
+def test_what_follows_a_close(code: int, verdict: Verdict) -> None:
+    rig = Rig()
+    rig.open()
+    assert rig.cut(code) == verdict
+
+
+def test_a_new_token_that_is_not_taken_either_waits() -> None:
+    rig = Rig()
+    rig.open()
+    assert rig.cut(3500) == Verdict(new_token=True)
+    rig.talk.opened(rig.rows, "another", rig.now_ns)
+    found = rig.talk.closed(3500)
+    assert (found.wait_ns, found.new_token) == (60 * SECOND_NS, True)
+
+
+@pytest.mark.parametrize("code", [102, 103])
+def test_a_channel_that_is_refused_costs_only_itself(code: int) -> None:
+    rig = Rig(symbols=(SYMBOL, OTHERS[0]))
+    rig.talk.opened(rig.rows, rig.token(), rig.now_ns)
+    connected = b'{"id":1,"connect":{"client":"c","version":"5"}}'
+    error = {"id": 2, "error": {"code": code, "message": "no"}}
+    frame = b"\n".join([connected, json.dumps(error).encode(), b'{"id":3,"subscribe":{}}'])
+    actions = rig.talk.received(frame, rig.now_ns)
+    (refused,) = [action for action in actions if isinstance(action, Refused)]
+    assert refused.subscription.instrument == SYMBOL
+    assert rig.talk.settled
+    assert list(rig.talk.granted) == [f"book:{OTHERS[0]}"]
+
+
+def test_too_many_channels_end_the_connection() -> None:
+    rig = Rig()
+    rig.talk.opened(rig.rows, rig.token(), rig.now_ns)
+    frame = b'{"id":1,"connect":{}}\n{"id":2,"error":{"code":106,"message":"limit"}}'
+    assert any(isinstance(action, Drop) for action in rig.talk.received(frame, rig.now_ns))
+
+
+def test_pings_are_answered_in_kind() -> None:
+    rig = Rig()
+    rig.talk.opened(rig.rows, rig.token(), rig.now_ns)
+    rig.talk.received(b'{"id":1,"connect":{"ping":25,"pong":true}}', rig.now_ns)
+    assert rig.talk.received(b"{}", rig.now_ns) == [Send(b"{}")]
+    rig.now_ns += 36 * SECOND_NS
+    assert any(isinstance(action, Drop) for action in rig.talk.on_timer(rig.now_ns))
+
+
+def test_frames_that_the_compiled_codec_took_are_signs_of_life() -> None:
+    rig = Rig()
+    rig.talk.opened(rig.rows, rig.token(), rig.now_ns)
+    rig.talk.received(
+        b'{"id":1,"connect":{"ping":25,"pong":true}}\n{"id":2,"subscribe":{}}', rig.now_ns
+    )
+    rig.now_ns += 36 * SECOND_NS
+    rig.talk.heard({}, rig.now_ns - SECOND_NS)
+    assert not any(isinstance(action, Drop) for action in rig.talk.on_timer(rig.now_ns))
+
+
+def test_streams_are_named_by_instrument() -> None:
+    one = instrument(SYMBOL)
+    found = {channel: subscription(one, channel, {}).stream for channel in
+             (Channel.DEPTH, Channel.BBO, Channel.TRADE)}  # fmt: skip
+    assert found == {
+        Channel.DEPTH: f"book:{SYMBOL}", Channel.BBO: f"book:{SYMBOL}",
+        Channel.TRADE: f"trade:{SYMBOL}",
+    }  # fmt: skip
+    assert subscription(one, Channel.DEPTH, {"quiet_ms": 5}).quiet_ns == 5_000_000
+    with pytest.raises(ValueError, match="unknown option 'depth'"):
+        subscription(one, Channel.DEPTH, {"depth": 5})
+
+
+def test_a_refresh_is_asked_for_once() -> None:
+    rig = Rig()
+    talk = Talk("current", False, rig.instruments.get, lambda: 0.0)
+    talk.opened(rig.rows, "t", rig.now_ns)
+    talk.received(b'{"id":1,"connect":{"expires":true,"ttl":100}}', rig.now_ns)
+    talk.received(b'{"id":2,"subscribe":{}}', rig.now_ns)
+    late = rig.now_ns + 71 * SECOND_NS
+    assert [type(action) for action in talk.on_timer(late)].count(TokenWanted) == 1
+    assert [type(action) for action in talk.on_timer(late + 1)].count(TokenWanted) == 0
