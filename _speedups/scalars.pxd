@@ -163,25 +163,53 @@ cdef inline bint take_value(Cursor* c, Token* out) noexcept nogil:
     out.p, out.size = begin, c.p - begin
     return True
 
-# An object of a shape, as far as it is one.
+# An object of a shape, as far as it is one. Plain texts and integers are read here, whatever is otherwise as ever.
 cdef inline bint take_shape(Cursor* c, Token* fields, Shape* shape) noexcept nogil:
     cdef Step* step = shape.step
     cdef Step* behind = shape.step + shape.steps
+    cdef const char* p = c.p
+    cdef const char* end = c.end
+    cdef const char* first
+    cdef const char* stop
+    cdef int place
     while step < behind:
-        if unlikely(c.end - c.p < step.size + WIDE):           # near its end
-            if c.end - c.p < step.size or memcmp(c.p, shape.text + step.at, step.size) != 0:
+        if unlikely(end - p < step.size + WIDE):               # near its end
+            if end - p < step.size or memcmp(p, shape.text + step.at, step.size) != 0:
                 return False
-        elif unlikely(not same(c.p, shape.text + step.at, step.size)):
+        elif unlikely(not same(p, shape.text + step.at, step.size)):
             return False
-        c.p += step.size
-        if step.place >= 0:
-            if unlikely(not take_value(c, &fields[step.place])):
-                return False
-        elif step.place == NOTHING:
-            if unlikely(not pass_scalar(c)):
-                return False
+        p += step.size
+        place = step.place
         step += 1
-    return True
+        if place == THE_END:
+            c.p = p
+            return True
+        if unlikely(p >= end):
+            return False
+        if p[0] == c'"':
+            stop = text_end(p + 1, end)
+            if likely(stop != NULL):
+                if place >= 0:
+                    fields[place].size = stop - p - 1
+                    fields[place].p = p + 1 if stop > p + 1 else NULL
+                p = stop + 1
+                continue
+        else:
+            first = p + (p[0] == c'-')
+            stop = digits_end(first, end)
+            if likely(
+                stop < end and (stop[0] == c',' or stop[0] == c'}') and stop > first
+                and (first[0] != c'0' or (stop == first + 1 and first == p))
+            ):
+                if place >= 0:
+                    fields[place].p, fields[place].size = p, stop - p
+                p = stop
+                continue
+        c.p = p
+        if unlikely(not (take_value(c, &fields[place]) if place >= 0 else pass_scalar(c))):
+            return False
+        p = c.p
+    return False
 
 cdef inline Shape* shape_of(Layout* layout, const Seen* seen, int count) noexcept nogil:
     cdef Shape* shape
