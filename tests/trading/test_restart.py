@@ -39,7 +39,7 @@ def test_a_command_that_was_written_down_and_never_sent(venue: Simulator, tmp_pa
             stage.trading.desk._ledger.sent = killed  # type: ignore[method-assign]
             with pytest.raises(Killed):
                 stage.strategy().place(**stage.order(trader.far(), "0.01"), client_order_id="mine")
-            stage.trading.desk.tracker._pending.clear()  # a killed process settles nothing
+            stage.trading.desk.tracker.requests.clear()  # a killed process settles nothing
         for _ in range(2):
             async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
                 maker = stage.strategy()
