@@ -1,5 +1,5 @@
 """`connector halt` and `resume` as an operator uses them, against a running, a hanging and a killed
-daemon: no new order leaves, cancels do, and nothing forgets it."""
+daemon of each venue: no new order leaves, cancels do, and nothing forgets it."""
 
 import json
 import signal
@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from connector.model.reports import Code, Result
-from connector.venues.trading_contract import Transport
-from tests.e2e.test_orders import KEY, SECRET, Stage
+from tests.e2e.test_orders import Stage
+from tests.reference.ground import Ground
+from tests.reference.grounds import VENUES
 from tests.reference.stack import COMMAND, Sim, eventually
+from tests.reference.trading_stage import simulated
 
 
 class Operator(Stage):
@@ -34,11 +36,8 @@ class Operator(Stage):
         return found
 
     def open_orders(self) -> set[str]:
-        return {one["clientOrderId"] for one in self.trader.ok("GET", "/fapi/v1/openOrders")}
-
-    def place(self, session: Any, name: str) -> None:
-        session.place("BTCUSDT", "buy", "0.01", self.trader.far(), time_in_force="gtc",
-                      client_order_id=name)  # fmt: skip
+        found: set[str] = self.trader.opened()
+        return found
 
     def answer(self, number: int) -> tuple[Result, int]:
         """The answer to the n-th command of the session."""
@@ -46,16 +45,23 @@ class Operator(Stage):
         return next(one[1:] for one in told.answers if one[0] == number)
 
 
+@pytest.fixture(scope="module", params=VENUES, ids=[one.name for one in VENUES])
+def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
+    """A ground, its venue, and accounts that nobody has used."""
+    names = [f"halts{number}" for number in range(8)]
+    with simulated(request.param, names) as sim:
+        yield request.param, sim, names
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Operator]:
-    with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
-             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Operator(tmp_path, sim, Transport.HTTP.value)
-        try:
-            yield found
-        finally:
-            with found.daemon:
-                pass
+def stage(venue: tuple[Ground, Sim, list[str]], tmp_path: Path) -> Iterator[Operator]:
+    ground, sim, names = venue
+    found = Operator(tmp_path, sim, ground, names.pop())
+    try:
+        yield found
+    finally:
+        found.close()
+        sim.clear()
 
 
 REFUSED = (Result.REFUSED, Code.HALTED.value)
@@ -73,7 +79,7 @@ def test_a_halt_stops_orders_and_not_cancels(stage: Operator, scope: tuple[str, 
         stage.place(session, "halted")
         assert stage.answer(2) == REFUSED
         assert stage.open_orders() == {"before"}
-        session.cancel(instrument="BTCUSDT", client_order_id="before")
+        session.cancel(instrument=stage.symbol, client_order_id="before")
         assert stage.answer(3) == ACCEPTED
         assert stage.open_orders() == set()
         (halt,) = eventually(stage.halts)
@@ -90,14 +96,14 @@ def test_a_halt_stops_orders_and_not_cancels(stage: Operator, scope: tuple[str, 
 def test_a_daemon_that_hangs_is_halted_all_the_same(stage: Operator) -> None:
     with closing(stage.attach()) as session:
         stage.daemon.process.send_signal(signal.SIGSTOP)
-        stage.place(session, "while it hung")
+        stage.place(session, "while-it-hung")
         done = stage.run("halt")
         assert "no daemon answers" in done.stderr
         stage.daemon.process.send_signal(signal.SIGCONT)
         # Which of two reasons is said depends on how long it hung; what counts: it did not leave.
         assert stage.answer(1)[0] is Result.REFUSED
         assert stage.open_orders() == set()
-        assert stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT") == []
+        assert stage.trader.history() == []
 
 
 def test_a_killed_daemon_starts_halted(stage: Operator) -> None:
@@ -113,7 +119,7 @@ def test_a_killed_daemon_starts_halted(stage: Operator) -> None:
     with closing(stage.attach()) as session:
         stage.place(session, "after")
         assert stage.answer(2) == REFUSED
-        session.cancel(instrument="BTCUSDT", client_order_id="before")
+        session.cancel(instrument=stage.symbol, client_order_id="before")
         assert stage.answer(3) == ACCEPTED
         stage.run("resume", "--all")
         stage.place(session, "resumed")

@@ -1,4 +1,5 @@
-"""Simulated venue, daemon and strategy, each as a user runs it: orders and every report of them."""
+"""Simulated venue, daemon and strategy, each as a user runs it, on every ground: orders and every
+report of them. One venue a ground for all tests, each of which has an account of its own."""
 
 import json
 import re
@@ -17,21 +18,15 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import ReportFlag, Result, Update
 from connector.trading import journal_files
-from connector.venues.trading_contract import Transport
+from tests.reference.ground import Ground
+from tests.reference.grounds import EACH, FAMILIES, VENUES, only
 from tests.reference.patient import Patient
-from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
+from tests.reference.trading_stage import KEY, SECRET, key_of, simulated
 
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
-KEY, SECRET = "OURKEY", "canary-9d1f4c7a2b"
-ACCOUNT = {
-    "venue": "binance_usdm",
-    "key": "env:TEST_ORDER_KEY",
-    "secret": "env:TEST_ORDER_SECRET",
-    "strategies": ["maker"],
-}
-ENVIRON = {"TEST_ORDER_KEY": KEY, "TEST_ORDER_SECRET": SECRET}
+TESTS = 10
 
 
 class Told:
@@ -40,7 +35,11 @@ class Told:
     def __init__(self, entries: list[journal_files.Entry]) -> None:
         self.entries = entries
         answers = [ANSWER.unpack(e.body) for e in entries if e.kind == RecordType.COMMAND_ANSWER]
-        self.answers = [(one.command & 0xFFFF, Result(one.result), one.code) for one in answers]
+        self.answers = [
+            (one.command & 0xFFFF, Result(one.result), one.code)
+            for one in answers
+            if not one.command >> 63  # the connector's own, when nobody came back
+        ]
         self.orders = [REPORT.unpack(e.body) for e in entries if e.kind == RecordType.ORDER_REPORT]
         self.reports = [
             Update(one.update) for one in self.orders if not one.flags & ReportFlag.SNAPSHOT
@@ -50,26 +49,50 @@ class Told:
 class Stage:
     """The three of them."""
 
-    def __init__(self, folder: Path, sim: Sim, transport: str) -> None:
-        self.folder, self.sim, self.transport = folder, sim, transport
+    def __init__(self, folder: Path, sim: Sim, ground: Ground, who: str = "main") -> None:
+        self.folder, self.sim, self.ground, self._who = folder, sim, ground, who
+        self.symbol, self.quantity = ground.symbol, ground.quantity(0.01)
         self.command: list[str] | None = None
+        self.venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
         self.daemon = self._start()
-        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+        self.trader: Any = ground.client(self.venue, key_of(who), SECRET, ground)
 
     def _start(self) -> Daemon:
+        ground = self.ground
         return (
             Daemon(
                 self.folder,
                 self.sim,
-                feeds=[{"instruments": ["BTCUSDT"], "channels": ["bbo", "mark_price"]}],
-                venue={"request_s": 2.0, "ws_api_url": f"{self.sim.where['ws']}/ws-fapi/v1"},
-                accounts={"main": {**ACCOUNT, "transport": self.transport}},
-                environ=ENVIRON,
+                feeds=[{"instruments": [ground.symbol], "channels": ["bbo", "mark_price"]}],
+                venue={"request_s": 2.0, **ground.settings(self.sim.where), **ground.hurried},
+                accounts={
+                    "main": {
+                        "venue": ground.venue,
+                        "key": "env:TEST_ORDER_KEY",
+                        "secret": "env:TEST_ORDER_SECRET",
+                        "strategies": ["maker"],
+                        "transport": ground.transport,
+                    }
+                },
+                environ={"TEST_ORDER_KEY": key_of(self._who), "TEST_ORDER_SECRET": SECRET},
                 command=self.command,
             )
             .ready()
-            .quoted()
+            .quoted(ground.symbol)
         )
+
+    def place(self, session: Any, name: str = "", **keys: Any) -> Any:
+        """An order far from the market."""
+        far = self.trader.far()
+        keys = {"time_in_force": "gtc", **keys}
+        return session.place(
+            self.symbol, "buy", self.quantity, far, client_order_id=name or None, **keys
+        )
+
+    def close(self) -> None:
+        self.trader.close()
+        with self.daemon:
+            pass
 
     def restart(self) -> None:
         """Kill the daemon as nobody should, and start it again."""
@@ -84,71 +107,87 @@ class Stage:
 
     def until(self, done: Callable[[Told], Any]) -> Told:
         """What the journal says once it says that."""
-        found: Told = eventually(lambda: (told := self.told()) and done(told) and told, 20)
+        found: Told = eventually(lambda: (told := self.told()) and done(told) and told, 40)
         return found
 
     def attach(self, **options: Any) -> Any:
         return Patient(connector.attach("maker", self.daemon.runtime_dir, trading=True, **options))
 
 
-@pytest.fixture(params=[transport.value for transport in Transport])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
-             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Stage(tmp_path, sim, request.param)
-        try:
-            yield found
-        finally:
-            with found.daemon:
-                pass
+@pytest.fixture(scope="module", params=FAMILIES, ids=[one.name for one in FAMILIES])
+def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
+    """A ground, its venue, and accounts that nobody has used."""
+    names = [f"orders{number}" for number in range(TESTS)]
+    with simulated(request.param, names) as sim:
+        yield request.param, sim, names
+
+
+@pytest.fixture
+def stage(venue: tuple[Ground, Sim, list[str]], tmp_path: Path) -> Iterator[Stage]:
+    ground, sim, names = venue
+    found = Stage(tmp_path, sim, ground, names.pop())
+    try:
+        yield found
+    finally:
+        found.close()
+        sim.clear()
+
+
+@pytest.fixture
+def a_family(venue: tuple[Ground, Sim, list[str]]) -> None:
+    only(venue[0], EACH)
+
+
+@pytest.fixture
+def a_venue(venue: tuple[Ground, Sim, list[str]]) -> None:
+    only(venue[0], VENUES)
 
 
 def test_an_order_and_its_end(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         far = stage.trader.far()
         order = session.place(
-            "BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first"
+            stage.symbol, "buy", stage.quantity, far, time_in_force="gtc", client_order_id="first"
         )
         stage.until(lambda told: told.answers and told.reports)
-        (row,) = stage.trader.ok("GET", "/fapi/v1/openOrders")
-        assert row["price"].startswith(far)
-        assert row["clientOrderId"] == "first"
+        assert stage.trader.known("first") == [float(far)]
+        assert stage.trader.opened() == {"first"}
         session.cancel(order)
         told = stage.until(lambda told: len(told.answers) == 2 and len(told.reports) == 2)
         assert [one[1:] for one in told.answers] == [(Result.ACCEPTED, 0)] * 2
         assert told.reports == [Update.SUBMITTED, Update.CANCELLED]
-        assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+        assert stage.trader.opened() == set()
 
 
-def test_an_order_can_be_cancelled_before_its_answer(stage: Stage) -> None:
+def test_an_order_can_be_cancelled_before_its_answer(a_venue: None, stage: Stage) -> None:
     with closing(stage.attach()) as session:
-        order = session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), time_in_force="gtc")
-        session.cancel(order)
+        session.cancel(stage.place(session))
         told = stage.until(
             lambda told: told.reports[-1:] == [Update.CANCELLED] and len(told.answers) >= 2
         )
         assert told.answers[0][0] != told.answers[1][0]
-        assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+        assert stage.trader.opened() == set()
 
 
-def test_a_batch_is_one_request(stage: Stage) -> None:
+def test_a_batch_is_as_few_requests_as_the_venue_takes(stage: Stage) -> None:
+    before = stage.venue.status()["requests"]
     with closing(stage.attach()) as session:
-        one = {"instrument": "BTCUSDT", "side": "buy", "quantity": "0.01"}
+        one = {"instrument": stage.symbol, "side": "buy", "quantity": stage.quantity}
         orders = session.place_batch([{**one, "price": stage.trader.far()}] * 5)
         stage.until(lambda told: told.reports == [Update.SUBMITTED] * 5)
         session.cancel_batch(orders)
         told = stage.until(lambda told: told.reports.count(Update.CANCELLED) == 5)
         assert [one[1:] for one in told.answers] == [(Result.ACCEPTED, 0)] * 10
-    venue = Simulator(stage.sim.process, stage.sim.where)  # type: ignore[arg-type]
-    assert venue.status()["requests"]["/fapi/v1/batchOrders"] == 2
+    after = stage.venue.status()["requests"]
+    asked = {path: after[path] - before.get(path, 0) for path in stage.ground.batched}
+    assert asked == stage.ground.batched
 
 
 def test_a_killed_daemon_finds_its_orders_again(stage: Stage) -> None:
     """After a send: the order rests, is cancelled by its name after the restart, and every report
     comes once."""
     with closing(stage.attach()) as session:
-        far = stage.trader.far()
-        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="kept")
+        stage.place(session, "kept")
         stage.until(lambda told: told.answers and told.reports)
     stage.restart()
     with closing(stage.attach()) as session:
@@ -156,11 +195,11 @@ def test_a_killed_daemon_finds_its_orders_again(stage: Stage) -> None:
         snapshot = [one for one in told.orders if one.flags & ReportFlag.SNAPSHOT]
         assert [one.client_order_id for one in snapshot] == ["kept"]
         assert not any(one.flags & ReportFlag.FOREIGN for one in told.orders)
-        session.cancel(instrument="BTCUSDT", client_order_id="kept")
+        session.cancel(instrument=stage.symbol, client_order_id="kept")
         told = stage.until(lambda told: Update.CANCELLED in told.reports)
     assert told.reports == [Update.SUBMITTED, Update.CANCELLED]
     assert len({one.order_key for one in told.orders}) == 1
-    assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+    assert stage.trader.opened() == set()
 
 
 @pytest.mark.parametrize("executed", [True, False])
@@ -168,24 +207,19 @@ def test_a_daemon_killed_while_an_order_is_under_way_finds_out(
     stage: Stage, executed: bool
 ) -> None:
     """During a send: neither lost nor doubled, and the command gets its answer."""
-    place = {"path": "/fapi/v1/order", "method": "POST"}
-    if stage.transport == Transport.WS_API.value:
-        place = {"path": "order.place"}
-    stage.sim.fault("lost", **place, execute=executed)
+    stage.sim.fault("lost", **stage.ground.orders["place"], execute=executed)
     with closing(stage.attach()) as session:
-        far = stage.trader.far()
-        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="gone")
+        stage.place(session, "gone")
         stage.until(lambda told: any(e.kind == RecordType.SENT for e in told.entries))
         if executed:
-            eventually(lambda: stage.trader.ok("GET", "/fapi/v1/openOrders"))
+            eventually(stage.trader.opened)
     stage.restart()
     wanted = Result.ACCEPTED if executed else Result.REFUSED
     told = stage.until(lambda told: any(one[1] is wanted for one in told.answers))
     assert len({one[0] for one in told.answers}) == 1
     assert [one[1] for one in told.answers if one[1] is not Result.UNKNOWN] == [wanted]
     assert told.reports == [Update.SUBMITTED if executed else Update.REJECTED]
-    orders = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
-    assert len(orders) == int(executed)
+    assert [name for name, _ in stage.trader.history()] == ["gone"] * executed
 
 
 @contextmanager
@@ -201,7 +235,7 @@ def tapped(stage: Stage, name: str, *options: str) -> Iterator[Path]:
             tap.send_signal(signal.SIGINT)
 
 
-def test_no_secret_is_written_anywhere(stage: Stage) -> None:
+def test_no_secret_is_written_anywhere(a_venue: None, stage: Stage) -> None:
     """Neither by a daemon that logs everything, nor by who follows what it tells."""
     stage.command = [sys.executable, "-m", "tests.reference.debug_daemon"]
     stage.restart()
@@ -215,15 +249,14 @@ def test_no_secret_is_written_anywhere(stage: Stage) -> None:
         tapped(stage, "told", "--strategy", "maker") as reports,
         closing(stage.attach()) as session,
     ):
-        far = stage.trader.far()
 
         def followed() -> bool:
-            session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc")
+            stage.place(session)
             return b"{" in market.read_bytes() and b"{" in reports.read_bytes()
 
         eventually(followed, 30, step_s=0.5)
-        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="first")
-        session.place("BTCUSDT", "buy", "0.01", far, reduce_only=True, valid_for_ms=20_000)
+        stage.place(session, "first")
+        stage.place(session, reduce_only=True, valid_for_ms=20_000)
         stage.until(lambda told: any(e.kind == RecordType.TEXT for e in told.entries))
         stage.sim.fault("cut", stream="*")
         stage.until(lambda told: told.answers)
@@ -246,7 +279,7 @@ def leaks(data: bytes) -> list[bytes]:
     return words + re.findall(rb"signature\W{1,4}[0-9a-fA-F]{16}", data)
 
 
-def test_a_strategy_that_comes_back_hears_each_report_once(stage: Stage) -> None:
+def test_a_strategy_that_comes_back_hears_each_report_once(a_venue: None, stage: Stage) -> None:
     """By number what it missed, also over a kill of the daemon; without one what comes next."""
 
     def hear(session: Any, number: int) -> list[int]:
@@ -264,7 +297,7 @@ def test_a_strategy_that_comes_back_hears_each_report_once(stage: Stage) -> None
         return heard
 
     with closing(stage.attach()) as session:
-        session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), time_in_force="gtc")
+        stage.place(session)
         told = stage.until(lambda told: told.answers and told.reports)
         last = told.entries[-1].sequence
         heard = hear(session, last)

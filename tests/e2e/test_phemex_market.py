@@ -14,7 +14,7 @@ from tests.reference.market_reader import Reader, equal_books, row_of
 from tests.reference.stack import Daemon, Sim, eventually
 
 SYMBOLS = ["BTCUSD", "cETHUSD", "cXRPUSD"]
-LISTED = [*SYMBOLS, "BTCUSDT"]
+LISTED = [*SYMBOLS, "BTCUSDT", "ETHUSDT"]
 SILENCE_S = 6
 """The simulated venue ends a client that does not ping for so long; the true one after 31 s."""
 
@@ -180,6 +180,24 @@ def test_a_delisted_contract_leaves_and_the_others_stay(
     assert equal_books(daemon, sim, SYMBOLS[:2])
     (connection,) = sim.status()["connections"]
     assert connection["id"] == before["id"]
+
+
+def test_a_subscription_that_is_refused_costs_its_symbol_alone(sim: Sim, tmp_path: Path) -> None:
+    """The venue lists it no longer, and nobody has asked for the list since."""
+    feeds = [{"instruments": ["BTCUSD", "ETHUSDT"]}]
+    with Daemon(tmp_path, sim, feeds=feeds) as daemon:
+        daemon.ready()
+        eventually(lambda: daemon.state()["books_live"] == 2, 20)
+        with Reader(daemon) as reader:
+            before = reader.counter(Counter.SUBSCRIBE_ERRORS)
+            sim.instrument("ETHUSDT", listed=False)
+            sim.fault("cut", stream="BTCUSD@*")
+            eventually(lambda: reader.counter(Counter.SUBSCRIBE_ERRORS) > before, 20)
+            found = eventually(lambda: daemon.state()["unavailable"], 20)
+            assert {name.partition(" ")[0].partition("@")[0] for name in found} == {"ETHUSDT"}
+            assert all("6001" in why for why in found.values()), found
+            eventually(lambda: daemon.state()["books_live"] == 1, 20)
+            assert equal_books(daemon, sim, ["BTCUSD"])
 
 
 def test_candles_ticks_and_days_of_both_families_reach_a_strategy(sim: Sim, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``connector send`` against a simulated venue: JSON lines in, answers and updates as lines out."""
+"""``connector send`` on every ground: JSON lines in, answers and updates as lines out."""
 
 import json
 import select
@@ -12,30 +12,40 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_orders import KEY, SECRET, Stage
+from tests.e2e.test_orders import Stage
+from tests.reference.ground import Ground
+from tests.reference.grounds import EACH
 from tests.reference.stack import COMMAND, Sim, eventually
+from tests.reference.trading_stage import simulated
+
+
+@pytest.fixture(scope="module", params=EACH, ids=[one.name for one in EACH])
+def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
+    """A ground, its venue, and accounts that nobody has used."""
+    names = [f"sends{number}" for number in range(4)]
+    with simulated(request.param, names) as sim:
+        yield request.param, sim, names
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Sim("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000",
-             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Stage(tmp_path, sim, "http")
-        try:
-            yield found
-        finally:
-            with found.daemon:
-                pass
+def stage(venue: tuple[Ground, Sim, list[str]], tmp_path: Path) -> Iterator[Stage]:
+    ground, sim, names = venue
+    found = Stage(tmp_path, sim, ground, names.pop())
+    try:
+        yield found
+    finally:
+        found.close()
+        sim.clear()
 
 
 def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     stage: Stage, tmp_path: Path
 ) -> None:
-    far = stage.trader.far()
+    far, quantity = stage.trader.far(), float(stage.quantity)
     where = {
         "strategy": "maker",
-        "exchange": "BinanceU",
-        "symbol": "BTCUSDT",
+        "exchange": stage.ground.exchange,
+        "symbol": stage.symbol,
         "contract_type": "perp",
         "account_id": "main",
         "valid_for_ms": 5000,
@@ -46,7 +56,7 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
         "ref_id": "p1",
         "client_order_id": "R01sent",
         "price": far,
-        "quantity": 0.01,
+        "quantity": quantity,
         "direction": "Buy",
         "order_type": "limit",
         "label": "A|B",
@@ -66,10 +76,10 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     answers: dict[str, Any] = {one["ref_id"]: one for one in told if "request" in one}
     assert set(answers) == {"p1", "p2", "p3", "c1"}
     assert answers["p1"]["metadata"]["metadata"]["result"] is True
-    assert answers["p1"]["metadata"]["metadata"]["order_id"] > 0
+    assert answers["p1"]["metadata"]["metadata"]["order_id"]
     sent = {key: value for key, value in place.items() if key not in ("action", "strategy")}
     assert list(answers["p1"]["request"]) == list(sent)
-    assert answers["p1"]["request"] == sent | {"quantity": Decimal("0.01")}
+    assert answers["p1"]["request"] == sent | {"quantity": Decimal(str(quantity))}
     assert answers["c1"]["metadata"]["metadata"]["result"] is True
     assert answers["p2"]["metadata"]["metadata"]["error_code"] == 900001
     assert answers["p2"]["metadata"]["metadata"]["field"] == "quantity"
@@ -77,7 +87,7 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     updates = [one["metadata"]["update_type"] for one in told if "order_info" in one]
     assert updates[0] == "submitted"
     assert set(updates) <= {"submitted", "cancelled"}
-    assert stage.trader.ok("GET", "/fapi/v1/openOrders") == []
+    assert stage.trader.opened() == set()
     story = subprocess.run(
         [*COMMAND, "journal", "why", "R01sent", "--json",
          "--runtime-dir", str(stage.daemon.runtime_dir),
@@ -97,11 +107,13 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
 
 
 def test_a_batch_is_answered_for_each_of_its_orders(stage: Stage) -> None:
-    one = {"direction": "Buy", "order_type": "limit", "quantity": 0.01, "price": stage.trader.far()}
+    far, quantity = stage.trader.far(), float(stage.quantity)
+    one = {"direction": "Buy", "order_type": "limit", "quantity": quantity, "price": far}
     batch = {
-        "action": "place_batch", "strategy": "maker", "ref_id": "b1", "exchange": "BinanceU",
-        "symbol": "BTCUSDT", "contract_type": "perp", "account_id": "main", "valid_for_ms": 5000,
-        "orders": [one, {**one, "quantity": "0.0000001"}, one],
+        "action": "place_batch", "strategy": "maker", "ref_id": "b1", "account_id": "main",
+        "exchange": stage.ground.exchange, "symbol": stage.symbol, "contract_type": "perp",
+        "valid_for_ms": 5000,
+        "orders": [one, {**one, "price": f"{far}.01"}, one],
     }  # fmt: skip
     done = subprocess.run(
         [*COMMAND, "send", "--strategy", "maker",
@@ -123,8 +135,7 @@ def test_a_batch_is_answered_for_each_of_its_orders(stage: Stage) -> None:
 
 def test_tap_shows_a_strategy_what_it_is_told(stage: Stage, tmp_path: Path) -> None:
     with closing(stage.attach()) as session:
-        far = stage.trader.far()
-        first = session.place("BTCUSDT", "buy", "0.01", far, client_order_id="tapped")
+        first = stage.place(session, "tapped")
         stage.until(lambda told: told.answers)
         folders = ["--runtime-dir", str(stage.daemon.runtime_dir),
                    "--state-dir", str(stage.daemon.state_dir)]  # fmt: skip
@@ -143,5 +154,5 @@ def test_tap_shows_a_strategy_what_it_is_told(stage: Stage, tmp_path: Path) -> N
                     told.append(json.loads(tap.stdout.readline()))
             tap.kill()
         assert told[0]["action"] == "query_order"
-        assert told[0]["request"]["exchange"] == "BinanceU"
+        assert told[0]["request"]["exchange"] == stage.ground.exchange
         assert told[0]["metadata"]["metadata"]["account_id"] == "main"

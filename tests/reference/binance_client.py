@@ -108,6 +108,7 @@ def _error(code: int, words: str = "words") -> str:
     return f'{{"code":{code},"msg":"{words}"}}'
 
 
+BATCH = "/fapi/v1/batchOrders"
 UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
 UNPROVEN = {
     "in words": (503, UNKNOWN_ERROR),
@@ -147,6 +148,9 @@ def made(transport: Transport) -> Ground:
             action: {"path": ORDER, "method": method} if http else {"path": paths[action]}
             for action, method in words.items()
         },
+        batched={BATCH: 2},
+        steps=tuple({BATCH: number, ORDER: 0} for number in (2, 1, 1)),
+        batch={"path": BATCH, "method": "POST"},
         open_orders="/fapi/v1/openOrders",
         streams={
             "order": "*@ORDER_TRADE_UPDATE",

@@ -126,6 +126,13 @@ class Ground:
     """Of the daemon's accounts; None: what the simulator gives."""
     orders: Mapping[str, Mapping[str, str]]
     """Where requests to place, cancel and amend are met by faults."""
+    batched: Mapping[str, int]
+    """Requests for five orders that are placed together and cancelled together, by path."""
+    steps: tuple[Mapping[str, int], ...]
+    """Requests for seven orders placed together, four of them amended, all cancelled."""
+    batch: Mapping[str, Any]
+    """Where requests that place orders together are met by faults; a request an order, ``count`` is
+    of three of them."""
     open_orders: str
     """Where open orders are listed."""
     streams: Mapping[str, str]

@@ -145,7 +145,7 @@ class Client(ground.Client):
         return found
 
     def history(self) -> list[tuple[str, str]]:
-        rows = self._pages("/exchange/order/list")[::-1]
+        rows = self._pages("/api-data/futures/orders")[::-1]
         return [(row["clOrdID"], row["side"].upper()) for row in rows]
 
     def now_s(self) -> int:
@@ -200,6 +200,13 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
             "cancel": {"path": "/orders/cancel", "method": "DELETE"},
             "amend": {"path": "/orders/replace", "method": "PUT"},
         },
+        batched={"/orders/create": 5, "/orders": 1},
+        steps=(
+            {"/orders/create": 7, "/orders": 0},
+            {"/orders/replace": 4},
+            {"/orders": 1, "/orders/cancel": 0},
+        ),
+        batch={"path": "/orders/create", "method": "PUT", "count": 3},
         open_orders="/orders/activeList",
         streams={"order": "*@aop", "position": "*@aop"},
         private_route="ws",

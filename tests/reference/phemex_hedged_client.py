@@ -120,6 +120,13 @@ def made() -> Ground:
             action: {**where, "path": f"/g-{where['path'][1:]}"}
             for action, where in scaled.orders.items()
         },
+        batched={"/g-orders/create": 5, "/g-orders": 1},
+        steps=(
+            {"/g-orders/create": 7, "/g-orders": 0},
+            {"/g-orders/replace": 4},
+            {"/g-orders": 1, "/g-orders/cancel": 0},
+        ),
+        batch={"path": "/g-orders/create", "method": "PUT", "count": 3},
         open_orders="/g-orders/activeList",
         streams={"order": "*@aop_p", "position": "*@aop_p"},
         two_sided=True,

@@ -4,8 +4,8 @@ commands go straight to the desk, reports are read from the journal."""
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, OrderStatus, Result, Update
 from connector.trading_service import TradingService
-from tests.reference.sim_process import Simulator
+from tests.reference.ground import Client, Ground
+from tests.reference.grounds import EACH
+from tests.reference.sim_process import Simulator, simulator
 
 COMMAND = layout("Command")
 ANSWER = layout("CommandAnswerBody")
 REPORT = layout("OrderReportBody")
 SECOND_NS = 1_000_000_000
+SECRET = "canary-d7c0ffee"
 
 
 class Strategy:
@@ -141,16 +144,19 @@ class Rig:
 
 
 def configuration(
-    venue: Simulator, name: str = "binance_usdm", symbol: str = "BTCUSDT", **account: Any
+    venue: Simulator,
+    name: str = "binance_usdm",
+    symbol: str = "BTCUSDT",
+    settings: dict[str, Any] | None = None,
+    **account: Any,
 ) -> dict[str, Any]:
     section: dict[str, Any] = {
         "rest_url": venue.rest,
         "ws_url": venue.ws,
         "request_s": 2.0,
         "feeds": [{"instruments": [symbol], "channels": ["bbo", "mark_price"]}],
+        **(settings or {}),
     }
-    if name == "binance_usdm":
-        section["ws_api_url"] = f"{venue.ws}/ws-fapi/v1"
     return {
         "venues": {name: section},
         "accounts": {
@@ -175,11 +181,14 @@ async def rig(
     *,
     name: str = "binance_usdm",
     symbol: str = "BTCUSDT",
+    venue_settings: dict[str, Any] | None = None,
     **account: Any,
 ) -> AsyncIterator[Rig]:
     """A ready daemon's inside, at the venue of that name."""
     os.environ.update(TEST_RIG_KEY=key, TEST_RIG_SECRET=secret)
-    configured = configuration(venue, name, symbol, **account)
+    if venue_settings is None and name == EACH[0].venue:
+        venue_settings = EACH[0].settings({"ws": venue.ws})
+    configured = configuration(venue, name, symbol, venue_settings, **account)
     app = App(settings(configured, "test"), folder / "run", folder / "state")
     await app.start()
     ticking = asyncio.create_task(_tick(app))
@@ -195,6 +204,45 @@ async def rig(
         with contextlib.suppress(asyncio.CancelledError):
             await ticking
         await app.stop()
+
+
+class Place:
+    """A ground, its venue, and accounts that nobody has used."""
+
+    def __init__(self, ground: Ground, venue: Simulator, keys: list[str]) -> None:
+        self.ground, self.venue, self._keys = ground, venue, keys
+
+    @asynccontextmanager
+    async def rig(self, folder: Path, **account: Any) -> AsyncIterator[tuple[Rig, Client]]:
+        """A daemon's inside with the next account, which is in other hands, too."""
+        ground, key = self.ground, self._keys.pop()
+        client = ground.client(self.venue, key, SECRET, ground)
+        settings = {**ground.settings({"ws": self.venue.ws}), **ground.hurried}
+        try:
+            async with rig(
+                self.venue, folder, key, SECRET, name=ground.venue, symbol=ground.symbol,
+                venue_settings=settings, transport=ground.transport, **account,
+            ) as made:  # fmt: skip
+                yield made, client
+        finally:
+            client.close()
+            self.venue.heal()
+
+    def order(self, made: Rig, far: str, quantity: float = 0.01) -> dict[str, int]:
+        """Price and quantity in the instrument's scale; ``quantity`` as tests speak of it."""
+        return made.order(far, str(self.ground.quantity(quantity)))
+
+
+@contextmanager
+def place_of(ground: Ground, accounts: int) -> Iterator[Place]:
+    """The venue of a ground, with so many accounts."""
+    keys = [f"KEY{number}" for number in range(accounts)]
+    words = [word for key in keys for word in ("--account", f"{key.lower()}={key}:{SECRET}")]
+    with simulator(
+        "--venue", ground.venue, "--symbols", ground.symbol, "--rate", "20",
+        "--weight-limit", "100000", "--connects", "10000", *ground.sim, *words,
+    ) as venue:  # fmt: skip
+        yield Place(ground, venue, keys)
 
 
 async def _tick(app: App) -> None:

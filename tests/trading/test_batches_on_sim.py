@@ -1,4 +1,5 @@
-"""A strategy's batches against the simulated venue: one request, each order its own story."""
+"""A strategy's batches on every ground: as few requests as the venue takes, each order its own
+story."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -7,33 +8,28 @@ from typing import Any
 
 import pytest
 
-from connector.model.intents import Action, TimeInForce
+from connector.model.intents import Action, CommandFlag
 from connector.model.reports import Code, Result
-from connector.venues.trading_contract import Transport
-from tests.reference.signed_client import ORDER, Trader
-from tests.reference.sim_process import Simulator, simulator
-from tests.reference.trading_rig import Rig, Strategy, rig
+from tests.reference.ground import Client
+from tests.reference.grounds import EACH, FAMILIES, only
+from tests.reference.trading_rig import Place, Rig, Strategy, place_of
 
-BATCH = "/fapi/v1/batchOrders"
-PLENTY = ("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000", "--connects", "10000",
-          "--account", "main=KEY:SECRET")  # fmt: skip
+
+@pytest.fixture(scope="module", params=FAMILIES, ids=[one.name for one in FAMILIES])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with place_of(request.param, 8) as found:
+        yield found
 
 
 @pytest.fixture
-def venue() -> Iterator[Simulator]:
-    with simulator(*PLENTY) as running:
-        yield running
+def a_family(place: Place) -> None:
+    only(place.ground, EACH)
 
 
-def staged(
-    venue: Simulator,
-    folder: Path,
-    act: Callable[[Rig, Trader], Awaitable[None]],
-    transport: Transport = Transport.HTTP,
-) -> None:
+def staged(place: Place, folder: Path, act: Callable[[Rig, Client], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with rig(venue, folder, "KEY", "SECRET", transport=transport.value) as stage:
-            await act(stage, Trader(venue, "KEY", "SECRET"))
+        async with place.rig(folder) as (stage, trader):
+            await act(stage, trader)
 
     asyncio.run(main())
 
@@ -48,15 +44,15 @@ def batch(
         if action is Action.PLACE:
             given.append(strategy.place(**element, **of))
         else:
-            instrument = stage.index("BTCUSDT")
+            instrument = stage.index(stage.symbol)
             given.append(strategy.send(action, instrument=instrument, **element, **of))
     return given
 
 
-def asked(venue: Simulator, path: str) -> int:
-    """How many requests to a path the venue was sent."""
-    found: int = venue.status()["requests"].get(path, 0)
-    return found
+def asked(place: Place, paths: Any) -> dict[str, int]:
+    """How many requests to these paths the venue was sent."""
+    found = place.venue.status()["requests"]
+    return {path: found.get(path, 0) for path in paths}
 
 
 def final(strategy: Strategy, numbers: list[int]) -> list[tuple[Result, int]]:
@@ -66,90 +62,83 @@ def final(strategy: Strategy, numbers: list[int]) -> list[tuple[Result, int]]:
     return last if whole else []
 
 
-@pytest.mark.parametrize("transport", list(Transport))
-def test_a_batch_is_placed_amended_and_cancelled(
-    venue: Simulator, tmp_path: Path, transport: Transport
-) -> None:
-    async def act(stage: Rig, trader: Trader) -> None:
+def test_a_batch_is_placed_amended_and_cancelled(place: Place, tmp_path: Path) -> None:
+    async def act(stage: Rig, trader: Client) -> None:
         maker, far = stage.strategy(), trader.far()
         low = f"{float(far) - 100:.1f}"
         names = [f"mine-{number}" for number in range(7)]
-        done = [(Result.ACCEPTED, 0)]
-        numbers = batch(
-            stage,
-            maker,
-            Action.PLACE,
-            [{**stage.order(far, "0.01"), "client_order_id": name} for name in names],
-        )
-        assert await stage.until(lambda: final(maker, numbers)) == done * 7
-        assert (asked(venue, BATCH), asked(venue, ORDER)) == (2, 0)
-        rows = trader.ok("GET", "/fapi/v1/openOrders")
-        assert sorted(row["clientOrderId"] for row in rows) == names
+        order, done = place.order(stage, far), [(Result.ACCEPTED, 0)]
+        change = {"price_e": place.order(stage, low)["price_e"]}
+        steps: list[tuple[Action, list[dict[str, Any]]]] = [
+            (Action.PLACE, [{**order, "client_order_id": name} for name in names]),
+            (Action.AMEND, [{**change, "client_order_id": name} for name in names[:4]]),
+            (Action.CANCEL, [{"client_order_id": name} for name in names]),
+        ]
+        for (action, elements), wanted in zip(steps, place.ground.steps, strict=True):
+            before = asked(place, wanted)
+            numbers = batch(stage, maker, action, elements)
+            ends = await stage.until(lambda: final(maker, numbers))  # noqa: B023
+            assert ends == done * len(elements)
+            now = asked(place, wanted)
+            assert {path: now[path] - before[path] for path in wanted} == wanted
+            if action is Action.PLACE:
+                assert trader.opened() == set(names)
+            elif action is Action.AMEND:
+                await stage.until(
+                    lambda: (
+                        [trader.known(name) for name in names]
+                        == [[float(low)]] * 4 + [[float(far)]] * 3
+                    )
+                )
+        await stage.until(lambda: not trader.opened())
 
-        change = {"price_e": stage.order(low, "0.01")["price_e"]}
-        numbers = batch(
-            stage, maker, Action.AMEND, [{**change, "client_order_id": name} for name in names[:4]]
-        )
-        assert await stage.until(lambda: final(maker, numbers)) == done * 4
-        assert (asked(venue, BATCH), asked(venue, ORDER)) == (3, 0)
-        prices = [row["price"] for row in trader.ok("GET", "/fapi/v1/openOrders")]
-        assert sum(float(price) == float(low) for price in prices) == 4
-
-        numbers = batch(stage, maker, Action.CANCEL, [{"client_order_id": name} for name in names])
-        assert await stage.until(lambda: final(maker, numbers)) == done * 7
-        assert (asked(venue, BATCH), asked(venue, ORDER)) == (4, 0)
-        assert trader.ok("GET", "/fapi/v1/openOrders") == []
-
-    staged(venue, tmp_path, act, transport)
+    staged(place, tmp_path, act)
 
 
-def test_the_venue_refuses_one_of_them(venue: Simulator, tmp_path: Path) -> None:
-    async def act(stage: Rig, trader: Trader) -> None:
-        maker, far = stage.strategy(), trader.far()
-        high = f"{float(far) / 0.97 * 1.01:.1f}"  # would trade at once, which post-only must not
-        numbers = batch(
-            stage,
-            maker,
-            Action.PLACE,
-            [
-                {**stage.order(price, "0.01"), "time_in_force": TimeInForce.GTX}
-                for price in (far, high, far)
-            ],
-        )
+@pytest.mark.usefixtures("a_family")
+def test_the_venue_refuses_one_of_them(place: Place, tmp_path: Path) -> None:
+    async def act(stage: Rig, trader: Client) -> None:
+        maker, order = stage.strategy(), place.order(stage, trader.far())
+        before = asked(place, place.ground.steps[0])
+        nothing_there = {**order, "flags": CommandFlag.REDUCE_ONLY}
+        numbers = batch(stage, maker, Action.PLACE, [order, nothing_there, order])
         ends = await stage.until(lambda: final(maker, numbers))
         assert ends == [
             (Result.ACCEPTED, 0), (Result.REFUSED, Code.VENUE.value), (Result.ACCEPTED, 0),
         ]  # fmt: skip
-        assert len(trader.ok("GET", "/fapi/v1/openOrders")) == 2
-        assert asked(venue, BATCH) == 1
+        assert len(trader.opened()) == 2
+        count = place.ground.batch.get("count", 1)
+        path = place.ground.batch["path"]
+        assert asked(place, [path])[path] - before[path] == count
 
-    staged(venue, tmp_path, act)
+    staged(place, tmp_path, act)
 
 
+@pytest.mark.usefixtures("a_family")
 @pytest.mark.parametrize("fault", [{"kind": "lost"}, {"kind": "truncate"}, {"kind": "reset_http"}])
 def test_a_lost_answer_is_found_out_for_each_order(
-    venue: Simulator, tmp_path: Path, fault: dict[str, Any]
+    place: Place, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
-    async def act(stage: Rig, trader: Trader) -> None:
-        venue.fault(**fault, path=BATCH, method="POST")
-        maker, far = stage.strategy(), trader.far()
-        numbers = batch(stage, maker, Action.PLACE, [stage.order(far, "0.01")] * 3)
+    async def act(stage: Rig, trader: Client) -> None:
+        place.venue.fault(**fault, **place.ground.batch)
+        maker, order = stage.strategy(), place.order(stage, trader.far())
+        numbers = batch(stage, maker, Action.PLACE, [order] * 3)
         assert await stage.until(lambda: final(maker, numbers)) == [(Result.ACCEPTED, 0)] * 3
-        assert len(trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")) == 3
-        assert asked(venue, BATCH) == 1
+        assert len(trader.history()) == 3
 
-    staged(venue, tmp_path, act)
+    staged(place, tmp_path, act)
 
 
-def test_a_whole_batch_that_was_certainly_not_executed(venue: Simulator, tmp_path: Path) -> None:
-    async def act(stage: Rig, trader: Trader) -> None:
-        body = '{"code":-1008,"msg":"Server is currently overloaded with other requests."}'
-        venue.fault(kind="status", status=503, body=body, execute=False, path=BATCH, method="POST")
-        maker, far = stage.strategy(), trader.far()
-        numbers = batch(stage, maker, Action.PLACE, [stage.order(far, "0.01")] * 2)
+@pytest.mark.usefixtures("a_family")
+def test_a_whole_batch_that_was_certainly_not_executed(place: Place, tmp_path: Path) -> None:
+    async def act(stage: Rig, trader: Client) -> None:
+        status, body = place.ground.certain["no margin"]
+        said = {"kind": "status", "status": status, "body": body, "execute": False}
+        place.venue.fault(**place.ground.batch, **said)
+        maker, order = stage.strategy(), place.order(stage, trader.far())
+        numbers = batch(stage, maker, Action.PLACE, [order] * 3)
         ends = await stage.until(lambda: final(maker, numbers))
-        assert ends == [(Result.REFUSED, Code.VENUE.value)] * 2
-        assert trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT") == []
-        assert asked(venue, BATCH) == 1  # never sent again
+        assert ends == [(Result.REFUSED, Code.VENUE.value)] * 3
+        assert trader.history() == []  # never sent again
 
-    staged(venue, tmp_path, act)
+    staged(place, tmp_path, act)

@@ -9,20 +9,17 @@ import pytest
 from connector.clock import monotonic_ns, wall_ns
 from connector.ipc.counters import Counters
 from connector.model.counters import Counter
-from connector.model.intents import Action
+from connector.model.intents import CommandFlag
 from connector.model.reports import OrderStatus, Update
-from tests.reference.signed_client import ORDER, Trader
-from tests.reference.sim_process import Simulator, simulator
-from tests.reference.trading_rig import Rig, rig
-
-PLENTY = ("--symbols", "BTCUSDT", "--rate", "20", "--weight-limit", "100000", "--connects", "10000",
-          "--account", "main=KEY:SECRET")  # fmt: skip
+from tests.reference.ground import Client
+from tests.reference.grounds import EACH
+from tests.reference.trading_rig import Place, Rig, place_of
 
 
-@pytest.fixture
-def venue() -> Iterator[Simulator]:
-    with simulator(*PLENTY) as running:
-        yield running
+@pytest.fixture(scope="module", params=EACH, ids=[one.name for one in EACH])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with place_of(request.param, 8) as found:
+        yield found
 
 
 def counted(stage: Rig, counter: Counter) -> int:
@@ -31,19 +28,18 @@ def counted(stage: Rig, counter: Counter) -> int:
     return Counters(segment.memory)[counter]
 
 
-async def rests(stage: Rig, trader: Trader) -> None:
+async def rests(place: Place, stage: Rig, trader: Client) -> None:
     maker = stage.strategy()
-    maker.place(**stage.order(trader.far(), "0.01"), client_order_id="mine")
+    maker.place(**place.order(stage, trader.far()), client_order_id="mine")
     await stage.until(lambda: maker.reports("mine"))
 
 
-def test_an_end_that_the_stream_kept_back_is_found(venue: Simulator, tmp_path: Path) -> None:
+def test_an_end_that_the_stream_kept_back_is_found(place: Place, tmp_path: Path) -> None:
     async def main() -> None:
-        trader = Trader(venue, "KEY", "SECRET")
-        async with rig(venue, tmp_path, "KEY", "SECRET", reconcile_s=0.5) as stage:
-            await rests(stage, trader)
-            venue.fault(kind="drop", stream="*", count=0)
-            trader.ok("DELETE", ORDER, symbol="BTCUSDT", origClientOrderId="mine")
+        async with place.rig(tmp_path, reconcile_s=0.5) as (stage, trader):
+            await rests(place, stage, trader)
+            place.venue.fault(kind="drop", stream="*", count=0)
+            trader.cancel("mine")
             maker = stage.strategy()
             await stage.until(
                 lambda: maker.reports("mine")[-1] == (Update.CANCELLED, OrderStatus.CANCELLED)
@@ -54,30 +50,28 @@ def test_an_end_that_the_stream_kept_back_is_found(venue: Simulator, tmp_path: P
     asyncio.run(main())
 
 
-def test_a_fill_that_the_stream_kept_back_is_found(venue: Simulator, tmp_path: Path) -> None:
+def test_a_fill_that_the_stream_kept_back_is_found(place: Place, tmp_path: Path) -> None:
     """It was not ours: position and wallet differ, no order does."""
 
     async def main() -> None:
-        trader = Trader(venue, "KEY", "SECRET")
-        async with rig(venue, tmp_path, "KEY", "SECRET", reconcile_s=0.5) as stage:
-            await rests(stage, trader)
-            venue.fault(kind="drop", stream="*", count=0)
-            trader.ok("POST", ORDER, symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.02")
+        async with place.rig(tmp_path, reconcile_s=0.5) as (stage, trader):
+            await rests(place, stage, trader)
+            place.venue.fault(kind="drop", stream="*", count=0)
+            trader.take("BUY", place.ground.amount(0.02))
             await stage.until(lambda: counted(stage, Counter.RECONCILE_FIXED) >= 2)
             (held,) = stage.trading.desk.positions.account(0)
-            assert held.qty_e == stage.order("1", "0.02")["qty_e"]
+            assert held.qty_e == place.order(stage, "1", 0.02)["qty_e"]
 
     asyncio.run(main())
 
 
 def test_looks_that_find_nothing_change_nothing(
-    venue: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
-        trader = Trader(venue, "KEY", "SECRET")
-        async with rig(venue, tmp_path, "KEY", "SECRET", reconcile_s=0.3) as stage:
+        async with place.rig(tmp_path, reconcile_s=0.3) as (stage, trader):
             assert counted(stage, Counter.RECONCILED) == 1
-            await rests(stage, trader)
+            await rests(place, stage, trader)
             # The first one may tell what is free now: no stream does.
             await stage.until(lambda: counted(stage, Counter.RECONCILED) >= 3)
             entries = len(stage.strategy().entries())
@@ -88,11 +82,10 @@ def test_looks_that_find_nothing_change_nothing(
     asyncio.run(main())
 
 
-def test_looks_wait_for_weight(venue: Simulator, tmp_path: Path) -> None:
+def test_looks_wait_for_weight(place: Place, tmp_path: Path) -> None:
     async def main() -> None:
-        trader = Trader(venue, "KEY", "SECRET")
-        async with rig(venue, tmp_path, "KEY", "SECRET", reconcile_s=0.3) as stage:
-            await rests(stage, trader)
+        async with place.rig(tmp_path, reconcile_s=0.3) as (stage, trader):
+            await rests(place, stage, trader)
             (market,) = stage.app._services.values()
             for pool, budget in market.rest.pools:
                 budget.take(monotonic_ns(), wall_ns(), int(pool.limit * 0.6))
@@ -103,25 +96,23 @@ def test_looks_wait_for_weight(venue: Simulator, tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_doubt_waits_for_weight_and_a_gap_does_not(venue: Simulator, tmp_path: Path) -> None:
-    """A cancel that comes too late is answered -2011: a doubt, and a strategy can send many."""
+def test_a_doubt_waits_for_weight_and_a_gap_does_not(place: Place, tmp_path: Path) -> None:
+    """That there is nothing to reduce is a doubt, and a strategy can send many such orders."""
 
     async def main() -> None:
-        trader = Trader(venue, "KEY", "SECRET")
-        async with rig(venue, tmp_path, "KEY", "SECRET", reconcile_s=0) as stage:
-            await rests(stage, trader)
+        async with place.rig(tmp_path, reconcile_s=0) as (stage, trader):
+            await rests(place, stage, trader)
             (market,) = stage.app._services.values()
             for pool, budget in market.rest.pools:
                 budget.take(monotonic_ns(), wall_ns(), int(pool.limit * 0.6))
             before = counted(stage, Counter.RECONCILED)
             maker = stage.strategy()
-            late = maker.send(
-                Action.CANCEL, instrument=stage.index("BTCUSDT"), client_order_id="nobodys"
-            )
-            await stage.until(lambda: maker.answers(late))
+            reducing = {**place.order(stage, trader.far()), "flags": CommandFlag.REDUCE_ONLY}
+            number = maker.place(**reducing)
+            await stage.until(lambda: maker.answers(number))
             await stage.until(lambda: counted(stage, Counter.RECONCILE_SKIPPED) >= 1)
             assert counted(stage, Counter.RECONCILED) == before
-            venue.fault(kind="cut")
+            place.venue.fault(kind="cut")
             await stage.until(lambda: counted(stage, Counter.RECONCILED) > before)
 
     asyncio.run(main())

@@ -1,0 +1,91 @@
+"""Which tests place orders on which grounds: on every one, or it is said here why not.
+
+A file that takes its grounds from `tests/reference/grounds.py` has them all by that. Every other
+one that places orders on a simulated venue needs a reason."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.reference import grounds
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("e2e", "trading")
+PLACES = re.compile(
+    r"trading=True|order_stage\(|staged\(|trading_rig|trading_stage|test_orders import|\.place\("
+    r"|OrderSocket|accounts="
+)
+"""Words of who places orders."""
+LISTS = {"EACH", "FAMILIES", "VENUES", "GROUNDS", "PLACES"}
+"""Of grounds; ``PLACES``: those of a file, made of the others."""
+
+VENUE_S_OWN = {
+    "e2e/test_countdown.py": "Phemex has no countdown: no version of its document names one",
+    "e2e/test_phemex_hedged.py": "its wallets, and the change to two positions by a call",
+    "trading/test_births_on_sim.py": "an order of Phemex keeps its id when it is triggered",
+    "trading/test_fees_on_sim.py": "every fill of Phemex comes with its fee",
+    "trading/test_order_socket_on_sim.py": "Phemex takes orders by HTTP alone",
+    "trading/test_private_stream.py": "private streams of Phemex have no key that ends",
+    "trading/test_phemex_on_sim.py": "the words of its refusals; its 429 names a group",
+}
+"""What one venue has and another has not."""
+ELSEWHERE = {
+    "trading/test_account_faults.py": "e2e/test_order_faults.py",
+    "trading/test_account_on_sim.py": "e2e/test_orders.py",
+    "trading/test_restart.py": "e2e/test_order_restart.py",
+}
+"""The same laws from inside of one venue's daemon; the file that has them on all grounds."""
+NO_ORDER_LEAVES = {
+    "trading/test_refusals.py": "what it refuses is refused before any venue is asked",
+    "e2e/test_paper.py": "orders of a paper account go nowhere",
+    "e2e/test_strategy_calls.py": "calls of endpoints, and no orders",
+}
+ONE_VENUE = {
+    "e2e/test_rate_limits.py": "counts of orders and bans with an end are Binance's; what Phemex "
+    "has, a group left alone until its minute is over, is in trading/test_phemex_on_sim.py",
+    "e2e/test_views.py": "what is shown comes of reports, which have one shape for all venues",
+    "e2e/test_trading_examples.py": "the examples name their venue",
+}
+EXCEPTIONS = VENUE_S_OWN | ELSEWHERE | NO_ORDER_LEAVES | ONE_VENUE
+
+
+def names(path: Path) -> set[str]:
+    """Every name a file uses."""
+    tree = ast.parse(path.read_text())
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def shared(path: Path) -> bool:
+    """Whether its tests are run on every venue's ground."""
+    return "grounds" in path.read_text() and bool(names(path) & LISTS)
+
+
+def placing() -> dict[str, Path]:
+    found = (path for folder in FOLDERS for path in (ROOT / folder).glob("test_*.py"))
+    return {
+        path.relative_to(ROOT).as_posix(): path for path in found if PLACES.search(path.read_text())
+    }
+
+
+def test_every_file_that_places_orders_does_so_on_every_ground_or_says_why_not() -> None:
+    files = placing()
+    alone = {name for name, path in files.items() if not shared(path)}
+    assert alone == set(EXCEPTIONS) & alone, "on one venue alone, and nobody says why"
+    assert set(EXCEPTIONS) <= set(files), "these place no orders any more"
+    assert all(ELSEWHERE[name] in files and shared(files[ELSEWHERE[name]]) for name in ELSEWHERE)
+
+
+def test_no_shared_test_knows_which_venue_it_is_on() -> None:
+    """What differs is data of the ground."""
+    wrong = re.compile(r"\.venue\s*[=!]=|\.name\s*[=!]=|/fapi/|\"BTCUSDT\"|\"/orders|\"/g-orders")
+    for name, path in placing().items():
+        if shared(path) and name not in EXCEPTIONS:
+            assert not wrong.findall(path.read_text()), name
+
+
+def test_every_venue_with_orders_and_every_family_of_its_contracts_is_a_ground() -> None:
+    assert {(one.venue, one.family) for one in grounds.EACH} == {
+        (one.venue, one.family) for one in grounds.GROUNDS
+    }
+    assert {one.venue for one in grounds.VENUES} == {one.venue for one in grounds.EACH}
+    assert {one.venue for one in grounds.EACH} == {"binance_usdm", "phemex"}
