@@ -158,6 +158,23 @@ def test_what_is_refused(trader: Trader) -> None:
     assert trader.ask("GET", "/g-accounts/accountPositions", "currency=BTC")["code"] == 11097
 
 
+def test_contracts_in_usdc_are_another_account_of_the_same_family() -> None:
+    funds = {"USDT": 1000 * UNIT, "USDC": 100_000 * UNIT}
+    venue = Phemex(["BTCUSDT", "BTCUSDC"], rate=50, accounts=(account(**funds),))
+    trader = Trader(venue, hedged=True)
+    assert {each["accounts_p"][0]["currency"] for each in trader.opened} == {"USDT", "USDC"}
+    trader.client.pushed.clear()
+    order = {"symbol": "BTCUSDC", "ordType": "Market", "side": "Buy", "orderQtyRq": "0.01"}
+    assert trader.order(**order)["code"] == 0
+    entry = trader.heard()[-1]
+    assert (entry["currency"], entry["ordStatus"]) == ("USDC", "Filled")
+    held = trader.ask("GET", "/g-accounts/accountPositions", "currency=USDC")["data"]
+    assert [row["size"] for row in held["positions"]] == ["0.01"]
+    assert Decimal(held["account"]["accountBalanceRv"]) == 100_000 - Decimal(entry["cumFeeRv"])
+    other = trader.ask("GET", "/g-accounts/accountPositions", "currency=USDT")["data"]
+    assert (other["account"]["accountBalanceRv"], other["positions"][0]["size"]) == ("1000", "0")
+
+
 def test_sides_that_do_not_fit_the_mode(hedger: Trader) -> None:
     market = {"ordType": "Market", "orderQtyRq": "0.1"}
     assert hedger.order(**market)["code"] == 20004

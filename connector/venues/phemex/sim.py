@@ -1,4 +1,4 @@
-"""Phemex as the venue sees it: coin-, USD- and USDT-settled contracts.
+"""Phemex as the venue sees it: contracts settled in coins, USD, USDT and USDC.
 
 The mirror image of the connector's side and written from the venue's reference alone, so that the
 two do not share a mistake. Pure: texts and numbers in, bytes out; who is connected, what time it is

@@ -51,9 +51,11 @@ def _usd(symbol: str, base: str, size: str, tick: str, price: str) -> Contract:
     )  # fmt: skip
 
 
-def _usdt(symbol: str, tick: str, step: str, price: str) -> Contract:
+def _stable(symbol: str, tick: str, step: str, price: str) -> Contract:
+    """Quoted and settled in the coin that its name ends with."""
+    base, settle = symbol[:-4], symbol[-4:]
     return Contract(
-        symbol=symbol, base=symbol.removesuffix("USDT"), quote="USDT", settle="USDT",
+        symbol=symbol, base=base, quote=settle, settle=settle,
         price_digits=_digits(tick), tick=tick, qty_digits=_digits(step), step=step, price=price,
     )  # fmt: skip
 
@@ -86,14 +88,17 @@ LISTINGS = [
 lists here only when they are asked for."""
 GONE = LISTINGS[8:]
 LISTINGS += [
-    _usdt("BTCUSDT", "0.1", "0.0001", "86540.3"),
-    _usdt("ETHUSDT", "0.01", "0.01", "2763.86"),
-    _usdt("SOLUSDT", "0.01", "0.01", "131.22"),
-    _usdt("XRPUSDT", "0.0001", "0.1", "2.4315"),
+    _stable("BTCUSDT", "0.1", "0.0001", "86540.3"),
+    _stable("ETHUSDT", "0.01", "0.01", "2763.86"),
+    _stable("SOLUSDT", "0.01", "0.01", "131.22"),
+    _stable("XRPUSDT", "0.0001", "0.1", "2.4315"),
+    _stable("BTCUSDC", "0.1", "0.001", "86541.7"),
+    _stable("ETHUSDC", "0.01", "0.01", "2763.91"),
 ]
-"""The last are of the second family, margined in USDT."""
+"""The last are of the second family, margined in USDT or USDC."""
 FUNDS = {"BTC": 10, "ETH": 200, "SOL": 5_000, "XRP": 100_000, "ADA": 200_000, "SUI": 50_000,
-         "LINK": 10_000, "AVAX": 5_000, "USD": 500_000, "USDT": 500_000}  # fmt: skip
+         "LINK": 10_000, "AVAX": 5_000, "USD": 500_000, "USDT": 500_000,
+         "USDC": 500_000}  # fmt: skip
 DECIMAL_CURRENCIES = ("USDT", "USDC")
 """Those of the second family."""
 DECIMAL_MAKER_ER, DECIMAL_TAKER_ER = 10_000, 60_000
@@ -350,7 +355,7 @@ def decimal_contracts(info: bytes) -> list[Contract]:
             continue
         try:
             tick, step = (f"{Decimal(str(row[name])):f}" for name in ("tickSize", "qtyStepSize"))
-            made = _usdt(row["symbol"], tick, step, f"{Decimal(str(row['maxPriceRp'])) / 6:f}")
+            made = _stable(row["symbol"], tick, step, f"{Decimal(str(row['maxPriceRp'])) / 6:f}")
         except (KeyError, InvalidOperation) as error:
             raise ValueError(f"products, symbol {row.get('symbol')}: {error!r}") from None
         found.append(known.get(made.symbol, made))
