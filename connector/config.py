@@ -352,7 +352,7 @@ def _leaf(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
         hint = f"the nearest is {near[0]!r}; " if near else ""
         faults.append(f"{path}: {value!r} is none of them; {hint}known: {', '.join(known)}")
         return None
-    if isinstance(value, bool) and bare is not bool:
+    if isinstance(value, bool) and bool not in (bare, *get_args(bare)):
         faults.append(f"{path}: expected {_kind(bare)}, got true or false")
         return None
     try:

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from connector._speedups.decimal import parse
 from connector.config_paper import PaperSettings, judge_paper
+from connector.config_setup import SetupSettings, judge_setup
 from connector.errors import ConfigError
 from connector.model.policies import OnDeath, OnStart
 from connector.model.secret import SecretRef
@@ -96,6 +97,8 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Calls of the venue that may be made with its key beside what needs no permission."""
     limits: LimitSettings = LimitSettings()
     """What all its strategies together may do."""
+    setup: SetupSettings = SetupSettings()
+    """How it shall be set up at the venue."""
 
     @property
     def guarded_s(self) -> float:
@@ -203,6 +206,8 @@ def judge_account(
     if trading is None:
         faults.append(f"{path}.venue: {account.venue} has market data only")
         return
+    has = trading.setup.settings if trading.setup is not None and not paper else frozenset[str]()
+    judge_setup(account.setup, has, named, f"{path}.setup", faults)
     if account.kind not in trading.key_kinds:
         faults.append(f"{path}.kind: {account.kind!r}; known: {', '.join(trading.key_kinds)}")
     if account.countdown_s and not account.exclusive:

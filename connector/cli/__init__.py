@@ -24,10 +24,11 @@ from connector.errors import ConfigError, ConnectorError
 
 USES = (
     ("Try it", ("demo",)),
-    ("Run it", ("check", "run", "reload")),
+    ("Run it", ("check", "apply", "run", "reload")),
     ("Trade by hand", ("send", "call")),
     ("Stop trading", ("halt", "resume")),
     ("Look at it", ("top", "tap", "journal", "metrics")),
+    ("Download", ("fetch",)),
     ("Without a venue", ("sim", "replay")),
 )
 """The commands by what they are used for; one that is not named here is shown under "More"."""

@@ -88,16 +88,7 @@ class Direct:
     async def _call(
         self, row: Endpoint, request: Request, signer: Signer | None, name: str, timeout_s: float
     ) -> Called:
-        context = None
-        if self.venue.rest_url.startswith("https:"):
-            context = client_context(self._settings.ca_file)
-        client = HttpClient(
-            self.venue.rest_url,
-            context,
-            timeout_s=timeout_s,
-            local_address=self._settings.local_address,
-        )
-        rest = Rest(self.venue, client, lambda _counter, _amount: None)
+        rest = self.rest(timeout_s)
         notes = _Notes(self._state_dir, self.venue, row, request, name)
         try:
             if signer is not None and self.venue.trading is not None:
@@ -113,6 +104,22 @@ class Direct:
             return called
         finally:
             await rest.close()
+
+    def rest(self, timeout_s: float) -> Rest:
+        """A door to the venue under a budget of its own; to be closed."""
+        secure = self.venue.rest_url.startswith("https:")
+        context = client_context(self._settings.ca_file) if secure else None
+        client = HttpClient(
+            self.venue.rest_url,
+            context,
+            timeout_s=timeout_s,
+            local_address=self._settings.local_address,
+        )
+        return Rest(self.venue, client, lambda _counter, _amount: None)
+
+    def signer(self) -> Signer:
+        """Of the account whose key is used."""
+        return _signer(self.venue, *self._choose())
 
     def _choose(self) -> tuple[str, AccountSettings]:
         """The account whose key is used."""

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         code |= _accounts(config)
         if args.online:
             code |= asyncio.run(_online(config))
+            code |= _setups(config, args)
     if args.machine:
         code |= _machine(config.daemon.cpu if config is not None else None)
     return code
@@ -192,6 +193,25 @@ def _accounts(config: Config) -> int:
         )
         if limits := _limits(strategy.limits):
             print(f"    limits: {limits}")
+    return code
+
+
+def _setups(config: Config, args: argparse.Namespace) -> int:
+    """How accounts are set up at their venues, where the configuration says how they shall be."""
+    from connector.cli._setup import accounts, table
+
+    code = 0
+    for account in accounts(config, args.config, args.set, args.runtime_dir, args.state_dir):
+        try:
+            rows = account.rows()
+        except ConnectorError as error:
+            print(error)
+            code = 1
+            continue
+        print(f"account {account.name}\n{table(rows)}")
+        if any(row.differs for row in rows):
+            print(f"  connector apply {args.config} changes what is marked")
+            code = 1
     return code
 
 

@@ -27,6 +27,7 @@ from connector.venues.endpoint import Request as Request
 from connector.venues.endpoint import Retry as Retry
 from connector.venues.endpoint import Security as Security
 from connector.venues.endpoint import Status as Status
+from connector.venues.histories import Archive as Archive
 from connector.venues.stream_events import ContractInfo as ContractInfo
 from connector.venues.stream_events import DepthLevels as DepthLevels
 from connector.venues.stream_events import Index as Index
@@ -405,6 +406,8 @@ class Venue(Struct, frozen=True, kw_only=True):
     next_page: Callable[[Request, bytes], Request | None] | None = None
     """Where the instruments come in several answers: what is asked after this request and its
     answer; None: that was the last. Each answer can be read by itself. Raises ValueError."""
+    histories: Mapping[str, Archive] = {}
+    """What can be downloaded of the past, by name."""
     trading: "Trading | None" = None
     """The order side; None: market data only."""
     access: Access | None = None

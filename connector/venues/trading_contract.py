@@ -28,6 +28,7 @@ from connector.model.intents import (
 from connector.model.records import Side
 from connector.model.reports import BalanceReason, EndReason, Field, OrderStatus
 from connector.venues.contract import Control, Cost, Pool, Request, Scales
+from connector.venues.setup_contract import Setup
 
 MONEY_EXPONENT = 8
 """Fees, balances and profits are integers of 10^-8."""
@@ -515,3 +516,5 @@ class Trading(Struct, frozen=True, kw_only=True):
     api: OrderApi | None = None
     batches: Batches | None = None
     denial: Denial = Denial()
+    setup: Setup | None = None
+    """How accounts are set up; None: the connector changes nothing there."""

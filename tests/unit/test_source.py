@@ -36,8 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
     "config": BASE | {"protocol", "venues.contract", "venues.trading_contract", "config_trading"},
     "config_paper": BASE | {"venues.trading_contract"},
+    "config_setup": BASE | {"venues.setup_contract"},
     "config_trading": BASE
-    | {"protocol", "venues.contract", "venues.trading_contract", "config_paper"},
+    | {"protocol", "venues.contract", "venues.trading_contract", "config_paper", "config_setup"},
     "daemon": BASE | {"protocol", "config"},
     "talking": BELOW_APP,
     "connections": BELOW_APP | {"talking"},

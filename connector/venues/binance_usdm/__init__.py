@@ -8,6 +8,7 @@ from connector.model.instrument import Instrument
 from connector.venues.binance_usdm import errors, instruments, limits, listing, market
 from connector.venues.binance_usdm.config import Config
 from connector.venues.binance_usdm.endpoints import ENDPOINTS, routes
+from connector.venues.binance_usdm.histories import HISTORIES
 from connector.venues.binance_usdm.trading import trading
 from connector.venues.contract import Channel, Pool, Request, Subscription, Venue
 
@@ -71,6 +72,7 @@ def configured(config: Config) -> Venue:
         recorded=market.recorded,
         depth_stream=market.depth_stream,
         wire_instrument=instruments.wire_instrument,
+        histories=HISTORIES,
         trading=trading(config),
     )
 

@@ -130,6 +130,11 @@ def funding_rate(params: Params, market: MarketView, now_ms: int) -> bytes:
         if found is None:
             continue
         paid_ms = found.next_funding_ms - FUNDING_MS
+        if span[1] is not None:
+            paid_ms -= max(0, -((span[1] - paid_ms) // FUNDING_MS)) * FUNDING_MS
+        if span[0] is not None:  # the first of them, not the last
+            first_ms = paid_ms - (paid_ms - span[0]) // FUNDING_MS * FUNDING_MS
+            paid_ms = min(paid_ms, first_ms + (most - 1) * FUNDING_MS)
         for back in range(most):
             time_ms = paid_ms - back * FUNDING_MS
             if _inside(time_ms, span) and time_ms > 0:

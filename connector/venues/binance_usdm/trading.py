@@ -26,6 +26,7 @@ from connector.venues.binance_usdm.schemas_trading import (
     ListenKey,
     PositionRow,
 )
+from connector.venues.binance_usdm.setup import SETUP
 from connector.venues.contract import Endpoint, Pool, Request, Scales
 from connector.venues.trading_contract import (
     MONEY_EXPONENT,
@@ -259,4 +260,5 @@ def trading(config: Config) -> Trading:
             encode=partial(orders.encode_batch, window_ms=window_ms),
             judge=answers.judge_batch,
         ),
+        setup=SETUP,
     )

@@ -12,6 +12,7 @@ from connector.venues.phemex import answers, orders, positions, signing, user
 from connector.venues.phemex.endpoints import ENDPOINTS
 from connector.venues.phemex.numbers import HEDGED, hedged, whole
 from connector.venues.phemex.schemas_trading import Reply, Time
+from connector.venues.phemex.setup import SETUP
 from connector.venues.trading_contract import (
     Batches,
     Charge,
@@ -138,4 +139,5 @@ def trading(
             judge=answers.judge_batch,
         ),
         denial=Denial(lag_ns=lookup_lag_s * SECOND_NS, times=2),
+        setup=SETUP,
     )
