@@ -34,6 +34,7 @@ LONGEST = (
     "e2e/test_daemon.py",
     "e2e/test_lines.py",
     "e2e/test_rate_limits.py",
+    "e2e/test_cadenza_market.py",
     "e2e/test_deadman.py",
     "e2e/test_orders.py",
     "e2e/test_refresh.py",
