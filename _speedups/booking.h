@@ -29,4 +29,11 @@ static inline int booking_worth(const BookingHeld *held, int64_t *value_e, int64
   return *value_e == worst && *profit_e == worth;
 }
 
+/* A sum of which one part has changed; 0: it does not fit. */
+static inline int booking_moves(int64_t sum_e, int64_t part_e, int64_t now_e, int64_t *moved_e) {
+  __int128 moved = (__int128)sum_e - part_e + now_e;
+  *moved_e = (int64_t)moved;
+  return *moved_e == moved;
+}
+
 #endif

@@ -5,21 +5,26 @@ from .feed cimport Feed
 from .pooled cimport Pool
 from .segment cimport Segment
 from .states cimport AddressState, ClockState
+from .sums cimport HoldingState, OwnerState
 
 cdef extern from "booking.h" nogil:
     ctypedef struct BookingHeld:
         int64_t position_e, buys_e, sells_e, cash_e, mark_e, size_e, scale
 
     int booking_worth(const BookingHeld* held, int64_t* value_e, int64_t* profit_e) noexcept
+    int booking_moves(int64_t sum_e, int64_t part_e, int64_t now_e, int64_t* moved_e) noexcept
 
 
 cdef class Owned:                 # an account or a strategy, and what it holds of an instrument
-    cdef readonly object owner, holding
+    cdef readonly OwnerState owner
+    cdef readonly HoldingState holding
+    cdef object symbol
     cdef bint marked              # it is valued at the mark of now: a limit asks for that
     cdef bint paced               # its orders are counted by the second
     cdef bint plain               # its numbers are within 63 bits, and no inverse contract's
     cdef BookingHeld held         # as it will be
     cdef int64_t value_e, profit_e
+    cdef int64_t exposure_e, sum_e            # the owner's, as they will be
 
 
 cdef class Kind:                  # new orders, or cancels

@@ -17,6 +17,10 @@ from .desk cimport Command
 from .pooled cimport Pool
 from .segment cimport Segment
 from .states cimport RefsState
+from .sums cimport (
+    BUYS_E, CASH_E, EXPOSURE_E, HELD_PROFIT_E, HoldingState, MARK_E, OPEN_ORDERS, OwnerState, POSITION_E, PROFIT_E,
+    SELLS_E, UNPRICED_E, VALUE_E,
+)
 
 cdef enum:
     BUY = 1
@@ -33,11 +37,13 @@ cdef class Owned:
     """An owner and its holding in an instrument. ``marked``: what it holds is valued at the mark of now, as its limits
     want; ``paced``: it has a limit of orders a second."""
 
-    def __init__(self, owner, holding, bint marked, bint paced):
+    def __init__(self, OwnerState owner not None, HoldingState holding not None, bint marked, bint paced):
+        cdef object instrument = (<object>holding).instrument
         self.owner, self.holding, self.marked, self.paced = owner, holding, marked, paced
+        self.symbol = instrument.symbol
         try:
-            self.held.size_e, self.held.scale = holding.instrument.contract_size_e, holding.scale
-            self.plain = not holding.instrument.inverse
+            self.held.size_e, self.held.scale = instrument.contract_size_e, (<object>holding).scale
+            self.plain = not instrument.inverse
         except OverflowError:
             self.plain = False
 
@@ -211,12 +217,12 @@ cdef class Booking:
                     return 0
         self.counted[key] = more_e
         for one in form.owned:
-            one.owner.open_orders += 1
+            one.owner.set(OPEN_ORDERS, one.owner.get(OPEN_ORDERS) + 1)
             if counts:
                 self.hold(one, buys)
             if one.paced:
-                one.owner.pace(read_ns)
-                one.owner.took(read_ns)
+                (<object>one.owner).pace(read_ns)
+                (<object>one.owner).took(read_ns)
         return 0
 
     cdef int slowly(self, Form form, object order, object read_ns) except -1:
@@ -228,21 +234,18 @@ cdef class Booking:
         self.holdings.order(order)
         for one in form.owned:
             if one.paced:
-                one.owner.pace(read_ns)
-                one.owner.took(read_ns)
+                (<object>one.owner).pace(read_ns)
+                (<object>one.owner).took(read_ns)
         return 0
 
     cdef bint weigh(self, Owned one, int64_t more_e, bint buys, int64_t mark_e) except -1:
         """Value a holding with so much more to buy or sell. False: it needs more than that."""
-        cdef object holding = one.holding
+        cdef HoldingState holding = one.holding
         cdef BookingHeld* held = &one.held
-        if not one.plain or holding.unpriced_e:
+        if not one.plain or holding.wide or one.owner.wide or holding.sums[UNPRICED_E]:
             return False
-        try:
-            held.position_e, held.buys_e, held.sells_e = holding.position_e, holding.buys_e, holding.sells_e
-            held.cash_e, held.mark_e = holding.cash_e, holding.mark_e
-        except OverflowError:
-            return False
+        held.position_e, held.buys_e, held.sells_e = holding.sums[POSITION_E], holding.sums[BUYS_E], holding.sums[SELLS_E]
+        held.cash_e, held.mark_e = holding.sums[CASH_E], holding.sums[MARK_E]
         if one.marked:
             held.mark_e = mark_e
         elif not holding.fresh:
@@ -253,24 +256,21 @@ cdef class Booking:
             held.buys_e += more_e
         else:
             held.sells_e += more_e
-        return booking_worth(held, &one.value_e, &one.profit_e)
+        return booking_worth(held, &one.value_e, &one.profit_e) and booking_moves(
+            one.owner.sums[EXPOSURE_E], holding.sums[VALUE_E], one.value_e, &one.exposure_e
+        ) and booking_moves(one.owner.sums[PROFIT_E], holding.sums[HELD_PROFIT_E], one.profit_e, &one.sum_e)
 
     cdef int hold(self, Owned one, bint buys) except -1:
         """Take over what `weigh` has found."""
-        cdef object holding = one.holding, owner = one.owner, value_e = one.value_e, profit_e = one.profit_e
-        if buys:
-            holding.buys_e = one.held.buys_e
-        else:
-            holding.sells_e = one.held.sells_e
+        cdef HoldingState holding = one.holding
+        cdef OwnerState owner = one.owner
+        holding.sums[BUYS_E], holding.sums[SELLS_E] = one.held.buys_e, one.held.sells_e
         if one.marked:
-            holding.fresh, holding.mark_e = True, one.held.mark_e
+            holding.fresh, holding.sums[MARK_E] = True, one.held.mark_e
         if owner.unmarked:
-            owner.unmarked.discard(holding.instrument.symbol)
-        owner.exposure_e += value_e - holding.value_e
-        holding.value_e = value_e
-        if profit_e != holding.profit_e:
-            owner.profit_e += profit_e - holding.profit_e
-            holding.profit_e = profit_e
+            owner.unmarked.discard(one.symbol)
+        holding.sums[VALUE_E], owner.sums[EXPOSURE_E] = one.value_e, one.exposure_e
+        holding.sums[HELD_PROFIT_E], owner.sums[PROFIT_E] = one.profit_e, one.sum_e
         return 0
 
     cdef int again(self, object order, object key) except -1:

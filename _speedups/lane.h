@@ -21,6 +21,7 @@ typedef struct {
   LaneGrid price, quantity[2];                      /* of limit and of market orders */
   int64_t min_notional_e, up_e, down_e, contract_size_e;
   int price_exponent, quantity_exponent;
+  int inverse;                                      /* worth its size in the quote whatever the price */
 } LaneRules;
 
 typedef struct {                                    /* limits of an account or a strategy; absent: there is none */
@@ -56,6 +57,31 @@ static inline int lane_times(lane_wide *x, lane_wide y) { return !__builtin_mul_
 /* The quotients rounded up and down, y positive. */
 static inline lane_wide lane_up(lane_wide x, lane_wide y) { return x / y + (x % y > 0); }
 static inline lane_wide lane_down(lane_wide x, lane_wide y) { return x / y - (x % y < 0); }
+
+/* trading.holdings.Holding.notional_e: of a quantity at a price of 10^-8; 0: it does not fit. */
+static inline int lane_notional(const LaneRules *rules, lane_wide quantity, lane_wide price, lane_wide *value) {
+  if (!lane_times(&quantity, rules->contract_size_e)) return 0;
+  if (!rules->inverse && !lane_times(&quantity, price)) return 0;
+  *value = lane_up(quantity, lane_power((rules->inverse ? 0 : 8) + rules->quantity_exponent));
+  return 1;
+}
+
+/* What a position brings with what was received for it, in the quote at a mark: Holding.money_e and in_quote_e. An
+ * inverse contract's cash is of the margin asset, and to be long of it is to owe its worth there. */
+static inline int lane_profit(const LaneRules *rules, lane_wide position, lane_wide cash, int64_t mark, lane_wide *profit) {
+  lane_wide under = lane_power((rules->inverse ? 0 : 8) + rules->quantity_exponent), one = lane_power(8);
+  if (!lane_times(&position, rules->contract_size_e)) return 0;
+  if (!rules->inverse) {
+    if (!lane_times(&position, mark)) return 0;
+    *profit = cash + lane_down(position, under);
+    return 1;
+  }
+  if (!lane_times(&position, -one) || !lane_times(&under, mark)) return 0;
+  cash += lane_down(position, under);
+  if (!lane_times(&cash, mark)) return 0;
+  *profit = lane_down(cash, one);
+  return 1;
+}
 
 static inline int lane_fits(const LaneGrid *grid, int64_t value) {
   if (grid->low != LANE_ABSENT && value < grid->low) return 0;
@@ -98,15 +124,14 @@ static inline int lane_touch(const LaneOrder *order, const LaneMarket *market) {
 /* trading.risk.order_notional_e; 0: it does not fit. */
 static inline int lane_worth(
     const LaneRules *rules, const LaneOrder *order, const LaneMarket *market, lane_wide *value) {
+  if (rules->inverse) return lane_notional(rules, order->qty_e, 0, value);
   lane_wide own = order->price_e != LANE_ABSENT ? order->price_e : 0;
   int shift = 8 - rules->price_exponent;
   if (order->price_e == LANE_ABSENT && market->live) own = order->buy ? market->ask_e : market->bid_e;
   if (shift < 0) own = lane_up(own, lane_power(-shift));
   else if (!lane_times(&own, lane_power(shift))) return 0;
   if (own < market->mark_e) own = market->mark_e;
-  if (!lane_times(&own, order->qty_e) || !lane_times(&own, rules->contract_size_e)) return 0;
-  *value = lane_up(own, lane_power(8 + rules->quantity_exponent));
-  return 1;
+  return lane_notional(rules, order->qty_e, own, value);
 }
 
 static inline lane_wide lane_size(lane_wide x) { return x < 0 ? -x : x; }
@@ -117,17 +142,17 @@ static inline int lane_exposed(
     const LaneRules *rules, const LaneLimits *limits, const LaneHeld *held, const LaneOrder *order,
     const LaneMarket *market) {
   lane_wide up = (lane_wide)held->position_e + held->buys_e, down = (lane_wide)held->position_e - held->sells_e;
-  lane_wide before = lane_larger(lane_size(up), lane_size(down)), scale = lane_power(8 + rules->quantity_exponent);
+  lane_wide before = lane_larger(lane_size(up), lane_size(down)), value;
   lane_wide worst = lane_larger(before, order->buy ? lane_size(up + order->qty_e) : lane_size(down - order->qty_e));
-  lane_wide profit = held->profit_e, worth = held->position_e;
+  lane_wide profit = held->profit_e;
   if (limits->exposure_e != LANE_ABSENT) {
     if (market->mark_e <= 0) return 0;
     if (worst > before) {
-      if (!lane_times(&worst, market->mark_e) || !lane_times(&worst, rules->contract_size_e)) return 0;
-      if ((lane_wide)held->exposure_e - held->value_e + lane_up(worst, scale) > limits->exposure_e) return 0;
+      if (!lane_notional(rules, worst, market->mark_e, &value)) return 0;
+      if ((lane_wide)held->exposure_e - held->value_e + value > limits->exposure_e) return 0;
     }
-    if (!lane_times(&worth, market->mark_e) || !lane_times(&worth, rules->contract_size_e)) return 0;
-    profit += (lane_wide)held->cash_e + lane_down(worth, scale) - held->held_profit_e;
+    if (!lane_profit(rules, held->position_e, held->cash_e, market->mark_e, &value)) return 0;
+    profit += value - held->held_profit_e;
   }
   return limits->loss_e == LANE_ABSENT || profit > -(lane_wide)limits->loss_e;
 }

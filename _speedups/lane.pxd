@@ -13,6 +13,7 @@ from .states cimport (
     AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, HaltState, ListedState, OpenState,
     PoolState, SocketState,
 )
+from .sums cimport HoldingState, OwnerState
 
 cdef extern from "lane.h" nogil:
     enum:
@@ -25,7 +26,7 @@ cdef extern from "lane.h" nogil:
         LaneGrid price
         LaneGrid quantity[2]
         int64_t min_notional_e, up_e, down_e, contract_size_e
-        int price_exponent, quantity_exponent
+        int price_exponent, quantity_exponent, inverse
 
     ctypedef struct LaneLimits:
         int64_t notional_e, quantity_e, exposure_e, loss_e, open_orders, rate, collar_bps
@@ -65,7 +66,8 @@ cdef struct OrderMembers:         # where an order has its attributes
 
 cdef class Bound:                 # one owner whose limits bind
     cdef LaneLimits limits
-    cdef readonly object owner, holding
+    cdef readonly OwnerState owner
+    cdef readonly HoldingState holding        # None: its exposure has no limit
     cdef bint allows(
         self, const LaneRules* rules, const LaneOrder* order, const LaneMarket* market, int64_t read_ns
     ) except -1

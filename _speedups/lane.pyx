@@ -34,6 +34,10 @@ from .members cimport member, member_of
 from .order_ids cimport Ids, Numbers
 from .publish cimport KIND_BBO, KIND_BOOK, valid
 from .segment cimport Segment
+from .sums cimport (
+    BUYS_E, CASH_E, EXPOSURE_E, HELD_PROFIT_E, HoldingState, OPEN_ORDERS, OwnerState, POSITION_E, PROFIT_E, SELLS_E,
+    UNPRICED_E, VALUE_E,
+)
 from .states cimport ConnectionState, PoolState, RefsState, watched_equal
 
 cdef enum:
@@ -78,7 +82,7 @@ cdef class Bound:
     """The limits of one account or strategy; ``quantity_e``: of an order in this instrument, None: no such limit;
     ``holding``: what it has of the instrument."""
 
-    def __init__(self, owner, limits, quantity_e, holding):
+    def __init__(self, OwnerState owner not None, limits, quantity_e, HoldingState holding):
         self.owner, self.holding = owner, holding
         self.limits.notional_e = limit_of(limits.order_notional_e)
         self.limits.quantity_e = limit_of(quantity_e)
@@ -92,26 +96,27 @@ cdef class Bound:
         self, const LaneRules* rules, const LaneOrder* order, const LaneMarket* market, int64_t read_ns
     ) except -1:
         cdef LaneHeld held
-        cdef int64_t unpriced_e
-        cdef object owner = self.owner, holding
+        cdef OwnerState owner = self.owner
+        cdef HoldingState holding = self.holding
         memset(&held, 0, sizeof(held))
-        if self.limits.open_orders != LANE_ABSENT and <int64_t>owner.open_orders >= self.limits.open_orders:
+        if owner.wide or (holding is not None and holding.wide):
+            return False              # past 63 bits
+        if self.limits.open_orders != LANE_ABSENT and owner.sums[OPEN_ORDERS] >= self.limits.open_orders:
             return False
         if (
             self.limits.rate != LANE_ABSENT and <int64_t>len(owner.sent_ns) >= self.limits.rate
-            and <int64_t>owner.pace(read_ns) >= self.limits.rate
+            and <int64_t>(<object>owner).pace(read_ns) >= self.limits.rate
         ):
             return False
         if not order.reduces and (self.limits.exposure_e != LANE_ABSENT or self.limits.loss_e != LANE_ABSENT):
-            held.profit_e = owner.profit_e
+            held.profit_e = owner.sums[PROFIT_E]
             if self.limits.exposure_e != LANE_ABSENT:
-                holding = self.holding
-                unpriced_e = holding.unpriced_e
-                if unpriced_e or owner.unmarked:
+                if holding.sums[UNPRICED_E] or owner.unmarked:
                     return False
-                held.position_e, held.buys_e, held.sells_e = holding.position_e, holding.buys_e, holding.sells_e
-                held.cash_e, held.value_e, held.held_profit_e = holding.cash_e, holding.value_e, holding.profit_e
-                held.exposure_e = owner.exposure_e
+                held.position_e, held.buys_e = holding.sums[POSITION_E], holding.sums[BUYS_E]
+                held.sells_e, held.cash_e = holding.sums[SELLS_E], holding.sums[CASH_E]
+                held.value_e, held.held_profit_e = holding.sums[VALUE_E], holding.sums[HELD_PROFIT_E]
+                held.exposure_e = owner.sums[EXPOSURE_E]
         return lane_limits(rules, &self.limits, &held, order, market)
 
 
@@ -146,7 +151,7 @@ cdef class Route:
             rules.quantity[1].step = instrument.market_step_e
         rules.min_notional_e = instrument.min_notional_e
         rules.up_e, rules.down_e = instrument.multiplier_up_e, instrument.multiplier_down_e
-        rules.contract_size_e = instrument.contract_size_e
+        rules.contract_size_e, rules.inverse = instrument.contract_size_e, instrument.inverse
         rules.price_exponent, rules.quantity_exponent = instrument.price_exponent, instrument.qty_exponent
         for exponent in (rules.price_exponent, rules.quantity_exponent):
             if not 0 <= exponent <= 18:

@@ -99,7 +99,7 @@ class Lane:
         ):
             return None
         encoder = to.encoding.writer(listed)
-        if encoder is None or listed.instrument.inverse:
+        if encoder is None:
             return None
         holdings = self._desk.holdings
         owners = holdings.account(account), holdings.strategy(session.strategy)

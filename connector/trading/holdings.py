@@ -20,8 +20,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from connector._speedups.sums import HoldingState, OwnerState
 from connector.model.instrument import MARK_EXPONENT, Instrument
 from connector.model.order import Order
 from connector.model.records import Side
@@ -69,30 +70,20 @@ class KeptOwner(Struct, array_like=True):
     paid_e: int = 0
 
 
-class Holding(Struct, eq=False):
-    """What one owner has in one instrument and position side of an account."""
+class Holding(HoldingState):
+    """What one owner has in one instrument and position side of an account.
 
-    account: int
-    instrument: Instrument
-    position_side: int
-    scale: int
-    position_e: int = 0
-    buys_e: int = 0
-    """Leaves of buys that may still fill."""
-    sells_e: int = 0
-    cash_e: int = 0
-    """Received less paid since the day began, 10^-8 of the quote; inverse: of the margin asset."""
-    unpriced_e: int = 0
-    """Part of the position that has still to be taken in at mark."""
-    mark_e: int = 0
-    """The last one in 10^-8; 0: none yet."""
-    fresh: bool = False
-    value_e: int = 0
-    """Exposure."""
-    profit_e: int = 0
-    said_ns: int = 0
-    """The venue's time of its last word on the position; 0: it says nothing here."""
-    filled_ns: int = 0
+    ``buys_e`` and ``sells_e`` are leaves that may still fill, ``cash_e`` is received less paid
+    since the day began (10^-8 of the quote; inverse: of the margin asset), ``unpriced_e`` the part
+    of the position that has still to be taken in at mark, ``mark_e`` the last one in 10^-8 (0: none
+    yet), ``value_e`` exposure, ``said_ns`` the venue's time of its last word on the position (0: it
+    says nothing here)."""
+
+    def __init__(
+        self, account: int, instrument: Instrument, position_side: int, scale: int
+    ) -> None:
+        self.account, self.instrument = account, instrument
+        self.position_side, self.scale = position_side, scale
 
     @property
     def worst_e(self) -> int:
@@ -125,27 +116,20 @@ class Holding(Struct, eq=False):
         return money_e * self.mark_e // ONE if self.instrument.inverse else money_e
 
 
-class Owner(Struct, eq=False):
-    """An account or a strategy."""
+class Owner(OwnerState):
+    """An account or a strategy.
 
-    kind: str
-    name: str
+    ``since_ns`` is the Unix time its day began, or was begun anew; while ``unknown``, what was
+    gained and lost earlier in the day cannot be found out and ``UNKNOWN_E`` is taken off
+    ``profit_e``; ``paid_e`` is funding received less paid since then, ``unmarked`` the instruments
+    with exposure and no fresh mark, ``sent_ns`` the new orders and amends of the last second."""
+
     limits: Limits | None
-    since_ns: int = 0
-    """Unix time its day began, or was begun anew."""
-    open_orders: int = 0
-    exposure_e: int = 0
-    profit_e: int = 0
-    """Less ``UNKNOWN_E`` while ``unknown``."""
-    unknown: bool = False
-    """What was gained and lost earlier in the day cannot be found out."""
-    paid_e: int = 0
-    """Funding received less paid since the day began."""
-    unmarked: set[str] = field(default_factory=set)
-    """Instruments with exposure and no fresh mark."""
-    holdings: dict[tuple[int, str, int], Holding] = field(default_factory=dict)
-    sent_ns: deque[int] = field(default_factory=deque)
-    """New orders and amends of the last second."""
+
+    def __init__(self, kind: str, name: str, limits: Limits | None, since_ns: int = 0) -> None:
+        self.kind, self.name, self.limits, self.since_ns = kind, name, limits, since_ns
+        self.unmarked, self.sent_ns = set(), deque()
+        self.holdings: dict[tuple[int, str, int], Holding] = {}
 
     def pace(self, now_ns: int) -> int:
         """How many in the second that ends now."""

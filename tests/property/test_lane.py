@@ -16,7 +16,7 @@ from connector._speedups import booking, lane
 from connector.clock import monotonic_ns
 from connector.config_trading import Transport
 from connector.market import live
-from connector.model.instrument import ABSENT, Instrument, Status
+from connector.model.instrument import Instrument, Status
 from connector.model.intents import (
     OWN_COMMAND,
     Action,
@@ -30,25 +30,23 @@ from connector.model.records import RecordType
 from connector.model.records import Side as Direction
 from connector.model.states import FeedKind, State
 from connector.trading.risk import Limits
-from tests.reference.lane_rig import BODY, COMMAND, EMPTY, INSTRUMENT, SECOND_NS, SENT, Side
+from tests.reference.lane_rig import (
+    BODY,
+    COMMAND,
+    EMPTY,
+    INSTRUMENT,
+    INSTRUMENTS,
+    INVERSE,
+    SECOND_NS,
+    SENT,
+    Side,
+)
 
 WAYS: list[dict[str, Any]] = [{"transport": Transport.HTTP}, {"transport": Transport.WS_API}]
 WAYS.append({"venue": "phemex"})
+HOUR_NS = 3600 * SECOND_NS
 MONEY = 10**8
 BID_E, ASK_E, MARK_E = 49_999_00, 50_001_00, 50_000 * 10**8
-
-
-INSTRUMENTS = [
-    INSTRUMENT,
-    replace(INSTRUMENT, price_exponent=5, price_digits=5, qty_exponent=0, qty_digits=0,
-            tick_e=10_000, min_price_e=ABSENT, max_price_e=ABSENT, min_notional_e=ABSENT,
-            multiplier_down_e=ABSENT, contract_size_e=33_333, market_min_qty_e=4, step_e=2,
-            min_qty_e=2),
-    replace(INSTRUMENT, price_exponent=10, price_digits=2, qty_exponent=8, qty_digits=3,
-            tick_e=10**9, min_price_e=10**11, max_price_e=10**16, step_e=10**5,
-            min_qty_e=10**5, max_qty_e=10**11, market_max_qty_e=ABSENT, market_step_e=2 * 10**5),
-]  # fmt: skip
-"""With the same prices and quantities at other scales, and other rules."""
 
 
 def scaled(value_e: int, from_exponent: int, to_exponent: int) -> int:
@@ -89,7 +87,7 @@ class Pair:
     def send(
         self,
         action: Action = Action.PLACE,
-        valid_ns: int = SECOND_NS,
+        valid_ns: int = HOUR_NS,
         who: str = "maker",
         last: bool = True,
         **fields: Any,
@@ -121,12 +119,17 @@ def test_the_mark_ages_alike() -> None:
     assert lane.MARK_NS == booking.MARK_NS == live.MARK_NS
 
 
+@pytest.mark.parametrize("instrument", [INSTRUMENT, INVERSE], ids=["linear", "inverse"])
 @pytest.mark.parametrize("way", WAYS)
-def test_common_commands_go_the_short_way_once_it_is_known(way: dict[str, Any]) -> None:
-    with both(**way) as sides:
+def test_common_commands_go_the_short_way_once_it_is_known(
+    way: dict[str, Any], instrument: Instrument
+) -> None:
+    limits = Limits(exposure_e=10**18, loss_e=10**18, order_notional_e=10**15)
+    with both({("account", "main"): limits}, instrument, **way) as sides:
         pair = Pair(sides)
-        pair.send()
-        pair.send()
+        price_e = scaled(49_990_00, 2, instrument.price_exponent)
+        pair.send(price_e=price_e)
+        pair.send(price_e=price_e)
         pair.send(order_type=OrderType.MARKET, price_e=None, time_in_force=TimeInForce.NONE)
         assert pair.sides[0].short == 2
         for _ in range(3):
@@ -138,7 +141,6 @@ def test_common_commands_go_the_short_way_once_it_is_known(way: dict[str, Any]) 
         pair.same()
 
 
-PLAIN = {"price_e": 49_990_00}
 NOT_SURE: list[tuple[str, dict[str, Any]]] = [
     ("a repeat", {"ref_id": "r1"}),
     ("too late", {"valid_ns": -1}),
@@ -457,7 +459,7 @@ places = st.fixed_dictionaries(
         "side": st.sampled_from([Direction.BUY, Direction.SELL]),
         "qty_e": st.sampled_from([1, 2, 5, 10, 20, 40, 1_000_000, 2_000_000]),
         "flags": st.sampled_from([0, 0, 0, CommandFlag.REDUCE_ONLY]),
-        "valid_ns": st.sampled_from([SECOND_NS] * 8 + [0, -1]),
+        "valid_ns": st.sampled_from([HOUR_NS] * 8 + [-1]),
         "who": st.sampled_from(["maker"] * 5 + ["taker", "other"]),
         "last": st.booleans(),
     },

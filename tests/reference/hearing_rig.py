@@ -31,6 +31,7 @@ from connector.venues.trading_contract import (
     Trading,
     UserEvent,
 )
+from tests.reference.fields import fields_of
 
 SEGMENT = Segment.create(1 << 18)
 SECOND_NS = 10**9
@@ -189,7 +190,7 @@ class Rig:
 
 
 def _fields(one: Any) -> dict[str, Any]:
-    found = {name: getattr(one, name) for name in one.__struct_fields__}
+    found = fields_of(one)
     for name, value in found.items():
         if isinstance(value, Order):
             found[name] = value.key

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector._speedups.bell import Bell
 from connector._speedups.feed import Feed
 from connector._speedups.order_ids import Numbers
@@ -20,7 +22,7 @@ from connector.lane import Lane
 from connector.market.live import Live
 from connector.market.selection import Chosen
 from connector.model.counters import Counter
-from connector.model.instrument import Instrument, Status
+from connector.model.instrument import ABSENT, Instrument, Status
 from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import OrderStatus
@@ -36,6 +38,7 @@ from connector.transport.order_pool import ANSWER_CAP
 from connector.transport.rest import Rest
 from connector.venues.contract import Bbo, MarkPrice, load
 from connector.venues.trading_contract import Execution, OrderEvent, Source
+from tests.reference.fields import fields_of
 
 VENUES = {name: load(name) for name in ("binance_usdm", "phemex")}
 SECOND_NS = 1_000_000_000
@@ -45,6 +48,25 @@ INSTRUMENT = Instrument(
     min_qty_e=1, max_qty_e=1_000_000, market_max_qty_e=500_000, min_notional_e=100 * 10**8,
     multiplier_up_e=105_000_000, multiplier_down_e=95_000_000, quote="USDT", margin="USDT",
 )  # fmt: skip
+INVERSE = replace(
+    INSTRUMENT, inverse=True, quote="USD", margin="BTC", price_exponent=4, price_digits=1,
+    qty_exponent=0, qty_digits=0, step_e=1, min_qty_e=1, tick_e=1_000, min_price_e=ABSENT,
+    max_price_e=ABSENT, min_notional_e=ABSENT, contract_size_e=100 * 10**8,
+)  # fmt: skip
+INSTRUMENTS = [
+    INSTRUMENT,
+    replace(INSTRUMENT, price_exponent=5, price_digits=5, qty_exponent=0, qty_digits=0,
+            tick_e=10_000, min_price_e=ABSENT, max_price_e=ABSENT, min_notional_e=ABSENT,
+            multiplier_down_e=ABSENT, contract_size_e=33_333, market_min_qty_e=4, step_e=2,
+            min_qty_e=2),
+    replace(INSTRUMENT, price_exponent=10, price_digits=2, qty_exponent=8, qty_digits=3,
+            tick_e=10**9, min_price_e=10**11, max_price_e=10**16, step_e=10**5,
+            min_qty_e=10**5, max_qty_e=10**11, market_max_qty_e=ABSENT, market_step_e=2 * 10**5),
+    INVERSE,
+    replace(INSTRUMENT, inverse=True, quote="USD", margin="BTC", min_notional_e=ABSENT,
+            contract_size_e=77_777_777_777),
+]  # fmt: skip
+"""With the same prices and quantities at other scales, and other rules."""
 COMMAND, BODY, SENT = layout("Command"), layout("CommandBody"), layout("SentBody")
 EMPTY = ("order_id", "price_e", "qty_e", "stop_price_e", "activation_price_e", "callback_rate_e",
          "good_till_ns")  # fmt: skip
@@ -52,6 +74,7 @@ STAMPS = re.compile(
     rb"timestamp=\d+|signature=[0-9a-f]{64}"
     rb"|(?<=request-expiry: )\d+|(?<=request-signature: )[0-9a-f]{64}"
     rb'|"timestamp":\d+|"signature":"[0-9a-f]{64}"|^{"id":\d+|{"id":\d{10}'
+    rb"|[\d.]+ ms after it ended\0*"
 )
 order_socket.NUMBERS = Numbers(10**9)  # of one length: some are left out
 
@@ -345,7 +368,8 @@ class Side:
         """Orders, requests, holdings, budgets."""
         tracker = self.desk.tracker
         orders = [
-            {name: getattr(one, name) for name in one.__struct_fields__} for one in tracker.orders
+            {**fields_of(one), "worth": one.average_price()}  # summed up when somebody asks
+            for one in tracker.orders
         ]
         requests = []
         for one in tracker.pending():
@@ -354,9 +378,9 @@ class Side:
             requests.append(fields)
         owners = []
         for owner in self.desk.holdings.owners():
-            fields = {name: getattr(owner, name) for name in owner.__struct_fields__}
+            fields = fields_of(owner)
             fields["holdings"] = {
-                place: {name: getattr(one, name) for name in one.__struct_fields__}
+                place: fields_of(one)
                 for place, one in owner.holdings.items()
                 # A place that is empty says nothing; the short way makes it when it learns.
                 if one.position_e or one.buys_e or one.sells_e or one.cash_e

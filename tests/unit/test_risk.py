@@ -277,7 +277,8 @@ def test_exposure_is_the_worst_of_every_way_the_orders_could_fill(
 def test_notional_rounds_away_from_zero(qty_e: int, mark_e: int, size_e: int) -> None:
     sized = msgspec.structs.replace(BTC, contract_size_e=size_e)
     exact = Fraction(qty_e, 10**3) * Fraction(mark_e, 10**8) * Fraction(size_e, 10**8) * MONEY
-    holding = Holding(0, sized, 0, 10**11, mark_e=mark_e)
+    holding = Holding(0, sized, 0, 10**11)
+    holding.mark_e = mark_e
     assert 0 <= holding.notional_e(qty_e) - exact < 1
 
 
