@@ -61,17 +61,19 @@ class Group:
         not touched. With ``start`` up to ``left`` connections more may be opened (None: as many as
         have line numbers); returns what found no place."""
         homeless: list[Subscription] = []
+        symbol = chosen.instrument.symbol
         for route in self._owner.venue.routes:
             rows = [row for row in chosen.subscriptions if row.channel in route.channels]
-            for some in [*self._sets[route.name]]:
-                had = {row.stream for row in some[0].carried(chosen.instrument.symbol)}
-                mine = [row for row in rows if row.stream in had]
-                rest = [row for row in rows if row.stream not in had]
-                if rest and _room(some, {row.stream for row in rest}):
-                    mine, rest = rows, []
-                rows = rest
+            sets = [*self._sets[route.name]]
+            had = [{row.stream for row in some[0].carried(symbol)} for some in sets]
+            stays = set[str]().union(*had)  # each where it is, though another has room by now
+            fresh = {row.stream for row in rows} - stays
+            for some, names in zip(sets, had, strict=True):
+                if fresh and _room(some, fresh):
+                    names, fresh = names | fresh, set[str]()
                 for one in some:
-                    one.carry(chosen.instrument.symbol, mine, now_ns)
+                    one.carry(symbol, [row for row in rows if row.stream in names], now_ns)
+            rows = [row for row in rows if row.stream in fresh]
             if rows and start is not None and self._may_open(left):
                 shard = Shard([chosen], {route.name: rows})
                 for one in self._open(route, shard):

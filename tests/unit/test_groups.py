@@ -138,6 +138,17 @@ def test_what_is_added_goes_where_the_instrument_is_or_on_a_connection_of_its_ow
     assert rig.groups.connections == [first]
 
 
+def test_a_stream_stays_where_it_is_though_an_older_connection_has_room_by_now() -> None:
+    rig = Rig(None)
+    rig.place("A", "B")
+    assert carry(rig, "A", *CHANNELS, Channel.KLINE_1m) == []
+    second = rig.groups.connections[1]
+    rig.groups.leave("B", 1)
+    assert carry(rig, "A", *CHANNELS, Channel.KLINE_1m, Channel.KLINE_5m) == []
+    assert carried(rig) == [["kline.A/300", "orderbook.A", "trade.A"], ["kline.A/60"]]
+    assert rig.groups.connections[1] is second
+
+
 def test_what_has_no_room_is_named_and_the_rest_goes_on() -> None:
     rig = Rig(1)
     rig.place("A", "B")
