@@ -1,11 +1,14 @@
 """The files of a download: parts that are whole or not there, and how far it has come."""
 
+import fcntl
 import json
 import os
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from connector.errors import ConfigError, ConnectorError
 from connector.venues.histories import Archive, Kind, Row
@@ -16,8 +19,20 @@ DIGITS, PLACES = 38, 18
 """Of every decimal: 20 digits before the point."""
 
 
+class State(msgspec.Struct):
+    """How far a download is."""
+
+    about: dict[str, Any]
+    last: int | None
+    """The key of the last row that is on the disk."""
+    parts: int
+    rows: int
+    done: bool
+
+
 class Files:
-    """A folder that one download fills. ConfigError: it holds another one's, or cannot be used."""
+    """A folder that one download fills, locked until ``close``. ConfigError: it holds another
+    one's, or cannot be used."""
 
     def __init__(self, folder: Path, history: Archive, about: dict[str, Any]) -> None:
         self._folder, self._history = folder, history
@@ -28,20 +43,45 @@ class Files:
         """The key of the last row that is on the disk."""
         self.parts = self.rows = 0
         self.done = False
+        self._lock = -1
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            told = json.loads((folder / STATE).read_text())
+            self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise ConfigError(f"{folder}: not to be written to")
+            self._resume()
+        except BlockingIOError:
+            self.close()
+            raise ConfigError(f"{folder}: another download fills it just now") from None
+        except OSError as error:
+            self.close()
+            raise ConfigError(f"{folder}: {error.strerror}") from None
+        except ConfigError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Somebody else may use the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _resume(self) -> None:
+        path = self._folder / STATE
+        try:
+            told = msgspec.json.decode(path.read_bytes(), type=State)
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{folder}: {error}") from None
-        if told.get("about") != self._about:
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"{path}: {error}") from None
+        if told.about != self._about:
             raise ConfigError(
-                f"{folder} holds another download: {json.dumps(told.get('about'))}; "
+                f"{self._folder} holds another download: {json.dumps(told.about)}; "
                 "choose another directory"
             )
-        self.last, self.parts, self.rows = told["last"], told["parts"], told["rows"]
-        self.done = told["done"]
+        self.last, self.parts, self.rows = told.last, told.parts, told.rows
+        self.done = told.done
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take rows; they are on the disk when a part is full, or with ``end``."""
@@ -56,10 +96,10 @@ class Files:
             self._write(self._rows)
             self._rows = []
 
-    def end(self) -> None:
-        """Everything has come."""
+    def end(self, *, whole: bool) -> None:
+        """Everything has come that there is by now; ``whole``: nothing will be added."""
         self.keep()
-        self.done = True
+        self.done = whole
         self._state()
 
     def _write(self, rows: Sequence[Row]) -> None:
@@ -80,18 +120,22 @@ class Files:
             fresh.replace(path)
             self.parts, self.rows = self.parts + 1, self.rows + len(rows)
             self.last = rows[-1][self._history.key]
-            self._state()
         except OSError as error:
             raise ConnectorError(f"{path}: {error.strerror}") from None
+        self._state()
 
     def _state(self) -> None:
-        told = {"about": self._about, "last": self.last, "parts": self.parts, "rows": self.rows}
+        told = State(self._about, self.last, self.parts, self.rows, self.done)
+        path = self._folder / STATE
         fresh = self._folder / f"{STATE}.new"
-        with fresh.open("w") as file:
-            json.dump({**told, "done": self.done}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._folder / STATE)
+        try:
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(told))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            raise ConnectorError(f"{path}: {error.strerror}") from None
 
     def _column(self, values: list[Any], name: str, kind: Kind) -> Any:
         arrow = self._arrow

@@ -16,7 +16,7 @@ import difflib
 import random
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from connector.venues.parameters import BadParameter
 
 SHARE = 0.5
 MS, SECOND_NS = 1_000_000, 1_000_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TRIES = 8
 """Of one page that cannot be had, with growing pauses."""
 
@@ -67,8 +68,12 @@ def run(args: argparse.Namespace) -> int:
     if start_ms >= end_ms:
         raise ConfigError("start: not before end")
     row = venue.endpoints[history.endpoint]
+    begin = _begin(history, start_ms, page)
+    for name in given:
+        if name in begin or name in history.after(0, 1, page):
+            raise ConfigError(f"{name}: the download's own; say start, end and --page")
     try:
-        row.called(row.read({**given, "limit": str(page)}))
+        row.called(row.read({**given, **begin}))
     except BadParameter as error:
         print(f"connector fetch: {error}", file=sys.stderr)
         return 2
@@ -78,13 +83,16 @@ def run(args: argparse.Namespace) -> int:
     if not _has(args.given, "end"):
         del about["end_ms"]  # another day it goes on from there
     files = Files(Path(args.output), history, about)
-    if files.done and "end_ms" in about:
-        print(f"{files.rows:,} rows in {files.parts} files are there already")
-        return 0
-    source = Source(direct, history, given, page, args.timeout)
-    with _bar() as bar:
-        work = Download(source, files, start_ms, end_ms, bar.add_task(history.name, total=1.0), bar)
-        asyncio.run(work.run())
+    try:
+        if files.done and "end_ms" in about:
+            print(f"{files.rows:,} rows in {files.parts} files are there already")
+            return 0
+        source = Source(direct, history, given, page, args.timeout)
+        with _bar() as bar:
+            task = bar.add_task(history.name, total=1.0)
+            asyncio.run(Download(source, files, start_ms, end_ms, task, bar).run())
+    finally:
+        files.close()
     print(f"{files.rows:,} rows in {files.parts} files in {args.output}")
     return 0
 
@@ -149,6 +157,9 @@ class Download:
         self._source, self._files, self._history = source, files, source.history
         self._start_ms, self._end_ms = start_ms, end_ms
         self._task, self._bar = task, bar
+        self._begun_ms = wall_ns() // MS
+        self._whole = end_ms <= self._begun_ms
+        """No row will be added; False, too, once a candle was left out."""
 
     async def run(self) -> None:
         """All that is left of it; what came is kept when it is broken off."""
@@ -161,7 +172,7 @@ class Download:
                 await self._spans(last, self._history.row_ms(self._source.given))
             else:
                 await self._pages(last)
-            self._files.end()
+            self._files.end(whole=self._whole)
         finally:
             self._files.keep()
             await self._source.close()
@@ -176,8 +187,9 @@ class Download:
     async def _spans(self, last: int | None, row_ms: int) -> None:
         """Each so short that a page holds it."""
         from_ms = self._start_ms if last is None else last + 1
-        while from_ms < self._end_ms:
-            until_ms = min(from_ms + row_ms * self._source.page, self._end_ms)
+        end_ms = min(self._end_ms, self._begun_ms + row_ms)  # nothing is there of the future
+        while from_ms < end_ms:
+            until_ms = min(from_ms + row_ms * self._source.page, end_ms)
             params = self._history.first(from_ms, until_ms - 1, self._source.page)
             if rows := self._fresh(await self._source.rows(params), from_ms - 1):
                 self._take(rows)
@@ -210,9 +222,12 @@ class Download:
 
     def _wanted(self, row: Row) -> bool:
         history = self._history
-        if history.over is not None and row[history.over] * MS >= wall_ns():
+        if not self._start_ms <= row[history.time] < self._end_ms:
             return False
-        return bool(self._start_ms <= row[history.time] < self._end_ms)
+        if history.over is not None and row[history.over] * MS >= wall_ns():
+            self._whole = False
+            return False
+        return True
 
     def _over(self, row: Row) -> bool:
         return bool(row[self._history.time] >= self._end_ms)
@@ -264,6 +279,15 @@ def _history(venue: Venue, name: str) -> Archive:
     raise ConfigError(f"no history {name!r}; {hint}")
 
 
+def _begin(history: Archive, start_ms: int, page: int) -> dict[str, str]:
+    """Parameters as the first request has them."""
+    if history.by_id:
+        params = history.after(0, 1, page)
+    else:
+        params = history.first(start_ms, start_ms + 1, page)
+    return {name: str(value) for name, value in params.items()}
+
+
 def _has(given: list[str], name: str) -> bool:
     return any(pair.partition("=")[0] == name for pair in given)
 
@@ -295,4 +319,4 @@ def _ms(name: str, text: str) -> int:
             f"{name}: {text!r} is no date or time, as 2026-01-31 or 2026-01-31T12:00, nor ms"
         ) from None
     when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-    return int(when.timestamp() * 1000)
+    return (when - EPOCH) // timedelta(milliseconds=1)

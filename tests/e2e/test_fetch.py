@@ -2,7 +2,9 @@
 after a break."""
 
 import asyncio
+import fcntl
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.cli import fetch as fetch_cli
 from connector.cli import main
 from connector.cli.fetch import Download
 from connector.venues.binance_usdm.sim_candles import klines
@@ -211,8 +214,8 @@ class Kept:
     def keep(self) -> None:
         pass
 
-    def end(self) -> None:
-        self.is_whole = True
+    def end(self, *, whole: bool) -> None:
+        self.is_whole = whole
 
 
 class Bar:
@@ -250,6 +253,67 @@ def test_a_candle_that_is_not_over_is_left_out() -> None:
     work = Download(venue, kept, open_ms - 9 * MS_MIN, open_ms + 9 * MS_MIN, None, Bar())  # type: ignore[arg-type]
     asyncio.run(work.run())
     assert [row[0] for row in kept.rows] == [open_ms - MS_MIN]
+    assert not kept.is_whole
+
+
+def test_what_ends_in_the_future_goes_on_with_the_same_command(
+    config: Path, tmp_path: Path, now_ms: int
+) -> None:
+    """Nothing says that it is whole before its end has come."""
+    words = ["trades", "symbol=BTCUSDT", f"start={now_ms - 60_000}", f"end={now_ms + 86_400_000}"]
+    first = fetch(config, tmp_path / "t", *words)
+    eventually(lambda: len(fetch(config, tmp_path / "t", *words)) > len(first))
+    found = [row["id"] for row in rows(tmp_path / "t")]
+    assert found == list(range(found[0], found[-1] + 1))
+
+
+def test_a_folder_is_filled_by_one_at_a_time(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = os.open(tmp_path, os.O_RDONLY)
+    words = ["klines", "symbol=BTCUSDT", "interval=1m", "start=2026-01-01", "-o", str(tmp_path)]
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert main(["fetch", "BinanceU", *words, "--config", str(config)]) == 2
+    finally:
+        os.close(lock)
+    assert "another download fills it" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [config]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"about":{}}', '{"about":1,"last":[]}'])
+def test_a_state_that_cannot_be_read_is_an_error_that_names_it(
+    config: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "fetch.json"
+    state.write_text(text)
+    words = ["klines", "symbol=BTCUSDT", "interval=1m", "start=2026-01-01", "-o", str(tmp_path)]
+    assert main(["fetch", "BinanceU", *words, "--config", str(config)]) == 2
+    assert str(state) in capsys.readouterr().err
+    assert state.read_text() == text
+
+
+@pytest.mark.parametrize("folder", ["/proc/x", "/dev/null", "/dev/null/x"])
+def test_where_nothing_can_be_written_nothing_is_asked(
+    config: Path, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["klines", "symbol=BTCUSDT", "interval=1m", "start=2026-01-01", "-o", folder]
+    assert main(["fetch", "BinanceU", *words, "--config", str(config)]) == 2
+    assert folder in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-01-01", 1_767_225_600_000),
+        ("2026-01-01T00:00:00.001", 1_767_225_600_001),
+        ("2026-06-30T23:59:59.999", 1_782_863_999_999),
+        ("2026-01-01T01:00+01:00", 1_767_225_600_000),
+        ("1767225600123", 1_767_225_600_123),
+    ],
+)
+def test_times_are_exact(text: str, ms: int) -> None:
+    assert fetch_cli._ms("start", text) == ms
 
 
 @pytest.mark.parametrize(
@@ -264,6 +328,13 @@ def test_a_candle_that_is_not_over_is_left_out() -> None:
         ),
         (["klines", "start=2026-02-01", "end=2026-01-01", "symbol=A", "interval=1m"], "not before"),
         (["klines", "start=2026-02-01", "symbl=BTCUSDT", "interval=1m"], "symbl"),
+        (
+            ["klines", "start=2026-02-01", "symbol=BTCUSDT", "interval=1m", "limit=5"],
+            "limit: the download's own",
+        ),
+        (["aggTrades", "start=2026-02-01", "symbol=BTCUSDT", "fromId=5"], "fromId: the download's"),
+        (["trades", "start=2026-02-01", "symbol=BTCUSDT", "fromId=5"], "fromId: the download's"),
+        (["klines", "start=0001-01-01", "symbol=BTCUSDT", "interval=1m"], "startTime: '-62135"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(
