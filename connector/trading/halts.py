@@ -150,8 +150,6 @@ class Halts(HaltState):
             head = os.pread(self._fd, HEAD, 0)
         except OSError as error:
             return f"{self._path}: {error.strerror}"
-        if head == CLEAR:
-            return ""
         if head != self._seen:
             self._read(head)
         for one in self._standing:
@@ -208,11 +206,10 @@ class Halts(HaltState):
             self._fault = f"{self._path}: {why}"
             return
         head = os.pread(self._fd, HEAD, 0)
-        if head == CLEAR and os.fstat(self._fd).st_size >= SIZE:
-            self._seen, self._standing = head, []
-            self.watch(self._fd)
-        else:
-            self._read(head)
+        self._read(head)
+        # Of a file that is cut short within its head the page shows zeros behind: as one in which
+        # nothing is set.
+        self.watch(self._fd if self._seen else -1)
 
     def resets(self) -> list[tuple[int, Scope, str]]:
         """When the day's loss was set back, as (wall_ns, scope, name)."""

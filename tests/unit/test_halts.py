@@ -246,6 +246,20 @@ def test_a_file_that_is_cut_short_and_made_anew_ends_nobody_and_is_looked_at_aga
     assert not looks(halts.CLEAR)
 
 
+@pytest.mark.parametrize("size", [halts.LINE, halts.HEAD, halts.SIZE - 1])
+def test_a_file_that_keeps_its_beginning_and_is_too_short_halts_on_every_way(
+    rig: Rig, size: int
+) -> None:
+    os.truncate(rig.path, size)
+    rig.halts.tick()
+    assert not rig.halts.looks_clear(halts.CLEAR)
+    assert "too short" in rig.halts.why("main", "maker")
+    rig.resume(None)
+    rig.halts.tick()
+    assert rig.halts.looks_clear(halts.CLEAR)
+    assert rig.halts.why("main", "maker") == ""
+
+
 def test_a_fault_elsewhere_ends_the_process_as_before(rig: Rig) -> None:
     code = """
 import faulthandler, mmap, os, sys
