@@ -123,9 +123,9 @@ cdef class Booking:
                 self.under_way[keyed] = [pending]
             else:
                 flying.append(pending)
-            self.carried(form, kind, request, number, data, connection, left_ns)
-            if command.raw.ref_id[0] != 0:
+            if command.raw.ref_id[0] != 0:        # first: whatever becomes of the rest, it is not done twice
                 self.refer(command, form, read)
+            self.carried(form, kind, request, number, data, connection, left_ns)
             if placing:
                 self.placed(command, form, order, keyed, read)
             else:

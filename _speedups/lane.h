@@ -77,8 +77,7 @@ static inline int lane_profit(const LaneRules *rules, lane_wide position, lane_w
     return 1;
   }
   if (!lane_times(&position, -one) || !lane_times(&under, mark)) return 0;
-  cash += lane_down(position, under);
-  if (!lane_times(&cash, mark)) return 0;
+  if (__builtin_add_overflow(cash, lane_down(position, under), &cash) || !lane_times(&cash, mark)) return 0;
   *profit = lane_down(cash, one);
   return 1;
 }
