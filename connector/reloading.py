@@ -11,6 +11,8 @@ from connector.errors import ConfigError
 
 TAKEN = ("feeds", "on_request")
 """Keys of a venue that may change while it runs."""
+UNUSED = "setup"
+"""Of an account: commands read it, the daemon does not."""
 
 
 def changed_venues(was: Config, now: Config) -> list[str]:
@@ -20,6 +22,8 @@ def changed_venues(was: Config, now: Config) -> list[str]:
     faults: list[str] = []
     for path in _differences(was, now, ""):
         parts = path.split(".")
+        if parts[0] == "accounts" and len(parts) > 2 and parts[2] == UNUSED:
+            continue
         if parts[0] == "venues" and len(parts) > 2 and parts[2] in TAKEN:
             changed.append(parts[1])
         else:

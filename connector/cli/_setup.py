@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from connector.cli._call_direct import Direct
 from connector.config import Config
@@ -48,7 +49,9 @@ class Account:
     def rows(self) -> list[Row]:
         """All settings that are wanted, as they are now. ConnectorError: the venue does not say."""
         wanted = self._settings.setup.wanted()
-        instruments = self._listed({one.symbol for one in wanted if one.symbol})
+        instruments = self._listed({one.symbol.upper() for one in wanted if one.symbol})
+        names = {one.symbol.upper(): one.symbol for one in instruments}
+        wanted = [replace(one, symbol=names.get(one.symbol.upper(), one.symbol)) for one in wanted]
         bodies = []
         for look in self._setup.looks(instruments):
             called = self.call(look)
@@ -90,7 +93,7 @@ class Account:
             if called.outcome is not Outcome.OK:
                 raise ConnectorError(f"{venue.folder}: no instruments: {words(called)}")
             listed = venue.instruments(called.body).instruments
-            self._instruments = {one.symbol: one for one in listed if one.symbol in symbols}
+            self._instruments = {one.symbol: one for one in listed if one.symbol.upper() in symbols}
         return list(self._instruments.values())
 
 

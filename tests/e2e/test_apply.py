@@ -121,6 +121,14 @@ def test_a_change_the_venue_refuses_ends_it(sim: Sim, files: Path, run: Run) -> 
     assert "nothing more was changed" in text
 
 
+def test_a_symbol_may_be_written_in_any_case_as_in_feeds(sim: Sim, run: Run) -> None:
+    symbol = "btcusdt" if sim.venue.folder == "binance_usdm" else "btcusd"
+    setup = f"[accounts.main.setup.instruments.{symbol}]\nleverage = 11\n"
+    code, text = run(setup, "apply", "--yes")
+    assert code == 0, text
+    assert f"{symbol.upper()} leverage: 11" in text
+
+
 @pytest.mark.parametrize(
     ("setup", "words"),
     [

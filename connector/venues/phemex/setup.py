@@ -2,13 +2,14 @@
 positions where the contract has one of each side. Sections 4.5 to 4.7."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
 from connector.model.instrument import Instrument
 from connector.venues.phemex.errors import text
 from connector.venues.phemex.numbers import DECIMALS, numbers_of
-from connector.venues.phemex.positions import position
 from connector.venues.phemex.schemas_trading import (
     AccountPositions,
     HedgedPositionRow,
@@ -26,6 +27,8 @@ from connector.venues.setup_contract import (
     State,
 )
 
+APART = " | "
+"""Between what the long side has and what the short one, where they differ."""
 MODES = {"OneWay": "one-way", "Hedged": "hedge"}
 _REPLY = msgspec.json.Decoder(Reply)
 _HELD = msgspec.json.Decoder(AccountPositions)
@@ -52,6 +55,15 @@ def _looks(instruments: Sequence[Instrument]) -> list[Change]:
     ]
 
 
+def _leverage(row: Any, is_decimal: bool) -> Decimal:
+    """Exact; below 0, and 0, is cross margin. Raises ValueError."""
+    try:
+        value = Decimal(text(row.leverage_er))
+    except InvalidOperation:
+        raise ValueError(f"{text(row.symbol)}: a leverage that cannot be read") from None
+    return value if is_decimal else value.scaleb(-8)
+
+
 def _state(
     answers: Sequence[bytes], instruments: Sequence[Instrument]
 ) -> dict[tuple[str, str], str]:
@@ -63,11 +75,14 @@ def _state(
             instrument = by_symbol.get(symbol)
             if instrument is None:
                 continue
-            row = position(_ROWS[_decimal(instrument)].decode(raw), instrument)
-            if row is None:
-                raise ValueError(f"{symbol}: a position that cannot be read")
-            found[MARGIN_TYPE, symbol] = "isolated" if row.isolated else "cross"
-            found[LEVERAGE, symbol] = str(row.leverage)
+            signed = _leverage(_ROWS[_decimal(instrument)].decode(raw), _decimal(instrument))
+            for name, value in (
+                (MARGIN_TYPE, "isolated" if signed > 0 else "cross"),
+                (LEVERAGE, f"{abs(signed).normalize():f}"),
+            ):
+                one = found.setdefault((name, symbol), value)
+                if value != one:  # the other side of hedge mode
+                    found[name, symbol] = f"{one}{APART}{value}"
             mode = MODES.get(_MODE.decode(raw).posMode)
             if mode is not None:
                 found[POSITION_MODE, symbol] = mode
@@ -88,15 +103,19 @@ def _change(wanted: Setting, now: State, aims: State, instrument: Instrument | N
     )
     if kind is None or leverage is None:
         raise ValueError("the venue does not say how it is")
+    if APART in kind or APART in leverage:
+        raise ValueError("one call sets both: name margin_type and leverage, as the sides differ")
     if kind == "isolated" and leverage == "0":
         raise ValueError("isolated margin needs a leverage")
-    signed = int(leverage) if kind == "isolated" else -int(leverage)
+    if not (_decimal(instrument) or leverage.isdigit()):
+        raise ValueError("one call sets both: name leverage, as the venue takes whole ones alone")
+    signed = leverage if kind == "isolated" or leverage == "0" else f"-{leverage}"
     if not _decimal(instrument):
         return Change("setLeverage", {"symbol": symbol, "leverage": signed})
     if now.get((POSITION_MODE, symbol)) == "hedge":
-        each = {"longLeverageRr": str(signed), "shortLeverageRr": str(signed)}
+        each = {"longLeverageRr": signed, "shortLeverageRr": signed}
         return Change("gSetLeverage", {"symbol": symbol, **each})
-    return Change("gSetLeverage", {"symbol": symbol, "leverageRr": str(signed)})
+    return Change("gSetLeverage", {"symbol": symbol, "leverageRr": signed})
 
 
 SETUP = Setup(
