@@ -22,6 +22,7 @@ typedef struct {
 
 static Watched watched_pages[WATCHED_MOST];
 static struct sigaction watched_before;             /* who has all other faults */
+static volatile sig_atomic_t watched_passing;       /* ... and is at one */
 
 static inline void watched_fault(int number, siginfo_t *told, void *context) {
   char *at = (char *)told->si_addr;
@@ -33,10 +34,16 @@ static inline void watched_fault(int number, siginfo_t *told, void *context) {
       return;
     }
   }
+  /* One who was begun after us raises the signal anew for whom it found, which is us: nobody is left then. */
+  if (watched_passing || (!(watched_before.sa_flags & SA_SIGINFO) &&
+      (watched_before.sa_handler == SIG_DFL || watched_before.sa_handler == SIG_IGN))) {
+    signal(SIGBUS, SIG_DFL);                        /* the load is tried again, and ends the process */
+    return;
+  }
+  watched_passing = 1;
   if (watched_before.sa_flags & SA_SIGINFO) watched_before.sa_sigaction(number, told, context);
-  else if (watched_before.sa_handler != SIG_DFL && watched_before.sa_handler != SIG_IGN)
-    watched_before.sa_handler(number);
-  else sigaction(SIGBUS, &watched_before, NULL);    /* the load is tried again, and ends the process */
+  else watched_before.sa_handler(number);
+  watched_passing = 0;
 }
 
 /* Others may have set a handler since: it is behind ours then. 0: there is none of ours. */
@@ -46,7 +53,7 @@ static inline int watched_guard(void) {
   if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == watched_fault) return 1;
   memset(&ours, 0, sizeof ours);
   ours.sa_sigaction = watched_fault;
-  ours.sa_flags = SA_SIGINFO | SA_ONSTACK | (now.sa_flags & SA_NODEFER);
+  ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   sigemptyset(&ours.sa_mask);
   watched_before = now;
   return sigaction(SIGBUS, &ours, NULL) == 0;
