@@ -112,7 +112,8 @@ def _dispatch(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
-    code = command.run(parser.parse_args(rest))
+    # Options may stand anywhere: KEY=VALUE words behind them are not refused.
+    code = command.run(parser.parse_intermixed_args(rest))
     assert isinstance(code, int)
     return code
 

@@ -316,7 +316,11 @@ class Session(MarketReader):
         if isinstance(instrument, tuple):
             venue, symbol = instrument
         else:
-            found = self._find(instrument)
+            try:
+                found = self._find(instrument)
+            except KeyError as error:
+                why = "not one of instruments; another is named by (exchange, symbol)"
+                raise ConnectorError(f"{error.args[0]}: {why}") from None
             venue, symbol = found.exchange, found.symbol
         asked = {"venue": venue, "symbol": symbol, "channels": names(channels)}
         return subscribed(self._patiently({"request": request, **asked}, timeout)[0])

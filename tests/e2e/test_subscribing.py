@@ -164,6 +164,14 @@ def test_what_cannot_be_had_is_refused_with_the_reason(
     stage.untouched()
 
 
+def test_a_name_that_nobody_knows_is_refused_with_how_to_give_another(stage: Stage) -> None:
+    with stage.session() as asks:
+        for ask in (asks.subscribe, asks.unsubscribe):
+            with pytest.raises(connector.ConnectorError, match=r"NOPE: .*exchange, symbol"):
+                ask("NOPE", ["depth"])
+    stage.untouched()
+
+
 def test_what_the_venue_has_not_is_refused_alone(stage: Stage) -> None:
     symbol = stage.symbols[0]
     missing = "index" if stage.sim.venue.folder == "binance_usdm" else "depth_5"

@@ -114,3 +114,10 @@ def test_nobody_reading_the_output_is_quiet() -> None:
     said = process.stderr.read()
     process.stderr.close()
     assert (process.wait(timeout=30), said) == (141, "")
+
+
+def test_options_may_stand_between_words() -> None:
+    """A list of KEY=VALUE words goes on behind them."""
+    answer = run("call", "BinanceU", "--json", "klines", "--timeout", "1", "interval=1m")
+    assert answer.returncode == 2
+    assert "symbol: missing" in answer.stderr
