@@ -283,6 +283,7 @@ async def _main(
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, changed)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     turner = Turner(loop, application, mode, settings.spin_us * 1000)
     collector = Collector()
     ticker = _Ticker(loop, application, manager, collector)

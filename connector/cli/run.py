@@ -6,6 +6,7 @@ open or the venue did not say that they are gone, 4 not ready in time. SIGHUP do
 """
 
 import argparse
+import signal
 from functools import partial
 
 from connector.config import LogFormat, read, runtime_directory, state_directory
@@ -29,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    # Held until the daemon hears it: before, it would end the process.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        return _run(args)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def _run(args: argparse.Namespace) -> int:
     config = read(args.config, args.set)
     runtime_dir = runtime_directory(args.runtime_dir or config.daemon.runtime_dir)
     state_dir = state_directory(args.state_dir or config.daemon.state_dir)

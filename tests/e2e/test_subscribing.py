@@ -2,9 +2,11 @@
 named notices nothing."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,3 +253,25 @@ def test_a_hangup_has_the_configuration_read_again(stage: Stage) -> None:
         stage.untouched()
     is_down(stage.watch, third, FeedKind.BOOK)
     assert json.dumps(sorted(stage.streams())).count(third) == 0 or not stage.sim.venue.unsubscribe
+
+
+def test_a_hangup_that_comes_too_early_is_heard_later(stage: Stage, tmp_path: Path) -> None:
+    """The configuration is a pipe, so it comes while that is read."""
+    path, later = tmp_path / "c.toml", tmp_path / "later.toml"
+    os.mkfifo(path)
+    later.write_text(stage.config(stage.feeds))
+    places = ["--runtime-dir", str(tmp_path / "run"), "--state-dir", str(tmp_path / "state")]
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        daemon = subprocess.Popen([*COMMAND, "run", str(path), *places], stderr=out, stdout=out)
+    try:
+        with path.open("w") as pipe:  # somebody reads
+            daemon.send_signal(signal.SIGHUP)
+            text = later.read_text()
+            later.replace(path)
+            pipe.write(text)
+        eventually(lambda: "configuration taken" in log.read_text() or daemon.poll() is not None)
+        assert daemon.poll() is None
+    finally:
+        daemon.terminate()
+        daemon.wait(30)
