@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -97,6 +97,37 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             return (yield)
         finally:
             fcntl.flock(room, fcntl.LOCK_UN)  # a process that the test forked may have it, too
+
+
+COUNTED = "counted"
+
+
+@pytest.fixture
+def counted(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes a count to be printed below the results, whichever worker it came from."""
+    return lambda line: request.node.user_properties.append((COUNTED, line))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [
+        line
+        for report in terminalreporter.getreports("passed")
+        for name, line in report.user_properties
+        if name == COUNTED
+    ]
+    if lines:
+        terminalreporter.section("counted")
+    for line in sorted(set(lines)):
+        terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder of the venues' own pages; tests that need it skip, visibly, where it is absent."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "specs").is_dir():
+        pytest.skip(f"no reference at {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")

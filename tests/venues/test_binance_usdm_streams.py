@@ -1,7 +1,6 @@
 """Streams beside book, trades and mark price: the venue's samples and captured frames go into their
 structs and come out whole, and into events that say the same."""
 
-import itertools
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +33,7 @@ from connector.venues.contract import (
     Unreadable,
 )
 from tests.reference.decoding import instrument
+from tests.reference.every_stream import every_stream
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "binance_usdm"
 SAMPLES: dict[str, Any] = json.loads((GOLDEN / "streams_2021.json").read_text())
@@ -392,23 +392,13 @@ SINCE = [
 
 
 def test_every_stream_of_both_lists_can_be_had_and_is_served() -> None:
-    whole = {"mark_price", "ticker", "mini_ticker", "bbo", "liquidation", "asset_index"}
-    had: dict[str, str] = {}
-    for speed, mark, market in itertools.product(
-        ("0ms", "100ms", "250ms", "500ms"), ("1s", "3s"), (set(), whole)
-    ):
-        one = {"depth_speed": speed, "depth_view_speed": speed, "mark_price_speed": mark}
-        for route in VENUE.routes:
-            for channel in route.channels:
-                row = VENUE.subscription(ALL, channel, one | {"whole_market": market})
-                assert had.setdefault(row.stream, route.name) == route.name
+    had = every_stream(ALL)
     listed = [name for row in (*OF_2021, *SINCE) for name in row]
     assert set(listed) == had.keys()
     for name, route_name in had.items():
         served = SIM.stream(name, {"BTCUSDT": None})
         assert served is not None, name
         assert route_name in served.routes, "asked for where the venue serves it"
-    print(f"{len(OF_2021)} of 15 streams of 2021, {len(SINCE)} since")  # noqa: T201  the count
     assert len(OF_2021) == 15
 
 
