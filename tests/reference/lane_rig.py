@@ -75,6 +75,7 @@ STAMPS = re.compile(
     rb"|(?<=request-expiry: )\d+|(?<=request-signature: )[0-9a-f]{64}"
     rb'|"timestamp":\d+|"signature":"[0-9a-f]{64}"|^{"id":\d+|{"id":\d{10}'
     rb"|[\d.]+ ms after it ended\0*"
+    rb"|again in [\d.]+ s\0*"
 )
 order_socket.NUMBERS = Numbers(10**9)  # of one length: some are left out
 
@@ -404,7 +405,10 @@ class Side:
 ZEROED: dict[int, dict[str, tuple[str, ...]]] = {
     RecordType.COMMAND: {"CommandBody": ("wall_ns", "checked_ns", "encoded_ns")},
     RecordType.SENT: {"SentBody": ("sent_ns", "wall_ns", "deadline_ns")},
-    RecordType.COMMAND_ANSWER: {"CommandAnswerBody": ("wall_ns", "sent_ns", "left_ns")},
+    # Its text may say how long to wait, and is compared without that.
+    RecordType.COMMAND_ANSWER: {
+        "CommandAnswerBody": ("wall_ns", "sent_ns", "left_ns", "text_bytes")
+    },
     RecordType.ORDER_REPORT: {"OrderReportBody": ("wall_ns",)},
     RecordType.TEXT: {"TextBody": ("wall_ns",)},
 }
