@@ -163,6 +163,7 @@ def _refusal(status: int | None, text: str) -> str:
         400: "the host refuses this URL; the venue may have moved its streams",
         403: "refused by a firewall; wait some minutes",
         404: "the host does not know this path; the venue may have moved its streams",
+        410: "the venue has retired this address; configure the one it has now",
         418: "this address is banned for a while",
         429: "too many connections; slow down",
     }.get(code, "no WebSocket there")

@@ -229,6 +229,10 @@ def test_a_message_after_the_end_is_not_pretended_to_be_sent() -> None:
             b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n<html>",
             "403: refused by a firewall",
         ),
+        (
+            b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
+            "410: the venue has retired this address",
+        ),
         (b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\n\r\n", "302"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "no WebSocket handshake"),
         (b"", "127.0.0.1"),

@@ -39,6 +39,8 @@ WRONG = {
     "a whole book that disagrees": "e2e/test_phemex_market.py::"
     "test_a_lost_change_is_found_by_the_next_whole_book",
     "an amend that crosses a fill": "e2e/test_order_faults.py::test_an_amend_that_crosses_a_fill",
+    "a retired host": "unit/test_supervisor.py::"
+    "test_a_host_that_is_no_websocket_is_named_with_what_to_do",
     "a missed fill": "trading/test_phemex_on_sim.py::"
     "test_a_stream_that_keeps_a_fill_back_is_replaced_and_the_fill_recovered_once",
 }  # fmt: skip
