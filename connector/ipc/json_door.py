@@ -89,28 +89,29 @@ class JsonDoor:
 
     def __init__(self, session: TradingSession) -> None:
         self._session = session
-        self._requests: dict[int, tuple[str, dict[str, Any]]] = {}
+        self._requests: dict[int, tuple[str, dict[str, Any], int | None]] = {}
+        """Of each command without its last answer: its name, itself, and its place in a batch."""
 
     def send(self, line: str | bytes) -> list[dict[str, Any]]:
         """Write the command in a line; what is refused here is answered at once, the rest comes
         with the reports. Raises Full, and then nothing was written."""
         command: dict[str, Any] = {}
+        refusals: list[Refused] = []
         try:
             command = _parse(line)
             self._check_frame(command)
             if command["action"] in _BATCHES:
-                number = self._batch(command)
+                number, refusals = self._batch(command)
             else:
                 _check(command, _FRAME | _ACTIONS[command["action"]], _REQUIRED)
                 ticket = self._write(command["action"], command)
                 number = ticket.number
-                self._requests[number] = (command["ref_id"], _request(command))
-            self._note(number, line)
+                self._requests[number] = (command["ref_id"], _request(command), None)
         except Refused as refusal:
-            if refusal.element < 0:
-                return [_printable(self._refusal(command, refusal))]
-            return [_printable(one) for one in self._refusals(command, refusal)]
-        return []
+            return [_printable(self._refusal(command, refusal))]
+        if number is not None:
+            self._note(number, line)
+        return [_printable(self._element_refusal(command, one)) for one in refusals]
 
     def _note(self, number: int, line: str | bytes) -> None:
         """For the journal; who is not there any more is noticed with the next report."""
@@ -123,7 +124,9 @@ class JsonDoor:
         """A report in the protocol's shape; an answer with the request as it was received."""
         found = report.to_dict()
         if isinstance(report, CommandAnswer) and report.command in self._requests:
-            found["ref_id"], found["request"] = self._requests[report.command]
+            found["ref_id"], found["request"], place = self._requests[report.command]
+            if place is not None:
+                found["metadata"]["metadata"]["index"] = place
             if report.result.name != "UNKNOWN":
                 del self._requests[report.command]
         return found
@@ -139,32 +142,53 @@ class JsonDoor:
             why = f"{command['strategy']!r} is not this session's, {self._session.strategy!r}"
             raise Refused(Code.NOT_PERMITTED, "strategy", why)
 
-    def _batch(self, command: dict[str, Any]) -> int:
-        """The number of its first command."""
+    def _batch(self, command: dict[str, Any]) -> tuple[int | None, list[Refused]]:
+        """Write those of its elements that are commands: the number of the first one, if there is
+        one, and why the others are none, in their order."""
         action = _BATCHES[command["action"]]
         _check(command, _FRAME | _WHERE | {"orders": (list,)}, ("ref_id", "orders"))
         if not command["orders"]:
             raise Refused(Code.MALFORMED, "orders", "empty")
-        elements = []
+        elements: dict[int, dict[str, Any]] = {}
+        refusals: dict[int, Refused] = {}
         for index, element in enumerate(command["orders"]):
             try:
-                elements.append(self._element(command, action, index, element))
+                elements[index] = self._element(command, action, index, element)
             except Refused as refusal:
-                refusal.element = index
-                raise
+                refusals[index] = refusal
+        tickets: list[Ticket] = []
+        while elements:
+            try:
+                tickets = self._write_batch(action, list(elements.values()))
+                break
+            except Refused as refusal:
+                if refusal.element < 0:
+                    raise
+                index = list(elements)[refusal.element]
+                del elements[index]
+                refusals[index] = refusal
+        for index, why in refusals.items():
+            why.element = index
+        for ticket, index in zip(tickets, elements, strict=True):
+            element = command["orders"][index]
+            ref_id = element.get("ref_id", command["ref_id"])
+            self._requests[ticket.number] = (ref_id, _request(element), index)
+        number = tickets[0].number if tickets else None
+        return number, [refusals[index] for index in sorted(refusals)]
+
+    def _write_batch(self, action: str, elements: list[dict[str, Any]]) -> list[Ticket]:
+        """All of them, or none: the refusal says which one is no command."""
+        session = self._session
+        how: Any = session.place_batch if action == "place_order" else session.cancel_batch
         try:
-            if action == "place_order":
-                tickets = self._session.place_batch(elements)
-            else:
-                tickets = self._session.cancel_batch(elements)
+            tickets: list[Ticket] = how(elements)
         except (ValueError, TypeError, OverflowError) as error:
-            refused = _refused(action, error)
+            # Where it is said by the answer's index, which counts those refused before, too.
+            said = re.sub(r"^orders\[[0-9]+\]: ", "", str(error))
+            refused = _refused(action, said)
             refused.element = getattr(error, "element", -1)
             raise refused from None
-        for ticket, element in zip(tickets, command["orders"], strict=True):
-            ref_id = element.get("ref_id", command["ref_id"])
-            self._requests[ticket.number] = (ref_id, _request(element))
-        return tickets[0].number
+        return tickets
 
     def _element(
         self, command: dict[str, Any], action: str, index: int, element: Any
@@ -190,7 +214,7 @@ class JsonDoor:
         try:
             ticket: Ticket = how(**arguments)
         except (ValueError, TypeError, OverflowError) as error:
-            raise _refused(action, error) from None
+            raise _refused(action, str(error)) from None
         return ticket
 
     def _arguments(self, action: str, command: dict[str, Any]) -> dict[str, Any]:
@@ -231,23 +255,19 @@ class JsonDoor:
             found.pop("target", None)
         return found | {"instrument": instrument, "account": command["account_id"]}
 
-    def _refusals(self, command: dict[str, Any], refusal: Refused) -> list[dict[str, Any]]:
-        """The answers to a batch, one for each element: the one that is none takes the others with
-        it."""
-        found = []
-        others = Refused(refusal.code, "orders", f"element {refusal.element}: {refusal}")
-        for index, element in enumerate(command["orders"]):
-            given = element if isinstance(element, dict) else {}
-            told = self._refusal(
-                {key: command[key] for key in (*_REQUIRED, "strategy") if key in command}
-                | given
-                | {"action": _BATCHES[command["action"]]},
-                refusal if index == refusal.element else others,
-            )
-            told["metadata"]["metadata"]["index"] = index
-            told["request"] = _request(given)
-            found.append(told)
-        return found
+    def _element_refusal(self, command: dict[str, Any], refusal: Refused) -> dict[str, Any]:
+        """The answer to an element of a batch that never became a command."""
+        element = command["orders"][refusal.element]
+        given = element if isinstance(element, dict) else {}
+        told = self._refusal(
+            {key: command[key] for key in (*_REQUIRED, "strategy") if key in command}
+            | given
+            | {"action": _BATCHES[command["action"]]},
+            refusal,
+        )
+        told["metadata"]["metadata"]["index"] = refusal.element
+        told["request"] = _request(given)
+        return told
 
     def _refusal(self, command: Mapping[str, Any], refusal: Refused) -> dict[str, Any]:
         """The answer to what never became a command."""
@@ -372,16 +392,12 @@ def _printable(value: Any, levels: int = _DEEPEST) -> Any:
     return value
 
 
-def _refused(action: str, error: Exception) -> Refused:
+def _refused(action: str, said: str) -> Refused:
     """What the session's methods say of an argument, by the protocol's name of it."""
-    said, place = str(error), ""
-    if said.startswith("orders["):
-        place, _, said = said.partition(": ")
-        place = f" ({place})"
     name, _, why = said.partition(":")
     if not why or " " in name:
         name, _, why = said.partition(" ")
     names = {"side": "direction", "account": "account_id", "order": "order_id"}
     if action == "amend_order":
         names |= {"price": "new_price", "quantity": "new_quantity"}
-    return Refused(Code.MALFORMED, names.get(name, name), why.strip() + place)
+    return Refused(Code.MALFORMED, names.get(name, name), why.strip())

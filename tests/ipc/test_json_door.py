@@ -270,31 +270,41 @@ def test_every_action_and_batches(daemon: Daemon, session: connector.TradingSess
     assert slots[2].valid_until_ns - slots[2].created_ns == 250_000_000
 
 
+def batch_of(action: str, *orders: Any) -> str:
+    where = {key: PLACE[key] for key in ("strategy", "exchange", "symbol", "contract_type")}
+    given = {"account_id": "jq_cta_02", "action": action, "ref_id": "b1", "orders": orders}
+    return json.dumps(where | given)
+
+
+GOOD = {"direction": "Buy", "order_type": "limit", "quantity": 1, "price": 1}
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
         ({"price": "cheap"}, "price"),
+        ({"quantity": "0.000000001"}, "quantity"),
+        ({"quantity": True}, "quantity"),
         ({"colour": 1}, "colour"),
         ({"account_id": "theirs"}, "account_id"),
         (7, "orders"),
     ],
 )
-def test_an_element_that_is_none_takes_its_batch_with_it(
-    session: connector.TradingSession, wrong: Any, field: str
+def test_an_element_that_is_none_is_refused_alone(
+    daemon: Daemon, session: connector.TradingSession, wrong: Any, field: str
 ) -> None:
-    good = {"direction": "Buy", "order_type": "limit", "quantity": 1, "price": 1}
-    bad = good | wrong if isinstance(wrong, dict) else wrong
-    batch = {key: PLACE[key] for key in ("strategy", "exchange", "symbol", "contract_type")}
-    batch |= {"account_id": "jq_cta_02", "action": "place_batch", "ref_id": "b1"}
-    batch |= {"orders": [good, bad, good | {"ref_id": "own"}]}
-    before = session.commands_written
-    answers = [as_json(one) for one in JsonDoor(session).send(json.dumps(batch))]
-    assert session.commands_written == before
+    """Whoever finds it, door or session, and whatever was refused before it."""
+    bad = GOOD | wrong if isinstance(wrong, dict) else wrong
+    others = [GOOD, GOOD | {"ref_id": "own"}]
+    door = JsonDoor(session)
+    answers = [
+        as_json(one) for one in door.send(batch_of("place_batch", bad, others[0], bad, others[1]))
+    ]
+    assert [slot.ref_id for _, slot in taken(daemon, 2)] == ["b1.2", "own"]
     inner = [one["metadata"]["metadata"] for one in answers]
-    assert [one["index"] for one in inner] == [0, 1, 2]
-    assert [one["field"] for one in inner] == ["orders", field, "orders"]
-    assert [one["ref_id"] for one in answers] == ["b1", "b1", "own"]
-    assert [one["request"] for one in answers][::2] == [good, good | {"ref_id": "own"}]
+    assert [one["index"] for one in inner] == [0, 2]
+    assert {one["field"] for one in inner} == {field}
+    assert {one["ref_id"] for one in answers} == {"b1"}
     assert {(one["action"], one["metadata"]["event"]) for one in answers} == {
         ("place_order", "place_order")
     }
@@ -302,7 +312,39 @@ def test_an_element_that_is_none_takes_its_batch_with_it(
     assert {(one["result"], one["order_id"], one["error_code"]) for one in inner} == {
         (False, 0, code)
     }
-    assert all("element 1" in inner[at]["error_code_msg"] for at in (0, 2))
+    assert not any("orders[" in one["error_code_msg"] for one in inner)
+
+
+def test_an_answer_has_its_place_among_all_that_were_given(
+    daemon: Daemon, session: connector.TradingSession
+) -> None:
+    door = JsonDoor(session)
+    bad = GOOD | {"price": "cheap"}
+    (refused,) = door.send(batch_of("place_batch", GOOD, bad, GOOD | {"ref_id": "own"}))
+    assert refused["metadata"]["metadata"]["index"] == 1
+    for (_, slot), index in zip(taken(daemon, 2), (0, 2), strict=True):
+        body = ANSWER.pack(
+            command=slot.stamp, order_id=ABSENT, code=0, result=Result.ACCEPTED,
+            action=slot.action, ref_id=slot.ref_id, batch=slot.batch,
+        )  # fmt: skip
+        daemon.do(
+            "report", strategy="RevTrend", kind=RecordType.COMMAND_ANSWER, body=body.hex(),
+            account=slot.account,
+        )  # fmt: skip
+        event = session.poll()
+        assert isinstance(event, connector.CommandAnswer)
+        assert as_json(door.told(event))["metadata"]["metadata"]["index"] == index
+
+
+def test_a_batch_in_which_nothing_is_a_command_writes_nothing(
+    session: connector.TradingSession,
+) -> None:
+    before = session.commands_written
+    bad = GOOD | {"price": "cheap"}
+    answers = JsonDoor(session).send(batch_of("place_batch", bad, 7))
+    answers += JsonDoor(session).send(batch_of("cancel_batch", {"client_order_id": 7}))
+    assert session.commands_written == before
+    assert [one["metadata"]["metadata"]["index"] for one in answers] == [0, 1, 0]
 
 
 def test_a_sample_file_is_what_the_source_shows() -> None:
