@@ -167,6 +167,7 @@ def made(transport: Transport) -> Ground:
             if http or body.startswith("{")  # the order API has no answer without a code
         },
         impossible=frozenset({-4120}),
+        late_cancel_doubted=True,  # -2011 is any cancel that was rejected
         refusals={
             "no margin": -2019,
             "nothing to reduce": -2022,

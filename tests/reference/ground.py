@@ -168,6 +168,8 @@ class Ground:
     """Codes that say the request itself was wrong."""
     refusals: Mapping[str, int]
     """Its codes, by what is wrong."""
+    late_cancel_doubted: bool = False
+    """That there is no order to cancel says so little that everything is asked for."""
 
     def quantity(self, given: float | str | None) -> str | None:
         if given is None or not self.whole:

@@ -9,7 +9,7 @@ import pytest
 from connector.clock import monotonic_ns, wall_ns
 from connector.ipc.counters import Counters
 from connector.model.counters import Counter
-from connector.model.intents import CommandFlag
+from connector.model.intents import Action, CommandFlag
 from connector.model.reports import OrderStatus, Update
 from tests.reference.ground import Client
 from tests.reference.grounds import EACH
@@ -114,5 +114,27 @@ def test_a_doubt_waits_for_weight_and_a_gap_does_not(place: Place, tmp_path: Pat
             assert counted(stage, Counter.RECONCILED) == before
             place.venue.fault(kind="cut")
             await stage.until(lambda: counted(stage, Counter.RECONCILED) > before)
+
+    asyncio.run(main())
+
+
+def test_a_cancel_that_comes_too_late_is_a_doubt_where_the_answer_says_so_little(
+    place: Place, tmp_path: Path
+) -> None:
+    """An order that is known is asked for by itself, on any venue; of one that is not there is
+    nothing to ask for but everything."""
+
+    async def main() -> None:
+        async with place.rig(tmp_path, reconcile_s=0) as (stage, trader):
+            await rests(place, stage, trader)
+            (market,) = stage.app._services.values()
+            for pool, budget in market.rest.pools:
+                budget.take(monotonic_ns(), wall_ns(), int(pool.limit * 0.6))
+            maker, symbol = stage.strategy(), stage.index(place.ground.symbol)
+            for _ in range(2):  # a doubt of the first is counted before the second is answered
+                late = maker.send(Action.CANCEL, instrument=symbol, client_order_id="nobodys")
+                await stage.until(lambda number=late: maker.answers(number))
+            doubts = counted(stage, Counter.RECONCILE_SKIPPED)
+            assert bool(doubts) == place.ground.late_cancel_doubted
 
     asyncio.run(main())
