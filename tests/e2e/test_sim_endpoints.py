@@ -1,9 +1,12 @@
-"""ccxt asks the simulated venue for every endpoint it knows, and gets what it expects."""
+"""ccxt and python-binance call the simulated venue for every endpoint they know, and get what they
+expect."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,62 +17,126 @@ CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
 pytestmark = pytest.mark.skipif(not CLIENTS.exists(), reason=f"no clients' environment, {CLIENTS}")
 
 KEY, SECRET = "SOMEBODYSKEY", "somebody's secret"
-NO_SUCH_ORDER = {"openOrder", "order", "orderAmendment", "algoOrder"}
-NO_SUCH_FILE = {f"{kind}/asyn/id" for kind in ("order", "trade", "income")}
 
 
-def test_ccxt_reads_every_endpoint_it_knows() -> None:
+def asked(script: str) -> Any:
+    """What the client saw of a venue it had for itself."""
     account = f"somebody={KEY}:{SECRET}"
     with simulator("--symbols", "BTCUSDT,ETHUSDT", "--rate", "50", "--account", account,
                    "--weight-limit", "100000") as venue:  # fmt: skip
         client = subprocess.run(
-            [str(CLIENTS), str(ROOT / "tests" / "reference" / "ccxt_endpoints.py"), venue.rest,
-             venue.ws, KEY, SECRET, "BTCUSDT"],
+            [str(CLIENTS), str(ROOT / "tests" / "reference" / script), venue.rest, venue.ws, KEY,
+             SECRET, "BTCUSDT"],
             capture_output=True, text=True, timeout=100, check=False,
         )  # fmt: skip
         assert client.returncode == 0, client.stderr
         assert venue.status()["throttled"] == 0
-    seen = json.loads(client.stdout)
-    ours = {row.path for row in VENUE.endpoints.values() if row.method == "GET"}
-    known = {path: said for path, said in seen["called"].items() if path in ours}
-    assert len(known) >= 65, "ccxt knows so many"
-    for path, said in known.items():
-        name = path.removeprefix("/fapi/v1/")
-        if name in NO_SUCH_FILE:
-            assert '"code":-1130' in said, path
-        elif name in NO_SUCH_ORDER:
-            assert said.startswith("OrderNotFound"), path
+    return json.loads(client.stdout)
+
+
+OUT_OF_REFERENCE = {
+    "lvtKlines": "leveraged tokens' candles, no part of the published surface",
+    "account": "version 1, shut down 2023-07-15",
+    "balance": "version 1, shut down 2023-07-15",
+    "positionRisk": "version 1, shut down 2023-07-15",
+    "pmAccountInfo": "portfolio margin, out of scope",
+    "convert/": "conversions, out of scope",
+    "apiReferral/": "brokers' referrals, no part of the published surface",
+    "stock/contract": "published as POST, which ccxt does not know",
+}
+"""Calls of ccxt's table that the venue's reference does not have, and why they are left out."""
+
+
+def test_ccxt_calls_every_endpoint_it_knows(counted: Callable[[str], None]) -> None:
+    seen = asked("ccxt_endpoints.py")
+    ours = {f"{row.method} {row.path}" for row in VENUE.endpoints.values()}
+    known = {call: said for call, said in seen["called"].items() if call in ours}
+    for call, said in known.items():
+        if call == "POST /fapi/v1/multiAssetsMargin":
+            assert '"code":-4171' in said, "it is so already"
         else:
-            assert said == "ok", path
+            assert said == "ok", call
+    others = {call: said for call, said in seen["called"].items() if call not in ours}
+    reasons = {call: [each for each in OUT_OF_REFERENCE if named(call, each)] for call in others}
+    assert all(len(found) == 1 for found in reasons.values()), reasons
+    for call, said in others.items():
+        code = "-1020" if call == "GET /fapi/v1/stock/contract" else "-1099"
+        assert f'"code":{code}' in said if call.startswith("GET") else said is None, call
+    missed = sorted(ours - known.keys())
+    assert missed == ["GET /fapi/v1/allForceOrders", "POST /fapi/v1/stock/contract"]
+    counted(
+        f"BinanceU, ccxt: {len(known)} of {len(ours)} endpoints called on the simulated venue "
+        f"(unknown to it: {', '.join(missed)}); {len(others)} more it knows are none of "
+        "the reference's"
+    )
+    assert seen["changed"] == {
+        "leverage": 7,
+        "order": ["NEW", "0.060"],
+        "cancelled": "CANCELED",
+        "batch": [["NEW"] * 2, ["0.070"] * 2, ["CANCELED"] * 2],
+        "algos": "200",
+        "all": "200",
+        "margin 1": [50, 1],
+        "margin 2": [20, 2],
+        "key": True,
+    }
+    assert seen["moves"] == [[20, "reduce"], [50, "add"]]
     assert seen["funding"] == [seen["rate"]] * 3
     assert seen["open_interest"] == 0
     assert all(seen["candles"].values())
     assert seen["tickers"] == seen["best"] == ["BTC/USDT:USDT", "ETH/USDT:USDT"]
 
 
-EXPECTED = {
-    "get_order": "-2013", "get_algo_order": "-2013", "v1_get_open_order": "-2013",
-    "v1_get_order_amendment": "-2013", "change_multi_assets_mode": "-4171",
-    **dict.fromkeys([f"v1_get_{kind}_asyn_id" for kind in ("order", "trade", "income")], "-1130"),
+def named(call: str, what: str) -> bool:
+    path = call.split()[1].removeprefix("/fapi/v1/")
+    return path.startswith(what) if what.endswith("/") else path == what
+
+
+REFUSED = {
+    "change_multi_assets_mode": "-4171",
+    "v1_put_batch_orders": "-1022",
+    **{f"v1_{method}_batch_order": "-1099" for method in ("post", "put", "delete")},
+}
+"""It is so already; python-binance signs before it escapes the quotes, but the venue checks what
+was sent; and there is no ``batchOrder``, only ``batchOrders``."""
+NOT_FUTURES = {
+    "account_transfer", "cross_collateral_adjust_history",
+    "cross_collateral_liquidation_history", "historical_data_link", "loan_borrow_history",
+    "loan_interest_history", "loan_repay_history", "loan_wallet",
 }  # fmt: skip
-"""No such order or file, and nothing to change."""
+"""Methods that ask the spot venue, /sapi."""
+OUT_OF_SCOPE = {
+    "v1_get_convert_exchange_info", "v1_get_convert_order_status", "v1_get_pm_account_info",
+    "v1_post_convert_accept_quote", "v1_post_convert_get_quote",
+}  # fmt: skip
+"""Conversions and portfolio margin."""
 
 
-def test_python_binance_calls_every_endpoint_it_knows() -> None:
-    account = f"somebody={KEY}:{SECRET}"
-    with simulator("--symbols", "BTCUSDT,ETHUSDT", "--rate", "50", "--account", account,
-                   "--weight-limit", "100000") as venue:  # fmt: skip
-        client = subprocess.run(
-            [str(CLIENTS), str(ROOT / "tests" / "reference" / "python_binance_endpoints.py"),
-             venue.rest, venue.ws, KEY, SECRET, "BTCUSDT"],
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
-        assert client.returncode == 0, client.stderr
-    seen = json.loads(client.stdout)
+def test_python_binance_calls_every_endpoint_it_knows(counted: Callable[[str], None]) -> None:
+    seen = asked("python_binance_endpoints.py")
     ours = {f"{row.method} {row.path}" for row in VENUE.endpoints.values()}
-    for name, (call, said) in seen.items():
-        assert call in ours, name
-        assert said.split()[0] == EXPECTED.get(name, "ok"), (name, said)
-    calls = {call for call, _ in seen.values()}
-    print(f"python-binance: {len(seen)} methods, {len(calls)} endpoints")  # noqa: T201  the count
-    assert len(calls) >= 70
+    made = {name: told for name, told in seen["called"].items() if told is not None}
+    for name, (call, said) in made.items():
+        assert said.split()[0] == REFUSED.get(name, "ok"), (name, said)
+        assert (call in ours) == ("-1099" not in said), name
+    assert seen["called"].keys() - made.keys() == NOT_FUTURES | OUT_OF_SCOPE
+    assert REFUSED.keys() <= made.keys()
+    calls = ours & {call for call, _ in made.values()}
+    missed = sorted(ours - calls)
+    counted(
+        f"BinanceU, python-binance: {len(made)} of {len(seen['called'])} methods called on the "
+        f"simulated venue ({len(NOT_FUTURES)} are spot's, {len(OUT_OF_SCOPE)} out of scope), by "
+        f"them {len(calls)} of {len(ours)} endpoints"
+    )
+    assert len(calls) >= 80, missed
+    assert seen["changed"] == {
+        "leverage": 7,
+        "order": ["NEW", "0.060", "CANCELED"],
+        "batch": [["NEW"] * 2, ["CANCELED"] * 2],
+        "algos": "200",
+        "all": "200",
+        "margin 1": [50, 1],
+        "margin 2": [20, 2],
+        "key": True,
+    }
+    assert seen["held"] == 0.04

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -349,12 +350,14 @@ def test_a_batch_cancel_names_at_most_ten(venue: Venue, params: dict[str, Any], 
     assert venue.refused("DELETE", BATCH, symbol="BTCUSDT", **params)[:2] == (400, code)
 
 
-def test_a_batch_cancel_answers_each(venue: Venue) -> None:
+@pytest.mark.parametrize("spelled", [str, str.lower])
+def test_a_batch_cancel_answers_each(venue: Venue, spelled: Callable[[str], str]) -> None:
     orders = [venue.place(newClientOrderId=f"c{n}") for n in range(3)]
     ids = json.dumps([orders[0]["orderId"], 999])
-    found = venue.ok("DELETE", BATCH, symbol="BTCUSDT", orderIdList=ids)
+    found = venue.ok("DELETE", BATCH, symbol="BTCUSDT", **{spelled("orderIdList"): ids})
     assert [row.get("code", row.get("status")) for row in found] == ["CANCELED", -2011]
-    found = venue.ok("DELETE", BATCH, symbol="BTCUSDT", origClientOrderIdList='["c1","c9"]')
+    name = spelled("origClientOrderIdList")
+    found = venue.ok("DELETE", BATCH, symbol="BTCUSDT", **{name: '["c1","c9"]'})
     assert [row.get("code", row.get("status")) for row in found] == ["CANCELED", -2011]
     venue.place(symbol="ETHUSDT", price="1990")
     assert venue.ok("DELETE", "/fapi/v1/allOpenOrders", symbol="BTCUSDT")["code"] == 200

@@ -43,6 +43,9 @@ LAST_GOOD_TILL_MS = 253402300799000
 SOONEST_GOOD_TILL_MS = 600_000
 LARGEST_BATCH = 5
 LARGEST_CANCEL = 10
+BATCH_NAMES = ("orderIdList", "orderidlist", "origclientorderidlist", "origClientOrderIdList")
+"""The venue takes the small letters of ccxt and python-binance, too; its answer to them is in
+github.com/ccxt/ccxt/pull/22890."""
 TIFS = (Tif.GTC, Tif.IOC, Tif.FOK, Tif.GTX, Tif.GTD)
 MATCHES = tuple(each for each in PriceMatch if each.name not in ("OPPONENT_10", "OPPONENT_20"))
 """The two others were taken away in 2025, "temporarily"."""
@@ -414,8 +417,8 @@ def amend_batch(desk: Desk, call: Call) -> list[dict[str, Any]]:
 
 def cancel_batch(desk: Desk, call: Call) -> list[dict[str, Any]]:
     rules = desk.symbol(call.params)
-    by_id = "orderIdList" in call.params
-    name = "orderIdList" if by_id else "origClientOrderIdList"
+    name = next((each for each in BATCH_NAMES if each in call.params), BATCH_NAMES[-1])
+    by_id = name.lower() == "orderidlist"
     found = _listed(call.params, name)
     if not 0 < len(found) <= LARGEST_CANCEL:
         raise Fault(-4032, "Exceed maximum cancel order size.")
