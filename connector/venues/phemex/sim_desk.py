@@ -30,9 +30,10 @@ from connector.sim.matching.types import (
     PositionSide,
     PositionView,
     Reason,
+    Refused,
     Side,
 )
-from connector.venues.phemex import sim_aop, sim_texts
+from connector.venues.phemex import sim_aop, sim_attached, sim_texts
 from connector.venues.phemex.sim_aop import Exposure
 from connector.venues.phemex.sim_auth import Keyring
 from connector.venues.phemex.sim_listings import (
@@ -86,6 +87,10 @@ class Desk:
         self._numbers = now_ms
         """Ids of another start are not met again."""
         self._sequence = now_ms % 10**9
+        self._filled_now: list[tuple[Person, Ticket, int]] = []
+        """Orders that something comes with, and since when they have another fill."""
+        self._ended_now: list[tuple[Person, str, str, int]] = []
+        """Positions that are none any more, or another: whose, symbol, posSide, and since when."""
         self._news: dict[tuple[str, str], tuple[list[dict[str, Any]], dict[str, None]]] = {}
         """Of each account and currency what the stream has not said: entries, and symbols."""
         for place, account in enumerate(setup.accounts):
@@ -165,9 +170,33 @@ class Desk:
         self.follow()
 
     def follow(self) -> None:
-        """Read what the matching engine did."""
-        for event in self.engine.take_events():
-            self._follow(event)
+        """Read what the matching engine did, and do what came with orders that it filled."""
+        while events := self.engine.take_events():
+            for event in events:
+                self._follow(event)
+            self._attach()
+
+    def _attach(self) -> None:
+        """Put up the closing orders of new positions, and take away those of closed ones."""
+        ended, self._ended_now = self._ended_now, []
+        filled, self._filled_now = self._filled_now, []
+        for person, symbol, word, time_ns in ended:
+            for leg in sim_attached.legs(person, symbol, word):
+                if leg.action != "Cancel":
+                    self.asked(person, leg, "Cancel", time_ns)
+                    self.engine.cancel_conditional(person.name, time_ns, algo_id=leg.algo_id)
+        for person, ticket, time_ns in filled:
+            wish = ticket.wish
+            rules, holding = (
+                self.rules(wish.symbol),
+                person.holding(wish.symbol, wish.position_side),
+            )
+            for one in sim_attached.due(person, ticket, holding):
+                leg = self.ticket(person, one, time_ns)
+                try:
+                    sim_attached.submit(self.engine, person.name, rules, leg, time_ns)
+                except Refused as refused:
+                    self.rejected(person, leg, code_of(refused.reason), time_ns)
 
     def take(self) -> list[tuple[str, bytes]]:
         """Private streams and messages since the last call."""
@@ -325,6 +354,9 @@ class Desk:
             if holding.lots and not view.lots:
                 holding.term += 1
                 holding.ended_ns = event.time_ns
+            if (holding.lots and (holding.lots > 0) != (view.lots > 0)) or not view.lots:
+                word = self._position_word(view.symbol, view.position_side)
+                self._ended_now.append((person, view.symbol, word, event.time_ns))
             unit = self.rules(view.symbol).unit_m
             holding.lots, holding.time_ns = view.lots, event.time_ns
             holding.value_ev = abs(view.notional_m - view.unrealized_m) // unit
@@ -398,6 +430,8 @@ class Desk:
         }
         entry = self._tell(person, ticket, **done)
         person.trades.append(trade_row(entry))
+        if sim_attached.asked(ticket.wish):
+            self._filled_now.append((person, ticket, event.time_ns))
 
     def _amended(self, order: Order, time_ns: int) -> None:
         """The old version goes, the new one comes: neither is the end of the order."""

@@ -21,7 +21,7 @@ from connector.sim.matching.types import (
     Refused,
     Side,
 )
-from connector.venues.phemex import sim_aop
+from connector.venues.phemex import sim_aop, sim_attached
 from connector.venues.phemex.sim_desk import ABORTS, Desk
 from connector.venues.phemex.sim_listings import (
     DECIMAL_CURRENCIES,
@@ -86,8 +86,13 @@ def place(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
     symbol_of(desk, fields)
     if asked.client_id and asked.client_id in person.by_client:
         raise Fault(DUPLICATE)
-    if desk.view(person, asked.symbol, asked.position_side) is None:
+    view = desk.view(person, asked.symbol, asked.position_side)
+    if view is None:
         raise Fault(BAD_POSITION_SIDE)
+    try:
+        sim_attached.check(person, desk.rules(asked.symbol), asked, view)
+    except Refused as refused:
+        raise Fault(code_of(refused.reason)) from None
     if asked.trailing and any(
         each.open and each.wish.trailing and _place(each.wish) == _place(asked)
         for each in person.alive.values()
@@ -194,6 +199,8 @@ def amend(desk: Desk, person: Person, fields: Fields, now_ns: int) -> dict[str, 
     symbol = symbol_of(desk, fields)
     ticket = _named(person, fields, "orderID", "origClOrdID")
     rules = desk.rules(symbol)
+    if any(scaled(fields, name, rules.price_digits) for name in ("takeProfit", "stopLoss")):
+        raise Fault(BAD, "amending what came with an order is not simulated")
     price_ep = scaled(fields, "price", rules.price_digits)
     stop_ep = scaled(fields, "stopPx", rules.price_digits)
     qty = integer(fields, "orderQty")
@@ -378,6 +385,7 @@ def held(desk: Desk, person: Person, fields: Fields, *, live: bool) -> dict[str,
     row = desk.account(person, currency)
     rows = [
         sim_aop.rest_row(each, live=live)
+        | sim_attached.closes(person, desk.rules(symbol), each.get("posSide", ""))
         for symbol in symbols
         if wanted in ("", symbol)
         for each in desk.positions(person, symbol, row)

@@ -93,6 +93,16 @@ class Wish(Struct, frozen=True, kw_only=True):
     """stpInstruction"""
     peg: str = NO_PEG
     """pegPriceType"""
+    profit_ep: int = 0
+    """takeProfitEp: closes the position that the order leads to; 0: none"""
+    profit_by: str = ""
+    """tpTrigger"""
+    loss_ep: int = 0
+    """stopLossEp"""
+    loss_by: str = ""
+    """slTrigger"""
+    leg: str = ""
+    """Of an order that came with another one: its type."""
     peg_ep: int = 0
     """How far a trailing order stays behind the price, below 0 of a sell."""
 
@@ -168,8 +178,8 @@ def wish(fields: Mapping[str, Any]) -> Wish:
     position = word(fields, "posSide") if isinstance(fields, Scaled) else ""
     if isinstance(fields, Scaled) and position not in POSITIONS:
         raise Fault(BAD_POSITION_SIDE)
-    if any(integer(fields, name) for name in ("takeProfitEp", "stopLossEp")):
-        raise Fault(BAD, "attached take-profit and stop-loss are not simulated")
+    if any(integer(fields, name) for name in ("tpPxEp", "slPxEp")):
+        raise Fault(BAD, "attached limit orders are not simulated")
     stp = word(fields, "stpInstruction", "None")
     if stp not in STPS:
         raise Fault(BAD)
@@ -193,7 +203,19 @@ def wish(fields: Mapping[str, Any]) -> Wish:
         stp=stp,
         peg=peg,
         peg_ep=peg_ep,
+        profit_ep=_attached(fields, "takeProfitEp"),
+        profit_by=word(fields, "tpTrigger"),
+        loss_ep=_attached(fields, "stopLossEp"),
+        loss_by=word(fields, "slTrigger"),
     )
+
+
+def _attached(fields: Mapping[str, Any], name: str) -> int:
+    """A price that comes with an order; 0: none. Raises `Fault`."""
+    price_ep = integer(fields, name) or 0
+    if price_ep < 0:
+        raise Fault(BAD)
+    return price_ep
 
 
 def _peg(fields: Mapping[str, Any], kind: str, side: Side) -> tuple[str, int]:
