@@ -35,7 +35,7 @@ class Floor:
         for name in ("price", "takeProfit", "stopLoss", "tpPx", "stopPx"):
             if name in fields:
                 given[name + suffix] = self.price(fields.pop(name))
-        return self.trader.order(**given, **fields)
+        return self.trader.order(**(given | fields))
 
     def fall(self, part: str) -> None:
         """Another account takes every bid down to that part of the best."""
@@ -164,6 +164,26 @@ def test_with_a_position_or_with_others_of_their_kind_they_are_refused(floor: Fl
     assert floor.order(price="0.9", stopLoss="0.8")["code"] == 11084
     assert floor.order()["code"] == 0
     assert floor.order(price="0.9", stopLoss="0.8")["code"] == 11074
+
+
+def test_each_of_two_positions_has_its_own_whatever_number_of_fills_made_it() -> None:
+    floor = Floor(True)
+    mode = "symbol=BTCUSDT&targetPosMode=Hedged"
+    assert floor.trader.ask("PUT", "/g-positions/switch-pos-mode-sync", mode)["code"] == 0
+
+    def waiting() -> list[tuple[str, str, str]]:
+        return [(row["posSide"], row["side"], row["orderType"]) for row in floor.waiting()]
+
+    short = {"posSide": "Short", "side": "Sell", "takeProfit": "0.5", "stopLoss": "1.5"}
+    assert floor.order(**short, orderQtyRq="20")["code"] == 0
+    fills = [each for each in floor.trader.heard() if each["execStatus"] == "TakerFill"]
+    assert len(fills) > 1
+    both = [("Short", "Buy", "MarketIfTouched"), ("Short", "Buy", "Stop")]
+    assert waiting() == both
+    assert floor.order(posSide="Long", stopLoss="0.5")["code"] == 0
+    assert waiting() == [*both, ("Long", "Sell", "Stop")]
+    assert floor.order(posSide="Short", side="Buy", orderQtyRq="20")["code"] == 0
+    assert waiting() == [("Long", "Sell", "Stop")]
 
 
 def test_limit_orders_do_not_come_with_the_second_family_s() -> None:

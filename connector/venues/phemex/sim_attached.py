@@ -73,7 +73,7 @@ def due(person: Person, ticket: Ticket, holding: Holding) -> list[Wish]:
     wish = ticket.wish
     if (holding.lots > 0) != (wish.side == Side.BUY) or not holding.lots:
         return []  # it only made another position smaller
-    there = {each.wish.leg for each in legs(person, wish.symbol, wish.position)}
+    there = {each.wish.leg for each in person.alive.values() if _same(each.wish, wish)}
     return [
         Wish(
             symbol=wish.symbol, client_id="", side=OTHER[wish.side], kind=kind, qty=0,
