@@ -10,7 +10,7 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.ipc.counters import Counters
 from connector.model.counters import Counter
 from connector.model.intents import Action, CommandFlag
-from connector.model.reports import OrderStatus, Update
+from connector.model.reports import OrderStatus, Result, Update
 from tests.reference.ground import Client
 from tests.reference.grounds import EACH
 from tests.reference.trading_rig import Place, Rig, place_of
@@ -130,10 +130,11 @@ def test_a_cancel_that_comes_too_late_is_a_doubt_where_the_answer_says_so_little
             (market,) = stage.app._services.values()
             for pool, budget in market.rest.pools:
                 budget.take(monotonic_ns(), wall_ns(), int(pool.limit * 0.6))
-            maker, symbol = stage.strategy(), stage.index(place.ground.symbol)
+            other, symbol = stage.strategy("taker"), stage.index(place.ground.symbol)
             for _ in range(2):  # a doubt of the first is counted before the second is answered
-                late = maker.send(Action.CANCEL, instrument=symbol, client_order_id="nobodys")
-                await stage.until(lambda number=late: maker.answers(number))
+                late = other.send(Action.CANCEL, instrument=symbol, client_order_id="nobodys")
+                await stage.until(lambda number=late: other.answers(number))
+                assert [result for result, _ in other.answers(late)] == [Result.REFUSED]
             doubts = counted(stage, Counter.RECONCILE_SKIPPED)
             assert bool(doubts) == place.ground.late_cancel_doubted
 
