@@ -94,6 +94,11 @@ cdef enum Count:
     COUNT_BOOKS_DOUBTED = 87
     COUNT_BOOKS_BEHIND = 88
     COUNT_STREAMS_OLD = 89
+    COUNT_AUDITS = 90
+    COUNT_STREAMS_MISSING = 91
+    COUNT_STREAMS_STRAY = 92
+    COUNT_FORMS_SET = 93
+    COUNT_AUDIT_ERRORS = 94
 
 # One writer: a plain add, stored whole so that readers in other processes never see half a number.
 cdef inline void count(uint64_t* counters, int which) noexcept nogil:

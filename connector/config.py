@@ -134,6 +134,9 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connection_life_s: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     """Replace a connection before it is this old, for whatever stands between and cuts sooner than
     the venue; 0: before the venue's own cut."""
+    audit_s: Annotated[float, Meta(ge=0, le=1e6)] = 300.0
+    """How often a venue that can be asked (Binance) is asked which streams each connection carries,
+    first when all were granted; 0: never. One message on the connection each time."""
     refresh_s: Annotated[float, Meta(ge=1, le=1e6)] = 600.0
     """How often the instruments are asked for again (a tenth more or less, so that daemons do not
     ask together): ticks, filters and listings change a few times a day."""

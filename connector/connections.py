@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 from connector._speedups.bell import Bell
 from connector._speedups.listener import Listener
+from connector.auditing import audit_of, shown, tell
 from connector.clock import monotonic_ns
 from connector.config import VenueSettings
-from connector.errors import NotSent
+from connector.lines import Lines, OpenLine, overlaps
 from connector.market.selection import Shard
 from connector.market.silence import RENEWALS, Heard, Ladder, Step
 from connector.market.streams import Streams
-from connector.market.subscriptions import Action, Drop, Refused, Send, Session
+from connector.market.subscriptions import Action, Audited, Drop, Refused, Send, Session
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.protocol.backoff import Backoff
@@ -50,8 +51,6 @@ SKEW_NS = OVERLAP_NS // 2
 BOOKS = (Channel.DEPTH, Channel.BBO)
 NO_CODE = 1006
 """Of a close without a close frame."""
-LINES = 16
-"""Line numbers of a feed (``MAX_LINES`` of the kernel)."""
 
 
 class Owner(Protocol):
@@ -85,57 +84,6 @@ class Owner(Protocol):
     def touched(self) -> None: ...
 
 
-def overlaps(venue: Venue) -> bool:
-    """Whether a connection's replacement may serve before it is closed.
-
-    Two lines a route use every line number, so none is left for a replacement: the other line
-    carries the streams while this one is opened anew. A dialogue is of one socket at a time."""
-    return venue.lines * len(venue.routes) * 2 <= LINES and venue.dialogue is None
-
-
-class Lines:
-    """The line numbers of one shard's instruments: one for every connection that is open or
-    opening."""
-
-    def __init__(self) -> None:
-        self._free = list(range(LINES))
-
-    def __len__(self) -> int:
-        return len(self._free)
-
-    def take(self) -> int:
-        if not self._free:
-            raise NotSent("every line is in use")
-        return self._free.pop(0)
-
-    def give(self, line: int) -> None:
-        self._free.append(line)
-
-
-class _Open:
-    """An open connection, its line and its dialogue."""
-
-    def __init__(
-        self, line: int, number: int, socket: WebSocket, session: Session | Dialogue, now_ns: int
-    ) -> None:
-        self.line, self.number = line, number
-        self.socket, self.session = socket, session
-        self.since_ns = now_ns
-        self.probed_ns = now_ns
-        self.told: set[str] = set()
-        self.serving = False
-        self.is_up = False
-        """Whether every feed knows of it."""
-        self.expects = True
-        """Whether any of its streams should be speaking now."""
-        self.data_ns = now_ns
-        """When it last brought data, as far as was looked."""
-        self.behind: list[Subscription] | None = None
-        """Of a replacement: streams that have not caught up with the connection in use; None: not
-        all are granted yet."""
-        self.replaced = False
-
-
 class Connection:
     """One logical connection: a route of a shard on one line, kept up by a supervisor."""
 
@@ -159,7 +107,7 @@ class Connection:
         self._url = owner.venue.ws_url.rstrip("/") + route.path
         self._taken: dict[int, int] = {}
         self._listeners: dict[int, Listener] = {}
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenLine] = {}
         self._refused: set[str] = set()
         renewals = RENEWALS if owner.venue.unsubscribe is not None else 0
         self._ladder = Ladder(int(owner.settings.first_message_s * SECOND_NS), renewals)
@@ -197,6 +145,8 @@ class Connection:
     def state(self) -> dict[str, Any]:
         """How it is, for people."""
         current = self._open.get(self.supervisor.link.epoch)
+        session = current.session if current is not None else None
+        audit = session.audit if isinstance(session, Session) else None
         return {
             "name": self.supervisor.name,
             "url": self._url,
@@ -206,6 +156,7 @@ class Connection:
             "granted": len(current.session.granted) if current is not None else 0,
             "opened": self.supervisor.link.opened,
             "silent": self._ladder.silent,
+            "audit": shown(audit, monotonic_ns()),
         }
 
     @property
@@ -261,15 +212,20 @@ class Connection:
             session = self._talking.dialogue
         else:
             session = Session(
-                wanted, venue.subscribe, venue.unsubscribe, venue.limits, venue.heartbeat
+                wanted,
+                venue.subscribe,
+                venue.unsubscribe,
+                venue.limits,
+                venue.heartbeat,
+                audit_of(venue, owner.settings),
             )
-        found = self._open[epoch] = _Open(line, number, connection, session, now_ns)
+        found = self._open[epoch] = OpenLine(line, number, connection, session, now_ns)
         later = asyncio.get_running_loop().call_soon
         later(self._line_up, epoch, found, list(self._feeds), now_ns)
         told = {"link": self.supervisor.name, "line": line, "streams": len(wanted)}
         later(partial(log.info, "connected", extra=told))
 
-    def _line_up(self, epoch: int, found: _Open, symbols: list[str], now_ns: int) -> None:
+    def _line_up(self, epoch: int, found: OpenLine, symbols: list[str], now_ns: int) -> None:
         """Tell the feeds, some a turn of the loop, and subscribe when all of them know."""
         if self._open.get(epoch) is not found:
             return
@@ -348,11 +304,11 @@ class Connection:
             else:
                 self._catch_up(epoch, found, current, now_ns)
 
-    def _look(self, epoch: int, found: _Open, now_ns: int) -> None:
+    def _look(self, epoch: int, found: OpenLine, now_ns: int) -> None:
         """Judge the next streams of the connection in use."""
         self._look_on(epoch, found, now_ns, min(STREAMS_A_TICK, len(self._streams)))
 
-    def _look_on(self, epoch: int, found: _Open, now_ns: int, left: int) -> None:
+    def _look_on(self, epoch: int, found: OpenLine, now_ns: int, left: int) -> None:
         """Some of them a turn of the loop: frames that wait come in between."""
         if self._open.get(epoch) is not found:
             return
@@ -371,7 +327,7 @@ class Connection:
             later = asyncio.get_running_loop().call_soon
             later(self._look_on, epoch, found, now_ns, left - STREAMS_A_TURN)
 
-    def _judge(self, found: _Open, row: Subscription, now_ns: int) -> bool:
+    def _judge(self, found: OpenLine, row: Subscription, now_ns: int) -> bool:
         """Look at one stream; whether it is to be asked for anew."""
         owner = self._owner
         data_ns = owner.heard_ns(row.instrument, row.channel, found.line)
@@ -405,7 +361,7 @@ class Connection:
             owner.refused(row, "granted by the venue, but nothing ever came")
         return True
 
-    def _catch_up(self, epoch: int, found: _Open, current: _Open, now_ns: int) -> None:
+    def _catch_up(self, epoch: int, found: OpenLine, current: OpenLine, now_ns: int) -> None:
         """A replacement takes over when it has brought whatever the connection in use brings."""
         replacement = self.supervisor.link.replacement
         if replacement is None or replacement.epoch != epoch or not found.session.settled:
@@ -469,7 +425,7 @@ class Connection:
             if self._open.get(epoch) is found:
                 self._perform(epoch, found, found.session.add(rows, now_ns))
 
-    def _watch(self, epoch: int, found: _Open, now_ns: int) -> None:
+    def _watch(self, epoch: int, found: OpenLine, now_ns: int) -> None:
         """Silence is judged by data frames alone: a ping answers only whether the peer is there.
 
         Where the venue answers our own pings in data frames, every connection must speak."""
@@ -512,7 +468,7 @@ class Connection:
         if found is not None:
             self._perform(epoch, found, answer(monotonic_ns()))
 
-    def _say(self, epoch: int, found: _Open, action: Action, now_ns: int) -> None:
+    def _say(self, epoch: int, found: OpenLine, action: Action, now_ns: int) -> None:
         """What a dialogue of the venue's own wants beside messages."""
         assert self._talking is not None
         if isinstance(action, Told):
@@ -527,7 +483,7 @@ class Connection:
         else:
             self._talking.perform(epoch, action, self.supervisor.name)
 
-    def _perform(self, epoch: int, found: _Open, actions: list[Action], now_ns: int = 0) -> None:
+    def _perform(self, epoch: int, found: OpenLine, actions: list[Action], now_ns: int = 0) -> None:
         owner = self._owner
         for action in actions:
             if isinstance(action, Send):
@@ -542,6 +498,8 @@ class Connection:
                 for row in self._streams:
                     if row.stream == name:
                         owner.refused(row, action.why)
+            elif isinstance(action, Audited):
+                tell(action, owner.count, self.supervisor.name)
             else:
                 self._say(epoch, found, action, now_ns or monotonic_ns())
         if len(found.session.granted) > len(found.told):
@@ -551,7 +509,7 @@ class Connection:
             found.serving = True
             self.supervisor.serving(epoch)
 
-    def _tell(self, epoch: int, found: _Open) -> None:
+    def _tell(self, epoch: int, found: OpenLine) -> None:
         """Tell what was granted, some a turn of the loop."""
         if self._open.get(epoch) is not found:
             return

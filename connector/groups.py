@@ -4,7 +4,8 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from connector.connections import LINES, Connection, Lines, Owner, overlaps
+from connector.connections import Connection, Owner
+from connector.lines import LINES, Lines, overlaps
 from connector.market.selection import Chosen, Shard, fitting, shards
 from connector.venues.contract import Route, Subscription
 

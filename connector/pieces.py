@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from connector._speedups.feed import Feed
 from connector.clock import monotonic_ns
-from connector.connections import LINES
 from connector.ipc.segments import BookHead
+from connector.lines import LINES
 from connector.model.states import VALID, FeedKind, State
 
 SLICE_NS = 50_000

@@ -35,6 +35,8 @@ COLOURS = {
     State.DOWN: "red",
 }
 
+CONNECTIONS = 6
+"""Shown at once."""
 FAULTS = (
     Counter.GAPS, Counter.RESYNCS, Counter.CROSSED, Counter.DUPLICATES, Counter.FALLBACK,
     Counter.UNDECODABLE, Counter.UNKNOWN_EVENT, Counter.UNKNOWN_SYMBOL, Counter.OVERSIZED,
@@ -43,7 +45,8 @@ FAULTS = (
     Counter.SILENT, Counter.SUBSCRIBE_ERRORS, Counter.HTTP_ERRORS, Counter.HTTP_THROTTLED,
     Counter.HTTP_MALFORMED, Counter.VENUE_AHEAD, Counter.ATTACH_REFUSED,
     Counter.CONTROL_ERRORS, Counter.STALLS,
-    Counter.LINES_LOST,
+    Counter.LINES_LOST, Counter.STREAMS_MISSING, Counter.STREAMS_STRAY, Counter.FORMS_SET,
+    Counter.AUDIT_ERRORS,
 )  # fmt: skip
 """Counters that say something happened; shown when they are not zero."""
 
@@ -129,6 +132,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     trading: Mapping[str, Any] | None = None
     """The daemon's answer to the request ``trading``; None: it has no accounts."""
     budgets: Sequence[Budget] = ()
+    connections: Sequence[Mapping[str, Any]] = ()
+    """Those of market data, each as `connections.Connection.state` says it, with its exchange."""
 
 
 ORDER_HOPS = (Hop.COMMAND_TO_TAKE, Hop.TAKE_TO_SENT, Hop.SENT_TO_ANSWER, Hop.RECV_TO_REPORT)
@@ -147,6 +152,7 @@ def frame(
         _head(sample, before),
         *(Text(f"HALTED {halt}", "bold red") for halt in sample.halts),
         _books(sample, before, rows, quantities=width >= 100),
+        _connections(sample),
         orders_frame(sample.trading, sample.budgets),
         _latencies(sample, since),
         _readers(sample),
@@ -213,6 +219,7 @@ def numbers(sample: Sample, before: Sample | None, since: Sample | None = None) 
             }
             for hop, percentiles in _hops(sample, since)
         },
+        "connections": [dict(row) for row in sample.connections],
         "trading": sample.trading,
         "budgets": [
             {
@@ -304,6 +311,47 @@ def _books(sample: Sample, before: Sample | None, rows: int, quantities: bool) -
     if len(sample.books) > rows:
         table.add_row(Text(f"and {len(sample.books) - rows} more", "dim"))
     return table
+
+
+def _connections(sample: Sample) -> Table:
+    """Where there are many, those with something to say come first."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("connection", no_wrap=True)
+    for name in ("streams", "silent", "asked", "venue says"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = sorted(sample.connections, key=_well)
+    for row in rows[:CONNECTIONS]:
+        audit = row.get("audit") or {}
+        whole = row["open"] and row["granted"] == row["streams"]
+        count = f"{row['granted']}/{row['streams']}" if row["open"] else "closed"
+        age_s = audit.get("age_s")
+        table.add_row(
+            row["name"],
+            Text(count, "" if whole else "red"),
+            str(len(row["silent"]) or ""),
+            "" if age_s is None else f"{_clock(int(age_s * 1e9))} ago",
+            Text(_difference(audit), "red"),
+        )
+    if len(rows) > CONNECTIONS:
+        table.add_row(Text(f"and {len(rows) - CONNECTIONS} more", "dim"))
+    return table
+
+
+def _well(row: Mapping[str, Any]) -> bool:
+    whole = row["open"] and row["granted"] == row["streams"]
+    return bool(whole and not row["silent"] and not _difference(row.get("audit") or {}))
+
+
+def _difference(audit: Mapping[str, Any]) -> str:
+    """What a venue said of a connection that is not as it should be."""
+    counts = [(len(audit.get(word, ())), word) for word in ("missing", "stray")]
+    told = [f"{count} {word}" for count, word in counts if count]
+    return ", ".join(told + (["no answer"] if audit.get("error") else []))
+
+
+def connection_rows(sample: Sample) -> int:
+    """Lines the connections take of a terminal."""
+    return min(len(sample.connections), CONNECTIONS + 1) + 3
 
 
 def _latencies(sample: Sample, since: Sample | None) -> Table:

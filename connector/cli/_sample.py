@@ -43,6 +43,7 @@ class Watch:
         self._catch_up()
         readers = session.request("sessions")["sessions"]
         trading = session.request("trading")["trading"]
+        venues = session.request("state")["state"].get("venues", {})
         memory = memoryview(session.memory)
         head = unpack(memory, "SegmentHeader", 0)
         ring = unpack(memory, "RingControl", head["control_offset"])
@@ -68,6 +69,11 @@ class Watch:
             halts=self._halts(),
             trading=trading,
             budgets=session.counters.budgets(),
+            connections=[
+                {"exchange": venue["exchange"], **row}
+                for venue in venues.values()
+                for row in venue["connections"]
+            ],
         )
 
     def _halts(self) -> list[str]:

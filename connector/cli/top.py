@@ -80,9 +80,9 @@ def _follow(
             else:
                 before, shown = shown or before, sample
                 window.append(sample)
-            rows = max(
-                console.height - CHROME_ROWS - order_rows(sample.trading, len(sample.budgets)), 4
-            )
+            taken = order_rows(sample.trading, len(sample.budgets))
+            taken += _frame.connection_rows(sample)
+            rows = max(console.height - CHROME_ROWS - taken, 4)
             old = before if before.epoch == sample.epoch and before is not sample else None
             since = window[0] if window and window[0] is not sample else None
             view = _frame.frame(sample, old, rows, console.width, since)

@@ -6,14 +6,16 @@ the next connection starts a new one from the desired set, so nothing is ever re
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
+from connector.market.stream_audit import StreamAudit
 from connector.protocol.ratelimit import RollingWindow
 from connector.venues.contract import Control, Heartbeat, Limits, Subscription
-from connector.venues.dialogue import Action, Drop, Refused, Send
+from connector.venues.dialogue import Action, Audited, Drop, Refused, Send
 
-__all__ = ["Action", "Drop", "Refused", "Send", "Session"]
+__all__ = ["Action", "Audited", "Drop", "Refused", "Send", "Session"]
 
 ACK_NS = 10_000_000_000
 """A venue answers a control message in milliseconds; after ten seconds the connection is not worth
@@ -21,6 +23,9 @@ keeping."""
 RESERVED_MESSAGES = 1
 """Kept out of the message window for a pong: a venue may count it, and a late one costs the
 connection."""
+
+
+_Row = TypeVar("_Row")
 
 
 class _Batch(Struct):
@@ -38,7 +43,10 @@ class Session:
     ``unsubscribe`` nothing can be taken back: what is not wanted any more goes on to come, and
     counts among the connection's streams until its end (``lingering``). Whether a granted stream
     speaks is judged elsewhere (``silence.Ladder``), which has it asked for anew by
-    ``renew``."""
+    ``renew``. With an ``audit`` the venue is asked what the connection really carries, in the same
+    window, while nothing else is under way: what it lost is asked for again, and what nobody wants
+    is ended, though not while something is missing: it may be that stream under a name of the
+    venue's own."""
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class Session:
         unsubscribe: Callable[[Sequence[str], int], bytes] | None,
         limits: Limits,
         heartbeat: Heartbeat | None = None,
+        audit: StreamAudit | None = None,
     ) -> None:
         self._subscribe, self._unsubscribe = subscribe, unsubscribe
         self._limits = limits
@@ -56,6 +65,10 @@ class Session:
         self._request_id = 0
         self._heartbeat = heartbeat
         self._pinged_ns = 0
+        self._strays: deque[list[str]] = deque()
+        self._leaving: dict[int, int] = {}
+        """Request ids of what was taken back and not acknowledged, and when they were sent."""
+        self.audit = audit
         self.wanted: dict[str, Subscription] = {one.stream: one for one in desired}
         if len(self.wanted) > limits.streams:
             raise ValueError(
@@ -79,6 +92,7 @@ class Session:
         if self._unsubscribe is None:
             return [Drop("a stream is silent, and the venue cannot begin one alone anew")]
         again = [self.wanted[name] for name in names if self.granted.pop(name, None) is not None]
+        self._touch(one.stream for one in again)
         for batch in _batches(again, self._limits.streams_per_message):
             self._queue.append((False, batch))
             self._queue.append((True, batch))
@@ -93,6 +107,10 @@ class Session:
             raise ValueError("too many streams for one connection")
         self.lingering = lingering
         self.wanted.update((one.stream, one) for one in fresh)
+        names = {one.stream for one in fresh}
+        self._touch(names)
+        strays = ([name for name in batch if name not in names] for batch in self._strays)
+        self._strays = deque(batch for batch in strays if batch)
         for batch in _batches(fresh, self._limits.streams_per_message):
             self._queue.append((True, batch))
         return self.on_timer(now_ns)
@@ -100,6 +118,7 @@ class Session:
     def remove(self, names: Iterable[str], now_ns: int) -> list[Action]:
         """Carry these no longer; what was asked for is taken back."""
         gone = {name: self.wanted.pop(name) for name in names if name in self.wanted}
+        self._touch(gone)
         asked = {
             name: row for name, row in gone.items() if self.granted.pop(name, None) is not None
         }
@@ -123,10 +142,15 @@ class Session:
         """A control answer arrived."""
         if control.fatal:
             return [Drop(f"venue: {control.message}")]
+        if self.audit is not None and self.audit.concerned(control):
+            found = self.audit.on_answer(control, self._needs, self.granted, now_ns)
+            self._mend(found)
+            return [found, *self.on_timer(now_ns)]
         if control.request_id is None:
             # A bare error does not say which message it means; the acknowledgement that stays away
             # will.
             return [] if control.ok else [Drop(f"venue: {control.message}")]
+        self._leaving.pop(control.request_id, None)
         batch = self._pending.pop(control.request_id, None)
         if batch is None:
             return []
@@ -144,7 +168,41 @@ class Session:
         for request_id, batch in self._pending.items():
             if now_ns - batch.sent_ns >= ACK_NS:
                 return [Drop(f"control message {request_id} was never answered")]
-        return [*self._ping(now_ns), *self._release(now_ns)]
+        return [*self._ping(now_ns), *self._inquire(now_ns), *self._release(now_ns)]
+
+    def _touch(self, names: Iterable[str]) -> None:
+        if self.audit is not None:
+            self.audit.touched(names)
+
+    def _needs(self, name: str) -> bool:
+        return name in self.wanted or name in self.lingering
+
+    def _inquire(self, now_ns: int) -> list[Action]:
+        """Ask the venue what it has, when that is due."""
+        if (audit := self.audit) is None:
+            return []
+        actions: list[Action] = []
+        if (found := audit.on_timer(now_ns)) is not None:
+            actions.append(found)
+        for request_id, sent_ns in list(self._leaving.items()):
+            if now_ns - sent_ns >= ACK_NS:
+                del self._leaving[request_id]  # what became of it is for the audit to find out
+        quiet = self.settled and not self._leaving and not self._strays
+        if audit.due(quiet, now_ns) and self._window.take(now_ns):
+            self._request_id += 1
+            actions.append(Send(audit.ask(self._request_id, self.granted, now_ns)))
+        return actions
+
+    def _mend(self, found: Audited) -> None:
+        """Ask for what is missing; what is too much is ended when nothing is."""
+        rows = [self.wanted[name] for name in found.missing]
+        most = self._limits.streams_per_message
+        for row in rows:
+            del self.granted[row.stream]
+        for batch in _batches(rows, most):
+            self._queue.append((True, batch))
+        if self._unsubscribe is not None and not rows:
+            self._strays.extend(_batches(list(found.stray), most))
 
     def _ping(self, now_ns: int) -> list[Action]:
         """Our own ping, when one is due; its answer is told like any message's, by its id."""
@@ -164,6 +222,8 @@ class Session:
             due.append(self._window.admit_ns(now_ns))
         if self._heartbeat is not None and self._heartbeat.ping is not None:
             due.append(self._pinged_ns + self._heartbeat.ping_every_ns)
+        if self.audit is not None:
+            due.append(self.audit.next_ns(now_ns))
         return min(due, default=now_ns + ACK_NS)
 
     def _refuse(self, subscription: Subscription, why: str) -> Refused:
@@ -173,6 +233,8 @@ class Session:
 
     def _release(self, now_ns: int) -> list[Action]:
         """As many queued messages as the strict rolling window lets through."""
+        if self.audit is not None and self.audit.holds:
+            return []
         actions: list[Action] = []
         while self._queue and self._window.take(now_ns):
             wanted, batch = self._queue.popleft()
@@ -182,9 +244,15 @@ class Session:
                 self._pending[self._request_id] = _Batch(batch, now_ns)
                 actions.append(Send(self._subscribe(names, self._request_id)))
             elif self._unsubscribe is not None:
+                if self.audit is not None:
+                    self._leaving[self._request_id] = now_ns
                 actions.append(Send(self._unsubscribe(names, self._request_id)))
+        while self._strays and self._unsubscribe is not None and self._window.take(now_ns):
+            self._request_id += 1
+            self._leaving[self._request_id] = now_ns
+            actions.append(Send(self._unsubscribe(self._strays.popleft(), self._request_id)))
         return actions
 
 
-def _batches(streams: list[Subscription], most: int) -> list[list[Subscription]]:
+def _batches(streams: list[_Row], most: int) -> list[list[_Row]]:
     return [streams[start : start + most] for start in range(0, len(streams), most)]

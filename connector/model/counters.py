@@ -101,6 +101,11 @@ class Counter(Word):
     BOOKS_DOUBTED = 87, "books that trades of the same id showed to be wrong"
     BOOKS_BEHIND = 88, "books a second behind a trade of theirs"
     STREAMS_OLD = 89, "messages beside book, trades and mark prices dropped: they came before"
+    AUDITS = 90, "times a venue said which streams a connection carries"
+    STREAMS_MISSING = 91, "streams granted that the venue did not have: asked for again"
+    STREAMS_STRAY = 92, "streams the venue had on a connection though nobody wants them"
+    FORMS_SET = 93, "connections that spoke in another form and were told to change"
+    AUDIT_ERRORS = 94, "questions about what a connection carries without a usable answer"
 
     def __new__(cls, index: int, sentence: str) -> "Counter":
         member = object.__new__(cls)

@@ -231,6 +231,13 @@ class Connection(WSListener):
             self.server.hub.publish(stream, payload)
             self.server.hub.flush()
 
+    def lose(self, pattern: str) -> None:
+        """Forget its subscriptions of these streams without a word."""
+        names = tuple(name for name in self.session.streams if fnmatchcase(name, pattern))
+        for name in names:
+            del self.session.streams[name]
+        self.server.unsubscribe(self, names)
+
     def end(self, pattern: str, code: int) -> bool:
         """End its subscriptions of these streams, where the venue may do so."""
         if self._timed is None or self._closing:

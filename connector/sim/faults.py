@@ -23,6 +23,8 @@ Connection faults, keys ``connection`` and ``stream`` choose whose (default ever
     cut        how=abrupt   reset, fin (closed without a close frame) or clean (close frame first)
     half_open               nothing is sent to it any more, not even pongs
     close      code reason  closed by the venue with that code
+    lose                    the venue forgets its subscriptions of ``stream`` and says nothing
+    foist      name         the venue sends it this stream, too, which it did not ask for
     unsubscribe code=2500   the venue ends its subscriptions of ``stream``, where it has such codes
 
 Venue faults, at once:
@@ -35,6 +37,7 @@ Venue faults, at once:
 
 Opening faults, keys ``route`` (pattern: public, market, private, legacy), ``count``, ``after``:
 
+    bare                    it opens in the other form: messages without their stream's name
     mute                    the connection opens and answers, but no stream ever says a word on it
 
 Answer faults, keys ``path`` (pattern, default ``*``; of a request of the WebSocket order API its
@@ -77,12 +80,14 @@ CONNECTION: _Kinds = {
     "cut": {"how": "abrupt"},
     "half_open": {},
     "close": {"code": 0, "reason": "fault"},
+    "lose": {},
+    "foist": {"name": ""},
     "unsubscribe": {"code": 2500},
 }
 VENUE: _Kinds = {
     "reset": {"symbol": ""}, "repeat": {"symbol": ""}, "forget": {"symbol": ""}, "skew": {"ms": 0},
 }  # fmt: skip
-OPENING: _Kinds = {"mute": {}}
+OPENING: _Kinds = {"mute": {}, "bare": {}}
 ANSWER: _Kinds = {
     "status": {
         "status": 0, "body": "", "retry_after": -1, "content_type": "", "execute": True,
@@ -97,7 +102,7 @@ ANSWER: _Kinds = {
 }  # fmt: skip
 _NEEDED = {
     "delay": "ms", "oversize": "bytes", "status": "status", "slow": "ms", "queue": "ms",
-    "skew": "ms", "close": "code",
+    "skew": "ms", "close": "code", "foist": "name",
 }  # fmt: skip
 _WORDS = {"corrupt": ("truncate", "garbage", "number", "binary"), "cut": ("abrupt", "fin", "clean")}
 _COMMON: _Kinds = {

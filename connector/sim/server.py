@@ -244,7 +244,10 @@ class Server:
             connection = Connection(self, number, session, address)
         self._number = number
         self.accepted += 1
-        connection.mute = self.faults.opening(opened.route or "legacy") is not None
+        fault = self.faults.opening(opened.route or "legacy")
+        connection.mute = fault is not None and fault.kind == "mute"
+        if fault is not None and fault.kind == "bare":
+            session.combined = False
         return connection
 
     def perform(self, request: http1.Request, address: str, arrived_ms: int) -> RestAnswer:
@@ -334,6 +337,11 @@ class Server:
                 connection.silent = True
             elif rule.kind == "close":
                 connection.close(rule["code"], rule["reason"], "fault")
+            elif rule.kind == "lose":
+                connection.lose(rule["stream"])
+            elif rule.kind == "foist":
+                connection.session.streams[rule["name"]] = None
+                self.subscribe(connection, (rule["name"],))
             elif rule.kind == "unsubscribe":
                 connection.end(rule["stream"], rule["code"])
             elif rule["how"] == "clean":

@@ -28,6 +28,7 @@ from connector.venues.endpoint import Retry as Retry
 from connector.venues.endpoint import Security as Security
 from connector.venues.endpoint import Status as Status
 from connector.venues.histories import Archive as Archive
+from connector.venues.inquiry import Inquiry as Inquiry
 from connector.venues.stream_events import ContractInfo as ContractInfo
 from connector.venues.stream_events import DepthLevels as DepthLevels
 from connector.venues.stream_events import Index as Index
@@ -373,6 +374,8 @@ class Venue(Struct, frozen=True, kw_only=True):
     subscribe: Callable[[Sequence[str], int], bytes]
     unsubscribe: Callable[[Sequence[str], int], bytes] | None
     """None: the venue cannot end one stream alone, so another connection takes the place."""
+    inquiry: Inquiry | None = None
+    """How it is asked what a connection carries; None: it cannot be asked."""
     snapshot_request: Callable[[Instrument], Request]
     snapshot: Callable[[bytes, Instrument], Snapshot]
     dialogue: MakeDialogue | None = None

@@ -86,7 +86,22 @@ class Note(Struct, frozen=True):
     text: str
 
 
-Action = Send | Refused | Drop | Ask | TokenWanted | Told | Stands | Note
+class Audited(Struct, frozen=True):
+    """What came of a question about what the connection carries (`connector.venues.inquiry`)."""
+
+    answered: bool = False
+    """The venue said which streams it carries."""
+    missing: tuple[str, ...] = ()
+    """Streams that were granted and the venue has not: asked for again."""
+    stray: tuple[str, ...] = ()
+    """Streams the venue has and nobody wants: ended, unless some are missing, too."""
+    form: bool = False
+    """It spoke in another form than the one that is read, and was told to change."""
+    why: str = ""
+    """There was no answer that could be used."""
+
+
+Action = Send | Refused | Drop | Ask | TokenWanted | Told | Stands | Note | Audited
 
 
 class Verdict(Struct, frozen=True):

@@ -103,6 +103,37 @@ def test_what_is_wrong_stands_out() -> None:
     assert f"3  {Counter.GAPS.sentence}" in text
 
 
+def link(name: str, **changes: Any) -> dict[str, Any]:
+    """As a connection says how it is."""
+    audit = {"age_s": 65.0, "missing": [], "stray": [], "error": ""}
+    given = {"exchange": "BinanceU", "name": name, "open": True, "streams": 9, "granted": 9,
+             "silent": [], "audit": audit}  # fmt: skip
+    return given | changes
+
+
+def test_connections_show_what_the_venue_says_and_those_with_trouble_come_first() -> None:
+    audit = link("")["audit"]
+    links = [link(f"public/{number}") for number in range(10)]
+    links += [
+        link("public/10", audit=audit | {"missing": ["a", "b"], "stray": ["c"]}),
+        link("public/11", audit=audit | {"error": "streams: never answered"}),
+        link("public/12", granted=7),
+        link("phemex/0", audit=None, silent=["x"]),
+    ]
+    lines = shown(sample(connections=links)).splitlines()
+
+    def line(name: str) -> list[str]:
+        return next(line.split() for line in lines if f"{name} " in line)
+
+    assert line("public/0") == ["public/0", "9/9", "0:01:05", "ago"]
+    assert line("public/10")[-4:] == ["2", "missing,", "1", "stray"]
+    assert line("public/11")[-2:] == ["no", "answer"]
+    assert line("public/12")[1] == "7/9"
+    assert line("phemex/0") == ["phemex/0", "9/9", "1"]
+    assert any("and 8 more" in line for line in lines)
+    assert _frame.numbers(sample(connections=links), None)["connections"] == links
+
+
 def test_a_side_that_is_empty_has_no_price() -> None:
     empty = sample(books=[book(bid_qty_e=0)])
     assert "68004.80" not in shown(empty)

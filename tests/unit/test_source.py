@@ -41,8 +41,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"protocol", "venues.contract", "venues.trading_contract", "config_paper", "config_setup"},
     "daemon": BASE | {"protocol", "config"},
     "talking": BELOW_APP,
-    "connections": BELOW_APP | {"talking"},
-    "groups": BELOW_APP | {"connections"},
+    "lines": BELOW_APP,
+    "auditing": BELOW_APP,
+    "connections": BELOW_APP | {"talking", "lines", "auditing"},
+    "groups": BELOW_APP | {"connections", "lines"},
     "desk": BELOW_APP | {"trading"},
     "budget_board": BELOW_APP,
     "private": BELOW_APP,
@@ -53,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"trading", "desk", "flights", "private", "guard", "reconcile"}
     | {"budget_board"},
     "instruments": BELOW_APP | {"pieces"},
-    "pieces": BELOW_APP | {"connections"},
+    "pieces": BELOW_APP | {"lines"},
     "serving": BELOW_APP | {"connections", "groups", "instruments"},
     "service": BELOW_APP
     | {"connections", "groups", "instruments", "pieces", "budget_board", "serving"},
@@ -91,7 +93,8 @@ engine, which is pure and imports nothing of the package."""
 
 SHELL = (
     "transport/", "sim/", "ipc/server", "ipc/calls", "ipc/control", "ipc/trading", "ipc/client",
-    "connections.py", "talking.py", "groups.py", "instruments.py", "shutdown.py", "reconcile.py",
+    "connections.py", "lines.py", "talking.py", "groups.py", "instruments.py", "shutdown.py",
+    "reconcile.py",
     "paper/account", "paper/market",
     "accounts.py", "private.py", "service.py", "serving.py", "subscribing.py",
     "trading_service.py", "app.py", "daemon.py",

@@ -61,6 +61,7 @@ def configured(config: Config) -> Venue:
         subscription=subscription,
         subscribe=market.subscribe,
         unsubscribe=market.unsubscribe,
+        inquiry=market.INQUIRY,
         snapshot_request=partial(_snapshot_request, config.snapshot_limit),
         snapshot=market.snapshot,
         decode=market.decode,

@@ -37,6 +37,7 @@ from connector.venues.contract import (
     UnknownSymbol,
     Unreadable,
 )
+from connector.venues.inquiry import Form, Inquiry
 
 SECOND_NS = 1_000_000_000
 BUY, SELL = 1, 2
@@ -173,6 +174,36 @@ def subscribe(names: Sequence[str], request_id: int) -> bytes:
 
 def unsubscribe(names: Sequence[str], request_id: int) -> bytes:
     return _control("UNSUBSCRIBE", names, request_id)
+
+
+def _ask_streams(request_id: int) -> bytes:
+    return msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": request_id})
+
+
+def _streams(result: Any) -> frozenset[str]:
+    if not isinstance(result, list) or not set(map(type, result)) <= {str}:
+        raise ValueError(f"not a list of streams: {str(result)[:200]}")
+    return frozenset(result)
+
+
+def _ask_combined(request_id: int) -> bytes:
+    params = ["combined"]
+    return msgspec.json.encode({"method": "GET_PROPERTY", "params": params, "id": request_id})
+
+
+def _combined(result: Any) -> bool:
+    if not isinstance(result, bool):
+        raise ValueError(f"combined is neither true nor false: {str(result)[:200]}")
+    return result
+
+
+def _set_combined(request_id: int) -> bytes:
+    params = ["combined", True]
+    return msgspec.json.encode({"method": "SET_PROPERTY", "params": params, "id": request_id})
+
+
+# Bare messages of other depth streams cannot be told from those that change the book.
+INQUIRY = Inquiry(_ask_streams, _streams, Form(_ask_combined, _combined, _set_combined))
 
 
 def _control(method: str, names: Sequence[str], request_id: int) -> bytes:
