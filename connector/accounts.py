@@ -380,6 +380,7 @@ class AccountService(AccountState):
             "waiting": self.pool.waiting,
             "order_api": None if self.socket is None else self.socket.open,
             "countdown": None if self._guard is None else self._guard.state(),
+            "clock_ahead_ns": self.clock.ahead_ns() if self.clock.known else None,
             "clock_error_ns": self.clock.error_ns if self.clock.known else None,
         }
 
