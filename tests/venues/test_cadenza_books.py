@@ -29,9 +29,9 @@ def test_a_book_is_asked_for_by_its_instrument() -> None:
     assert request.target == ("/api/v3/market/orderBook/get?instrumentId=BINANCE:BTC/USDT&depth=50")
 
 
-def test_the_time_of_a_book_is_its_id() -> None:
+def test_a_book_has_a_time_and_no_id() -> None:
     found = VENUE.snapshot(book(), BTC)
-    assert (found.last_id, found.venue_ns) == (1703052635110, 1703052635110 * 10**6)
+    assert (found.last_id, found.venue_ns) == (0, 1703052635110 * 10**6)
     assert found.bids == [50_000 * E8, 3 * E8 // 2]
     assert found.asks == [50_001 * E8, 2 * E8]
 

@@ -53,6 +53,7 @@ CHANGES = {"DIFF", "update"}
 class BookData(Struct, rename="camel"):
     """Any shape of a book, its numbers undecoded."""
 
+    instrument_id: str | None = None
     bids: Raw = NOTHING
     asks: Raw = NOTHING
     update_type: str | None = None
@@ -164,6 +165,8 @@ def snapshot(body: bytes, instrument: Instrument) -> Snapshot:
         if answer.errno or not bytes(answer.data).startswith(b"{"):
             raise ValueError("no data")
         found, bids, asks = _sides(bytes(answer.data), instrument)
+        if found.instrument_id not in (None, "", instrument.symbol):
+            raise ValueError(f"the book of {found.instrument_id}")
         kind = found.update_type or found.type or "SNAPSHOT"
         if kind not in WHOLE:
             raise ValueError(f"updateType: {kind!r} is no whole book")
