@@ -34,6 +34,7 @@ class TradedOrder(Struct):
     x: Raw = NOTHING
     X: Raw = NOTHING
     i: Raw = NOTHING
+    M: Raw = NOTHING
     l: Raw = NOTHING  # noqa: E741  the venue's name
     z: Raw = NOTHING
     L: Raw = NOTHING
@@ -46,11 +47,24 @@ class TradedOrder(Struct):
     ps: Raw = NOTHING
     rp: Raw = NOTHING
     er: Raw = NOTHING
+    b: Raw = NOTHING
+    a: Raw = NOTHING
+    wt: Raw = NOTHING
+    cp: Raw = NOTHING
+    AP: Raw = NOTHING
+    cr: Raw = NOTHING
+    pP: Raw = NOTHING
+    si: Raw = NOTHING
+    ss: Raw = NOTHING
+    V: Raw = NOTHING
+    pm: Raw = NOTHING
+    gtd: Raw = NOTHING
 
 
 class OrderTradeUpdate(Struct):
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: Raw = NOTHING
     o: TradedOrder = field(default_factory=TradedOrder)
 
 
@@ -69,6 +83,7 @@ class TradeLite(Struct):
     l: Raw = NOTHING  # noqa: E741  the venue's name
     t: Raw = NOTHING
     i: Raw = NOTHING
+    e: Raw = NOTHING
 
 
 class AlgoOrder(Struct):
@@ -89,11 +104,23 @@ class AlgoOrder(Struct):
     p: Raw = NOTHING
     R: Raw = NOTHING
     rm: Raw = NOTHING
+    ap: Raw = NOTHING
+    aq: Raw = NOTHING
+    act: Raw = NOTHING
+    V: Raw = NOTHING
+    wt: Raw = NOTHING
+    pm: Raw = NOTHING
+    cp: Raw = NOTHING
+    pP: Raw = NOTHING
+    tt: Raw = NOTHING
+    gtd: Raw = NOTHING
+    ia: Raw = NOTHING
 
 
 class AlgoUpdate(Struct):
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: Raw = NOTHING
     o: AlgoOrder = field(default_factory=AlgoOrder)
 
 
@@ -112,6 +139,9 @@ class ChangedPosition(Struct):
     up: Raw = NOTHING
     mt: Raw = NOTHING
     ps: Raw = NOTHING
+    bep: Raw = NOTHING
+    iw: Raw = NOTHING
+    ma: Raw = NOTHING
 
 
 class ChangedAccount(Struct):
@@ -125,6 +155,7 @@ class ChangedAccount(Struct):
 class AccountUpdate(Struct):
     E: Raw = NOTHING
     T: Raw = NOTHING
+    e: Raw = NOTHING
     a: ChangedAccount = field(default_factory=ChangedAccount)
 
 
