@@ -36,7 +36,7 @@ def appends(Journal journal not None, bytes body not None, int64_t[::1] spent):
             entry.instrument = 1
             entry.recv_ns = begin
             memcpy(entry + 1, data, size)
-            tape_commit(&journal.tape, entry, 64 + size, RECORD_ORDER_REPORT, 0)
+            tape_commit(&journal.tape, entry, 64 + size, RECORD_ORDER_REPORT, 0, monotonic_ns())
             spent[i] = monotonic_ns() - begin
         getrusage(RUSAGE_THREAD, &after)
     if full:
