@@ -11,6 +11,7 @@ Exit codes: 0 everything is as wanted, 1 something is not, 2 wrong usage or conf
 import argparse
 import sys
 
+from connector.cli._arguments import add_overrides
 from connector.cli._setup import Account, Row, accounts, table, words
 from connector.config import read
 from connector.errors import ConfigError
@@ -25,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="change it without asking")
     parser.add_argument("--runtime-dir", default="", help="where the daemon's control socket is")
     parser.add_argument("--state-dir", default="", help="where calls.jsonl is")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value"
-    )
+    add_overrides(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ import argparse
 import sys
 from typing import Any
 
+from connector.cli._arguments import add_overrides, pairs
 from connector.cli._call_daemon import Asked, through
 from connector.cli._call_direct import Direct
 from connector.cli._call_output import describe, listing, show
@@ -38,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("--config", metavar="FILE", help="hosts and accounts (TOML)")
     parser.add_argument("--account", metavar="NAME", default="", help="whose key to use")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value"
-    )
+    add_overrides(parser)
     parser.add_argument(
         "--strategy", metavar="NAME", default="", help="through the running daemon, as NAME"
     )
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         if args.describe:
             print(describe(row, args.json))
             return 0
-        given = row.read(_pairs(args.given))
+        given = row.read(pairs(args.given))
         request = row.called(given)
     except (NoEndpoint, BadParameter, Removed) as error:
         print(f"connector call: {error}", file=sys.stderr)
@@ -75,18 +74,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _named(folder: str) -> str:
     return load(folder).name
-
-
-def _pairs(given: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"{pair!r} is not KEY=VALUE")
-        if name in found:
-            raise ConfigError(f"{name}: given twice")
-        found[name] = value
-    return found
 
 
 def _made(

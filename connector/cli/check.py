@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from connector.cli._arguments import add_overrides
 from connector.config import (
     Config,
     VenueSettings,
@@ -46,9 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--online", action="store_true", help="ask the venues")
     parser.add_argument("--runtime-dir", default="", help="as for connector run")
     parser.add_argument("--state-dir", default="", help="as for connector run")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value"
-    )
+    add_overrides(parser)
 
 
 def run(args: argparse.Namespace) -> int:

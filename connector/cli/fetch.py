@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connector.cli._arguments import add_overrides, pairs
 from connector.cli._call_direct import Direct
 from connector.cli._fetch_files import Files
 from connector.clock import monotonic_ns, wall_ns
@@ -46,9 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=int, default=0, metavar="N", help="rows a request")
     parser.add_argument("--config", metavar="FILE", help="hosts and accounts (TOML)")
     parser.add_argument("--account", metavar="NAME", default="", help="whose key, if one is wanted")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value"
-    )
+    add_overrides(parser)
     parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for an answer")
 
 
@@ -292,16 +291,9 @@ def _has(given: list[str], name: str) -> bool:
     return any(pair.partition("=")[0] == name for pair in given)
 
 
-def _given(pairs: list[str]) -> tuple[dict[str, str], int, int]:
+def _given(given: list[str]) -> tuple[dict[str, str], int, int]:
     """The endpoint's parameters, and from when to when in ms."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"{pair!r} is not KEY=VALUE")
-        if name in found:
-            raise ConfigError(f"{name}: given twice")
-        found[name] = value
+    found = pairs(given)
     if "start" not in found:
         raise ConfigError("start: missing, e.g. start=2026-01-01")
     start_ms = _ms("start", found.pop("start"))

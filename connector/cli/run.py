@@ -9,6 +9,7 @@ import argparse
 import signal
 from functools import partial
 
+from connector.cli._arguments import add_overrides
 from connector.config import LogFormat, read, runtime_directory, state_directory
 from connector.errors import ConfigError
 
@@ -17,13 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="FILE", help="the configuration (TOML)")
     parser.add_argument("--runtime-dir", default="", help="where the control socket is")
     parser.add_argument("--state-dir", default="", help="what outlives a run")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override one value, e.g. --set daemon.loop=block; may be repeated",
-    )
+    add_overrides(parser)
     parser.add_argument(
         "--log", choices=[one.value for one in LogFormat], help="log as text or as JSON"
     )
