@@ -22,7 +22,7 @@ cdef enum:
     POSITION_FIELDS
 
 # In 10^-8; of the contract API an integer in the scale of its currency. False: the other reader has to look.
-cdef bint money(const Token* token, const Token* currency, bint hedged, int64_t* out) noexcept
+cdef bint money(const Token* token, const Token* currency, bint hedged, int64_t* out) noexcept nogil
 # The event of a row, as `positions.balance` and `positions.position`; None: it is none, NotImplemented: the other reader has
 # to look. `scales` gives the instrument of a symbol, None: there is none.
 cdef object balance_of(const Token* row, bint hedged, int64_t venue_ns, bint filled)

@@ -2,6 +2,7 @@
 venue's reference. What ``connector.venues.phemex.positions`` says, or nothing."""
 
 from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
 
 from .atomics cimport unlikely
 from .layout cimport CONNECTOR_ABSENT
@@ -14,6 +15,7 @@ cdef extern from "Python.h":
 
 cdef enum:
     LISTED = 8                    # currencies of a list
+    CODE_BYTES = 16               # of a currency's name
     MONEY_EXPONENT = 8
     RATIO_EXPONENT = 8
 
@@ -22,22 +24,34 @@ cdef int64_t MOST_RATIO = 10**15  # a float of it is exact enough to be cut
 cdef object _balance, _position, _both, _order, _other
 cdef dict _sides = {}
 cdef frozenset _hedged = frozenset()
-cdef list _currencies = []        # of bytes
-cdef int64_t[LISTED] _units       # of 10**-8 in a unit of a currency's values
+
+# A currency whose values have a scale of their own; those of all others are in 10**-8.
+cdef struct Currency:
+    char[CODE_BYTES] code
+    Py_ssize_t length
+    uint64_t unit                 # of 10**-8 in a unit of its values
+
+cdef Currency[LISTED] _currencies
+cdef int _listed = 0
 
 
 def use_rows(*, balance, position, sides, both, order, other, hedged, value_exponents):
     """Give the package's events, words and scales; ``user`` does so when it is imported. ``order``, ``other``: why a
     balance changed; ``hedged``: what contracts of the hedged family are settled in."""
-    global _balance, _position, _both, _order, _other, _sides, _hedged, _currencies
-    cdef int i
+    global _balance, _position, _both, _order, _other, _sides, _hedged, _listed
+    cdef bytes code
     if len(value_exponents) > LISTED:
         raise ValueError(f"more than {LISTED} currencies")
     _balance, _position, _sides, _both, _order, _other = balance, position, dict(sides), both, order, other
     _hedged = frozenset(hedged)
-    _currencies = [word.encode("ascii") for word in value_exponents]
-    for i, exponent in enumerate(value_exponents.values()):
-        _units[i] = 10 ** (MONEY_EXPONENT - exponent)
+    _listed = 0
+    for word, exponent in value_exponents.items():
+        code = word.encode("ascii")
+        if not 0 < len(code) <= CODE_BYTES:
+            raise ValueError(f"a currency has 1 to {CODE_BYTES} characters: {word!r}")
+        memcpy(_currencies[_listed].code, <const char*>code, len(code))
+        _currencies[_listed].length, _currencies[_listed].unit = len(code), 10 ** (MONEY_EXPONENT - exponent)
+        _listed += 1
 
 
 cdef inline object word(const Token* token):
@@ -80,9 +94,8 @@ cdef bint cut(const Token* token, int64_t* out) noexcept nogil:
     return True
 
 
-cdef bint money(const Token* token, const Token* currency, bint hedged, int64_t* out) noexcept:
+cdef bint money(const Token* token, const Token* currency, bint hedged, int64_t* out) noexcept nogil:
     cdef uint64_t magnitude
-    cdef bytes one
     cdef int i
     if hedged:
         return cut(token, out)
@@ -91,10 +104,10 @@ cdef bint money(const Token* token, const Token* currency, bint hedged, int64_t*
         return True
     if not whole(token, out) or out[0] == CONNECTOR_ABSENT:
         return token.p == NULL
-    for i, one in enumerate(_currencies):
-        if says(currency, one, len(one)):
+    for i in range(_listed):
+        if says(currency, _currencies[i].code, _currencies[i].length):
             magnitude = -out[0] if out[0] < 0 else out[0]
-            if multiply(magnitude, <uint64_t>_units[i], &magnitude) or magnitude >> 63:
+            if multiply(magnitude, _currencies[i].unit, &magnitude) or magnitude >> 63:
                 return False
             out[0] = -<int64_t>magnitude if out[0] < 0 else <int64_t>magnitude
             break
