@@ -1,11 +1,10 @@
 # What a publication of Cadenza's is read into before anything is done with it.
 from libc.stdint cimport int64_t, uint32_t
 
-from .codec cimport Codec, FeedSlot
-from .layout cimport Level
+from .codec cimport FeedSlot
+from .sides cimport SidesCodec
 
 cdef enum:
-    MOST_LEVELS = 4096            # a side. A message with more is left.
     SHORTEST = 40                 # bytes of a line; no publication is
     CLOSED = 0                    # of FeedC.stood: the channel's publications are not taken here
     UNNUMBERED = -1               # they have no offsets; else the last one's offset and one more
@@ -33,7 +32,5 @@ cdef struct BookMessage:          # beside its levels
     int columns                   # of a row; 0: not said, which is two
     int kind
 
-cdef class CadenzaCodec(Codec):
-    cdef Level* bids              # of the message that is read; each MOST_LEVELS long
-    cdef Level* asks
-    cdef Level* mine              # a side of the book a snapshot is compared with
+cdef class CadenzaCodec(SidesCodec):
+    pass

@@ -11,22 +11,20 @@ where none are given.
 """
 cimport cython
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memset
 
 from .atomics cimport likely, unlikely
-from .book cimport book_asks, book_bids
-from .codec cimport HANDLED, RARE, Codec, FeedSlot, find_slot
+from .codec cimport HANDLED, RARE, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
 from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth
 from .layout cimport STATE_LIVE, BookDeltaBody, Level, RecordHeader
 from .publish cimport KIND_BOOK, add, heard
-from .ring cimport ring_claim
 from .scan cimport (
     MAX_VALUE, NUMBER_OK, Cursor, take, take_integer, take_levels, take_milliseconds, take_quoted, take_text,
 )
+from .sides cimport MOST_LEVELS, SidesCodec, claim_difference, claim_levels, levels_of, put_levels
 from .snapshot cimport DepthC, SnapshotC
-from .window cimport in_order, sorted_difference
+from .window cimport in_order
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -218,15 +216,6 @@ cdef inline void put_head(
     body.asks = <uint32_t>asks
 
 
-cdef inline void put_levels(CadenzaCodec codec, const BookMessage* m, Level* out) noexcept nogil:
-    memcpy(out, codec.bids, m.bids * sizeof(Level))
-    memcpy(out + m.bids, codec.asks, m.asks * sizeof(Level))
-
-
-cdef inline RecordHeader* claim_levels(FeedC* feed, Py_ssize_t levels) noexcept nogil:
-    return ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(BookDeltaBody) + levels * sizeof(Level))
-
-
 # What the channel's last publication said of this one's place; the book is asked for its own by `feed_depth`.
 cdef inline bint follows(const FeedC* feed, const BookMessage* m) noexcept nogil:
     cdef int64_t stood = feed.stood[KIND_BOOK]
@@ -238,7 +227,6 @@ cdef inline bint follows(const FeedC* feed, const BookMessage* m) noexcept nogil
 cdef inline int give(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line) noexcept nogil:
     cdef FeedC* feed = m.slot.feed
     cdef RecordHeader* record
-    cdef Level* levels
     cdef Py_ssize_t bids = m.bids, asks = m.asks
     cdef int64_t number = m.offset if m.offset else feed.last_id + 1
     if unlikely(
@@ -247,26 +235,12 @@ cdef inline int give(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, 
         return VERDICT_RARE
     if likely(m.kind == CHANGE):
         record = claim_levels(feed, bids + asks)
-        if unlikely(record == NULL):
-            return VERDICT_RARE
-        put_levels(codec, m, <Level*>(<BookDeltaBody*>(record + 1) + 1))
-    else:
-        # A whole book is told as what it changes of the one before.
-        if unlikely(
-            feed.book.bids.count > MOST_LEVELS or feed.book.asks.count > MOST_LEVELS
-            or not in_order(codec.bids, bids, True) or not in_order(codec.asks, asks, False)
-        ):
-            return VERDICT_RARE
-        record = claim_levels(feed, bids + asks + feed.book.bids.count + feed.book.asks.count)
-        if unlikely(record == NULL):
-            return VERDICT_RARE
-        levels = <Level*>(<BookDeltaBody*>(record + 1) + 1)
-        bids = sorted_difference(
-            codec.mine, book_bids(feed.book, codec.mine, MOST_LEVELS), codec.bids, bids, True, levels
-        )
-        asks = sorted_difference(
-            codec.mine, book_asks(feed.book, codec.mine, MOST_LEVELS), codec.asks, asks, False, levels + bids
-        )
+    else:  # a whole book is told as what it changes of the one before
+        record = claim_difference(codec, feed, &bids, &asks)
+    if unlikely(record == NULL):
+        return VERDICT_RARE
+    if likely(m.kind == CHANGE):
+        put_levels(codec, bids, asks, levels_of(record))
     put_head(record, m, number, recv_ns, line, bids, asks)
     if unlikely(feed_depth(feed, record) == VERDICT_RARE):
         return VERDICT_RARE
@@ -281,18 +255,8 @@ cdef inline int give(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, 
 # --- the codec --------------------------------------------------------------------------------------------------------
 
 @cython.final
-cdef class CadenzaCodec(Codec):
+cdef class CadenzaCodec(SidesCodec):
     """The compiled codec of Cadenza's book channels."""
-
-    def __cinit__(self, segment):
-        self.bids = <Level*>malloc(3 * MOST_LEVELS * sizeof(Level))
-        if self.bids == NULL:
-            raise MemoryError
-        self.asks = self.bids + MOST_LEVELS
-        self.mine = self.asks + MOST_LEVELS
-
-    def __dealloc__(self):
-        free(self.bids)
 
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
         cdef BookMessage m
@@ -319,7 +283,7 @@ cdef class CadenzaCodec(Codec):
         if not take_line(self, frame, length, &m) or m.kind != CHANGE:
             return RARE
         put_head(out.record, &m, m.offset, recv_ns, line, m.bids, m.asks)
-        put_levels(self, &m, out.levels)
+        put_levels(self, m.bids, m.asks, out.levels)
         out.symbol = m.slot.symbol
         out.symbol_length = m.slot.length
         return HANDLED
@@ -330,7 +294,7 @@ cdef class CadenzaCodec(Codec):
             return RARE
         if not in_order(self.bids, m.bids, True) or not in_order(self.asks, m.asks, False):
             return RARE
-        put_levels(self, &m, out.levels)
+        put_levels(self, m.bids, m.asks, out.levels)
         out.bids, out.asks = m.bids, m.asks
         out.last_id, out.venue_ns, out.depth = m.offset, m.venue_ns, 0
         out.symbol = m.slot.symbol

@@ -1,11 +1,10 @@
 # What a Phemex message is read into before anything is done with it.
 from libc.stdint cimport int64_t, uint32_t
 
-from .codec cimport Codec, FeedSlot
-from .layout cimport Level
+from .codec cimport FeedSlot
+from .sides cimport SidesCodec
 
 cdef enum:
-    MOST_LEVELS = 4096            # a side; the full book has some 2,300. A message with more is left.
     MOST_DEPTH = 0x7FFFFFFF
     MOST_TRADES = 1024            # in a message: their place in it is ten bits of their number
     PLACE_BITS = 10
@@ -34,7 +33,5 @@ cdef struct Ticker:
     int64_t mark, index, rate     # Ep, Ep, Er
     uint32_t told
 
-cdef class PhemexCodec(Codec):
-    cdef Level* bids              # of the message that is read; each MOST_LEVELS long
-    cdef Level* asks              # or its trades
-    cdef Level* mine              # a side of the book a snapshot is compared with
+cdef class PhemexCodec(SidesCodec):
+    pass

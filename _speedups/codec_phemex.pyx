@@ -9,12 +9,10 @@ that is taken here.
 """
 cimport cython
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 
 from .atomics cimport likely, unlikely
-from .book cimport book_asks, book_bids
-from .codec cimport HANDLED, RARE, Codec, FeedSlot, find_slot
+from .codec cimport HANDLED, RARE, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
 from .crosscheck cimport note_trades, trades_contradict
 from .feed cimport MAX_LINES, NO_LINE, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
@@ -28,8 +26,9 @@ from .scan cimport (
     MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_levels, take_quoted,
     take_short_integer, take_text,
 )
+from .sides cimport MOST_LEVELS, SidesCodec, claim_difference, claim_levels, levels_of, put_levels
 from .snapshot cimport DepthC, SnapshotC
-from .window cimport in_order, sorted_difference
+from .window cimport in_order
 
 # --- books ------------------------------------------------------------------------------------------------------------
 
@@ -156,15 +155,6 @@ cdef inline void put_head(
     body.asks = <uint32_t>asks
 
 
-cdef inline void put_levels(PhemexCodec codec, const BookMessage* m, Level* out) noexcept nogil:
-    memcpy(out, codec.bids, m.bids * sizeof(Level))
-    memcpy(out + m.bids, codec.asks, m.asks * sizeof(Level))
-
-
-cdef inline RecordHeader* claim_levels(FeedC* feed, Py_ssize_t levels) noexcept nogil:
-    return ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(BookDeltaBody) + levels * sizeof(Level))
-
-
 cdef inline int give_increment(
     PhemexCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line
 ) noexcept nogil:
@@ -177,7 +167,7 @@ cdef inline int give_increment(
     if unlikely(record == NULL):
         return VERDICT_RARE
     put_head(record, m, recv_ns, line, m.bids, m.asks)
-    put_levels(codec, m, <Level*>(<BookDeltaBody*>(record + 1) + 1))
+    put_levels(codec, m.bids, m.asks, levels_of(record))
     return feed_depth(feed, record)
 
 
@@ -186,27 +176,17 @@ cdef inline int give_increment(
 cdef int give_snapshot(PhemexCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line) noexcept nogil:
     cdef FeedC* feed = m.slot.feed
     cdef RecordHeader* record
-    cdef Level* levels
-    cdef Py_ssize_t bids, asks
+    cdef Py_ssize_t bids = m.bids, asks = m.asks
     if unlikely(
         feed.state[KIND_BOOK] != STATE_LIVE or feed.window != m.depth or line >= MAX_LINES
         or (feed.book_line != NO_LINE and line != feed.book_line)
         or m.sequence < feed.last_id or m.sequence < feed.line_last_id[line]
-        or feed.book.bids.count > MOST_LEVELS or feed.book.asks.count > MOST_LEVELS
         or (m.depth > 0 and (m.bids > m.depth or m.asks > m.depth))
-        or not in_order(codec.bids, m.bids, True) or not in_order(codec.asks, m.asks, False)
     ):
         return VERDICT_RARE
-    record = claim_levels(feed, m.bids + m.asks + feed.book.bids.count + feed.book.asks.count)
+    record = claim_difference(codec, feed, &bids, &asks)
     if unlikely(record == NULL):
         return VERDICT_RARE
-    levels = <Level*>(<BookDeltaBody*>(record + 1) + 1)
-    bids = sorted_difference(
-        codec.mine, book_bids(feed.book, codec.mine, MOST_LEVELS), codec.bids, m.bids, True, levels
-    )
-    asks = sorted_difference(
-        codec.mine, book_asks(feed.book, codec.mine, MOST_LEVELS), codec.asks, m.asks, False, levels + bids
-    )
     if likely(m.sequence == feed.last_id):
         if bids or asks:
             return VERDICT_RARE
@@ -463,18 +443,8 @@ cdef inline int take_message(
 
 
 @cython.final
-cdef class PhemexCodec(Codec):
+cdef class PhemexCodec(SidesCodec):
     """The compiled codec of Phemex market streams."""
-
-    def __cinit__(self, segment):
-        self.bids = <Level*>malloc(3 * MOST_LEVELS * sizeof(Level))
-        if self.bids == NULL:
-            raise MemoryError
-        self.asks = self.bids + MOST_LEVELS
-        self.mine = self.asks + MOST_LEVELS
-
-    def __dealloc__(self):
-        free(self.bids)
 
     cdef int decode_frame(self, const char* frame, Py_ssize_t length, int64_t recv_ns, uint16_t line) noexcept nogil:
         if unlikely(take_message(self, frame, length, recv_ns, line) == VERDICT_RARE):
@@ -490,7 +460,7 @@ cdef class PhemexCodec(Codec):
         if not take_book(self, frame, length, &m) or m.snapshot:
             return RARE
         put_head(out.record, &m, recv_ns, line, m.bids, m.asks)
-        put_levels(self, &m, out.levels)
+        put_levels(self, m.bids, m.asks, out.levels)
         out.symbol = m.slot.symbol
         out.symbol_length = m.slot.length
         return HANDLED
@@ -501,7 +471,7 @@ cdef class PhemexCodec(Codec):
             return RARE
         if not in_order(self.bids, m.bids, True) or not in_order(self.asks, m.asks, False):
             return RARE
-        put_levels(self, &m, out.levels)
+        put_levels(self, m.bids, m.asks, out.levels)
         out.bids, out.asks = m.bids, m.asks
         out.last_id, out.venue_ns, out.depth = m.sequence, m.venue_ns, m.depth
         out.symbol = m.slot.symbol

@@ -1,0 +1,3 @@
+from connector._speedups.codec import Codec
+
+class SidesCodec(Codec): ...
