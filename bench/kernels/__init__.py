@@ -15,6 +15,7 @@ from array import array
 from bench import native
 from bench.chunks import Chunked, loads
 from bench.frames import SETS, Frames, load
+from bench.kernels.centrifugo import centrifugo
 from bench.kernels.journal import appends
 from bench.kernels.reports import reports
 from bench.kernels.signing import requests, signatures
@@ -171,4 +172,5 @@ def run(rounds: int) -> list[Group]:
     """Every bench of this file."""
     decoding = [decode(name, rounds) for name in SETS]
     orders = [signatures(rounds), requests(rounds), appends(rounds), reports(rounds)]
-    return [*decoding, streamed(rounds), books(rounds), memory(rounds), *orders]
+    streams = [streamed(rounds), *centrifugo(rounds)]
+    return [*decoding, *streams, books(rounds), memory(rounds), *orders]

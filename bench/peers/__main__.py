@@ -23,6 +23,7 @@ from bench.peers import ours_streamed, streamed
 from bench.peers.decode import CONTENDERS
 from bench.peers.orders import CLIENTS, trades
 from bench.peers.ours import dump
+from bench.peers.pushed import pushed
 from bench.report import Group, show, show_machine, write
 from bench.streamed import load as load_streamed
 
@@ -209,7 +210,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> int:
-    names = (*SETS, "phemex", "ipc", "orders")
+    names = (*SETS, "phemex", "cadenza", "ipc", "orders")
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=5)
@@ -229,6 +230,8 @@ def main() -> int:
             group = hand_over(asked.rounds)
         elif name == "phemex":
             group = phemex(asked.rounds)
+        elif name == "cadenza":
+            group = pushed(asked.rounds, PYTHON, ROOT)
         else:
             group = depth(name, asked.rounds, asked.messages)
         show(group)
