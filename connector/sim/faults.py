@@ -33,6 +33,8 @@ Venue faults, at once:
     repeat     symbol       streams that repeat their full book now and then do it at once (default:
                             all symbols); after a drop it is what the stream did not lead to
     forget     symbol       what streams keep for those who come back is lost (default: of all)
+    dialect    name         the venue goes on in another of the forms it may speak in, where nobody
+                            knows which one is its
     skew       ms           the venue's clock is so far ahead of this machine's (negative: behind)
 
 Opening faults, keys ``route`` (pattern: public, market, private, legacy), ``count``, ``after``:
@@ -86,6 +88,7 @@ CONNECTION: _Kinds = {
 }
 VENUE: _Kinds = {
     "reset": {"symbol": ""}, "repeat": {"symbol": ""}, "forget": {"symbol": ""}, "skew": {"ms": 0},
+    "dialect": {"name": ""},
 }  # fmt: skip
 OPENING: _Kinds = {"mute": {}, "bare": {}}
 ANSWER: _Kinds = {
@@ -102,7 +105,7 @@ ANSWER: _Kinds = {
 }  # fmt: skip
 _NEEDED = {
     "delay": "ms", "oversize": "bytes", "status": "status", "slow": "ms", "queue": "ms",
-    "skew": "ms", "close": "code", "foist": "name",
+    "skew": "ms", "close": "code", "foist": "name", "dialect": "name",
 }  # fmt: skip
 _WORDS = {"corrupt": ("truncate", "garbage", "number", "binary"), "cut": ("abrupt", "fin", "clean")}
 _COMMON: _Kinds = {

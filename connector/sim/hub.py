@@ -208,6 +208,8 @@ class Hub:
         now_ns = monotonic_ns()
         whole = content(framed)
         for peer in peers:
+            if peer is NOBODY:  # whom no fault meets
+                continue
             message = (whole or self._wrap(stream, payload)) if peer.combined else payload
             parts, hold_ms = self.faults.message(stream, peer.number, message, now_ns)
             key = (peer.number, stream)

@@ -256,10 +256,10 @@ class Server:
 
     def tell(self) -> None:
         """Publish what happened to the accounts and write it."""
+        self._keep_running()
         for stream, payload in self.rest.take():
             self.hub.publish(stream, payload)
         self.hub.flush()
-        self._keep_running()
 
     def _keep_running(self) -> None:
         """Streams that speak whether anybody listens or not have nobody as a listener."""
@@ -317,8 +317,9 @@ class Server:
 
     def _act(self, rule: Rule) -> None:
         if rule.group == "venue":
+            about = rule.options.get("symbol") or rule.options.get("name", "")
+            self.venue.mishap(self.rest, rule.kind, about)
             self.faults.count(rule.kind)
-            self.venue.mishap(self.rest, rule.kind, rule.options.get("symbol", ""))
             if rule.kind == "skew":
                 self.clock.skew_ms = rule["ms"]
             elif rule.kind == "repeat":

@@ -527,7 +527,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     running: Callable[[Any], Iterable[str]] = lambda rest: ()
     """Streams that speak whether anybody listens or not."""
     mishap: Callable[[Any, str, str], None] = lambda rest, kind, symbol: None
-    """What a fault of the whole venue does beside the market: REST side, kind, symbol."""
+    """What a fault of the whole venue does beside the market: REST side, kind, and the symbol or
+    name it is about. Raises ValueError for a name there is not."""
     snapshot: Callable[[str, int, int, int, str, str], bytes]
     """A full book as REST gives it: symbol, last id, event ms, transaction ms, bids, asks."""
     wrapped: Callable[[str, bytes], bytes] = lambda stream, payload: payload

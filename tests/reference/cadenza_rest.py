@@ -13,12 +13,13 @@ from connector.sim.hub import Hub
 from connector.sim.listings import contracts
 from connector.sim.matching.engine import Engine
 from connector.sim.synthetic import SyntheticMarket
+from connector.venues.cadenza import sim, sim_streams
 from connector.venues.cadenza.auth import Tokens
 from connector.venues.cadenza.endpoints import ENDPOINTS
 from connector.venues.cadenza.sim import SIM
 from connector.venues.contract import Request as Asked
 from connector.venues.contract import Security
-from connector.venues.sim_contract import ApiKey, OrderSetup, RestAnswer, SimAccount
+from connector.venues.sim_contract import ApiKey, House, OrderSetup, RestAnswer, SimAccount
 
 START_MS = 1_790_133_513_000
 STEP_NS = 1_000_000
@@ -31,7 +32,10 @@ MONEY = {"USDT": 100_000 * 10**8, "BTC": 2 * 10**8}
 class Cadenza:
     """The venue and its clock."""
 
-    def __init__(self, profile: str = "seed", *, weight: int = 100_000, rate: float = 50) -> None:
+    def __init__(
+        self, profile: str = "seed", *, weight: int = 100_000, rate: float = 50, history: int = 0,
+        token_s: int = 0,
+    ) -> None:  # fmt: skip
         self.start_ns = self.now_ns = monotonic_ns()
         self.profile = profile
         self.market = SyntheticMarket(
@@ -45,8 +49,12 @@ class Cadenza:
             SimAccount(name=name, keys=(ApiKey(key=email, secret=PASSWORD),), balances=MONEY)
             for name, email in (("me", EMAIL), ("other", "other@example.com"))
         )
-        setup = OrderSetup(accounts=self.accounts, profile=profile)
+        setup = OrderSetup(
+            accounts=self.accounts, profile=profile, history=history, token_s=token_s
+        )
         self.rest: Any = SIM.rest(weight, self.engine, setup, START_MS)
+        self.house = House(market=self.market, rest=self.rest, now_ms=self.wall_ms)
+        self.ears: list[Ear] = []
 
     def wall_ms(self) -> int:
         return START_MS + (self.now_ns - self.start_ns) // 1_000_000
@@ -61,6 +69,16 @@ class Cadenza:
             while self.market.run_until(self.now_ns, 1000):
                 pass
             self.rest.turn(self.wall_ms())
+        self.tell()
+
+    def tell(self) -> None:
+        """Let those hear it who listen; what is published counts, whoever does."""
+        for channel, data in self.rest.take():
+            push = sim_streams.outlet(self.rest, channel, data, self.wall_ms())
+            assert push is not None
+            for ear in self.ears:
+                if channel in ear.session.streams:
+                    ear.take(push)
 
     def wait(self, seconds: float) -> None:
         """The same without the market."""
@@ -78,7 +96,45 @@ class Cadenza:
         asked = Request(method, path, query, lower, body)
         now_ms = self.wall_ms()
         found: RestAnswer = self.rest.answer(self.market, asked, "10.0.0.1", now_ms, now_ms)
+        self.tell()
         return found
+
+
+class Ear:
+    """A connection of Centrifugo at the same venue."""
+
+    def __init__(self, venue: Cadenza, token: str) -> None:
+        self.venue = venue
+        self.session: Any = SIM.session(SIM.opening(sim.PATH), venue.house)
+        self.number = 0
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        """Channels and publications."""
+        venue.ears.append(self)
+        self.connected = self.say("connect", token=token)
+
+    def say(self, command: str, **fields: Any) -> Any:
+        """The result of a command, or its error's code; a closed connection's is negative."""
+        self.number += 1
+        reply = self.session.receive(json.dumps({"id": self.number, command: fields}).encode())
+        if reply.close:
+            self.gone()
+            return -reply.close
+        (line,) = [json.loads(each) for each in reply.message.split(b"\n")]
+        return line["error"]["code"] if "error" in line else line[command]
+
+    def take(self, push: bytes) -> None:
+        told = json.loads(push)["push"]
+        self.heard.append((told["channel"], told["pub"]))
+
+    def told(self, channel: str = "") -> list[Any]:
+        """What a channel has said since it was last asked; "": all of them."""
+        found = [pub["data"] for name, pub in self.heard if channel in ("", name)]
+        self.heard = [(name, pub) for name, pub in self.heard if channel not in ("", name)]
+        return found
+
+    def gone(self) -> None:
+        self.session.gone()
+        self.venue.ears.remove(self)
 
 
 class User:

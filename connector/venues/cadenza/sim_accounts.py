@@ -2,6 +2,7 @@
 
 Written from the venue's reference alone (section 5, rows 13 to 28 and 40 to 42)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from connector.venues.cadenza import sim_desk
@@ -28,7 +29,7 @@ from connector.venues.cadenza.sim_envelope import (
 from connector.venues.cadenza.sim_listings import venue_of
 from connector.venues.cadenza.sim_market import found as instrument
 from connector.venues.cadenza.sim_market import listed
-from connector.venues.sim_contract import TickerRow
+from connector.venues.sim_contract import Contract, MarketView, TickerRow
 
 BAD_KEY = 18022
 QUOTES = ("USDT", "USD", "USDC")
@@ -97,6 +98,7 @@ def rotate_credential(asked: Asked) -> Any:
 def _told(asked: Asked, key: Credential, what: str) -> None:
     for account in asked.desk.accounts.values():
         if key in account.credentials and account.status != DISCONNECTED:
+            asked.desk.on_key(account, key)
             asked.desk.note(account, what, asked.now_ms)
 
 
@@ -251,10 +253,15 @@ def portfolios(asked: Asked) -> Any:
 def prices(asked: Asked) -> dict[str, int]:
     """What a unit of each asset is worth, in units of 1e-8 of a dollar; of the first venue that
     lists it."""
+    return worths(listed(asked), asked.market)
+
+
+def worths(rows: Iterable[Contract], market: MarketView) -> dict[str, int]:
+    """The same of these instruments."""
     worth = dict.fromkeys(QUOTES, E8)
-    for row in listed(asked):
+    for row in rows:
         if row.quote in QUOTES and row.base not in worth:
-            best: TickerRow | None = asked.market.ticker(row.symbol)
+            best: TickerRow | None = market.ticker(row.symbol)
             if best is not None:
                 whole, _, part = best.bid.partition(".")
                 worth[row.base] = int(whole) * E8 + int(f"{part:<08}"[:8])
@@ -295,7 +302,9 @@ def unsubscribe(asked: Asked) -> Any:
             )
         )
         if same and one.user_id in ("", asked.me.user_id):
-            one.status, one.updated_ms = INACTIVE, asked.now_ms
+            if one.status == ACTIVE:
+                one.status, one.updated_ms = INACTIVE, asked.now_ms
+                asked.desk.on_stream(one)
             return one.row()
     raise Fault(NOT_FOUND, "Subscription not found")
 

@@ -4,7 +4,7 @@ what they hold there, and the streams that were asked for.
 Written from the venue's reference alone (section 9). Amounts are in units of 1e-8.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -124,8 +124,12 @@ class Desk:
         self.accounts: dict[str, Account] = {}
         self.operations: list[dict[str, Any]] = []
         self.streams: dict[str, Streamed] = {}
-        self.changed: list[Account] = []
-        """Accounts whose money or standing has changed since it was last asked."""
+        self.on_account: Callable[[Account], None] = lambda account: None
+        """Its name or standing has changed."""
+        self.on_key: Callable[[Account, Credential], None] = lambda account, key: None
+        """A key to it has changed."""
+        self.on_stream: Callable[[Streamed], None] = lambda one: None
+        """A subscription has begun or ended."""
         self._number = now_ms
         for one in accounts:
             self._open(one.name, made("user", one.name), one.balances, now_ms)
@@ -171,7 +175,6 @@ class Desk:
     def note(self, account: Account, what: str, now_ms: int) -> None:
         """An operation for the audit trail."""
         account.updated_ms = now_ms
-        self.changed.append(account)
         self.operations.append(
             {
                 "operationId": made("operation", self.number()),
@@ -181,6 +184,7 @@ class Desk:
                 "createdAt": now_ms,
             }
         )
+        self.on_account(account)
 
     def streamed(
         self, kind: str, venue: str, now_ms: int, *, user_id: str, account_id: str = "",
@@ -195,6 +199,9 @@ class Desk:
             )
         elif found.status != ACTIVE:
             found.status, found.updated_ms = ACTIVE, now_ms
+        else:
+            return found
+        self.on_stream(found)
         return found
 
     def portfolio(self, account: Account, worth: Mapping[str, int], now_ms: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from connector.venues.cadenza import sim_listings as listings
 from connector.venues.cadenza.sim_asked import Asked, page
 from connector.venues.cadenza.sim_desk import ACTIVE, Account, Desk
 from connector.venues.cadenza.sim_envelope import CONFLICT, INVALID, Fault, made
+from connector.venues.cadenza.sim_events import Teller
 from connector.venues.cadenza.sim_market import found as instrument
 from connector.venues.cadenza.sim_refusals import fault_of
 from connector.venues.cadenza.sim_tickets import (
@@ -80,15 +81,13 @@ FEE = Decimal(listings.FEES_E8) / E8
 class Orders:
     """Everybody's orders."""
 
-    def __init__(self, engine: Matching, desk: Desk) -> None:
-        self._engine, self._desk = engine, desk
+    def __init__(self, engine: Matching, desk: Desk, teller: Teller) -> None:
+        self._engine, self._desk, self._teller = engine, desk, teller
         self.tickets: dict[str, Ticket] = {}
         self._by_engine: dict[int, Ticket] = {}
         self._by_algo: dict[int, Ticket] = {}
         self._by_key: dict[tuple[str, str], Ticket] = {}
         self._opened: set[str] = set()
-        self.told: list[Ticket] = []
-        """Orders that changed since it was last asked."""
 
     def _open(self, account: Account, now_ns: int) -> None:
         if account.account_id in self._opened:
@@ -120,10 +119,14 @@ class Orders:
             if refused.reason not in (Reason.POST_ONLY_WOULD_TAKE, Reason.FOK_UNFILLABLE):
                 raise fault_of(refused) from None
             # The venue behind has taken it and lets go of it at once.
+            self._changed(ticket)
             ticket.status = REJECTED
             ticket.reject_reason = refused.reason.name
             if refused.reason is Reason.FOK_UNFILLABLE:
                 ticket.status, ticket.reject_reason = EXPIRED, ""
+        self._changed(ticket)
+        if ticket.algo_id:
+            ticket.status = ACCEPTED
             self._changed(ticket)
         self.tickets[ticket.order_id] = ticket
         if key:
@@ -290,8 +293,6 @@ class Orders:
             placed = self._engine.place_conditional(name, waiting, now_ns)
             ticket.algo_id = placed.algo_id
             self._by_algo[placed.algo_id] = ticket
-            ticket.status = ACCEPTED
-            self._changed(ticket)
             return
         new = NewOrder(
             symbol=row.symbol, side=side, lots=ticket.lots, tick=tick, tif=tif, stp=Stp.NONE,
@@ -380,7 +381,8 @@ class Orders:
 
     def _changed(self, ticket: Ticket) -> None:
         ticket.account.updated_ms = max(ticket.account.updated_ms, ticket.updated_ms)
-        self.told.append(ticket)
+        self._teller.order(ticket, ticket.told_status)
+        ticket.told_status = ticket.status
 
 
 def _swept(market: MarketView, symbol: str, qty: Decimal) -> Decimal:

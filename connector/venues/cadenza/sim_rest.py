@@ -11,6 +11,7 @@ import orjson
 from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
 from connector.venues.cadenza import sim_limits, sim_market
+from connector.venues.cadenza.sim_accounts import worths
 from connector.venues.cadenza.sim_asked import Asked, State
 from connector.venues.cadenza.sim_auth import Users
 from connector.venues.cadenza.sim_desk import Desk
@@ -27,11 +28,13 @@ from connector.venues.cadenza.sim_envelope import (
     good,
     iso,
 )
+from connector.venues.cadenza.sim_events import Teller
 from connector.venues.cadenza.sim_fermata import Fermata
 from connector.venues.cadenza.sim_fields import read
 from connector.venues.cadenza.sim_orders import Orders
 from connector.venues.cadenza.sim_routes import BASE, PATHS, ROUTES, Route
 from connector.venues.sim_contract import (
+    Contract,
     MarketView,
     Opening,
     OrderApi,
@@ -64,7 +67,9 @@ class Rest:
         self.users = Users(setup.accounts, self.profile, now_ms)
         self.state = State(Fermata())
         self.desk = Desk(setup.accounts, self.profile, now_ms)
-        self.orders = Orders(engine, self.desk) if engine is not None else None
+        self._market: MarketView | None = None
+        self.teller = Teller(self.desk, self.profile, self._worth)
+        self.orders = Orders(engine, self.desk, self.teller) if engine is not None else None
         self._limiter = sim_limits.Limiter(sim_limits.scaled(weight_limit))
         self._number = now_ms
 
@@ -81,6 +86,7 @@ class Rest:
     ) -> RestAnswer:
         """Serve one request: status, body and headers."""
         self._number += 1
+        self._market = market
         path = request.path.removeprefix(BASE)
         headers: dict[str, str] = {}
         try:
@@ -146,11 +152,17 @@ class Rest:
         """Take in what the market did to orders."""
         if self.orders is not None:
             self.orders.take()
-            self.orders.told.clear()
-        self.desk.changed.clear()
 
     def take(self) -> list[tuple[str, bytes]]:
-        return []
+        return self.teller.take()
+
+    def _worth(self) -> dict[str, int]:
+        """Of each asset, as far as anybody asked for anything yet."""
+        market = self._market
+        if market is None:
+            return {}
+        rows = [row for row in market.symbols.values() if isinstance(row, Contract)]
+        return worths(rows, market)
 
     def api(self, market: MarketView, opened: Opening, address: str, now_ms: int) -> OrderApi:
         raise Refused(404, "no order API of its own")

@@ -51,12 +51,35 @@ class Rest(sim_rest.Rest):
             history_size=setup.history, history_ms=HISTORY_MS, recovery=setup.history > 0,
             history=setup.history > 0, presence=True,
         )  # fmt: skip
+        self._kept = kept
+        self._namespaces = {"market": kept}
+        self._name()
         self.rules = Rules(
-            namespaces={"market": kept, "tradingAccount": kept},
-            expires=setup.token_s > 0,
-            allowed=lambda user, channel: channel.startswith("market:"),
+            namespaces=self._namespaces, expires=setup.token_s > 0, allowed=self._allowed
         )
         self.broker = Broker(self.rules)
+
+    def _name(self) -> None:
+        """The namespaces of accounts' channels, of which there is one at a time."""
+        for name in ("tradingAccount", "trading"):
+            self._namespaces.pop(name, None)
+        name = "tradingAccount" if self.teller.layout == "tradingAccount" else "trading"
+        self._namespaces[name] = self._kept
+
+    def speak(self, name: str) -> None:
+        """See `Teller.speak`."""
+        self.teller.speak(name)
+        self._name()
+
+    def _allowed(self, user: str, channel: str) -> bool:
+        """An account's channels are its owner's."""
+        if channel.startswith("market:"):
+            return True
+        account = self.teller.about(channel)
+        return account is not None and account.user_id == user
+
+    def private(self, route: str, name: str) -> tuple[str, ...]:
+        return (name,) if self.teller.about(name) is not None else ()
 
     def verify(self, token: str, now_ms: int) -> Claims:
         """What a connection's token says; raises `Expired` or ValueError."""
@@ -100,6 +123,8 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
 def outlet(rest: Any, name: str, data: bytes, now_ms: int) -> bytes | None:
     """A publication as everybody hears it; None: nobody does."""
     assert isinstance(rest, Rest)
+    if not name.startswith("market:"):
+        return rest.broker.publish(name, data, now_ms)
     head, _, symbol = name.partition(":")[2].partition(":")
     spelled = f"market:{head}:"
     if spelled == TRADE or (spelled == SPELLING[rest.profile] and rest.streamed(symbol)):
@@ -114,18 +139,23 @@ def running(rest: Any) -> list[str]:
         f"{SPELLING[rest.profile]}{one.instrument_id}"
         for one in rest.desk.streams.values()
         if one.kind == ORDER_BOOK and one.status == "ACTIVE"
-    ]
+    ] + rest.teller.running()
 
 
 def mishap(rest: Any, kind: str, symbol: str) -> None:
-    """A fault of the whole venue: ``reset`` begins channels anew, ``forget`` loses what they
-    hold."""
+    """A fault of the whole venue: ``reset`` begins channels anew, ``forget`` loses what they hold,
+    ``repeat`` tells all that accounts hold, ``dialect`` changes how it is told. An account's id may
+    stand for a symbol. Raises ValueError for a dialect there is none of."""
     assert isinstance(rest, Rest)
     pattern = f"*:{symbol}" if symbol else "*"
     if kind == "reset":
         rest.broker.begin_anew(pattern)
     elif kind == "forget":
         rest.broker.forget(pattern)
+    elif kind == "repeat":
+        rest.teller.repeat(symbol)
+    elif kind == "dialect":
+        rest.speak(symbol)
 
 
 def feed(one: Stream, market: MarketView) -> "BookFeed | TradeFeed | None":

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from connector.sim.matching.types import Fill
 from connector.venues.cadenza.sim_desk import Account
-from connector.venues.cadenza.sim_envelope import CURRENT, made
+from connector.venues.cadenza.sim_envelope import CURRENT, iso, made
 from connector.venues.cadenza.sim_listings import venue_of
 from connector.venues.sim_contract import Contract, decimal
 
-SUBMITTED, ACCEPTED, PARTIAL, FILLED = "SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "FILLED"
+CREATED, SUBMITTED, ACCEPTED = "CREATED", "SUBMITTED", "ACCEPTED"
+PARTIAL, FILLED = "PARTIALLY_FILLED", "FILLED"
 CANCELLED, REJECTED, EXPIRED = "CANCELLED", "REJECTED", "EXPIRED"
 ENDED = frozenset({FILLED, CANCELLED, REJECTED, EXPIRED})
 E8 = 10**8
@@ -29,6 +30,8 @@ class Ticket(Struct, kw_only=True):
     created_ms: int
     updated_ms: int
     status: str = SUBMITTED
+    told_status: str = CREATED
+    """Of which its owner's channel told last."""
     engine_id: int = 0
     algo_id: int = 0
     """While it waits for its trigger."""
@@ -131,6 +134,46 @@ class Ticket(Struct, kw_only=True):
                 if value:
                     row[name] = value
         return row
+
+    def rpc(self) -> dict[str, Any]:
+        """``rpcTradeOrder``, which also stands in messages: other names, its owner's ids, no
+        executions; what it has not is left out."""
+        fields, account = self.fields, self.account
+        qty = self.qty(self.filled_lots)
+        row: dict[str, Any] = {
+            "tradeOrderId": self.order_id,
+            "venue": venue_of(self.row.symbol),
+            "tradingAccountId": account.account_id,
+            "externalTradingAccountId": account.external_id,
+            "instrumentId": self.row.symbol,
+            "baseAsset": self.row.base,
+            "quoteAsset": self.row.quote,
+            "orderType": fields["orderType"],
+            "orderSide": fields["orderSide"],
+            "quantityType": fields.get("quantityType", "BASE"),
+            "quantity": fields["quantity"],
+            "status": self.status,
+            "executedPrice": decimal(self.cost * E8 // qty, 8) if qty else "0",
+            "executedQuantity": decimal(qty, 8),
+            "executedCost": decimal(self.cost, 8),
+            "fees": [{"asset": self.row.quote, "quantity": decimal(self.fee, 8)}]
+            if self.fee
+            else [],
+            "createdAt": iso(self.created_ms),
+            "updatedAt": iso(self.updated_ms),
+        }
+        names = ("clientOrderId", "idempotencyKey", "quantityRounding", "limitPrice", "stopPrice",
+                 "timeInForce")  # fmt: skip
+        row |= {name: fields[name] for name in names if fields.get(name)}
+        if self.engine_id:
+            row["externalOrderId"] = str(self.engine_id)
+        reasons = {"cancelReason": self.cancel_reason, "rejectReason": self.reject_reason}
+        row |= {name: word for name, word in reasons.items() if word}
+        times = {
+            "expireAt": fields.get("expireAt", 0), "canceledAt": self.canceled_ms,
+            "lastExecutionAt": self.executions[-1]["executedAt"] if self.executions else 0,
+        }  # fmt: skip
+        return row | {name: iso(at_ms) for name, at_ms in times.items() if at_ms}
 
 
 def decimal_units(text: str, digits: int) -> int:
