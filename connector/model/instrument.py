@@ -72,5 +72,9 @@ class Instrument(Struct, frozen=True, kw_only=True):
     """Decimals of the venue's ratios (fees, funding, leverage), where it writes integers."""
     value_exponent: int = 8
     """Decimals of the margin asset's values, likewise."""
+    order_types: tuple[str, ...] = ()
+    """The venue's words for the kinds of orders it takes here; empty: it does not say."""
+    times_in_force: tuple[str, ...] = ()
+    """The same of how long they stand."""
     onboard_ns: int = 0
     delivery_ns: int = 0

@@ -104,6 +104,11 @@ class CannotEncode(ValueError):
         self.field = field
 
 
+class NotNamed(CannotEncode):
+    """It takes the venue's id of the order, which nobody has told yet: a cancel is pursued until
+    it can be sent."""
+
+
 class OrderOutcome(Word):
     """What the answer to an order request proves."""
 
@@ -143,6 +148,8 @@ class OrderAnswer(Struct, frozen=True):
     """BANNED: until then by the venue's clock, if it says so; 0: ``retry_after_ns`` from now."""
     orders_only: bool = False
     """THROTTLED: it is the account's orders that are too many; what is none may still be sent."""
+    alone: bool = False
+    """THROTTLED: it is about the pool that was asked, and others may go on."""
     reconcile: bool = False
     """REFUSED for good, but order or position may not be what we think: ask the venue."""
 

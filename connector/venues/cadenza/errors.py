@@ -84,6 +84,8 @@ class Verdict(Struct, frozen=True):
     message: str = ""
     reconcile: bool = False
     retry_after_ns: int = 0
+    alone: bool = False
+    """THROTTLED: its own class of requests, and no other."""
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -91,9 +93,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     fault = read(status, body)
     code, words = fault.code or 0, fault.words or glimpse(body)
     if status == 429 or proof_of(code) is Proof.LIMIT:
-        # Where the headers speak of a class, it is that class alone.
-        alone = any(name.lower().startswith("x-ratelimit-") for name in headers)
-        return Answer(Outcome.THROTTLED, code, words, quiet_ns(headers), alone=alone)
+        return Answer(Outcome.THROTTLED, code, words, quiet_ns(headers), alone=_alone(headers))
     if 200 <= status < 300:
         return _success(fault, body)
     if status >= 500 or status == 408 or status < 200:
@@ -116,7 +116,8 @@ def judge_order(
         # A proxy's bare 429 may stand in front of a request that went through.
         told = fault.code is not None or any(name.lower() == "retry-after" for name in headers)
         outcome = OrderOutcome.THROTTLED if told else OrderOutcome.UNKNOWN
-        return Verdict(outcome, code, words, retry_after_ns=quiet_ns(headers))
+        wait_ns = quiet_ns(headers)
+        return Verdict(outcome, code, words, retry_after_ns=wait_ns, alone=_alone(headers))
     if 200 <= status < 300 and fault.good:
         return None
     row, proof = ROWS.get(code), proof_of(code)
@@ -129,7 +130,8 @@ def judge_order(
         outcome = OrderOutcome.REFUSED if refused else OrderOutcome.UNKNOWN
         return Verdict(outcome, code, f"HTTP {status}: {words}", reconcile=refused)
     wait_ns = quiet_ns(headers) if proof is Proof.LIMIT else 0
-    return Verdict(ORDER[proof], code, words, row is not None and row.reconcile, wait_ns)
+    reconcile, alone = row is not None and row.reconcile, bool(wait_ns) and _alone(headers)
+    return Verdict(ORDER[proof], code, words, reconcile, wait_ns, alone)
 
 
 def judge_change(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -203,6 +205,11 @@ def request_id(details: Any) -> str:
     """The venue's own name of the request, for its support; "" where there is none."""
     found = details.get("request_id") if isinstance(details, dict) else None
     return found[:128] if isinstance(found, str) and found.isprintable() else ""
+
+
+def _alone(headers: Mapping[str, str]) -> bool:
+    """Where the headers speak of a class, it is that class alone."""
+    return any(name.lower().startswith("x-ratelimit-") for name in headers)
 
 
 def quiet_ns(headers: Mapping[str, str]) -> int:

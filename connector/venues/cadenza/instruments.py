@@ -64,6 +64,8 @@ class Row(Struct, rename="camel"):
     max_quantity: Raw = Raw(b"")
     min_notional: Raw = Raw(b"")
     delivery_date: int | None = None
+    order_types: list[str | None] | None = None
+    time_in_force_options: list[str | None] | None = None
 
 
 class Page(Struct, rename="camel"):
@@ -191,7 +193,13 @@ def _instrument(row: Row) -> Instrument:
         max_qty_e=_bound(row.max_quantity, qty_exponent, "maxQuantity"),
         min_notional_e=_bound(row.min_notional, 8, "minNotional"),
         delivery_ns=(row.delivery_date or 0) * 1_000_000,
+        order_types=_words(row.order_types),
+        times_in_force=_words(row.time_in_force_options),
     )
+
+
+def _words(found: Sequence[str | None] | None) -> tuple[str, ...]:
+    return tuple(one for one in found or () if one)
 
 
 def _text(raw: Raw) -> str:
