@@ -144,3 +144,141 @@ def test_who_comes_back_is_told_what_was_missed_where_it_is_kept() -> None:
         again = owner.listen(**place)
         assert (again["was_recovering"], "recovered" in again) == (True, False)
         assert (again["epoch"] == top["epoch"]) is (kind == "forget")
+
+
+def speak(owner: Owner, name: str) -> None:
+    sim_streams.mishap(owner.venue.rest, "dialect", name)
+
+
+def test_the_second_form_has_an_envelope_and_what_rest_has(owner: Owner) -> None:
+    speak(owner, "A2")
+    placed = owner.place(limitPrice="50000.00")
+    told = owner.ear.told()
+    kinds = [row["metadata"]["eventType"] for row in told]
+    changed, money = "event.tradeOrder.statusChanged", "event.portfolio.updated"
+    assert sorted(kinds) == sorted([changed, changed, money])
+    steps = [row["data"] for row in told if row["metadata"]["eventType"] == changed]
+    assert [(row["previousStatus"], row["newStatus"]) for row in steps] == [
+        ("CREATED", "SUBMITTED"), ("SUBMITTED", "ACCEPTED"),
+    ]  # fmt: skip
+    assert steps[-1]["order"] == owner.order(placed["tradeOrderId"])
+    (whole,) = (row["data"] for row in told if row["metadata"]["eventType"] == money)
+    (portfolio,) = owner.get("portfolioList", tradingAccountId=owner.account)
+    assert whole == portfolio
+    assert len({row["metadata"]["eventId"] for row in told}) == 3
+
+
+def test_the_third_form_says_little_and_nothing_of_money(owner: Owner) -> None:
+    speak(owner, "A3")
+    name = owner.place(limitPrice="50000.00")["tradeOrderId"]
+    assert owner.ear.told() == [
+        {"type": "orderUpdate", "order": {"orderId": name, "status": status}}
+        for status in ("SUBMITTED", "ACCEPTED")
+    ]
+
+
+def test_the_fourth_and_fifth_form_have_words_of_their_own(owner: Owner) -> None:
+    speak(owner, "A4")
+    name = owner.place(limitPrice="50000.00")["tradeOrderId"]
+    told = owner.ear.told()
+    held = {"symbol": "USDT", "available": "94995.00000000", "locked": "5005.00000000",
+            "total": "100000.00000000"}  # fmt: skip
+    assert [row for row in told if row["eventType"] == "balanceUpdate"] == [
+        {"eventType": "balanceUpdate", "balance": held}
+    ]
+    rows = [row["order"] for row in told if row["eventType"] == "orderUpdate"]
+    assert [(row["tradeOrderId"], row["status"]) for row in rows] == [
+        (name, "PENDING"), (name, "OPEN"),
+    ]  # fmt: skip
+    speak(owner, "A5")
+    owner.cancel(name)
+    order, money = owner.ear.told()
+    assert (order["type"], order["status"]) == ("order", "CANCELLED")
+    assert (order["tradeOrderId"], order["executedQuantity"]) == (name, "0.00000000")
+    assert money == {
+        "type": "balance", "symbol": "USDT", "available": "100000.00000000",
+        "locked": "0.00000000", "total": "100000.00000000", "timestamp": order["timestamp"],
+    }  # fmt: skip
+    speak(owner, "A4")
+    owner.place(orderType="MARKET", quantity="0.1")
+    whole = [row["portfolio"] for row in owner.ear.told() if "portfolio" in row][-1]
+    assert {row["symbol"] for row in whole["balances"]} == {"BTC", "USDT"}
+    assert "updateMode" not in whole
+    with pytest.raises(ValueError, match="A6"):
+        speak(owner, "A6")
+
+
+def test_channels_have_other_names_where_the_prose_is_right(owner: Owner) -> None:
+    speak(owner, "trading")
+    assert owner.ear.say("unsubscribe", channel=owner.channel) == 102
+    names = [f"trading:{what}:{owner.account}" for what in
+             ("userData", "executionReport", "portfolio")]  # fmt: skip
+    assert [owner.listen(name) for name in names] == [{}] * 3
+    owner.place(limitPrice="50000.00")
+    found = [owner.ear.told(name) for name in names]
+    assert [len(rows) for rows in found] == [3, 2, 1]
+    assert [row for row in found[0] if row in found[1] + found[2]] == found[0]
+    speak(owner, "split")
+    again = Ear(owner.venue, owner.token())
+    assert [again.say("subscribe", channel=name) for name in names] == [103, {}, {}]
+    owner.place(limitPrice="50000.00")
+    assert [len(again.told(name)) for name in names] == [0, 2, 1]
+
+
+def test_a_key_that_changes_is_told_with_its_text(owner: Owner) -> None:
+    (account,) = owner.get("tradingAccountList", tradingAccountId=owner.account)
+    name = account["credentials"][0]["credentialId"]
+    owner.get("credentialRotate", credentialId=name, apiKey="new key", apiSecret="new secret")
+    key, whole = (row["data"] for row in owner.ear.told())
+    assert (key["credentialId"], key["apiKey"], key["withSecret"]) == (name, "new key", True)
+    assert whole["tradingAccountId"] == owner.account
+    assert whole["credentials"][0] == key
+    owner.get("credentialRevoke", credentialId=name)
+    assert [row["data"]["status"] for row in owner.ear.told()] == ["REVOKED", "ACTIVE"]
+    owner.get("tradingAccountDisable", tradingAccountId=owner.account)
+    assert [row["data"]["status"] for row in owner.ear.told()] == ["INACTIVE"]
+
+
+def test_all_it_holds_is_told_when_it_is_repeated(owner: Owner) -> None:
+    sim_streams.mishap(owner.venue.rest, "repeat", owner.account)
+    owner.venue.tell()
+    (row,) = owner.ear.told()
+    assert row["data"]["updateMode"] == "SNAPSHOT"
+    assert balances([row]) == {"USDT": (100_000, 0), "BTC": (2, 0)}
+    assert row["data"]["summary"]["currency"] == "USDT"
+
+
+def test_orders_are_found_over_the_connection(owner: Owner) -> None:
+    """By the owner's own id, which REST does not know."""
+    placed = owner.place(limitPrice="50000.00", clientOrderId="k1")
+
+    def rpc(method: str, **data: Any) -> Any:
+        return owner.ear.say("rpc", method=method, data=data)
+
+    def call(method: str, **data: Any) -> Any:
+        return rpc(method, **data)["data"]
+
+    get = "query.trade_order.get"
+    row = call(get, clientOrderId="k1", tradingAccountId=owner.account)["data"]
+    assert (row["tradeOrderId"], row["status"]) == (placed["tradeOrderId"], "ACCEPTED")
+    assert call(get, externalOrderId=row["externalOrderId"])["data"] == row
+    assert call(get, clientOrderId="k2")["error"]["code"] == 22016
+    assert call(get)["error"]["code"] == 19004
+    listed = call("query.trade_order.list", startTime=row["createdAt"], pagination={"limit": 1})
+    assert listed["data"] == [row]
+    assert listed["pagination"] == {"offset": 0, "limit": 1, "total": 1, "hasNext": False}
+    gone = call("command.trade_order.cancel", tradingAccountId=owner.account, clientOrderId="k1")
+    assert gone["data"]["status"] == "CANCELLED"
+    wish = owner.wish(limitPrice="50000.00", clientOrderId="k3")
+    account = wish.pop("tradingAccountId")
+    (made,) = call("command.trade_order.submit", tradeOrder=wish, tradingAccountId=account)["data"]
+    assert made["clientOrderId"] == "k3"
+    (held,) = call("query.portfolio.list", tradingAccountId=account)["data"]
+    assert {row["securitySymbol"] for row in held["balances"]} == {"BTC", "USDT"}
+    assert len(call("query.trading_account.list")["data"]) == 2
+    assert rpc("query.tradeOrder.list") == 104
+    other = Trader(owner.venue, "other@example.com")
+    assert not other.enter()
+    stranger = Ear(owner.venue, other.tokens.token)
+    found = stranger.say("rpc", method=get, data={"clientOrderId": "k1"})["data"]
+    assert found["error"]["code"] == 22016

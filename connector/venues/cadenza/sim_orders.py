@@ -16,6 +16,8 @@ from decimal import (
 )
 from typing import Any
 
+from msgspec.structs import replace
+
 from connector.sim.matching.api import Matching
 from connector.sim.matching.events import (
     Accepted,
@@ -40,7 +42,7 @@ from connector.sim.matching.types import (
 from connector.venues.cadenza import sim_listings as listings
 from connector.venues.cadenza.sim_asked import Asked, page
 from connector.venues.cadenza.sim_desk import ACTIVE, Account, Desk
-from connector.venues.cadenza.sim_envelope import CONFLICT, INVALID, Fault, made
+from connector.venues.cadenza.sim_envelope import CONFLICT, INVALID, Fault, Paged, made
 from connector.venues.cadenza.sim_events import Teller
 from connector.venues.cadenza.sim_market import found as instrument
 from connector.venues.cadenza.sim_refusals import fault_of
@@ -153,12 +155,16 @@ class Orders:
         self.take()
         return ticket.told(asked.profile)
 
-    def listed(self, asked: Asked) -> Any:
+    def mine(self, user_id: str) -> list[Ticket]:
+        """A user's, oldest first."""
+        return [one for one in self.tickets.values() if one.account.user_id == user_id]
+
+    def select(self, asked: Asked) -> Paged:
+        """Those of the user that are asked for, newest first unless told otherwise."""
         fields = asked.fields
-        mine = [one for one in self.tickets.values() if one.account.user_id == asked.me.user_id]
         rows = [
             one
-            for one in mine
+            for one in self.mine(asked.me.user_id)
             if fields.get("tradeOrderId", one.order_id) == one.order_id
             and fields.get("orderStatus", one.status) == one.status
             and fields.get("tradingAccountId", one.account.account_id) == one.account.account_id
@@ -170,8 +176,11 @@ class Orders:
         ]
         if not fields.get("ascending", False):
             rows.reverse()
-        told = [one.told(asked.profile) for one in rows]
-        return page(asked, told, lambda row: str(row["tradeOrderId"]))
+        return page(asked, rows, lambda row: str(row.order_id))
+
+    def listed(self, asked: Asked) -> Any:
+        found = self.select(asked)
+        return replace(found, rows=[one.told(asked.profile) for one in found.rows])
 
     # A new order
 
@@ -400,18 +409,19 @@ def _swept(market: MarketView, symbol: str, qty: Decimal) -> Decimal:
 
 
 def submit(asked: Asked) -> Any:
-    return _orders(asked).submit(asked)
+    return of(asked).submit(asked)
 
 
 def cancel(asked: Asked) -> Any:
-    return _orders(asked).cancel(asked)
+    return of(asked).cancel(asked)
 
 
 def listed(asked: Asked) -> Any:
-    return _orders(asked).listed(asked)
+    return of(asked).listed(asked)
 
 
-def _orders(asked: Asked) -> Orders:
+def of(asked: Asked) -> Orders:
+    """Raises `Fault` where nothing is matched."""
     if asked.orders is None:
         raise Fault(CONFLICT, "nothing is matched here", 400)
     return asked.orders

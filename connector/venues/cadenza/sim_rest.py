@@ -67,7 +67,8 @@ class Rest:
         self.users = Users(setup.accounts, self.profile, now_ms)
         self.state = State(Fermata())
         self.desk = Desk(setup.accounts, self.profile, now_ms)
-        self._market: MarketView | None = None
+        self.market: MarketView | None = None
+        """As it was last asked about."""
         self.teller = Teller(self.desk, self.profile, self._worth)
         self.orders = Orders(engine, self.desk, self.teller) if engine is not None else None
         self._limiter = sim_limits.Limiter(sim_limits.scaled(weight_limit))
@@ -86,7 +87,7 @@ class Rest:
     ) -> RestAnswer:
         """Serve one request: status, body and headers."""
         self._number += 1
-        self._market = market
+        self.market = market
         path = request.path.removeprefix(BASE)
         headers: dict[str, str] = {}
         try:
@@ -158,7 +159,7 @@ class Rest:
 
     def _worth(self) -> dict[str, int]:
         """Of each asset, as far as anybody asked for anything yet."""
-        market = self._market
+        market = self.market
         if market is None:
             return {}
         rows = [row for row in market.symbols.values() if isinstance(row, Contract)]

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from connector.sim.matching.api import Matching
-from connector.venues.cadenza import sim_rest
+from connector.venues.cadenza import sim_rest, sim_rpc
+from connector.venues.cadenza.sim_asked import Asked
 from connector.venues.cadenza.sim_broker import Broker, Claims, Expired, Namespace, Rules
 from connector.venues.cadenza.sim_centrifugo import Client
 from connector.venues.cadenza.sim_desk import ORDER_BOOK
@@ -91,6 +92,20 @@ class Rest(sim_rest.Rest):
             raise ValueError(fault.words) from None
         return Claims(claims.user_id, claims.exp_s)
 
+    def call(
+        self, market: MarketView, user: str, method: str, data: Any, now_ms: int
+    ) -> Any:  # fmt: skip
+        """What a method answers a user, None for one there is not."""
+        self.market = market
+
+        def asked(fields: Mapping[str, Any]) -> Asked:
+            return Asked(
+                fields, self.profile, market, now_ms, self.users, self.state, self.desk,
+                self.users.user(user), None, self.orders,
+            )  # fmt: skip
+
+        return sim_rpc.call(method, data, asked)
+
     def streamed(self, symbol: str) -> bool:
         """Whether somebody asked for the book of an instrument."""
         return any(
@@ -108,7 +123,11 @@ class Session(Client):
         self.route = opened.route
         rest = house.rest
         assert isinstance(rest, Rest)
-        super().__init__(rest.rules, rest.broker, house.now_ms, rest.verify)
+
+        def rpc(user: str, method: str, data: Any) -> Any:
+            return rest.call(house.market, user, method, data, house.now_ms())
+
+        super().__init__(rest.rules, rest.broker, house.now_ms, rest.verify, rpc)
 
 
 def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
