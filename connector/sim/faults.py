@@ -35,6 +35,8 @@ Venue faults, at once:
     forget     symbol       what streams keep for those who come back is lost (default: of all)
     dialect    name         the venue goes on in another of the forms it may speak in, where nobody
                             knows which one is its
+    expire                  every token of a login that was given until now has ended, where the
+                            venue has logins
     skew       ms           the venue's clock is so far ahead of this machine's (negative: behind)
 
 Opening faults, keys ``route`` (pattern: public, market, private, legacy), ``count``, ``after``:
@@ -88,7 +90,7 @@ CONNECTION: _Kinds = {
 }
 VENUE: _Kinds = {
     "reset": {"symbol": ""}, "repeat": {"symbol": ""}, "forget": {"symbol": ""}, "skew": {"ms": 0},
-    "dialect": {"name": ""},
+    "dialect": {"name": ""}, "expire": {},
 }  # fmt: skip
 OPENING: _Kinds = {"mute": {}, "bare": {}}
 ANSWER: _Kinds = {

@@ -111,6 +111,7 @@ class Users:
         user of the same name. Raises ValueError for accounts that cannot be."""
         self._profile, self._token_s = profile, token_s
         self._secret = secrets.token_bytes(32)
+        self._round = 0
         self._by_email: dict[str, User] = {}
         self._by_id: dict[str, User] = {}
         self._refreshes: dict[str, Refresh] = {}
@@ -132,6 +133,10 @@ class Users:
     def live_for(self, seconds: int) -> None:
         """How long access tokens live from now on."""
         self._token_s = seconds
+
+    def expire(self) -> None:
+        """Every access token that was given until now has ended."""
+        self._round += 1
 
     def signup(self, email: str, password: str, metadata: dict[str, Any], now_ms: int) -> Any:
         if email.lower() in self._by_email:
@@ -165,7 +170,7 @@ class Users:
         claims = {
             "sub": user.user_id, "aud": "authenticated", "role": "authenticated",
             "email": user.email, "session_id": session, "iat": now_s, "exp": now_s + self._token_s,
-            "jti": secrets.token_hex(8),
+            "jti": f"{self._round}-{secrets.token_hex(8)}",
         }  # fmt: skip
         return {
             "accessToken": self._signed(claims),
@@ -247,7 +252,7 @@ class Users:
         wanted = hmac.new(self._secret, head.encode(), hashlib.sha256).digest()
         if not dot or not hmac.compare_digest(given, wanted):
             raise bad
-        if body["exp"] * 1000 <= now_ms:
+        if body["exp"] * 1000 <= now_ms or int(body["jti"].partition("-")[0]) < self._round:
             raise Fault(UNAUTHORIZED, "token expired", details={"code": "INVALID_TOKEN"})
         if body["session_id"] not in self._sessions:
             raise Fault(UNAUTHORIZED, "session ended", details={"code": "INVALID_TOKEN"})

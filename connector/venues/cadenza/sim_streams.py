@@ -163,8 +163,9 @@ def running(rest: Any) -> list[str]:
 
 def mishap(rest: Any, kind: str, symbol: str) -> None:
     """A fault of the whole venue: ``reset`` begins channels anew, ``forget`` loses what they hold,
-    ``repeat`` tells all that accounts hold, ``dialect`` changes how it is told. An account's id may
-    stand for a symbol. Raises ValueError for a dialect there is none of."""
+    ``repeat`` tells all that accounts hold, ``dialect`` changes how it is told, ``expire`` ends
+    the tokens there are. An account's id may stand for a symbol. Raises ValueError for an unknown
+    dialect."""
     assert isinstance(rest, Rest)
     pattern = f"*:{symbol}" if symbol else "*"
     if kind == "reset":
@@ -173,6 +174,8 @@ def mishap(rest: Any, kind: str, symbol: str) -> None:
         rest.broker.forget(pattern)
     elif kind == "repeat":
         rest.teller.repeat(symbol)
+    elif kind == "expire":
+        rest.users.expire()
     elif kind == "dialect":
         rest.speak(symbol)
 
