@@ -65,6 +65,7 @@ cdef class Booking:
     cdef object take(self, Form form, Kind kind, object message, int64_t left_ns)
     cdef int refer(self, Command command, Form form, object read_ns) except -1
     cdef int placed(self, Command command, Form form, object order, object key, object read_ns) except -1
+    cdef int pace(self, Form form, object read_ns) except -1
     cdef int slowly(self, Form form, object order, object read_ns) except -1
     cdef bint weigh(self, Owned one, int64_t more_e, bint buys, int64_t mark_e) except -1
     cdef int hold(self, Owned one, bint buys) except -1

@@ -97,7 +97,9 @@ cdef class Booking:
         self, Command command, Form form, object order, uint64_t key, object name, int64_t read_ns, object request,
         int64_t sent_ns, int64_t left_ns, object connection, object number, bytes data, object fault
     ) except -1:
-        """``order``: what a cancel means; ``number``: the request's for an order API; ``fault``: what came of the write."""
+        """``order``: what a cancel means; ``number``: the request's for an order API; ``fault``: what came of the write.
+
+        Whatever is raised, some of it is done and the rest is not: `connector.lane.Lane.unbooked` makes up for it."""
         cdef bint placing = order is None
         cdef Kind kind = form.place if placing else form.cancel
         cdef object pending = kind.pending.__copy__(), keyed = key, read = read_ns, flying
@@ -109,30 +111,27 @@ cdef class Booking:
         pending.price_e = None if command.raw.price_e == CONNECTOR_ABSENT else command.raw.price_e
         pending.qty_e = None if command.raw.qty_e == CONNECTOR_ABSENT else command.raw.qty_e
         pending.valid_until_ns = command.raw.valid_until_ns
-        try:
-            if placing:
-                self.keys[keyed] = order
-                self.client_ids[order.account, name] = order
-                self.commands[form.strategy, pending.command] = order
-                form.open[keyed] = order
-            else:
-                order.cancel_wanted = True
-            self.pending[request] = pending
-            flying = self.under_way.get(keyed)
-            if flying is None:
-                self.under_way[keyed] = [pending]
-            else:
-                flying.append(pending)
-            if command.raw.ref_id[0] != 0:        # first: whatever becomes of the rest, it is not done twice
-                self.refer(command, form, read)
-            self.carried(form, kind, request, number, data, connection, left_ns)
-            if placing:
-                self.placed(command, form, order, keyed, read)
-            else:
-                self.again(order, keyed)
-            self.handed(form.strategy, form.opened)
-        except Exception as error:
-            fault = fault or error
+        if placing:
+            self.keys[keyed] = order
+            self.client_ids[order.account, name] = order
+            self.commands[form.strategy, pending.command] = order
+            form.open[keyed] = order
+        else:
+            order.cancel_wanted = True
+        self.pending[request] = pending
+        flying = self.under_way.get(keyed)
+        if flying is None:
+            self.under_way[keyed] = [pending]
+        else:
+            flying.append(pending)
+        if command.raw.ref_id[0] != 0:        # first: whatever becomes of the rest, it is not done twice
+            self.refer(command, form, read)
+        self.carried(form, kind, request, number, data, connection, left_ns)
+        if placing:
+            self.placed(command, form, order, keyed, read)
+        else:
+            self.again(order, keyed)
+        self.handed(form.strategy, form.opened)
         if fault is not None:
             self.settle([pending], fault, True)
         return 0
@@ -220,6 +219,12 @@ cdef class Booking:
             one.owner.set(OPEN_ORDERS, one.owner.get(OPEN_ORDERS) + 1)
             if counts:
                 self.hold(one, buys)
+        self.pace(form, read_ns)      # last: what is counted is so for all owners, whatever becomes of this
+        return 0
+
+    cdef int pace(self, Form form, object read_ns) except -1:
+        cdef Owned one
+        for one in form.owned:
             if one.paced:
                 (<object>one.owner).pace(read_ns)
                 (<object>one.owner).took(read_ns)
@@ -232,10 +237,7 @@ cdef class Booking:
             if one.marked:
                 self.holdings.remark(one.owner, one.holding)
         self.holdings.order(order)
-        for one in form.owned:
-            if one.paced:
-                (<object>one.owner).pace(read_ns)
-                (<object>one.owner).took(read_ns)
+        self.pace(form, read_ns)
         return 0
 
     cdef bint weigh(self, Owned one, int64_t more_e, bint buys, int64_t mark_e) except -1:

@@ -115,7 +115,7 @@ cdef class Place:                 # a session's way in one instrument of one acc
 
 
 cdef class Lane:
-    cdef object slow, learn, failed, desk, order_class
+    cdef object slow, learn, failed, unbooked, desk, order_class
     cdef Booking booking
     cdef OrderMembers at
     cdef AdmissionState admission

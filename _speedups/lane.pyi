@@ -60,9 +60,10 @@ class Lane:
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;
     ``failed(session, error)`` is told of a fault before anything left, ``booking`` of what has
-    left. ``order_class`` is that of orders; ``numbers`` gives requests of an order API theirs;
-    ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are
-    how far the journals may be from the disk."""
+    left, ``unbooked`` of what has left that it could not do all about. ``order_class`` is that of
+    orders; ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt file begins
+    in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals may be from the
+    disk."""
 
     on: bool
     """Else every command is left to ``slow``."""
@@ -72,6 +73,7 @@ class Lane:
         slow: Callable[[Any, bytes, int], object],
         learn: Callable[[Any, int, int], Route | None],
         booking: Booking,
+        unbooked: Callable[..., None],
         failed: Callable[[Any, Exception], None],
         desk: Any,
         order_class: type,

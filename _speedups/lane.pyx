@@ -232,17 +232,19 @@ cdef class Lane:
     """Takes commands as ``Desk.take`` does, which is ``slow``.
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``failed(session, error)``
-    is told of a fault before anything left, ``booking`` of what has left. ``order_class`` is that of orders; ``numbers``
+    is told of a fault before anything left, ``booking`` of what has left,
+    ``unbooked`` of what has left that it could not do all about. ``order_class`` is that of orders; ``numbers``
     gives requests of an order API theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes``
     and ``most_ns`` are how far the journals may be from the disk."""
 
     def __init__(
-        self, *, slow, learn, Booking booking not None, failed, desk, order_class, halts, Ids ids not None,
+        self, *, slow, learn, Booking booking not None, unbooked, failed, desk, order_class, halts, Ids ids not None,
         Drain drain not None, uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None,
         Numbers numbers not None,
     ):
         cdef object orders = desk.tracker.orders
         self.slow, self.learn, self.booking, self.failed, self.numbers = slow, learn, booking, failed, numbers
+        self.unbooked = unbooked
         self.desk, self.admission, self.held = desk, desk.admission, desk.outbox.held
         self.halts, self.ids, self.drain = halts, ids, drain
         self.most_bytes, self.most_ns, self.segment, self.clear = most_bytes, most_ns, segment, clear
@@ -547,8 +549,15 @@ cdef class Lane:
             self.placed, self.placed_by = slot, place
         else:
             self.cancelled, self.cancelled_by = slot, place
-        return self.booking.book(
-            Taken(slot), route.form, order, key,
-            command_text(copy.client_order_id, sizeof(copy.client_order_id)), read_ns, request, sent_ns, sent_ns,
-            connection, route.encoder.number if route.over_api else None, data, fault,
-        )
+        try:
+            return self.booking.book(
+                Taken(slot), route.form, order, key,
+                command_text(copy.client_order_id, sizeof(copy.client_order_id)), read_ns, request, sent_ns, sent_ns,
+                connection, route.encoder.number if route.over_api else None, data, fault,
+            )
+        except Exception as error:    # memory ran out, say, and what left has to be known all the same
+            self.unbooked(
+                route, slot, order, key, PyBytes_FromStringAndSize(copy.client_order_id, sizeof(copy.client_order_id)),
+                read_ns, request, sent_ns, fault or error,
+            )
+            return 0

@@ -24,4 +24,5 @@ cdef class Pool(PoolState):
     cpdef carry(self, Exchange connection, object request, int64_t now_ns)
     cpdef Exchange free(self, bint cancels)
     cpdef start(self, Exchange connection, request, bytes message)
+    cdef int expect(self, Exchange connection, object request, int64_t now_ns) except -1
     cdef int answered(self, Exchange connection) except -1

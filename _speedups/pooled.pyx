@@ -103,10 +103,20 @@ cdef class Pool(PoolState):
     cpdef start(self, Exchange connection, request, bytes message):
         """Send on a connection that is free."""
         cdef int64_t now_ns = monotonic_ns()
-        self.busy[connection] = (request, now_ns + self.timeout_ns)
-        connection.begin(self, False)
+        self.expect(connection, request, now_ns)
         connection.write(message)
         self.owner.left(request, now_ns)
+
+    cdef int expect(self, Exchange connection, object request, int64_t now_ns) except -1:
+        """Its next answer is this request's; one that cannot expect it is closed: nobody could tell whose it is."""
+        try:
+            self.busy[connection] = (request, now_ns + self.timeout_ns)
+            connection.begin(self, False)
+        except BaseException:
+            self.busy.pop(connection, None)
+            connection.close()
+            raise
+        return 0
 
     cpdef carry(self, Exchange connection, object request, int64_t now_ns):
         """A request was written at ``now_ns``, in this very callback, to the connection that ``send`` would have taken;
@@ -116,8 +126,7 @@ cdef class Pool(PoolState):
             self.idle.pop()
         else:
             self.idle.remove(connection)
-        self.busy[connection] = (request, now_ns + self.timeout_ns)
-        connection.begin(self, False)
+        self.expect(connection, request, now_ns)
 
     cdef int answered(self, Exchange connection) except -1:
         cdef object request = self.busy.pop(connection)[0]

@@ -514,8 +514,26 @@ class AccountService(AccountState):
         signed = self.trading.sign(request, self.signer, self.venue_ns(monotonic_ns()))
         return await perform(self.rest, self._venue, row, signed, share)
 
+    def settle_flight(self, request: int, flying: Flying) -> None:
+        """Something failed as a request left: it is under way if a connection carries it or it
+        waits for one, else nobody will ever tell of its end."""
+        socket = self.socket
+        if self.pool.carries(request) or (socket is not None and socket.carries(request)):
+            self.flights.flying.setdefault(request, flying)
+        else:
+            self.flights.flying.pop(request, None)
+
     def _send(self, request: int, priority: Priority, message: Message, flying: Flying) -> None:
         self.flights.begin(request, flying)
+        try:
+            self._start_flight(request, priority, message, flying)
+        except Exception:
+            self.settle_flight(request, flying)
+            raise
+
+    def _start_flight(
+        self, request: int, priority: Priority, message: Message, flying: Flying
+    ) -> None:
         now_ns = monotonic_ns()
         if not self.running:
             self.flights.unsent(request, "the account is not served")

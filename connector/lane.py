@@ -20,7 +20,9 @@ from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action, PositionSide
 from connector.model.order import Order
 from connector.model.reports import OrderStatus
+from connector.trading.admission import ordered
 from connector.trading.budget import Spent
+from connector.trading.commands import Command
 from connector.trading.halts import CLEAR, Halts
 from connector.trading.holdings import Owner
 from connector.trading.journal import BEHIND_NS, Journals, Open
@@ -64,6 +66,7 @@ class Lane:
             slow=desk.take,
             learn=self._route,
             booking=booking,
+            unbooked=self._unbooked,
             failed=self._failed,
             desk=desk,
             order_class=Order,
@@ -188,6 +191,59 @@ class Lane:
             limits is not None and limits.exposure_e is not None,
             limits is not None and limits.orders_per_second is not None,
         )
+
+    def _unbooked(
+        self,
+        route: Route,
+        slot: bytes,
+        order: Order | None,
+        key: int,
+        name: bytes,
+        read_ns: int,
+        request: int,
+        sent_ns: int,
+        error: Exception,
+    ) -> None:
+        """A request has left, and not all was done that is to be done behind it (memory ran out):
+        the rest is, by the desk's words, and the venue is asked what became of it. ``order``: what
+        a cancel means; ``name``: the client order id, zeros behind it."""
+        desk, tracker, account = self._desk, self._desk.tracker, route.account
+        command, strategy = Command(slot), route.strategy
+        if command.action is Action.PLACE:
+            order = tracker.orders.get(key)
+            if order is None:
+                said = name.rstrip(b"\0").decode()
+                order = ordered(command, account, route.listed, strategy, key, said, read_ns)
+            tracker.register(order)
+        pending = tracker.request(request)
+        if pending is None:
+            pending = Pending(
+                request=request,
+                order=order,
+                account=account.index,
+                strategy=strategy,
+                action=command.action,
+                command=command.number,
+                ref_id=command.ref_id,
+                batch=command.batch,
+                sent_ns=sent_ns,
+                deadline_ns=read_ns + account.trading.window_ns,
+                price_e=command.price_e,
+                qty_e=command.qty_e,
+                valid_until_ns=command.valid_until_ns,
+                reduces=command.action is Action.CANCEL,
+                instrument=route.listed.index,
+            )
+        if pending not in tracker.under_way.get(key, ()):
+            tracker.requested(pending)
+        refs = desk.refs.setdefault(strategy, Refs())
+        if command.ref_id and refs.get(command.ref_id) is None:
+            refs.add(command.ref_id, b"", command.number, read_ns, slot)
+        account.settle_flight(request, Flying(command.action, left_ns=sent_ns))
+        if order is not None:
+            desk.holdings.order(order)
+        self._journals.handed(strategy, self._journals.opened(strategy))
+        desk.outbox.settle([pending], error, True)
 
     def _failed(self, session: Session, error: Exception) -> None:
         """The desk takes a command from the beginning that the short way stumbled over."""

@@ -115,6 +115,12 @@ class OrderPool(Pool):
         """Requests in the queue."""
         return len(self.queue)
 
+    def carries(self, request: int) -> bool:
+        """Whether it is under way, or waits."""
+        return any(one == request for one, _ in self.busy.values()) or any(
+            entry[3] == request for entry in self.queue
+        )
+
     def encode(
         self, method: str, target: str, headers: tuple[tuple[str, str], ...], body: bytes
     ) -> bytes:

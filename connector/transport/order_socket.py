@@ -133,6 +133,12 @@ class OrderSocket(SocketState):
         """Whether a request encoded now may do without its signature."""
         return self.serving is not None and self.serving.logged_on
 
+    def carries(self, request: int) -> bool:
+        """Whether it is under way, or waits."""
+        return any(
+            one.request == request for line in self._lines.values() for one in line.flights.values()
+        ) or any(entry[3] == request for entry in self._queue)
+
     def send(self, request: int, priority: Priority, message: ApiRequest) -> None:
         """Send now if a connection serves, else queue it."""
         line = self.serving

@@ -1,7 +1,73 @@
 """What is done behind a request of the short way though something of it fails."""
 
+from typing import Any
+
+import pytest
+
 from connector.config_trading import Transport
-from tests.property.test_lane import Pair, both
+from connector.model.counters import Counter
+from connector.model.intents import Action
+from tests.property.test_lane import WAYS, Pair, both
+from tests.reference.lane_rig import Side
+
+_testcapi = pytest.importorskip("_testcapi")
+ALLOCATIONS = 150
+"""More than the short way makes behind a write."""
+
+
+def carried(side: Side) -> list[int]:
+    """The requests that connections wait for."""
+    if (socket := side.account.socket) is not None:
+        return sorted(one.request for one in socket._lines[1].flights.values())
+    return sorted(request for request, _ in side.account.pool.busy.values())
+
+
+@pytest.mark.parametrize("action", [Action.PLACE, Action.CANCEL], ids=["place", "cancel"])
+@pytest.mark.parametrize("way", WAYS[:2])
+def test_what_left_is_known_though_memory_ran_out_behind_it(
+    way: dict[str, Any], action: Action
+) -> None:
+    """Whichever allocation behind the write fails: order, request, reference and what it counts
+    for are known, each once, and nobody waits for an answer that nobody is told of."""
+    with both(**way) as sides:
+        side = sides[0]
+        pair = Pair((side, side))
+        pair.sides = (side,)  # type: ignore[assignment]
+        tracker, account = side.desk.tracker, side.account
+        placed = [pair.send(), pair.send()][-1]
+        side.answer(False)
+        side.answer(False)
+        unknown, errors = 0, 0
+        for at in range(ALLOCATIONS):
+            named = {"placed_by": placed} if action is Action.CANCEL else {}
+            short, sent = side.short, len(side.sent)
+            side.leaving = lambda data, at=at: _testcapi.set_nomemory(at, at + 1)  # type: ignore[misc]
+            try:
+                number = pair.send(action, last=False, **named)
+            finally:
+                _testcapi.remove_mem_hooks()
+                side.leaving = lambda data: None
+            assert (side.short, len(side.sent)) == (short + 1, sent + 1)
+            pending = tracker.pending()[-1]
+            assert (pending.command, len(tracker.pending())) == (number, unknown + 1)
+            order = pending.order
+            assert order is not None
+            assert tracker.under_way[order.key].count(pending) == 1
+            assert tracker.orders.get(order.key) is order
+            assert tracker.orders.by_client_id(0, order.client_order_id) is order
+            assert tracker.orders.by_command("maker", order.command) is order
+            if action is Action.PLACE:
+                assert order.client_order_id.encode() in side.sent[-1]
+            assert side.desk.refs["maker"].get(f"r{number}") is not None
+            assert sorted(account.flights.flying) == carried(side)
+            assert side.desk.holdings.account(0).open_orders == len(tracker.orders.open_of(0))
+            errors = side.segment.counter(Counter.COMMAND_ERRORS.value)
+            if carried(side):
+                side.answer(action is Action.CANCEL)
+            else:
+                unknown += 1
+                side.connect()
+        assert errors > 10
 
 
 def test_a_repeat_of_what_ended_its_connection_is_not_sent() -> None:
