@@ -149,8 +149,10 @@ class StreamAudit:
         stray: list[str] = []
         if names != question.carried:
             lost, more = question.carried - names - touched, names - question.carried - touched
-            missing = sorted(name for name in lost if name in granted)
-            stray = sorted(name for name in more if not wanted(name))
+            kind = self._inquiry.kind
+            gone, come = set(map(kind, lost)), set(map(kind, more))
+            missing = sorted(name for name in lost if name in granted and kind(name) not in come)
+            stray = sorted(name for name in more if not wanted(name) and kind(name) not in gone)
         differs = bool(missing or stray)
         if differs and not self._differed:
             self._due_ns = min(self._due_ns, now_ns + AGAIN_NS)

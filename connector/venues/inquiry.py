@@ -25,5 +25,8 @@ class Inquiry(Struct, frozen=True):
     """Which streams it carries, by request id."""
     names: Callable[[Any], frozenset[str]]
     """The streams of the answer (``Control.result``); ValueError: it is no answer."""
+    kind: Callable[[str], str] = str
+    """What a stream is, whatever pace its name says: one that is listed in another's place and is
+    of its kind is the same stream, spelled otherwise."""
     form: Form | None = None
     """None: there is one form only."""

@@ -185,17 +185,44 @@ def test_differences_are_told_and_mended(
     assert wire.dropped == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [
+        ("e@depth@0ms", "e@depth"),
+        ("e@depth@0ms", "e@depth@100ms"),
+        ("e@depth", "e@depth@250ms"),
+        ("b@markPrice", "b@markPrice@3s"),
+        ("!markPrice@arr", "!markPrice@arr@3s"),
+        ("b@bookTicker", "B@bookTicker"),
+    ],
+)
+def test_a_stream_that_is_spelled_otherwise_is_neither_missing_nor_stray(
+    asked: str, listed: str
+) -> None:
+    def names(result: Any) -> frozenset[str]:
+        return frozenset(listed if name == asked else name for name in result)
+
+    assert VENUE.inquiry is not None
+    wire = Wire(inquiry=replace(VENUE.inquiry, names=names))
+    wire.take(wire.session.add(rows(asked), wire.now_ns))
+    wire.settle(EVERY_NS)
+    assert set(wire.told) == {Audited(answered=True)}
+    wire.has.discard(asked)
+    wire.settle(EVERY_NS)
+    assert Audited(answered=True, missing=(asked,)) in wire.told
+
+
 def test_a_stream_under_another_name_is_never_ended() -> None:
     """A venue that lists a stream otherwise than it was asked for."""
 
     def names(result: Any) -> frozenset[str]:
-        return frozenset(name.replace("b@depth", "b@depth@250ms") for name in result)
+        return frozenset(name.replace("b@depth", "b@book") for name in result)
 
     assert VENUE.inquiry is not None
     wire = Wire(inquiry=replace(VENUE.inquiry, names=names))
     for _ in range(4):
         wire.settle(EVERY_NS)
-    different = Audited(answered=True, missing=("b@depth",), stray=("b@depth@250ms",))
+    different = Audited(answered=True, missing=("b@depth",), stray=("b@book",))
     assert set(wire.told) == {different}
     assert "UNSUBSCRIBE" not in wire.sent
     assert wire.has == set(NAMES)

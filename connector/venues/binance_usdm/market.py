@@ -202,8 +202,16 @@ def _set_combined(request_id: int) -> bytes:
     return msgspec.json.encode({"method": "SET_PROPERTY", "params": params, "id": request_id})
 
 
+def _kind(name: str) -> str:
+    """Symbol and kind. The venue lists names as they were asked for, those it does not know
+    included, as far as anybody has seen; nobody has promised that it names a pace that is its own
+    choice (``@depth@0ms``, ``@markPrice@3s``), or the symbol in lower case."""
+    symbol, _, rest = name.partition("@")
+    return f"{symbol.lower()}@{rest.partition('@')[0]}"
+
+
 # Bare messages of other depth streams cannot be told from those that change the book.
-INQUIRY = Inquiry(_ask_streams, _streams, Form(_ask_combined, _combined, _set_combined))
+INQUIRY = Inquiry(_ask_streams, _streams, _kind, Form(_ask_combined, _combined, _set_combined))
 
 
 def _control(method: str, names: Sequence[str], request_id: int) -> bytes:
