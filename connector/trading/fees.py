@@ -53,7 +53,9 @@ class Fees:
 
     def told(self, order: Order) -> None:
         """The fee of one of its fills is known now."""
-        if order.key in self._owed and all(fill.fee_known for fill in order.fills.values()):
+        if order.key not in self._owed or order.inferred_qty_e:
+            return
+        if all(fill.fee_known for fill in order.fills.values()):
             del self._owed[order.key]
 
     def signed(self, order: Order, event: OrderEvent, known: Fill | None) -> OrderEvent:

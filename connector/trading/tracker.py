@@ -9,11 +9,14 @@ longer execute the request, with the private stream alive.
 
 from collections.abc import Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from connector.model.instrument import Instrument
 from connector.model.intents import Action, OrderType, TimeInForce
 from connector.model.order import Fill, Order
 from connector.model.records import Side
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading import unnamed
 from connector.trading.births import Births
 from connector.trading.effects import (
     Ask,
@@ -397,6 +400,10 @@ class Tracker:
                 order.average, order.average_of_e = event.average, event.filled_qty_e
         if event.execution is Execution.TRADE:
             self._fill(order, event, now_ns)
+        more = unnamed.summed(order, event) if event.cost_e is not None else None
+        if more is not None:
+            self._fees.owe(order, now_ns)
+            self._book(order, more, _RECOVERED if event.source in _ASKED else 0)
         self._status(order, event)
         self._missing(order, now_ns)
         self._settle(order, event, asked_ns)
@@ -461,11 +468,14 @@ class Tracker:
         order.fills[name] = Fill(event.last_qty_e, event.last_price_e, fee_e is not None, fee_e)
         if fee_e is None:
             self._fees.owe(order, now_ns)
-        if order.inferred_qty_e >= event.last_qty_e:  # reported already, without its name
-            order.inferred_qty_e -= event.last_qty_e
-            order.notional_e += event.last_qty_e * (event.last_price_e - order.inferred_price_e)
+        new_e = unnamed.new_part(order, event)
+        if not new_e:  # reported already, without its name
+            if fee_e is not None:
+                self._fees.told(order)
             self._detail(order, event)
             return
+        if new_e < event.last_qty_e:
+            event = replace(event, last_qty_e=new_e)
         flags = _RECOVERED if event.source in _ASKED else 0
         self._book(order, event, flags)
 
@@ -553,21 +563,9 @@ class Tracker:
 
     def _infer(self, order: Order) -> None:
         """The venue counts more than the fills it tells add up to: book the rest, marked."""
-        missing = order.missing_qty_e
-        if missing <= 0:
-            return
-        average_e, exponent = order.average_price()
-        shift = order.instrument.price_exponent - exponent
-        order.inferred_price_e = average_e * 10**shift if shift >= 0 else average_e // 10**-shift
-        order.inferred_qty_e += missing
-        event = OrderEvent(
-            source=Source.QUERY,
-            execution=Execution.TRADE,
-            symbol=order.instrument.symbol,
-            last_qty_e=missing,
-            last_price_e=order.inferred_price_e,
-        )
-        self._book(order, event, _RECOVERED)
+        event = unnamed.inferred(order)
+        if event is not None:
+            self._book(order, event, _RECOVERED)
 
     def _ended(self, order: Order) -> None:
         self.watched.drop(order, Due.ASK, Due.CANCEL, Due.ECHO)

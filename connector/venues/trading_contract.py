@@ -210,6 +210,10 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     qty_e: int | None = None
     filled_qty_e: int | None = None
     """Cumulative, as the venue counts."""
+    cost_e: int | None = None
+    """Cumulative: what ``filled_qty_e`` cost together, the sum of price times quantity in both
+    scales. Given by venues whose messages count and do not name every fill: what it tells beyond
+    the known fills is booked at once, without a name, and what is named later is no second fill."""
     average: str = ""
     """Average price of the fills as the venue writes it; "": not said."""
     stop_price_e: int | None = None
