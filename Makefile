@@ -22,8 +22,8 @@ dev: $(TOOLS)  ## build everything into .venv, ready to work on
 demo: $(READY) ## simulated venue, daemon and a strategy; live view until Ctrl-C
 	@$(BIN)/connector demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS))
 
-test: $(TOOLS) ## the whole test suite, four files at a time: it waits more than it computes
-	@$(BIN)/python -m pytest -n 4 --dist loadfile $(PYTEST_ARGS)
+test: $(TOOLS) ## the whole test suite, six files at a time: it waits more than it computes
+	@$(BIN)/python -m pytest -n 6 --dist loadfile $(PYTEST_ARGS)
 
 check: $(TOOLS) ## format, lint, types and Cython warnings
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

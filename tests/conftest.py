@@ -5,9 +5,11 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,46 +26,65 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tests start hundreds of processes; where bytecode may not lie beside the sources, each of them
-# would compile every module anew. Workers and daemons inherit this.
-if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+# would compile every module anew, and each worker every test. Daemons inherit this.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") or sys.dont_write_bytecode:
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "build" / "pycache"))
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 LONGEST = (
+    "ipc/test_journal_kill.py",
+    "e2e/test_sim_ccxt.py",
     "e2e/test_order_faults.py",
     "e2e/test_order_faults_phemex.py",
-    "e2e/test_daemon.py",
     "e2e/test_lines.py",
-    "e2e/test_rate_limits.py",
     "e2e/test_cadenza_market.py",
+    "e2e/test_daemon.py",
+    "e2e/test_rate_limits.py",
     "e2e/test_deadman.py",
     "e2e/test_orders.py",
     "e2e/test_refresh.py",
-    "property/test_order_schedules.py",
     "e2e/test_demo.py",
-    "e2e/test_order_types.py",
     "property/test_orders_binance_usdm.py",
+    "property/test_order_schedules.py",
+    "e2e/test_order_types.py",
     "e2e/test_sim_replay.py",
-    "e2e/test_countdown.py",
     "e2e/test_shutdown.py",
+    "e2e/test_halt.py",
+    "e2e/test_countdown.py",
     "e2e/test_paper.py",
     "e2e/test_phemex_hedged.py",
     "e2e/test_replay_digest.py",
     "e2e/test_sim_orders.py",
-    "e2e/test_halt.py",
+    "e2e/test_phemex_replay.py",
     "e2e/test_why.py",
-    "ipc/test_journal_kill.py",
     "ipc/test_stress.py",
     "e2e/test_views.py",
     "e2e/test_sim.py",
-    "e2e/test_sim_ccxt.py",
     "property/test_desk_kernel.py",
     "property/test_paper_on_recordings.py",
 )
-"""Files that take longest, of those with few tests above all. They begin: a worker takes a file
-whole, and one that began last would leave the others idle for minutes."""
+"""Files that take longest, of those with few tests above all. They begin: what began last and takes
+long would leave the other workers idle."""
 
 LAST = ("e2e/test_callbacks.py",)
 """Nobody waits any more for files whose tests run alone."""
+
+SHARES_NOTHING = {
+    "e2e/test_countdown.py",
+    "e2e/test_daemon.py",
+    "e2e/test_demo.py",
+    "e2e/test_lines.py",
+    "e2e/test_paper.py",
+    "e2e/test_rate_limits.py",
+    "e2e/test_refresh.py",
+    "e2e/test_sim_ccxt.py",
+    "e2e/test_sim_replay.py",
+    "property/test_desk_kernel.py",
+    "property/test_order_schedules.py",
+    "property/test_orders_binance_usdm.py",
+}
+"""Long files whose tests each bring their own processes, or share a simulator at most: each test is
+dealt out by itself."""
 
 
 LOCKS = "CONNECTOR_TESTS_LOCKS"
@@ -74,14 +95,51 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         folder = os.environ[LOCKS] = tempfile.mkdtemp(prefix="connector-tests-")
         config.add_cleanup(lambda: shutil.rmtree(folder))
+    else:
+        config.args = turned(config.args, config.workerinput)
     if hasattr(config.option, "loadscopereorder"):  # it would put the files with most tests first
         config.option.loadscopereorder = False
 
 
+def turned(args: list[str], worker: dict[str, Any]) -> list[str]:
+    """Every worker begins to collect at another file: on a clean checkout each compiles its share,
+    which the others find in the cache, and not all of them everything."""
+    folders = [Path(name) for name in args]
+    if not all(folder.is_dir() for folder in folders):
+        return args
+    files = sorted({str(path) for folder in folders for path in folder.rglob("test_*.py")})
+    at = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    return files[at:] + files[:at]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     place |= {ROOT / "tests" / name: len(place) + 1 for name in LAST}
-    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+    items.sort(key=lambda item: (place.get(item.path, len(LONGEST)), item.path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who asks for ``--dist loadfile`` has long files dealt out in pieces."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    from tests.reference import grounds
+
+    stages = (*(one.name for one in grounds.GROUNDS), "current", "seed")
+
+    class Pieces(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            if file.removeprefix("tests/") in SHARES_NOTHING:
+                return nodeid
+            # A stage serves all tests of a file that begin with its name.
+            which = test.partition("[")[2]
+            return f"{file}::{next((name for name in stages if which.startswith(name)), '')}"
+
+    return Pieces(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
