@@ -10,6 +10,7 @@ import pytest
 from tests.reference.cadenza_rest import Cadenza, User
 
 BTC = "BINANCE:BTC/USDT"
+NOBODYS = "14f773c5-2079-41e0-90e4-340a7b4d3391"
 FEE, TICK = Decimal("0.001"), Decimal("0.01")
 
 
@@ -194,6 +195,80 @@ def test_a_market_order_may_say_what_it_spends(trader: Trader) -> None:
     assert Decimal("998") < Decimal(row["executedCost"]) <= Decimal("1001")
 
 
+def test_a_limit_may_say_it_too(trader: Trader) -> None:
+    trader.place(limitPrice="50000.00", quantity="1000", quantityType="QUOTE")
+    assert trader.purse("USDT")[1] == Decimal("0.02") * 50_000 * (1 + FEE)
+
+
+def test_what_is_bought_is_a_position_until_it_is_sold(trader: Trader) -> None:
+    def positions() -> list[dict[str, Any]]:
+        (row,) = trader.get("portfolioList", tradingAccountId=trader.account)
+        return list(row["positions"])
+
+    assert positions() == []
+    bought = trader.place(orderType="MARKET", quantity="0.5", awaitClosed=True)
+    (row,) = positions()
+    assert (row["instrumentId"], row["positionSide"], row["status"]) == (BTC, "LONG", "OPEN")
+    assert (row["quantity"], bought["positionId"]) == ("0.50000000", row["positionId"])
+    assert abs(Decimal(row["entryPrice"]) - Decimal(bought["executedPrice"])) < Decimal("0.0001")
+    sell = {"orderSide": "SELL", "orderType": "MARKET", "awaitClosed": True}
+    half = trader.place(quantity="50", quantityType="POSITION_PERCENTAGE", **sell)
+    assert half["executedQuantity"] == "0.25000000"
+    gained = Decimal(half["executedCost"]) - Decimal(bought["executedCost"]) / 2
+    (row,) = positions()
+    assert row["quantity"] == "0.25000000"
+    assert abs(Decimal(row["realizedPnl"]) - gained) < Decimal("0.0001")
+    wrong = {"quantity": "1", "quantityType": "POSITION_RATIO", "orderType": "MARKET"}
+    assert trader.no(**wrong) == (400, 18007)
+    assert trader.no(**{**wrong, **sell, "quantity": "1.1"}) == (400, 18007)
+    trader.place(positionId=row["positionId"], quantity="1", quantityType="POSITION_RATIO", **sell)
+    assert positions() == []
+    trader.place(quantity="0.1", **sell)
+    (row,) = positions()
+    assert (row["positionSide"], row["quantity"]) == ("SHORT", "0.10000000")
+    trader.place(quantity="0.3", orderType="MARKET")
+    (row,) = positions()
+    assert (row["positionSide"], row["quantity"]) == ("LONG", "0.20000000")
+
+
+def test_a_quote_is_taken_once_and_as_it_is(trader: Trader) -> None:
+    dealer = trader.get("dealerCreate", name="d", baseCurrencies=["BTC"])["dealerAccountId"]
+
+    def quote(**given: Any) -> dict[str, Any]:
+        asked = {"dealerAccountId": dealer, "orderSide": "BUY", "instrumentId": BTC}
+        return dict(trader.get("quoteRfq", **asked, **{"quantity": "0.123456", **given}))
+
+    first = quote(traderAccountId=trader.account)
+    wish = {"orderType": "QUOTED", "quoteId": first["quoteId"], "quantity": "0.123456"}
+    assert trader.no(**wish | {"quantity": "0.1"}) == (400, 18007)
+    assert trader.no(**wish | {"orderSide": "SELL"}) == (400, 18007)
+    other = Trader(trader.venue, "other@example.com")
+    assert other.no(**wish) == (404, 22016)
+    row = trader.place(**wish, awaitClosed=True)
+    assert (row["status"], row["quoteId"], row["fees"]) == ("FILLED", first["quoteId"], [])
+    assert Decimal(row["executedCost"]) == Decimal(first["quoteQuantity"])
+    assert trader.purse("BTC") == (Decimal("2.123456"), 0)
+    assert trader.purse("USDT") == (100_000 - Decimal(first["quoteQuantity"]), 0)
+    assert trader.no(**wish) == (409, 22017)
+    late = wish | {"quoteId": quote(ttl=1)["quoteId"]}
+    trader.venue.wait(1.5)
+    assert trader.no(**late) == (400, 18025)
+    dear = quote(quantity="50")
+    assert trader.no(**wish | {"quoteId": dear["quoteId"], "quantity": "50"}) == (400, 18006)
+    for_another = quote(traderAccountId=trader.get("tradingAccountList", venue="OKX")[0]
+                        ["tradingAccountId"])  # fmt: skip
+    assert trader.no(**wish | {"quoteId": for_another["quoteId"]}) == (400, 22015)
+    at_dealer = trader.get("tradingAccountConnect", venue="FERMATA", dealerAccountId=dealer)
+    assert (at_dealer["status"], at_dealer["venue"]) == ("ACTIVE", "FERMATA")
+    name = at_dealer["tradingAccountId"]
+    bare = quote(quantity=None, quoteQuantity="1000")
+    given = {"tradingAccountId": name, "instrumentId": None, "quoteId": bare["quoteId"]}
+    (done,) = trader.get("tradeOrderSubmit", **trader.wish(**wish | given | {
+        "quantity": bare["quoteQuantity"], "quantityType": "QUOTE"}))  # fmt: skip
+    assert (done["status"], done["venue"]) == ("SUBMITTED", "FERMATA")
+    assert trader.order(done["tradeOrderId"])["executedQuantity"] == bare["quantity"]
+
+
 @pytest.mark.parametrize(
     ("given", "status", "code"),
     [
@@ -207,12 +282,16 @@ def test_a_market_order_may_say_what_it_spends(trader: Trader) -> None:
         ({"limitPrice": "50000.0", "instrumentId": "OKX:BTC/USDT"}, 400, 22015),
         ({"limitPrice": "50000.00", "timeInForce": "OPG"}, 400, 18003),
         ({"orderType": "TRAILING_STOP"}, 400, 18001),
-        ({"limitPrice": "50000.00", "quantityType": "POSITION_RATIO"}, 501, 18016),
+        ({"limitPrice": "50000.00", "quantityType": "POSITION_RATIO"}, 404, 18019),
+        ({"limitPrice": "50000.00", "positionId": NOBODYS}, 404, 18019),
+        ({"limitPrice": "50000.00", "stopPrice": "50000.00"}, 400, 18007),
+        ({"limitPrice": "50000.00", "orderType": "MARKET"}, 400, 18007),
+        ({"orderType": "QUOTED", "quoteId": NOBODYS}, 404, 22016),
+        ({"limitPrice": "50000.00", "quoteId": NOBODYS}, 400, 18007),
         ({"limitPrice": "50000.00", "leverage": 2}, 501, 18016),
-        ({"limitPrice": "50000.00", "tradingAccountId": "14f773c5-2079-41e0-90e4-340a7b4d3391"},
-         404, 22016),
+        ({"limitPrice": "50000.00", "tradingAccountId": NOBODYS}, 404, 22016),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused_changes_nothing(
     trader: Trader, given: dict[str, Any], status: int, code: int
 ) -> None:

@@ -32,6 +32,7 @@ from connector.venues.cadenza.sim_market import listed
 from connector.venues.sim_contract import Contract, MarketView, TickerRow
 
 BAD_KEY = 18022
+FERMATA = "FERMATA"
 QUOTES = ("USDT", "USD", "USDC")
 E8 = 10**8
 
@@ -146,6 +147,8 @@ def _connected(asked: Asked, venue: str, external: str) -> Account | None:
 
 def connect(asked: Asked) -> Any:
     fields = asked.fields
+    if fields.get("venue") == FERMATA:
+        return _at_dealer(asked)
     names = fields.get("credentialIds") or []
     if not names:
         raise Fault(BAD_FORM, "credentialIds: required")
@@ -156,16 +159,32 @@ def connect(asked: Asked) -> Any:
     external = fields.get("externalTradingAccountId", f"{venue.lower()}-main")
     if external not in [f"{venue.lower()}-{place}" for place in PLACES]:
         raise Fault(NOT_FOUND, f"External trading account not found: {external}")
+    return _connect(asked, venue, external, keys)
+
+
+def _connect(asked: Asked, venue: str, external: str, keys: list[Credential]) -> Any:
     if _connected(asked, venue, external) is not None:
         status = 409 if asked.profile == CURRENT else 400
         raise Fault(CONFLICT, "Trading account already connected", status)
     account = Account(
         made("account", asked.desk.number()), asked.me.user_id, venue, external,
-        fields.get("nickname", external), keys, ACTIVE, asked.now_ms, asked.now_ms,
+        asked.fields.get("nickname", external), keys, ACTIVE, asked.now_ms, asked.now_ms,
+        asked.desk.purses(asked.me.user_id, external),
     )  # fmt: skip
     asked.desk.accounts[account.account_id] = account
     asked.desk.note(account, "CONNECT", asked.now_ms)
     return account.row(asked.profile)
+
+
+def _at_dealer(asked: Asked) -> Any:
+    """An account at one of the dealers, which needs no key."""
+    name = asked.fields.get("dealerAccountId", "")
+    dealer = asked.state.fermata.dealers.get(name)
+    if dealer is None:
+        raise Fault(NOT_FOUND, f"Dealer not found: {name}")
+    if dealer.status == "ARCHIVED":
+        raise Fault(CONFLICT, "Dealer is archived")
+    return _connect(asked, FERMATA, name, [])
 
 
 def disconnect(asked: Asked) -> Any:
@@ -238,11 +257,7 @@ def operations(asked: Asked) -> Any:
 
 def portfolios(asked: Asked) -> Any:
     worth = prices(asked)
-    rows = [
-        asked.desk.portfolio(one, worth, asked.now_ms)
-        for one in _own(asked)
-        if one.status != DISCONNECTED
-    ]
+    rows = [asked.desk.portfolio(one, worth) for one in _own(asked) if one.status != DISCONNECTED]
     currency = asked.fields.get("currency")
     if currency is not None:
         for row in rows:

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from connector.venues.cadenza.sim_envelope import CURRENT, NOT_FOUND, SEED, Fault, made
+from connector.venues.cadenza.sim_positions import Position
 from connector.venues.sim_contract import SimAccount, decimal
 
 CREATED, ACTIVE, INACTIVE, REVOKED = "CREATED", "ACTIVE", "INACTIVE", "REVOKED"
@@ -73,11 +74,26 @@ class Account(Struct):
     created_ms: int
     updated_ms: int
     purses: dict[str, Purse] = {}
+    positions: dict[str, Position] = {}
+    """By instrument; one that is closed stays until another is opened."""
 
     def purse(self, asset: str) -> Purse:
         found = self.purses.get(asset)
         if found is None:
             found = self.purses[asset] = Purse()
+        return found
+
+    def moved(
+        self, instrument_id: str, asset: str, qty: int, cost: int, now_ms: int
+    ) -> Position:  # fmt: skip
+        """So much of an asset was bought for so much (negative: sold); the position it changed."""
+        found = self.positions.get(instrument_id)
+        if found is None or found.closed:
+            found = self.positions[instrument_id] = Position(
+                position_id=made("position", self.account_id, instrument_id, now_ms, cost),
+                instrument_id=instrument_id, asset=asset, created_ms=now_ms, updated_ms=now_ms,
+            )  # fmt: skip
+        found.add(qty, cost, now_ms)
         return found
 
     def row(self, profile: str) -> dict[str, Any]:
@@ -131,10 +147,23 @@ class Desk:
         self.on_stream: Callable[[Streamed], None] = lambda one: None
         """A subscription has begun or ended."""
         self._number = now_ms
+        self._money: dict[str, Mapping[str, int]] = {}
+        self._places: dict[tuple[str, str], dict[str, Purse]] = {}
         for one in accounts:
-            self._open(one.name, made("user", one.name), one.balances, now_ms)
+            self._money[made("user", one.name)] = one.balances
+            self._open(one.name, made("user", one.name), now_ms)
 
-    def _open(self, name: str, user_id: str, balances: Mapping[str, int], now_ms: int) -> None:
+    def purses(self, user_id: str, external_id: str) -> dict[str, Purse]:
+        """What a user has at a place of a venue behind: connected or not, it is there; in the main
+        one as much as he started with."""
+        found = self._places.get((user_id, external_id))
+        if found is None:
+            money = {} if external_id.endswith(PLACES[1]) else self._money.get(user_id, {})
+            found = {asset: Purse(amount) for asset, amount in money.items()}
+            self._places[user_id, external_id] = found
+        return found
+
+    def _open(self, name: str, user_id: str, now_ms: int) -> None:
         for venue in FIRST:
             key = Credential(
                 made("credential", name, venue), user_id, venue, "HMAC", f"{name} {venue}", CREATED,
@@ -145,7 +174,7 @@ class Desk:
             account = Account(
                 made("account", name, venue), user_id, venue, f"{venue.lower()}-main",
                 f"{name} {venue}", [key], ACTIVE, now_ms, now_ms,
-                {asset: Purse(amount) for asset, amount in balances.items()},
+                self.purses(user_id, f"{venue.lower()}-main"),
             )  # fmt: skip
             self.accounts[account.account_id] = account
 
@@ -204,8 +233,11 @@ class Desk:
         self.on_stream(found)
         return found
 
-    def portfolio(self, account: Account, worth: Mapping[str, int], now_ms: int) -> dict[str, Any]:
-        """Balances of an account; ``worth`` of each asset in the summary's currency."""
+    def portfolio(
+        self, account: Account, worth: Mapping[str, int], *, closed: bool = False
+    ) -> dict[str, Any]:
+        """Balances and positions of an account; ``worth`` of each asset in the summary's currency;
+        ``closed``: positions that were closed and were not told of yet are in it, too."""
         balances = []
         equity = 0
         for asset, purse in sorted(account.purses.items()):
@@ -228,7 +260,8 @@ class Desk:
         none = ("margin", "marginLoan", "marginUsage", "marginRequirement", "marginLevel",
                 "credit", "riskExposure")  # fmt: skip
         return {
-            "tradingAccountId": account.account_id, "venue": account.venue, "positions": [],
+            "tradingAccountId": account.account_id, "venue": account.venue,
+            "positions": self._positions(account, worth, closed=closed),
             "balances": balances,
             "summary": {
                 "tradingAccountId": account.account_id, "currency": "USDT", "leverage": None,
@@ -236,3 +269,15 @@ class Desk:
             },
             "updatedAt": account.updated_ms,
         }  # fmt: skip
+
+    def _positions(
+        self, account: Account, worth: Mapping[str, int], *, closed: bool
+    ) -> list[dict[str, Any]]:
+        rows = []
+        for one in account.positions.values():
+            if one.closed and (not closed or one.told):
+                continue
+            one.told = one.told or (one.closed and closed)
+            sides = self.profile == CURRENT
+            rows.append(one.row(account.account_id, worth.get(one.asset, 0), sides=sides))
+        return rows

@@ -117,7 +117,7 @@ class Teller:
     def _portfolio(self, account: Account, some: Mapping[str, Purse], *, all_of_it: bool) -> None:
         # What assets are worth wakes their markets: asked for only where it is told.
         worth = self._worth() if all_of_it or self.form in ("A2", "A4") else {}
-        whole = self._desk.portfolio(account, worth, account.updated_ms)
+        whole = self._desk.portfolio(account, worth, closed=True)
         rows = dialects.money(
             self.form, account, some, whole, self._number(), all_of_it=all_of_it
         )  # fmt: skip

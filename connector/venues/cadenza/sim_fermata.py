@@ -76,6 +76,8 @@ class Fermata:
         self.dealers: dict[str, Dealer] = {}
         self.wallets: dict[str, Wallet] = {}
         self.quotes: dict[str, dict[str, Any]] = {}
+        self.owners: dict[str, str] = {}
+        """Who asked for a quote."""
         self.by_request: dict[tuple[str, str], str] = {}
         """The quote of a user's request of that id."""
 
@@ -199,7 +201,10 @@ def rfq(asked: Asked) -> Any:
     for name in ("quoteRequestId", "traderAccountId", "pricingProfileId"):
         if name in fields:
             quote[name] = fields[name]
+    if "traderAccountId" in fields:
+        asked.desk.account(asked.me.user_id, fields["traderAccountId"])
     kept.quotes[quote_id] = quote
+    kept.owners[quote_id] = asked.me.user_id
     if "quoteRequestId" in fields:
         kept.by_request[asked.me.user_id, fields["quoteRequestId"]] = quote_id
     return quote

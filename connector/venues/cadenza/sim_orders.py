@@ -4,6 +4,7 @@ Written from the venue's reference alone (sections 5.1, 9.1, 14.4). What is matc
 engine decides; what an account can pay is looked at here, because assets are bought and sold.
 """
 
+from collections.abc import Mapping
 from decimal import (
     ROUND_CEILING,
     ROUND_DOWN,
@@ -40,11 +41,13 @@ from connector.sim.matching.types import (
     Tif,
 )
 from connector.venues.cadenza import sim_listings as listings
+from connector.venues.cadenza import sim_quotes
 from connector.venues.cadenza.sim_asked import Asked, page
 from connector.venues.cadenza.sim_desk import ACTIVE, Account, Desk
 from connector.venues.cadenza.sim_envelope import CONFLICT, INVALID, Fault, Paged, made
 from connector.venues.cadenza.sim_events import Teller
 from connector.venues.cadenza.sim_market import found as instrument
+from connector.venues.cadenza.sim_positions import Position
 from connector.venues.cadenza.sim_refusals import fault_of
 from connector.venues.cadenza.sim_tickets import (
     ACCEPTED,
@@ -59,9 +62,8 @@ from connector.venues.sim_contract import Contract, MarketView
 
 MS_NS = 1_000_000
 E8 = 10**8
-BAD_TYPE, BAD_SIDE, BAD_TIME, NO_FUNDS, BAD_ORDER, NOT_SUPPORTED, NO_ORDER, NOT_TAKEN = (
-    18001, 18002, 18003, 18006, 18007, 18016, 18018, 18025,
-)  # fmt: skip
+BAD_TYPE, BAD_SIDE, BAD_TIME, NO_FUNDS, BAD_ORDER = 18001, 18002, 18003, 18006, 18007
+NOT_SUPPORTED, NO_ORDER, NO_POSITION, NOT_TAKEN = 18016, 18018, 18019, 18025
 ENDLESS_M = 10**22
 """What the engine believes an account to have: it counts margin, and must not say no."""
 TIMES = {"GTC": Tif.GTC, "IOC": Tif.IOC, "FOK": Tif.FOK, "GTX": Tif.GTX, "GTD": Tif.GTD}
@@ -105,12 +107,15 @@ class Orders:
     def submit(self, asked: Asked) -> Any:
         fields = dict(asked.fields)
         account: Account = self._desk.account(asked.me.user_id, fields["tradingAccountId"])
-        key = fields.get("idempotencyKey") or fields.get("clientOrderId", "")
-        known = self._by_key.get((account.account_id, key)) if key else None
-        if known is not None:
-            return [known.told(asked.profile)]
+        for key in _keys(fields):
+            known = self._by_key.get((account.account_id, key))
+            if known is not None:
+                return [known.told(asked.profile)]
         if account.status != ACTIVE:
             raise Fault(NOT_TAKEN, f"Trading account is {account.status}")
+        if "quoteId" in fields or fields.get("orderType") == "QUOTED":
+            taken = self._quoted(asked, account, fields)
+            return [taken.told(asked.profile, first=not fields.get("awaitClosed", False))]
         ticket = self._checked(asked, account, fields)
         self._open(account, asked.now_ms * MS_NS)
         self._lock(ticket, asked.market)
@@ -130,12 +135,29 @@ class Orders:
         if ticket.algo_id:
             ticket.status = ACCEPTED
             self._changed(ticket)
-        self.tickets[ticket.order_id] = ticket
-        if key:
-            self._by_key[account.account_id, key] = ticket
+        self._keep(ticket)
         self.take()
         waited = fields.get("awaitClosed", False)
         return [ticket.told(asked.profile, first=not waited)]
+
+    def _keep(self, ticket: Ticket) -> None:
+        self.tickets[ticket.order_id] = ticket
+        for key in _keys(ticket.fields):
+            self._by_key[ticket.account.account_id, key] = ticket
+
+    def _quoted(self, asked: Asked, account: Account, fields: dict[str, Any]) -> Ticket:
+        """Take a quote: it is filled at once and whole."""
+        ticket, fill = sim_quotes.ticket(asked, account, fields)
+        paid, owed = ticket.row.quote, fill.quote_m
+        if not ticket.buys:
+            paid, owed = ticket.row.base, fill.lots
+        self._put_aside(ticket, paid, owed)
+        sim_quotes.accepted(asked, fields["quoteId"])
+        self._keep(ticket)
+        self._changed(ticket)
+        self._fill(ticket, fill)
+        self._changed(ticket)
+        return ticket
 
     def cancel(self, asked: Asked) -> Any:
         account = self._desk.account(asked.me.user_id, asked.fields["tradingAccountId"])
@@ -185,8 +207,6 @@ class Orders:
     # A new order
 
     def _checked(self, asked: Asked, account: Account, fields: dict[str, Any]) -> Ticket:
-        if "quoteId" in fields or fields["orderType"] == "QUOTED":
-            raise Fault(NOT_SUPPORTED, "orders on quotes are not supported")
         for name in ("contingencyType", "takeProfitPrice", "stopLossPrice", "leverage"):
             if name in fields:
                 raise Fault(NOT_SUPPORTED, f"{name} is not supported")
@@ -211,16 +231,16 @@ class Orders:
             raise Fault(BAD_ORDER, "expireAt: with GTD, and only with it")
         fields |= {"orderType": kind, "timeInForce": time}
         for name, wanted in (("limitPrice", kind in PRICED), ("stopPrice", kind in WAITING)):
-            if wanted and name not in fields:
-                raise Fault(BAD_ORDER, f"{name}: required")
-            if name in fields:
+            if wanted != (name in fields):
+                raise Fault(BAD_ORDER, f"{name}: {'required' if wanted else 'not with'} {kind}")
+            if wanted:
                 self._tick(row, fields[name], name)
         return Ticket(
             order_id=made("order", self._desk.number()),
             account=account,
             row=row,
             fields=fields,
-            lots=self._lots(asked, row, fields),
+            lots=self._lots(asked, account, row, fields),
             created_ms=asked.now_ms,
             updated_ms=asked.now_ms,
         )
@@ -232,29 +252,52 @@ class Orders:
             raise Fault(BAD_ORDER, f"{name}: not a multiple of {row.tick}")
         return int(price / tick)
 
-    @staticmethod
-    def _lots(asked: Asked, row: Contract, fields: dict[str, Any]) -> int:
+    def _lots(self, asked: Asked, account: Account, row: Contract, fields: dict[str, Any]) -> int:
         kind = fields.get("quantityType", "BASE")
         quantity, step = Decimal(fields["quantity"]), Decimal(row.step)
         if quantity <= 0:
             raise Fault(BAD_ORDER, "quantity: must be above zero")
-        if kind == "QUOTE" and fields["orderType"] == "MARKET":
-            best = asked.market.ticker(row.symbol)
-            if best is None:
-                raise Fault(18012, "no price")
-            quantity /= Decimal(best.ask if fields["orderSide"] == "BUY" else best.bid)
-            rounding = ROUND_DOWN
-        elif kind != "BASE":
-            raise Fault(NOT_SUPPORTED, f"quantityType: {kind} is not supported")
-        else:
-            word = fields.get("quantityRounding", "")
-            if not word and quantity % step:
-                raise Fault(BAD_ORDER, f"quantity: not a multiple of {row.step}")
-            rounding = ROUNDINGS.get(word, ROUND_DOWN)
+        word = fields.get("quantityRounding", "")
+        rounding = ROUNDINGS.get(word, ROUND_DOWN)
+        position = self._position(account, row, fields, needed=kind.startswith("POSITION"))
+        if kind == "QUOTE":
+            quantity /= self._price(asked, row, fields)
+        elif position is not None and kind.startswith("POSITION"):
+            share = quantity if kind == "POSITION_RATIO" else quantity / 100
+            if share > 1:
+                raise Fault(BAD_ORDER, "quantity: more than the position")
+            if (position.qty > 0) == (fields["orderSide"] == "BUY"):
+                raise Fault(BAD_ORDER, "orderSide: a part of a position is what closes it")
+            quantity = share * abs(position.qty) / E8
+        elif not word and quantity % step:
+            raise Fault(BAD_ORDER, f"quantity: not a multiple of {row.step}")
         lots = int((quantity / step).quantize(Decimal(1), rounding))
         if lots <= 0:
             raise Fault(BAD_ORDER, "quantity: less than a lot")
         return lots
+
+    @staticmethod
+    def _price(asked: Asked, row: Contract, fields: dict[str, Any]) -> Decimal:
+        """What a quantity in the quote is divided by: the order's own price, or the market's."""
+        for name in ("limitPrice", "stopPrice"):
+            if name in fields:
+                return Decimal(fields[name])
+        best = asked.market.ticker(row.symbol)
+        if best is None:
+            raise Fault(18012, "no price")
+        return Decimal(best.ask if fields["orderSide"] == "BUY" else best.bid)
+
+    @staticmethod
+    def _position(
+        account: Account, row: Contract, fields: dict[str, Any], *, needed: bool
+    ) -> Position | None:
+        """The open position an order names, or the instrument's where it needs one."""
+        found = account.positions.get(row.symbol)
+        name = fields.get("positionId", "")
+        good = found is not None and not found.closed and name in ("", found.position_id)
+        if (name or needed) and not good:
+            raise Fault(NO_POSITION, "Position not found")
+        return found if good else None
 
     def _lock(self, ticket: Ticket, market: MarketView) -> None:
         """Put aside what the order may cost. Raises `Fault`."""
@@ -271,9 +314,14 @@ class Orders:
             needed = int((cost * (1 + FEE)).to_integral_value(ROUND_CEILING))
         else:
             ticket.asset, needed = row.base, qty
-        purse = ticket.account.purse(ticket.asset)
+        self._put_aside(ticket, ticket.asset, needed)
+
+    @staticmethod
+    def _put_aside(ticket: Ticket, asset: str, needed: int) -> None:
+        """Lock so much of an asset. Raises `Fault`."""
+        ticket.asset, purse = asset, ticket.account.purse(asset)
         if purse.free < needed:
-            raise Fault(NO_FUNDS, f"Insufficient funds: {ticket.asset}")
+            raise Fault(NO_FUNDS, f"Insufficient funds: {asset}")
         purse.free -= needed
         purse.locked += needed
         ticket.locked = needed
@@ -376,6 +424,11 @@ class Orders:
             base.free += part - qty
             quote.free += fill.quote_m - fill.fee_m
         ticket.book(fill)
+        sign = 1 if ticket.buys else -1
+        position = ticket.account.moved(
+            ticket.row.symbol, ticket.row.base, sign * qty, sign * fill.quote_m, ticket.updated_ms
+        )
+        ticket.position_id = position.position_id
         if ticket.status == FILLED:
             self._release(ticket)
 
@@ -406,6 +459,12 @@ def _swept(market: MarketView, symbol: str, qty: Decimal) -> Decimal:
         if not left:
             break
     return cost + left * price
+
+
+def _keys(fields: Mapping[str, Any]) -> set[str]:
+    """Either of the two is the key of a request."""
+    found = {fields.get("idempotencyKey", ""), fields.get("clientOrderId", "")}
+    return found - {""}
 
 
 def submit(asked: Asked) -> Any:

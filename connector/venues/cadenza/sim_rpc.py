@@ -112,7 +112,7 @@ def _portfolios(asked: Asked) -> Any:
             continue
         if asked.fields.get("tradingAccountId", one.account_id) != one.account_id:
             continue
-        whole = asked.desk.portfolio(one, worth, asked.now_ms)
+        whole = asked.desk.portfolio(one, worth)
         (told,) = sim_dialects.money("A1", one, one.purses, whole, 0, all_of_it=True)
         found.append(told["data"])
     return found

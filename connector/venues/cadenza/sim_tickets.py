@@ -9,7 +9,6 @@ from msgspec import Struct
 from connector.sim.matching.types import Fill
 from connector.venues.cadenza.sim_desk import Account
 from connector.venues.cadenza.sim_envelope import CURRENT, iso, made
-from connector.venues.cadenza.sim_listings import venue_of
 from connector.venues.sim_contract import Contract, decimal
 
 CREATED, SUBMITTED, ACCEPTED = "CREATED", "SUBMITTED", "ACCEPTED"
@@ -32,12 +31,16 @@ class Ticket(Struct, kw_only=True):
     status: str = SUBMITTED
     told_status: str = CREATED
     """Of which its owner's channel told last."""
+    lot: int = 0
+    """In units of 1e-8; 0: the instrument's step."""
     engine_id: int = 0
     algo_id: int = 0
     """While it waits for its trigger."""
     asset: str = ""
     """What is locked for it, and how much is left of that."""
     locked: int = 0
+    position_id: str = ""
+    """Of the position it has changed."""
     filled_lots: int = 0
     cost: int = 0
     fee: int = 0
@@ -56,6 +59,8 @@ class Ticket(Struct, kw_only=True):
 
     def qty(self, lots: int) -> int:
         """In units of 1e-8."""
+        if self.lot:
+            return lots * self.lot
         step = int(decimal_units(self.row.step, self.row.qty_digits))
         return lots * step * int(10 ** (8 - self.row.qty_digits))
 
@@ -66,7 +71,7 @@ class Ticket(Struct, kw_only=True):
         self.fee += fill.fee_m
         self.status = FILLED if self.filled_lots >= self.lots else PARTIAL
         self.updated_ms = fill.time_ns // 1_000_000
-        venue = venue_of(self.row.symbol)
+        venue = self.account.venue
         qty = self.qty(fill.lots)
         self.executions.append(
             {
@@ -86,7 +91,7 @@ class Ticket(Struct, kw_only=True):
     def _fees(self, amount: int) -> list[dict[str, Any]]:
         if not amount:
             return []
-        venue, asset = venue_of(self.row.symbol), self.row.quote
+        venue, asset = self.account.venue, self.row.quote
         return [
             {
                 "security": f"{venue}:{asset}",
@@ -103,7 +108,7 @@ class Ticket(Struct, kw_only=True):
         row: dict[str, Any] = {
             "tradeOrderId": self.order_id,
             "tradingAccountId": self.account.account_id,
-            "venue": venue_of(self.row.symbol),
+            "venue": self.account.venue,
             "instrumentId": self.row.symbol,
             "baseAsset": self.row.base,
             "quoteAsset": self.row.quote,
@@ -124,6 +129,8 @@ class Ticket(Struct, kw_only=True):
         for name in ("limitPrice", "stopPrice", "positionId", "quoteId", "expireAt"):
             if name in fields:
                 row[name] = fields[name]
+        if self.position_id and not first:
+            row["positionId"] = self.position_id
         if not first:
             row["executions"] = self.executions
             for name, value in (
@@ -142,7 +149,7 @@ class Ticket(Struct, kw_only=True):
         qty = self.qty(self.filled_lots)
         row: dict[str, Any] = {
             "tradeOrderId": self.order_id,
-            "venue": venue_of(self.row.symbol),
+            "venue": self.account.venue,
             "tradingAccountId": account.account_id,
             "externalTradingAccountId": account.external_id,
             "instrumentId": self.row.symbol,
