@@ -19,9 +19,24 @@ cdef enum Told:                   # keys that may stand once
     TOLD_DATA = 64
     TOLD_OFFSET = 128
 
+cdef enum ToldOfTrade:            # likewise, under any of their names
+    TOLD_PRICE = 1
+    TOLD_QTY = 2
+    TOLD_SIDE = 4
+    TOLD_STAMP = 8
+    TOLD_TRADE = 15
+
+cdef enum:
+    MOST_TRADES = 1024            # in a publication: their place in it is ten bits of their number
+    PLACE_BITS = 10
+
 cdef enum Kind:
     WHOLE = 0
     CHANGE = 1
+    TRADES = 2
+
+cdef struct TradeRow:
+    int64_t venue_ns, price_e, qty_e, side
 
 cdef struct BookMessage:          # beside its levels
     FeedSlot* slot
@@ -31,6 +46,7 @@ cdef struct BookMessage:          # beside its levels
     uint32_t told
     int columns                   # of a row; 0: not said, which is two
     int kind
+    Py_ssize_t trades             # rows, of KIND TRADES
 
 cdef class CadenzaCodec(SidesCodec):
     pass

@@ -1,10 +1,11 @@
 """Cadenza's books, from the bytes of a Centrifugo frame into a claimed ring record.
 
 Taken here: publications of book channels in either spelling, whole books and changes, rows of decimal texts by the
-columns price and quantity with or without a count of orders, keys in any order, without blanks; one or several lines a
-frame. A frame is taken line by line: what stands before the first line that is left was applied, and ``taken`` says how
-many bytes that is. Everything else is RARE and left to the Centrifugo client and ``connector.venues.cadenza.market``;
-codec and decoder say the same of every line that is taken here.
+columns price and quantity with or without a count of orders, keys in any order, without blanks; publications of trades,
+one or a list of them, by any of the names of their price, quantity, side and time. One or several lines a frame: it is
+taken line by line, what stands before the first line that is left was applied, and ``taken`` says how many bytes that
+is. Everything else is RARE and left to the Centrifugo client and ``connector.venues.cadenza.market``; codec and decoder
+say the same of every line that is taken here.
 
 A publication is taken where its channel stands open (``FeedC.stood``), its offset follows the last one's, or it has none
 where none are given.
@@ -16,9 +17,10 @@ from libc.string cimport memchr, memcmp, memset
 from .atomics cimport likely, unlikely
 from .codec cimport HANDLED, RARE, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
-from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth
-from .layout cimport STATE_LIVE, BookDeltaBody, Level, RecordHeader
-from .publish cimport KIND_BOOK, add, heard
+from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth, feed_trade
+from .layout cimport SIDE_BUY, SIDE_SELL, STATE_LIVE, BookDeltaBody, Level, RecordHeader, TradeBody
+from .publish cimport KIND_BOOK, KIND_TRADE, ORIGIN_MARKET, add, next_trade_number
+from .ring cimport ring_claim
 from .scan cimport (
     MAX_VALUE, NUMBER_OK, Cursor, take, take_integer, take_levels, take_milliseconds, take_quoted, take_text,
 )
@@ -113,11 +115,18 @@ cdef bint take_word(Cursor* c, BookMessage* m, const char* key, Py_ssize_t lengt
     )
 
 
+cdef inline bint take_stamp(Cursor* c, int64_t* venue_ns) noexcept nogil:
+    cdef int64_t stamp_ms = 0
+    if unlikely(not take_milliseconds(c, &stamp_ms) and take_integer(c, &stamp_ms) != NUMBER_OK):
+        return False
+    venue_ns[0] = stamp_ms * 1000000
+    return stamp_ms <= <int64_t>(MAX_VALUE // 1000000)
+
+
 cdef inline bint take_member(Cursor* c, CadenzaCodec codec, const char* start, BookMessage* m) noexcept nogil:
     cdef const char* key = NULL
     cdef Py_ssize_t length = 0
     cdef bint wide = False
-    cdef int64_t stamp_ms = 0
     if unlikely(not take_text(c, &key, &length, &wide) or wide or not take(c, b":", 1) or c.p >= c.end):
         return False
     if c.p[0] == c'[':
@@ -136,10 +145,7 @@ cdef inline bint take_member(Cursor* c, CadenzaCodec codec, const char* start, B
     if not same(key, length, b"timestamp", 9) or m.told & TOLD_TIME:
         return False
     m.told |= TOLD_TIME
-    if unlikely(not take_milliseconds(c, &stamp_ms) and take_integer(c, &stamp_ms) != NUMBER_OK):
-        return False
-    m.venue_ns = stamp_ms * 1000000
-    return stamp_ms <= <int64_t>(MAX_VALUE // 1000000)
+    return take_stamp(c, &m.venue_ns)
 
 
 cdef inline bint take_data(Cursor* c, CadenzaCodec codec, const char* start, BookMessage* m) noexcept nogil:
@@ -156,12 +162,95 @@ cdef inline bint take_data(Cursor* c, CadenzaCodec codec, const char* start, Boo
     return m.told & (TOLD_BIDS | TOLD_ASKS | TOLD_TIME) == TOLD_BIDS | TOLD_ASKS | TOLD_TIME
 
 
+# Which of a trade's values a key names; 0: none of them. `data` and `trades` are around trades, and have no place here.
+cdef inline uint32_t named(const char* key, Py_ssize_t length) noexcept nogil:
+    if same(key, length, b"price", 5) or same(key, length, b"executedPrice", 13):
+        return TOLD_PRICE
+    if (
+        same(key, length, b"quantity", 8) or same(key, length, b"executedQuantity", 16)
+        or same(key, length, b"size", 4) or same(key, length, b"amount", 6)
+    ):
+        return TOLD_QTY
+    if same(key, length, b"side", 4) or same(key, length, b"orderSide", 9):
+        return TOLD_SIDE
+    if (
+        same(key, length, b"timestamp", 9) or same(key, length, b"executedAt", 10) or same(key, length, b"time", 4)
+    ):
+        return TOLD_STAMP
+    return 0
+
+
+cdef inline bint take_trade_side(Cursor* c, int64_t* side) noexcept nogil:
+    if take(c, b'"BUY"', 5) or take(c, b'"buy"', 5):
+        side[0] = SIDE_BUY
+        return True
+    side[0] = SIDE_SELL
+    return take(c, b'"SELL"', 6) or take(c, b'"sell"', 6)
+
+
+# One trade: each of its values once, by whichever name; other keys have texts and numbers.
+cdef inline bint take_trade(Cursor* c, const FeedC* feed, TradeRow* row) noexcept nogil:
+    cdef const char* key = NULL
+    cdef const char* text = NULL
+    cdef Py_ssize_t length = 0, size = 0
+    cdef int64_t ignored = 0
+    cdef uint32_t told = 0, name
+    cdef bint wide = False
+    if unlikely(not take(c, b"{", 1)):
+        return False
+    while True:
+        if unlikely(not take_text(c, &key, &length, &wide) or wide or not take(c, b":", 1) or c.p >= c.end):
+            return False
+        name = named(key, length)
+        if unlikely(name & told):
+            return False
+        told |= name
+        if name == TOLD_PRICE:
+            if unlikely(take_quoted(c, feed.price_exponent, &row.price_e) != NUMBER_OK or row.price_e < 0):
+                return False
+        elif name == TOLD_QTY:
+            if unlikely(take_quoted(c, feed.qty_exponent, &row.qty_e) != NUMBER_OK or row.qty_e < 0):
+                return False
+        elif name == TOLD_SIDE:
+            if unlikely(not take_trade_side(c, &row.side)):
+                return False
+        elif name == TOLD_STAMP:
+            if unlikely(not take_stamp(c, &row.venue_ns)):
+                return False
+        elif unlikely(
+            same(key, length, b"data", 4) or same(key, length, b"trades", 6)
+            or (not (take_text(c, &text, &size, &wide) and not wide) and take_integer(c, &ignored) != NUMBER_OK)
+        ):
+            return False
+        if take(c, b"}", 1):
+            return told == TOLD_TRADE
+        if unlikely(not take(c, b",", 1)):
+            return False
+
+
+cdef bint take_trades(Cursor* c, CadenzaCodec codec, BookMessage* m) noexcept nogil:
+    cdef TradeRow* rows = <TradeRow*>codec.asks
+    cdef bint listed = take(c, b"[", 1)
+    if unlikely(m.told & TOLD_DATA):
+        return False
+    m.told |= TOLD_DATA
+    while m.trades < MOST_TRADES:
+        if unlikely(not take_trade(c, m.slot.feed, rows + m.trades)):
+            return False
+        m.trades += 1
+        if not listed or take(c, b"]", 1):
+            return True
+        if unlikely(not take(c, b",", 1)):
+            return False
+    return False
+
+
 # `"data"` and `"offset"` in any order, and the time of publishing, which is nobody's.
 cdef inline bint take_publication(Cursor* c, CadenzaCodec codec, const char* start, BookMessage* m) noexcept nogil:
     cdef int64_t ignored = 0
     while True:
         if likely(take(c, b'"data":', 7)):
-            if unlikely(not take_data(c, codec, start, m)):
+            if unlikely(not (take_trades(c, codec, m) if m.kind == TRADES else take_data(c, codec, start, m))):
                 return False
         elif take(c, b'"offset":', 9):
             if unlikely(m.told & TOLD_OFFSET or take_integer(c, &m.offset) != NUMBER_OK):
@@ -180,18 +269,23 @@ cdef inline bint take_publication(Cursor* c, CadenzaCodec codec, const char* sta
 cdef inline bint take_line(CadenzaCodec codec, const char* line, Py_ssize_t length, BookMessage* m) noexcept nogil:
     cdef Cursor c
     cdef const char* text = NULL
-    cdef Py_ssize_t size = 0
+    cdef Py_ssize_t size = 0, head
     cdef bint wide = False
     memset(m, 0, sizeof(BookMessage))
     c.p = line
     c.end = line + length
     if unlikely(
         length < SHORTEST or not (take(&c, b'{"push":{"channel":', 19) or take(&c, b'{"id":0,"push":{"channel":', 26))
-        or not take_text(&c, &text, &size, &wide) or size <= 17
-        or not (memcmp(text, b"market:orderbook:", 17) == 0 or memcmp(text, b"market:orderBook:", 17) == 0)
+        or not take_text(&c, &text, &size, &wide)
     ):
         return False
-    m.slot = find_slot(codec.slots, codec.mask, text + 17, size - 17)
+    if size > 17 and (memcmp(text, b"market:orderbook:", 17) == 0 or memcmp(text, b"market:orderBook:", 17) == 0):
+        head = 17
+    elif size > 13 and memcmp(text, b"market:trade:", 13) == 0:
+        m.kind, head = TRADES, 13
+    else:
+        return False
+    m.slot = find_slot(codec.slots, codec.mask, text + head, size - head)
     return (
         m.slot != NULL and take(&c, b',"pub":{', 8) and take_publication(&c, codec, line, m)
         and take(&c, b"}}", 2) and c.p == c.end and m.offset <= <int64_t>(MAX_VALUE >> 10)
@@ -229,6 +323,8 @@ cdef inline int give(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, 
     cdef RecordHeader* record
     cdef Py_ssize_t bids = m.bids, asks = m.asks
     cdef int64_t number = m.offset if m.offset else feed.last_id + 1
+    if m.kind == TRADES:
+        return give_trades(codec, m, recv_ns, line)
     if unlikely(
         not follows(feed, m) or feed.state[KIND_BOOK] != STATE_LIVE or line >= MAX_LINES or m.venue_ns < feed.venue_ns
     ):
@@ -249,6 +345,44 @@ cdef inline int give(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, 
     if m.kind == WHOLE:
         add(&feed.stats.snapshots)
         count(feed.counters, COUNT_SNAPSHOTS)
+    return HANDLED
+
+
+cdef inline void give_trade(
+    FeedC* feed, const TradeRow* row, int64_t number, int64_t recv_ns, uint16_t line
+) noexcept nogil:
+    cdef RecordHeader* record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(TradeBody))
+    cdef TradeBody* body
+    if unlikely(record == NULL):
+        return                    # never: every ring has room for so little
+    record.venue_ns = row.venue_ns
+    record.recv_ns = recv_ns
+    record.update_id = number
+    record.line = line
+    body = <TradeBody*>(record + 1)
+    memset(body, 0, sizeof(TradeBody))
+    body.price_e = row.price_e
+    body.qty_e = body.normal_qty_e = row.qty_e
+    body.first_trade_id = body.last_trade_id = number
+    body.transaction_ns = row.venue_ns
+    body.side = <unsigned char>row.side
+    body.origin = ORIGIN_MARKET
+    feed_trade(feed, record)
+
+
+# The venue numbers no trades: the publication's offset and the place in it tell them apart, else they are counted.
+cdef inline int give_trades(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, uint16_t line) noexcept nogil:
+    cdef FeedC* feed = m.slot.feed
+    cdef TradeRow* rows = <TradeRow*>codec.asks
+    cdef int64_t stood = feed.stood[KIND_TRADE], number
+    cdef Py_ssize_t place
+    if unlikely(line >= MAX_LINES or (stood != m.offset if m.offset else stood != UNNUMBERED)):
+        return VERDICT_RARE
+    for place in range(m.trades):
+        number = m.offset << PLACE_BITS | place if m.offset else next_trade_number(feed)
+        give_trade(feed, rows + place, number, recv_ns, line)
+    if m.offset:
+        feed.stood[KIND_TRADE] = m.offset + 1
     return HANDLED
 
 

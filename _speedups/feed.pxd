@@ -61,6 +61,7 @@ cdef struct FeedC:                # one instrument: what the path needs, without
     int64_t line_bbo_id[MAX_LINES]    # best bid/ask, likewise
     int64_t line_bbo_ns[MAX_LINES]
     IdWindow trades, aggregates
+    int64_t own_trades            # the last number given to a trade that had none
     int64_t stood[FEED_KINDS]     # where the venue counts what a channel says: 0 nothing is taken in C, -1 it does not
                                   # count, else the last one's number and one more
 

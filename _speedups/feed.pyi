@@ -102,6 +102,8 @@ class Feed:
     def mark_price(self, event: MarkPrice, line: int, recv_ns: int) -> int:
         """A mark price; the newest by event time wins."""
 
+    def number_trade(self) -> int:
+        """The number of a trade to which the venue gives none, above all of this feed's before."""
     def traded(self, event: Traded, recv_ns: int) -> bool:
         """Note what trades say of the book; whether the live book at their id is another one."""
     @property

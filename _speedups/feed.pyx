@@ -28,8 +28,8 @@ from .layout cimport (
 )
 from .publish cimport (
     KIND_BBO, KIND_BOOK, KIND_MARK_PRICE, KIND_TRADE, ORIGIN_MARKET, RESET_NS, SMALL_RECORD, add, all_wanted,
-    check_kind, check_line, heard, live_touch, make_live, may_follow, move, not_wanted, publish, publish_state,
-    publish_touch, show_book, show_touch, trade_cell_state, valid,
+    check_kind, check_line, heard, live_touch, make_live, may_follow, move, next_trade_number, not_wanted, publish,
+    publish_state, publish_touch, show_book, show_touch, trade_cell_state, valid,
 )
 from .ring cimport ring_claim
 from .segment cimport Segment
@@ -304,7 +304,6 @@ cdef class Feed:
     def line_recv_ns(self, int kind, int line): return self.c.line_recv_ns[check_kind(kind)][check_line(line)]
 
     def stood(self, int kind): return self.c.stood[check_kind(kind)]
-
     def stand(self, int kind, int64_t number): self.c.stood[check_kind(kind)] = number
 
     def line_heard(self, int kind, int line, int64_t recv_ns):
@@ -423,6 +422,7 @@ cdef class Feed:
     @property
     def traded_ns(self): return self.c.traded_ns
     def forget_trades(self): self.c.traded_id = 0
+    def number_trade(self): return next_trade_number(self.c)
     def lead(self, int line): self.c.book_line = line
 
     def record(self, int type, int kind, bytes body not None, int64_t venue_ns, int64_t recv_ns, int64_t update_id, int line):

@@ -1,4 +1,4 @@
-"""Pushes of Cadenza's book channels for the benches, and a live book that they continue.
+"""Pushes of Cadenza's channels for the benches, and a live book that they continue.
 
 Nobody has published a recording of this venue: the shape is that of its current page, the numbers a
 walk by a fixed seed."""
@@ -15,6 +15,7 @@ from connector.venues.contract import Snapshot
 
 SYMBOL = "BINANCE:BTC/USDT"
 CHANNEL = f"market:orderbook:{SYMBOL}"
+TRADES = f"market:trade:{SYMBOL}"
 LEVELS = 20
 BEGUN_MS = 1_700_000_000_000
 MIDDLE = 5_000_000
@@ -69,6 +70,22 @@ def changes(count: int, seed: int = 2) -> list[bytes]:
     return found
 
 
+def trades(count: int, seed: int = 3) -> list[bytes]:
+    """One trade a publication, offsets from 1 on."""
+    chance = random.Random(seed)
+    found = []
+    for number in range(1, count + 1):
+        price, qty = _row(MIDDLE + chance.randrange(-10, 10), chance)
+        data = {
+            "tradeId": str(10**9 + number), "instrumentId": SYMBOL, "price": price,
+            "quantity": qty, "side": chance.choice(("BUY", "SELL")),
+            "timestamp": BEGUN_MS + number,
+        }  # fmt: skip
+        push = {"push": {"channel": TRADES, "pub": {"data": data, "offset": number}}}
+        found.append(json.dumps(push, separators=(",", ":")).encode())
+    return found
+
+
 class PushRig:
     """A feed with an empty live book whose channel counts from 1, and the codec."""
 
@@ -89,14 +106,13 @@ class PushRig:
         self.codec.add(SYMBOL, self.feed)
 
     def begin(self) -> "PushRig":
-        """LIVE and empty, whatever was before."""
-        if self.feed.state(FeedKind.BOOK) != State.DOWN:
-            self.feed.set_state(FeedKind.BOOK, State.DOWN)
+        """LIVE and empty."""
         self.feed.set_state(FeedKind.BOOK, State.SYNCING)
         self.feed.stage(Snapshot(0, 0, [], []))
         self.feed.adopt()
         self.feed.set_state(FeedKind.BOOK, State.LIVE, Reason.FRESH)
         self.feed.stand(FeedKind.BOOK, 1)
+        self.feed.stand(FeedKind.TRADE, 1)
         return self
 
     def decode(self, messages: list[bytes]) -> int:

@@ -64,7 +64,6 @@ class MixedFeed(Streams):
         self._buffer: list[DepthEvent] = []
         self._audit: Base | None = None
         self._audited_ns = 0
-        self._trade_id = 0
 
     @property
     def _numbered(self) -> bool:
@@ -100,7 +99,7 @@ class MixedFeed(Streams):
         """Where a stream stands, as its dialogue says."""
         standing, number = stands.standing, stands.number
         if channel is Channel.TRADE:
-            self._trades_stand(standing, now_ns)
+            self._trades_stand(standing, number, now_ns)
             return
         if FeedKind.BOOK not in self._served:
             return
@@ -125,8 +124,16 @@ class MixedFeed(Streams):
         self._openings += 1
         self._plan(now_ns)
 
-    def _trades_stand(self, standing: Standing, now_ns: int) -> None:
+    def _end(self, kind: FeedKind, reason: Reason, now_ns: int) -> None:
+        super()._end(kind, reason, now_ns)
+        if kind is FeedKind.TRADE:
+            self._kernel.stand(kind, CLOSED)
+
+    def _trades_stand(self, standing: Standing, number: int, now_ns: int) -> None:
         state = self._state(FeedKind.TRADE)
+        closed = standing in (Standing.GAP, Standing.ENDED) or FeedKind.TRADE not in self._served
+        after = number + 1 if number != UNNUMBERED else UNNUMBERED
+        self._kernel.stand(FeedKind.TRADE, CLOSED if closed else after)
         if standing in (Standing.GAP, Standing.LOST, Standing.ENDED):
             self._count(Counter.GAPS)
             if state in (State.LIVE, State.STALE):
@@ -141,11 +148,9 @@ class MixedFeed(Streams):
 
     def on_event(self, event: MarketEvent, line: int, recv_ns: int) -> None:
         """An event the compiled path did not take; trades without numbers get the next ones."""
-        if isinstance(event, Trade):
-            number = event.trade_id or self._trade_id + 1
-            self._trade_id = max(number, self._trade_id)
-            if not event.trade_id:
-                event = replace(event, trade_id=number, first_trade_id=number, last_trade_id=number)
+        if isinstance(event, Trade) and not event.trade_id:
+            number = self._kernel.number_trade()
+            event = replace(event, trade_id=number, first_trade_id=number, last_trade_id=number)
         super().on_event(event, line, recv_ns)
 
     def on_depth(self, event: DepthEvent, line: int, recv_ns: int) -> None:

@@ -462,7 +462,7 @@ class Client:
         if channel.lost or (had_position and not kept):
             continuity = Continuity.LOST
         channel.lost = False
-        events.append(Subscribed(channel.name, continuity, positioned, result.data))
+        events.append(Subscribed(channel.name, continuity, positioned, result.data, channel.offset))
         for one in early:
             self._published(channel, one, events, now_ns)
 

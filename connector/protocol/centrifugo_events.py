@@ -44,6 +44,8 @@ class Subscribed(Struct, frozen=True):
     positioned: bool
     """Publications carry offsets: a gap will be noticed."""
     data: Raw = NOTHING
+    offset: int = 0
+    """Of the last publication before what follows; where they carry none, 0."""
 
 
 class Published(Struct, frozen=True):

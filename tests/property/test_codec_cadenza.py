@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from connector.model.counters import Counter
 from connector.model.states import FeedKind, State
@@ -207,6 +208,116 @@ def test_a_trade_without_time_has_that_of_its_publication() -> None:
     assert isinstance(bad, Unreadable)
 
 
+TRADES = f"market:trade:{SYMBOL}"
+VENUES_OWN = {
+    "tradeId": "1", "instrumentId": SYMBOL, "price": "50000.5", "quantity": "0.25",
+    "side": "SELL", "timestamp": 1703052635110,
+}  # fmt: skip
+
+
+def agree_on_trades(line: bytes, offset: int) -> bool:
+    """Whether the codec took the line; if it did, the oracle must say the same of it. Without
+    offsets the codec gives the next numbers, the oracle none."""
+    found = DECODER.trades(line, offset)
+    if found is None:
+        return False
+    if not offset:
+        numbers = [one.trade_id for one in found]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        found = [replace(one, trade_id=0, first_trade_id=0, last_trade_id=0) for one in found]
+    assert decode(line, DECODER.scales) == found
+    return True
+
+
+@pytest.mark.parametrize(
+    ("data", "taken"),
+    [
+        (VENUES_OWN, True),
+        ([VENUES_OWN, VENUES_OWN | {"side": "buy", "price": "0.00000001"}], True),
+        (VENUES_OWN | {"tradeId": 17, "note": "x"}, True),
+        ({"executedPrice": "1", "amount": "2", "orderSide": "sell", "executedAt": 5}, True),
+        ({"price": "1", "size": "2", "side": "BUY", "time": 0}, True),
+        (TRADE, True),
+        (TRADE | {"price": 50000.5}, False),
+        ({"data": VENUES_OWN}, False),
+        ({"trades": [VENUES_OWN]}, False),
+        (VENUES_OWN | {"side": "Buy"}, False),
+        (VENUES_OWN | {"side": None}, False),
+        (VENUES_OWN | {"executedPrice": "3"}, False),
+        (VENUES_OWN | {"data": "x"}, False),
+        (VENUES_OWN | {"price": "-1"}, False),
+        (VENUES_OWN | {"timestamp": "2023-12-20T06:10:35.110Z"}, False),
+        (VENUES_OWN | {"timestamp": 9223372036855}, False),
+        ({name: value for name, value in VENUES_OWN.items() if name != "timestamp"}, False),
+        ([], False),
+        ([VENUES_OWN] * 1025, False),
+    ],
+)
+@pytest.mark.parametrize("offset", [0, 7])
+def test_trades_are_read_alike_or_left(data: Any, taken: bool, offset: int) -> None:
+    line = push(TRADES, data, offset)
+    assert agree_on_trades(line, offset) == taken
+    assert DECODER.read(line) is None, "it is no book"
+
+
+TEXT = st.one_of(
+    st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=3).map(str),
+    st.sampled_from(["0", "0.00000000", "1e3", "92233720368.54775807", "92233720368.54775808",
+                     "0.000000010", "-1", "", "1."]),
+)  # fmt: skip
+NAMES = {
+    "price": ("price", "executedPrice"), "qty": ("quantity", "executedQuantity", "size", "amount"),
+    "side": ("side", "orderSide"), "time": ("timestamp", "executedAt", "time"),
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.integers(0, 2**54), st.integers(1, 4), st.booleans())
+def test_trades_by_any_names_in_any_order_are_read_alike(
+    data: st.DataObject, offset: int, count: int, listed: bool
+) -> None:
+    rows = []
+    for _ in range(count if listed else 1):
+        values = {
+            data.draw(st.sampled_from(NAMES["price"])): data.draw(TEXT),
+            data.draw(st.sampled_from(NAMES["qty"])): data.draw(TEXT),
+            data.draw(st.sampled_from(NAMES["side"])): data.draw(
+                st.sampled_from(["BUY", "SELL", "buy", "sell", "Sell", "ASK", ""])
+            ),
+            data.draw(st.sampled_from(NAMES["time"])): data.draw(st.integers(-1, 2**45)),
+            "tradeId": data.draw(st.sampled_from(["7", 7, "é", None])),
+        }
+        order = data.draw(st.permutations(list(values)))
+        rows.append({name: values[name] for name in order})
+    agree_on_trades(push(TRADES, rows if listed else rows[0], offset), offset)
+
+
+@settings(max_examples=200, deadline=None)
+@given(mutated([push(TRADES, VENUES_OWN, 7), push(TRADES, [VENUES_OWN] * 2, 7)]))
+def test_mutated_trades_are_read_alike_or_left(line: bytes) -> None:
+    if b"\n" not in line and DECODER.read(line) is None:
+        agree_on_trades(line, 7)
+
+
+def test_trades_are_taken_while_their_channel_stands_open() -> None:
+    assert DECODER.trades(push(TRADES, VENUES_OWN, 5), 5)
+    feed = DECODER.feeds[SYMBOL]
+    assert feed.stood(FeedKind.TRADE) == 6
+    codec, count = DECODER.codec, DECODER.segment.counter
+    old = count(Counter.TRADES_OLD.value)
+    assert codec.decode(push(TRADES, VENUES_OWN, 5), 2, 0) == 1  # again
+    assert codec.decode(push(TRADES, VENUES_OWN, 7), 2, 0) == 1  # one is missing
+    assert codec.decode(push(TRADES, VENUES_OWN), 2, 0) == 1  # none, where they are given
+    assert codec.decode(push(TRADES, [VENUES_OWN] * 3, 6), 2, 0) == 0
+    assert feed.stood(FeedKind.TRADE) == 7
+    feed.stand(FeedKind.TRADE, 0)
+    assert codec.decode(push(TRADES, VENUES_OWN, 7), 2, 0) == 1
+    feed.stand(FeedKind.TRADE, UNNUMBERED)
+    assert codec.decode(push(TRADES, VENUES_OWN), 2, 0) == 0
+    assert feed.number_trade() == (6 << 10) + 2 + 2, "above every number before"
+    assert count(Counter.TRADES_OLD.value) == old
+
+
 HOT = [push(TODAY, UNIFIED, 41), push(TODAY, COUNTED, 42), push(PAGE, JANUARY),
        push(f"market:orderbook:{OTHER}", COUNTED, 1, time=5)]  # fmt: skip
 
@@ -233,11 +344,6 @@ def test_mutated_lines_are_read_alike_or_left(line: bytes) -> None:
         agree(line)
 
 
-TEXT = st.one_of(
-    st.decimals(0, 10**6, allow_nan=False, allow_infinity=False, places=3).map(str),
-    st.sampled_from(["0", "0.00000000", "1e3", "92233720368.54775807", "92233720368.54775808",
-                     "0.000000010", "-1", "", "1."]),
-)  # fmt: skip
 ROWS = st.lists(st.tuples(TEXT, TEXT), max_size=25)
 
 

@@ -14,7 +14,7 @@ from connector.venues.cadenza.market import snapshot
 from connector.venues.cadenza.sim_broker import Broker, Namespace, Rules, read, sign
 from connector.venues.cadenza.sim_centrifugo import Client
 from connector.venues.cadenza.streams import LIST, Talk, subscription
-from connector.venues.contract import Channel
+from connector.venues.contract import Channel, Unreadable
 from connector.venues.dialogue import Action, Ask, Drop, Note, Send, Stands, TokenWanted, Told
 from tests.reference.decoding import RING_BYTES
 from tests.reference.decoding_cadenza import instrument
@@ -156,10 +156,12 @@ class Rig:
                 sent.append(action.message)
             elif isinstance(action, Told):
                 for event in action.events:
-                    self.feeds[event.symbol].on_event(event, 0, self.now_ns)
+                    if not isinstance(event, Unreadable):
+                        self.feeds[event.symbol].on_event(event, 0, self.now_ns)
             elif isinstance(action, Stands):
-                symbol = action.stream.partition(":")[2]
-                self.feeds[symbol].on_stands(Channel.DEPTH, action, self.now_ns)
+                kind, _, symbol = action.stream.partition(":")
+                channel = Channel.TRADE if kind == "trade" else Channel.DEPTH
+                self.feeds[symbol].on_stands(channel, action, self.now_ns)
             elif isinstance(action, Ask):
                 self.asked.append(action.tag)
             elif isinstance(action, TokenWanted):

@@ -2,11 +2,13 @@
 
 from connector._speedups.codec_cadenza import CadenzaCodec
 from connector._speedups.feed import Feed
+from connector._speedups.ring import RingReader
 from connector._speedups.segment import Segment
 from connector.model.instrument import Instrument
+from connector.model.records import RecordType
 from connector.model.states import FeedKind, Reason, State
-from connector.venues.contract import Book, Depth, Event, Snapshot
-from tests.reference.decoding import RING_BYTES
+from connector.venues.contract import Book, Depth, Event, Snapshot, Trade
+from tests.reference.decoding import HEADER, RING_BYTES, TRADE
 
 UNNUMBERED = -1
 
@@ -36,6 +38,7 @@ class Decoder:
             feed = Feed(self.segment, self.segment.add_instrument(one), one)
             self.codec.add(one.symbol, feed)
             self.feeds[one.symbol] = feed
+        self._reader = RingReader(self.segment.memory)
 
     def scales(self, symbol: str) -> Instrument | None:
         return self.instruments.get(symbol)
@@ -52,6 +55,29 @@ class Decoder:
             head = (book.symbol, book.last_id, book.venue_ns, book.depth)
             return Book(*head, book.bids, book.asks)
         return None
+
+    def trades(self, line: bytes, offset: int) -> list[Trade] | None:
+        """The trades the codec published of a line whose publication has that offset, None when it
+        left the line. Every channel stands open to it, and no trade is known yet."""
+        for feed in self.feeds.values():
+            if feed.state(FeedKind.TRADE) != State.DOWN:
+                feed.set_state(FeedKind.TRADE, State.DOWN)
+            feed.stand(FeedKind.TRADE, offset or UNNUMBERED)
+        while self._reader.read() is not None:
+            """What others have published."""
+        handled = self.codec.decode(line, 1, 0) == 0
+        found = []
+        while (record := self._reader.read()) is not None:
+            header = HEADER.unpack_from(record)
+            if header[2] == RecordType.TRADE:
+                *numbers, side, aggregate, origin = TRADE.unpack_from(record, HEADER.size)
+                price_e, qty_e, normal_e, first, last, transaction_ns = numbers
+                symbol = list(self.feeds)[header[5]]
+                told = (price_e, qty_e, normal_e, side, bool(aggregate), origin)
+                ids = (header[11], first, last)
+                found.append(Trade(symbol, *ids, header[8], transaction_ns, *told))
+        assert handled or not found
+        return found if handled else None
 
     def live(self, symbol: str, last_id: int = 0, stood: int = UNNUMBERED) -> Feed:
         """The symbol's feed with an empty live book, its channel open to the codec."""

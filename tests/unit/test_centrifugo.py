@@ -354,7 +354,7 @@ def test_a_gap_is_said_and_the_channel_asked_for_again_from_its_last_position():
         {"id": frame[1]["id"], "subscribe": {**reply, "publications": missed}},
     )
     assert published(events) == [5, 6, 7, 8]
-    assert events[-1] == Subscribed("a", Continuity.KEPT, True)
+    assert events[-1] == Subscribed("a", Continuity.KEPT, True, offset=8)
 
 
 def test_without_positions_nothing_can_be_said_of_gaps():
@@ -385,7 +385,7 @@ def test_what_was_missed_comes_before_anything_new():
     assert (asked["recover"], asked["epoch"], asked["offset"]) == (True, "e", 101)
     assert published(events) == [102, 103]
     assert all(one.recovered for one in events[:-1])
-    assert events[-1] == Subscribed("a", Continuity.KEPT, True)
+    assert events[-1] == Subscribed("a", Continuity.KEPT, True, offset=103)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from connector.model.counters import Counter
-from connector.model.states import State
+from connector.model.states import FeedKind, State
 from connector.venues.cadenza.streams import LIST, Talk, subscription
 from connector.venues.contract import Channel
 from connector.venues.dialogue import Ask, Drop, Note, Refused, Send, TokenWanted, Verdict
@@ -205,6 +205,65 @@ def test_streams_are_named_by_instrument() -> None:
     assert subscription(one, Channel.DEPTH, {"quiet_ms": 5}).quiet_ns == 5_000_000
     with pytest.raises(ValueError, match="unknown option 'depth'"):
         subscription(one, Channel.DEPTH, {"depth": 5})
+
+
+@pytest.mark.parametrize("kept", [0, 10])
+def test_what_comes_in_one_frame_with_the_answer_to_its_subscription_counts(kept: int) -> None:
+    """A busy server puts the answer and the first publications into one frame."""
+    rig = Rig(kept=kept)
+    frames: list[bytes] = []
+    given, rig.receive = rig.receive, lambda *came: frames.extend(came)  # type: ignore[method-assign]
+    rig.open()
+    rig.receive = given  # type: ignore[method-assign]
+    body = json.dumps({"errno": 0, "data": rig.book.whole()}).encode()
+    rig.publish(rig.book.change("bids", 2, 2, 1))
+    rig.publish(rig.book.change("asks", 1, 3, 1))
+    frames += rig.late
+    rig.late.clear()
+    rig.receive(b"\n".join(frames))
+    rig.feed.on_snapshot_asked(rig.now_ns)
+    rig.answers.append((SYMBOL, rig.feed.epoch, body))  # of before both
+    rig.answer()
+    assert rig.state() is State.LIVE
+    assert rig.right()
+    rig.publish(rig.book.change("bids", 1, 4, 1))
+    rig.deliver()
+    assert rig.right()
+    assert not rig.counts.get(Counter.GAPS)
+
+
+@pytest.mark.parametrize("kept", [0, 10])
+def test_trades_go_on_in_c_after_what_was_left_to_python(kept: int) -> None:
+    rig = Rig(kept=kept)
+    row = subscription(rig.instruments[SYMBOL], Channel.TRADE, {})
+    rig.rows.append(row)
+    rig.feed.change(rig.rows, rig.now_ns)
+    rig.open()
+    trade = {"price": "100", "quantity": "1", "side": "BUY", "timestamp": 1_700_000_000_000}
+    told = [trade, trade | {"price": 100}, trade, {"data": trade}, {"price": "1"}, trade]
+    fast, numbers = Counter.FAST.value, []
+    for data in told:
+        rig.speaks = "market:trade:"
+        rig.publish(data)
+        before = rig.segment.counter(fast)
+        rig.deliver()
+        numbers.append(rig.segment.counter(fast) - before)
+    assert numbers == [1, 0, 1, 0, 0, 1], "what is odd is read in Python, and nothing after it"
+    assert rig.kernel.state(FeedKind.TRADE) == State.LIVE
+    rig.publish(trade, lost=True)
+    rig.publish(trade)
+    rig.deliver()
+    if kept:
+        assert rig.counts[Counter.GAPS] == 1
+        assert rig.talk.client.position("market:trade:" + SYMBOL)[1] == len(told) + 2
+        assert rig.kernel.stood(FeedKind.TRADE) == len(told) + 3, "brought by the channel"
+    assert rig.kernel.state(FeedKind.TRADE) == State.LIVE
+    rig.cut()
+    assert rig.kernel.stood(FeedKind.TRADE) == 0
+    rig.publish(trade)
+    rig.late.clear()
+    rig.open()
+    assert rig.kernel.stood(FeedKind.TRADE) == (len(told) + 4 if kept else -1)
 
 
 def test_a_refresh_is_asked_for_once() -> None:

@@ -165,7 +165,11 @@ class Talk:
     # What comes
 
     def received(self, frame: bytes, now_ns: int) -> list[Action]:
-        return [*self._perform(self.client.received(frame, now_ns), now_ns), *self._out()]
+        actions: list[Action] = []
+        # Line by line: where a channel stands counts at the moment its line is told of.
+        for line in frame.split(b"\n"):
+            actions += self._perform(self.client.received(line, now_ns), now_ns)
+        return [*actions, *self._out()]
 
     def on_timer(self, now_ns: int) -> list[Action]:
         due_ns = self.client.due_ns
@@ -201,31 +205,36 @@ class Talk:
         return actions
 
     def _stands(
-        self, channel: str, standing: Standing, actions: list[Action], before: int = 0
+        self, channel: str, standing: Standing, actions: list[Action], number: int | None = None
     ) -> None:
-        """``before``: so many publications of those the client has taken are still to be told."""
+        """``number``: of the last publication that was told; None: of the last the client took."""
         stream = self._stream(channel)
         if self._probed and not self._believed and stream.startswith("book:"):
             return
         if stream:
             epoch, offset = self.client.position(channel)
-            number = offset - before if epoch else -1
-            actions.append(Stands(stream, standing, number, stream != self._probed))
+            offset = offset if number is None else number
+            told = offset if epoch else -1
+            actions.append(Stands(stream, standing, told, stream != self._probed))
 
     def _subscribed(self, event: said.Subscribed, actions: list[Action], now_ns: int) -> None:
         stream = self._stream(event.channel)
         if stream:
             self.granted[stream] = now_ns
-        self._stands(event.channel, STANDINGS[event.continuity], actions)
+        self._stands(event.channel, STANDINGS[event.continuity], actions, event.offset)
 
     def _published(
         self, channel: str, one: Publication, actions: list[Action], now_ns: int
     ) -> None:
         if self._probed and ":".join(market.symbol_of(channel)) == self._probed:
-            self._decide(channel, actions, now_ns)
-        if self._stream(channel):
+            self._decide(channel, actions, now_ns, one.offset - 1)
+        stream = self._stream(channel)
+        if stream:
             events: list[Event] = market.published(channel, one, self._scales)
             actions.append(Told(tuple(events)))
+        if stream.startswith("trade:"):
+            # A book says by its state where the compiled codec may go on; trades have none.
+            self._stands(channel, Standing.KEPT, actions, one.offset)
 
     def _unsubscribed(self, event: said.Unsubscribed, actions: list[Action], now_ns: int) -> None:
         stream = self._stream(event.channel)
@@ -268,8 +277,11 @@ class Talk:
         self._probed, self._probe_ns, self._believed = books[0], now_ns + PROBE_NS, False
         self.client.subscribe(self._other + self._probed.partition(":")[2], now_ns)
 
-    def _decide(self, channel: str, actions: list[Action], now_ns: int) -> None:
-        """This one speaks, or is the one that is not refused."""
+    def _decide(
+        self, channel: str, actions: list[Action], now_ns: int, number: int | None = None
+    ) -> None:
+        """This one speaks, or is the one that is not refused; its publication ``number + 1`` is
+        still to be told."""
         other = not self._stream(channel)
         known, stream = self._believed, self._probed
         rest = [one for one in self.wanted if one.startswith("book:") and one != stream]
@@ -288,8 +300,8 @@ class Talk:
             for one in rest:
                 if one in self.granted:
                     self._stands(self._channel(one), Standing.FRESH, actions)
-        # This publication is still to be told.
-        self._stands(channel, Standing.KEPT if known and not other else Standing.FRESH, actions, 1)
+        standing = Standing.KEPT if known and not other else Standing.FRESH
+        self._stands(channel, standing, actions, number)
 
     def _believe(self) -> list[Action]:
         """Quiet markets: books begin, though it is not proved that their channels speak."""
