@@ -59,8 +59,6 @@ from connector.venues.trading_contract import (
 log = logging.getLogger("connector.accounts")
 
 SECOND_NS = 1_000_000_000
-CLOCK_S = 30.0
-"""Between looks at the venue's clock."""
 FIRST_LOOKS = 5
 """Round trips measured before the first signature."""
 ORDERS_SHARE = 0.9
@@ -388,7 +386,7 @@ class AccountService(AccountState):
 
     async def _keep_clock(self) -> None:
         while True:
-            await asyncio.sleep(CLOCK_S * (0.8 + 0.4 * random.random()))
+            await asyncio.sleep(self._venue_settings.clock_s * (0.8 + 0.4 * random.random()))
             await self._look_at_clock(1)
 
     async def _look_at_clock(self, looks: int) -> None:

@@ -134,6 +134,11 @@ class VenueSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connection_life_s: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     """Replace a connection before it is this old, for whatever stands between and cuts sooner than
     the venue; 0: before the venue's own cut."""
+    reconnect_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
+    """The longest pause before a lost connection is opened again: pauses grow with each failure,
+    and how long one is is drawn."""
+    clock_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    """How often the venue's clock is looked at for its accounts (a fifth more or less)."""
     audit_s: Annotated[float, Meta(ge=0, le=1e6)] = 300.0
     """How often a venue that can be asked (Binance) is asked which streams each connection carries,
     first when all were granted; 0: never. One message on the connection each time."""

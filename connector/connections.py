@@ -117,7 +117,7 @@ class Connection:
         self._expects = False
         self._pace()
         link = Link(
-            Backoff(SECOND_NS // 2, 30 * SECOND_NS, uniform),
+            Backoff(SECOND_NS // 2, int(owner.settings.reconnect_s * SECOND_NS), uniform),
             owner.gate,
             uniform,
             int(owner.settings.connection_life_s * SECOND_NS) or owner.venue.heartbeat.lifetime_ns,

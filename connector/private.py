@@ -89,9 +89,8 @@ class PrivateStream:
         self._open: dict[int, _Socket] = {}
         self._began: dict[int, tuple[str, Listener]] = {}
         life_ns = int(settings.connection_life_s * SECOND_NS) or venue.heartbeat.lifetime_ns
-        link = Link(
-            Backoff(SECOND_NS // 4, 30 * SECOND_NS, random.random), gate, random.random, life_ns
-        )
+        backoff = Backoff(SECOND_NS // 4, int(settings.reconnect_s * SECOND_NS), random.random)
+        link = Link(backoff, gate, random.random, life_ns)
         self._supervisor = Supervisor(f"private/{name}", link, self._connect, self)
 
     @property

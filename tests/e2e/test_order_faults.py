@@ -62,7 +62,7 @@ def given(answers: Mapping[str, Any], what: str) -> Any:
 def met(ground: Ground, folders: pytest.TempPathFactory) -> AbstractContextManager[OrderStage]:
     """The stage of all faults on a ground."""
     folder = folders.mktemp(ground.name)
-    return order_stage(ground, folder, request_s=ANSWER_S, **ground.hurried)
+    return order_stage(ground, folder, request_s=ANSWER_S, clock_s=2, **ground.hurried)
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=[one.name for one in PLACES])

@@ -148,9 +148,9 @@ class Daemon:
     ) -> str:
         keys: dict[str, Any] = {"loop": "block", "ring_bytes": 1 << 22, "ready_s": 60, **daemon}
         text = "[daemon]\n" + _toml(keys)
-        hosts: dict[str, Any] = {}
+        hosts: dict[str, Any] = {"reconnect_s": 1}  # many are cut, one after the other
         if sim is not None:
-            hosts = {"rest_url": sim.where["rest"], "ws_url": sim.where["ws"]}
+            hosts |= {"rest_url": sim.where["rest"], "ws_url": sim.where["ws"]}
             if sim.where["ca"]:
                 hosts["ca_file"] = sim.where["ca"]
         text += f"[venues.{self.venue}]\n" + _toml({**hosts, **venue})
