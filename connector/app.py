@@ -213,9 +213,12 @@ class App:
 
     async def _reload_asked(self) -> tuple[dict[str, Any], bytes]:
         try:
-            return {"venues": await self.reload()}, b""
+            venues = await self.reload()
         except ConfigError as error:
             raise Refused(str(error)) from None
+        found = {name: self._services[name] for name in venues if name in self._services}
+        unavailable = {name: dict(one.unavailable) for name, one in found.items()}
+        return {"venues": venues, "unavailable": unavailable}, b""
 
     async def drain(self, limit_s: float) -> list[str]:
         return await self._orders.wind_down(limit_s) if self._orders is not None else []

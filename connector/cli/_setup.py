@@ -16,6 +16,9 @@ from connector.venues.contract import Outcome, load
 from connector.venues.setup_contract import MARGINS, Change, Setting, Setup, State
 
 TIMEOUT_S = 10.0
+MARGIN_DRIFT = Decimal("0.01")
+"""Of a position's margin, as a share: funding is paid out of it or into it every few hours, and
+nobody wants money moved after each."""
 
 
 class Row(Struct, frozen=True):
@@ -125,7 +128,8 @@ def table(rows: list[Row]) -> str:
 
 def _same(wanted: Setting, now: str) -> bool:
     if wanted.name in MARGINS:
-        return Decimal(wanted.value) == Decimal(now)
+        value = Decimal(wanted.value)
+        return abs(Decimal(now) - value) <= value * MARGIN_DRIFT
     return wanted.value == now
 
 

@@ -157,7 +157,7 @@ class Download:
         self._start_ms, self._end_ms = start_ms, end_ms
         self._task, self._bar = task, bar
         self._begun_ms = wall_ns() // MS
-        self._whole = end_ms <= self._begun_ms
+        self._whole = end_ms + self._history.late_ms <= self._begun_ms
         """No row will be added; False, too, once a candle was left out."""
 
     async def run(self) -> None:
@@ -236,7 +236,8 @@ class Download:
         self._bar.update(self._task, completed=min(max(came, 0.0), 1.0))
 
     async def _before(self) -> int:
-        """The id before the first row that is wanted, by halving."""
+        """The id before the first row that is wanted, by halving. What is not kept any more is
+        before it: nothing comes of such an id, or what is kept begins later."""
         history = self._history
         newest = await self._source.rows({"limit": "1"})
         if not newest:
@@ -245,7 +246,9 @@ class Download:
         while high - low > 1:
             middle = (low + high) // 2
             rows = await self._source.rows({**history.after(middle - 1, 0, 1)})
-            if rows and rows[0][history.time] < self._start_ms:
+            if not rows:
+                low = middle
+            elif rows[0][history.time] < self._start_ms:
                 low = max(middle, rows[0][history.key])
             else:
                 high = middle

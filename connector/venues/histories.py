@@ -58,5 +58,7 @@ class Archive(Struct, frozen=True, kw_only=True):
     """The least time between two rows, by the parameters, where the venue may give the last rows of
     a span that holds more than a page: pages are spans then that cannot. None: it gives the first
     ones."""
+    late_ms: int = 0
+    """A row may be there only so long after its time: until then nothing is known to be whole."""
     by_id: bool = False
     """Pages begin at ids alone: where a time is, is found out by halving."""

@@ -98,6 +98,8 @@ def test_margin_is_added_and_taken_away_to_the_digit(trader: Trader, run: Run) -
     assert moves(trader) == [(1, more - had, "BOTH")]
     assert run(wanted)[0] == 0
     assert len(moves(trader)) == 1, "nothing is sent where nothing is otherwise"
+    code, text = run(f'{setup}position_margin = "{more * Decimal("1.009"):.8f}"')
+    assert (code, len(moves(trader))) == (0, 1), f"funding moves it as much: {text}"
     less = had + 50
     code, text = run(f'{setup}position_margin = "{less}"')
     assert code == 0, text

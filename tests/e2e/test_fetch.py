@@ -147,8 +147,8 @@ def test_numbers_are_the_venues_to_the_last_digit(
 def test_what_was_broken_off_goes_on_where_it_was(
     sim: Sim, config: Path, tmp_path: Path, now_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_ms = now_ms - 400 * 60 * MS_MIN
-    words = ["funding", "symbol=BTCUSDT", f"start={start_ms}", f"end={now_ms}"]
+    end_ms = now_ms - 2 * 60 * MS_MIN  # no row can be late any more
+    words = ["funding", "symbol=BTCUSDT", f"start={end_ms - 400 * 60 * MS_MIN}", f"end={end_ms}"]
     whole = times(fetch(config, tmp_path / "whole", *words))
     assert len(whole) == 50
     monkeypatch.setattr("connector.cli._fetch_files.PART_ROWS", 10)

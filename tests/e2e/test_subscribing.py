@@ -3,6 +3,7 @@ named notices nothing."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -191,9 +192,13 @@ def test_another_configuration_adds_and_ends_what_it_names_and_nothing_else(stag
             {"instruments": [first], "channels": CHANNELS},
             {"instruments": [third], "channels": ["depth", "kline_1m"]},
         ]
+        folder = stage.sim.venue.folder
+        absent = {"instruments": ["ABSENT"], "channels": ["depth"]}
+        answer = stage.reload(stage.config([*wanted, absent]))
+        assert (answer.returncode, answer.stdout) == (4, f"taken: {folder}\n")
+        assert re.fullmatch(f"connector: {folder}: ABSENT: unavailable: [^\n]+\n", answer.stderr)
         answer = stage.reload(stage.config(wanted))
         assert (answer.returncode, answer.stderr) == (0, "")
-        assert answer.stdout == f"taken: {stage.sim.venue.folder}\n"
         is_down(reads, second, FeedKind.BOOK)
         following(reads, kline(third))
         following(reads, lambda one: isinstance(one, connector.BookDelta) and (

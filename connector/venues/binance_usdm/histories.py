@@ -12,6 +12,8 @@ from connector.venues.histories import Archive, Column, Kind, Row
 
 HOUR_MS = 3_600_000
 """Funding is paid every eight hours, four, or one."""
+LATE_MS = HOUR_MS
+"""Statistics of a period are there minutes after its end; nobody says how many."""
 CANDLES = 499
 """Weight 2, so 250 rows a unit; 1500 rows are 150."""
 _CANDLE = (
@@ -138,7 +140,7 @@ HISTORIES = {
         _candles("premium", "premiumIndexKlines", _PRICES),
         _timed(
             "funding", "fundingRate", schemas_market.FundingRate, _FUNDING, 1000,
-            row_ms=lambda given: HOUR_MS,
+            row_ms=lambda given: HOUR_MS, late_ms=LATE_MS,
         ),
         _timed(
             "openInterest",
@@ -147,6 +149,7 @@ HISTORIES = {
             _OPEN_INTEREST,
             500,
             row_ms=lambda given: 1000 * INTERVALS_S[given["period"]],
+            late_ms=LATE_MS,
         ),
         _numbered(
             "aggTrades", schemas.RecentAggTrade, _AGG_TRADE, 1000,
