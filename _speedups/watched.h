@@ -46,7 +46,11 @@ static inline void watched_fault(int number, siginfo_t *told, void *context) {
   watched_passing = 0;
 }
 
-/* Others may have set a handler since: it is behind ours then. 0: there is none of ours. */
+/* Others may have set a handler since: it is behind ours then. 0: there is none of ours.
+ *
+ * Asked with each tick, 50 ms: if somebody both sets a handler and cuts a file short between two of them, the load ends
+ * the process. That is the safe side of a halt file: nothing more leaves, and what is open falls under its policy. A look
+ * before each order would be a system call in its way. */
 static inline int watched_guard(void) {
   struct sigaction now, ours;
   if (sigaction(SIGBUS, NULL, &now)) return 0;
