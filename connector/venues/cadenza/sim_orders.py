@@ -4,17 +4,8 @@ Written from the venue's reference alone (sections 5.1, 9.1, 14.4). What is matc
 engine decides; what an account can pay is looked at here, because assets are bought and sold.
 """
 
+import logging
 from collections.abc import Mapping
-from decimal import (
-    ROUND_CEILING,
-    ROUND_DOWN,
-    ROUND_FLOOR,
-    ROUND_HALF_DOWN,
-    ROUND_HALF_EVEN,
-    ROUND_HALF_UP,
-    ROUND_UP,
-    Decimal,
-)
 from typing import Any
 
 from msgspec.structs import replace
@@ -40,46 +31,34 @@ from connector.sim.matching.types import (
     Stp,
     Tif,
 )
-from connector.venues.cadenza import sim_listings as listings
-from connector.venues.cadenza import sim_quotes
+from connector.venues.cadenza import sim_checks as checks
+from connector.venues.cadenza import sim_contingent, sim_quotes
 from connector.venues.cadenza.sim_asked import Asked, page
 from connector.venues.cadenza.sim_desk import ACTIVE, Account, Desk
-from connector.venues.cadenza.sim_envelope import CONFLICT, INVALID, Fault, Paged, made
+from connector.venues.cadenza.sim_envelope import CONFLICT, Fault, Paged
 from connector.venues.cadenza.sim_events import Teller
-from connector.venues.cadenza.sim_market import found as instrument
-from connector.venues.cadenza.sim_positions import Position
 from connector.venues.cadenza.sim_refusals import fault_of
 from connector.venues.cadenza.sim_tickets import (
     ACCEPTED,
     CANCELLED,
+    CREATED,
     EXPIRED,
     FILLED,
     REJECTED,
     SUBMITTED,
     Ticket,
 )
-from connector.venues.sim_contract import Contract, MarketView
+from connector.venues.sim_contract import MarketView, decimal
+
+log = logging.getLogger("connector.sim")
 
 MS_NS = 1_000_000
-E8 = 10**8
-BAD_TYPE, BAD_SIDE, BAD_TIME, NO_FUNDS, BAD_ORDER = 18001, 18002, 18003, 18006, 18007
-NOT_SUPPORTED, NO_ORDER, NO_POSITION, NOT_TAKEN = 18016, 18018, 18019, 18025
+CONTINGENCY = "CONTINGENCY"
+LET_GO = (Reason.POST_ONLY_WOULD_TAKE, Reason.FOK_UNFILLABLE)
+"""For which the venue behind takes an order and ends it at once."""
 ENDLESS_M = 10**22
 """What the engine believes an account to have: it counts margin, and must not say no."""
 TIMES = {"GTC": Tif.GTC, "IOC": Tif.IOC, "FOK": Tif.FOK, "GTX": Tif.GTX, "GTD": Tif.GTD}
-WAITING = {
-    "STOP_LOSS": OrderType.STOP_MARKET, "STOP_LOSS_LIMIT": OrderType.STOP,
-    "TAKE_PROFIT": OrderType.TAKE_PROFIT_MARKET, "TAKE_PROFIT_LIMIT": OrderType.TAKE_PROFIT,
-}  # fmt: skip
-PRICED = ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
-ROUNDINGS = {
-    "UP": ROUND_UP, "DOWN": ROUND_DOWN, "NEAREST": ROUND_HALF_UP, "CEIL": ROUND_CEILING,
-    "FLOOR": ROUND_FLOOR, "HALF_UP": ROUND_HALF_UP, "HALF_DOWN": ROUND_HALF_DOWN,
-    "HALF_EVEN": ROUND_HALF_EVEN,
-}  # fmt: skip
-HEADROOM = Decimal("1.05")
-"""Locked for a market order that waits, over its trigger price."""
-FEE = Decimal(listings.FEES_E8) / E8
 
 
 class Orders:
@@ -110,20 +89,32 @@ class Orders:
         for key in _keys(fields):
             known = self._by_key.get((account.account_id, key))
             if known is not None:
-                return [known.told(asked.profile)]
+                return [one.told(asked.profile) for one in _with_it(known)]
         if account.status != ACTIVE:
-            raise Fault(NOT_TAKEN, f"Trading account is {account.status}")
+            raise Fault(checks.NOT_TAKEN, f"Trading account is {account.status}")
         if "quoteId" in fields or fields.get("orderType") == "QUOTED":
-            taken = self._quoted(asked, account, fields)
-            return [taken.told(asked.profile, first=not fields.get("awaitClosed", False))]
-        ticket = self._checked(asked, account, fields)
-        self._open(account, asked.now_ms * MS_NS)
+            ticket = self._quoted(asked, account, fields)
+        else:
+            ticket = checks.checked(asked, account, fields)
+            sim_contingent.group(asked, account, ticket)
+            self._open(account, asked.now_ms * MS_NS)
+            self._first(asked, ticket)
+            self.take()
+        waited = fields.get("awaitClosed", False)
+        return [one.told(asked.profile, first=not waited) for one in _with_it(ticket)]
+
+    def _first(self, asked: Asked, ticket: Ticket) -> None:
+        """Place an order that was asked for, and the one that goes beside it. Raises `Fault`."""
+        beside = ticket.other
+        now_ns = asked.now_ms * MS_NS
         self._lock(ticket, asked.market)
         try:
-            self._place(ticket, asked.now_ms * MS_NS)
+            if beside is not None:
+                self._lock_beside(beside, ticket)
+            self._place(ticket, now_ns)
         except Refused as refused:
             self._release(ticket)
-            if refused.reason not in (Reason.POST_ONLY_WOULD_TAKE, Reason.FOK_UNFILLABLE):
+            if refused.reason not in LET_GO:
                 raise fault_of(refused) from None
             # The venue behind has taken it and lets go of it at once.
             self._changed(ticket)
@@ -131,14 +122,110 @@ class Orders:
             ticket.reject_reason = refused.reason.name
             if refused.reason is Reason.FOK_UNFILLABLE:
                 ticket.status, ticket.reject_reason = EXPIRED, ""
-        self._changed(ticket)
+        except Fault:
+            self._release(ticket)
+            raise
+        for one in reversed(_with_it(ticket)):
+            self._keep(one)
+            self._changed(one)
         if ticket.algo_id:
-            ticket.status = ACCEPTED
+            self._become(ticket, ACCEPTED)
+        if beside is not None and not ticket.ended:
+            self._later([beside], now_ns)
+
+    def _become(self, ticket: Ticket, status: str) -> None:
+        ticket.status = status
+        self._changed(ticket)
+
+    # Those that hang on others
+
+    def _lock_beside(self, ticket: Ticket, holder: Ticket) -> None:
+        """What one of two orders may cost more than the other, of which only one trades: the first
+        holds it for both. Raises `Fault`."""
+        asset, needed = checks.cost(ticket, None)
+        ticket.asset = asset
+        more = needed - holder.locked
+        if more > 0:
+            purse = holder.account.purse(asset)
+            if purse.free < more:
+                raise Fault(checks.NO_FUNDS, f"Insufficient funds: {asset}")
+            purse.free -= more
+            purse.locked += more
+            holder.locked += more
+
+    def _later(self, tickets: list[Ticket], now_ns: int) -> None:
+        """Place those that waited for another; what they are paid with is put aside."""
+        for one in tickets:
+            one.updated_ms = max(one.updated_ms, now_ns // MS_NS)
+            self._become(one, SUBMITTED)
+        for one in tickets:
+            if one.ended:
+                continue
+            try:
+                self._place(one, now_ns)
+            except Refused as refused:
+                one.reject_reason = refused.reason.name
+                self._end(one, REJECTED, now_ns // MS_NS, "")
+                self._changed(one)
+            else:
+                self._become(one, ACCEPTED)
+
+    def _follow(self, ticket: Ticket) -> None:
+        """Do what the change of an order means for those that hang on it."""
+        group = ticket.group
+        if group is None:
+            return
+        now_ns = ticket.updated_ms * MS_NS
+        other = ticket.other
+        triggered = ticket.algo_id and ticket.engine_id
+        moved = ticket.ended or ticket.filled_lots or triggered
+        if other is not None and not other.ended and moved:
+            self._drop(other, now_ns)
+        waiting = [one for one in group.waiting(ticket) if one.status == CREATED]
+        if ticket.ended and waiting:
+            self._release_waiting(waiting, ticket.filled_lots, now_ns)
+
+    def _release_waiting(self, legs: list[Ticket], lots: int, now_ns: int) -> None:
+        """The order they hang on is at its end, so much of it filled."""
+        try:
+            if not lots:
+                raise Fault(checks.NOT_TAKEN, "")
+            for leg in legs:
+                leg.lots = lots
+                leg.fields["quantity"] = decimal(leg.qty(lots), 8)
+            self._lock(legs[0], None)
+            for leg in legs[1:]:
+                self._lock_beside(leg, legs[0])
+        except Fault as fault:
+            for leg in legs:
+                leg.updated_ms = now_ns // MS_NS
+                leg.reject_reason = fault.words
+                self._end(leg, REJECTED if lots else CANCELLED, leg.updated_ms, CONTINGENCY)
+                self._changed(leg)
+            return
+        self._later(legs, now_ns)
+
+    def _drop(self, ticket: Ticket, now_ns: int) -> None:
+        """Cancel what another order makes needless."""
+        if ticket.cancel_reason:
+            return  # on its way out
+        ticket.cancel_reason = CONTINGENCY
+        if not ticket.engine_id and not ticket.algo_id:
+            self._end(ticket, CANCELLED, now_ns // MS_NS, CONTINGENCY)
             self._changed(ticket)
-        self._keep(ticket)
-        self.take()
-        waited = fields.get("awaitClosed", False)
-        return [ticket.told(asked.profile, first=not waited)]
+            return
+        try:
+            self._withdraw(ticket, now_ns)
+        except Refused:
+            log.warning("%s: it was done before it could be cancelled", ticket.order_id)
+
+    def _withdraw(self, ticket: Ticket, now_ns: int) -> None:
+        """Raises `Refused`."""
+        name = ticket.account.account_id
+        if ticket.engine_id:
+            self._engine.cancel(name, ticket.row.symbol, now_ns, order_id=ticket.engine_id)
+        else:
+            self._engine.cancel_conditional(name, now_ns, algo_id=ticket.algo_id)
 
     def _keep(self, ticket: Ticket) -> None:
         self.tickets[ticket.order_id] = ticket
@@ -163,17 +250,17 @@ class Orders:
         account = self._desk.account(asked.me.user_id, asked.fields["tradingAccountId"])
         ticket = self.tickets.get(asked.fields["tradeOrderId"])
         if ticket is None or ticket.account is not account or ticket.ended:
-            raise Fault(NO_ORDER, "Order not found")
-        now_ns = asked.now_ms * MS_NS
-        name, symbol = account.account_id, ticket.row.symbol
+            raise Fault(checks.NO_ORDER, "Order not found")
+        reason, ticket.cancel_reason = ticket.cancel_reason, "USER_REQUESTED"
         try:
-            if ticket.engine_id:
-                self._engine.cancel(name, symbol, now_ns, order_id=ticket.engine_id)
+            if ticket.status == CREATED:
+                self._end(ticket, CANCELLED, asked.now_ms, "")
+                self._changed(ticket)
             else:
-                self._engine.cancel_conditional(name, now_ns, algo_id=ticket.algo_id)
+                self._withdraw(ticket, asked.now_ms * MS_NS)
         except Refused as refused:
+            ticket.cancel_reason = reason
             raise fault_of(refused) from None
-        ticket.cancel_reason = "USER_REQUESTED"
         self.take()
         return ticket.told(asked.profile)
 
@@ -193,8 +280,8 @@ class Orders:
             and fields.get("instrumentId", one.row.symbol) == one.row.symbol
             and fields.get("startTime", 0) <= one.created_ms
             and one.created_ms <= fields.get("endTime", one.created_ms)
-            and "orderListId" not in fields
-            and "externalOrderListId" not in fields
+            and fields.get("orderListId") in (None, one.group and one.group.list_id)
+            and fields.get("externalOrderListId") in (None, one.group and one.group.external_id)
         ]
         if not fields.get("ascending", False):
             rows.reverse()
@@ -206,127 +293,26 @@ class Orders:
 
     # A new order
 
-    def _checked(self, asked: Asked, account: Account, fields: dict[str, Any]) -> Ticket:
-        for name in ("contingencyType", "takeProfitPrice", "stopLossPrice", "leverage"):
-            if name in fields:
-                raise Fault(NOT_SUPPORTED, f"{name} is not supported")
-        if "instrumentId" not in fields:
-            raise Fault(BAD_ORDER, "instrumentId: required")
-        row = instrument(asked, fields["instrumentId"])
-        if listings.venue_of(row.symbol) != account.venue:
-            raise Fault(INVALID, "instrument and account are of different venues")
-        if row.status not in ("", listings.ACTIVE):
-            raise Fault(NOT_TAKEN, f"Instrument is {row.status}")
-        if listings.kind_of(row) != "SPOT":
-            raise Fault(NOT_SUPPORTED, "derivatives are not supported")
-        if fields["orderSide"] not in ("BUY", "SELL"):
-            raise Fault(BAD_SIDE, "orderSide: BUY or SELL")
-        kind = fields.get("orderType") or ""
-        if kind not in listings.order_types(row, asked.profile):
-            raise Fault(BAD_TYPE, f"orderType: {kind} is not supported")
-        time = fields.get("timeInForce") or ("" if kind == "MARKET" else "GTC")
-        if time and time not in listings.times(row):
-            raise Fault(BAD_TIME, f"timeInForce: {time} is not supported")
-        if (time == "GTD") != ("expireAt" in fields):
-            raise Fault(BAD_ORDER, "expireAt: with GTD, and only with it")
-        fields |= {"orderType": kind, "timeInForce": time}
-        for name, wanted in (("limitPrice", kind in PRICED), ("stopPrice", kind in WAITING)):
-            if wanted != (name in fields):
-                raise Fault(BAD_ORDER, f"{name}: {'required' if wanted else 'not with'} {kind}")
-            if wanted:
-                self._tick(row, fields[name], name)
-        return Ticket(
-            order_id=made("order", self._desk.number()),
-            account=account,
-            row=row,
-            fields=fields,
-            lots=self._lots(asked, account, row, fields),
-            created_ms=asked.now_ms,
-            updated_ms=asked.now_ms,
-        )
-
-    @staticmethod
-    def _tick(row: Contract, text: str, name: str) -> int:
-        price, tick = Decimal(text), Decimal(row.tick)
-        if price <= 0 or price % tick:
-            raise Fault(BAD_ORDER, f"{name}: not a multiple of {row.tick}")
-        return int(price / tick)
-
-    def _lots(self, asked: Asked, account: Account, row: Contract, fields: dict[str, Any]) -> int:
-        kind = fields.get("quantityType", "BASE")
-        quantity, step = Decimal(fields["quantity"]), Decimal(row.step)
-        if quantity <= 0:
-            raise Fault(BAD_ORDER, "quantity: must be above zero")
-        word = fields.get("quantityRounding", "")
-        rounding = ROUNDINGS.get(word, ROUND_DOWN)
-        position = self._position(account, row, fields, needed=kind.startswith("POSITION"))
-        if kind == "QUOTE":
-            quantity /= self._price(asked, row, fields)
-        elif position is not None and kind.startswith("POSITION"):
-            share = quantity if kind == "POSITION_RATIO" else quantity / 100
-            if share > 1:
-                raise Fault(BAD_ORDER, "quantity: more than the position")
-            if (position.qty > 0) == (fields["orderSide"] == "BUY"):
-                raise Fault(BAD_ORDER, "orderSide: a part of a position is what closes it")
-            quantity = share * abs(position.qty) / E8
-        elif not word and quantity % step:
-            raise Fault(BAD_ORDER, f"quantity: not a multiple of {row.step}")
-        lots = int((quantity / step).quantize(Decimal(1), rounding))
-        if lots <= 0:
-            raise Fault(BAD_ORDER, "quantity: less than a lot")
-        return lots
-
-    @staticmethod
-    def _price(asked: Asked, row: Contract, fields: dict[str, Any]) -> Decimal:
-        """What a quantity in the quote is divided by: the order's own price, or the market's."""
-        for name in ("limitPrice", "stopPrice"):
-            if name in fields:
-                return Decimal(fields[name])
-        best = asked.market.ticker(row.symbol)
-        if best is None:
-            raise Fault(18012, "no price")
-        return Decimal(best.ask if fields["orderSide"] == "BUY" else best.bid)
-
-    @staticmethod
-    def _position(
-        account: Account, row: Contract, fields: dict[str, Any], *, needed: bool
-    ) -> Position | None:
-        """The open position an order names, or the instrument's where it needs one."""
-        found = account.positions.get(row.symbol)
-        name = fields.get("positionId", "")
-        good = found is not None and not found.closed and name in ("", found.position_id)
-        if (name or needed) and not good:
-            raise Fault(NO_POSITION, "Position not found")
-        return found if good else None
-
-    def _lock(self, ticket: Ticket, market: MarketView) -> None:
+    def _lock(self, ticket: Ticket, market: MarketView | None) -> None:
         """Put aside what the order may cost. Raises `Fault`."""
-        row, fields = ticket.row, ticket.fields
-        qty = ticket.qty(ticket.lots)
-        if ticket.buys:
-            ticket.asset = row.quote
-            if fields["orderType"] in PRICED:
-                cost = Decimal(fields["limitPrice"]) * qty
-            elif fields["orderType"] in WAITING:
-                cost = Decimal(fields["stopPrice"]) * HEADROOM * qty
-            else:
-                cost = _swept(market, row.symbol, Decimal(qty))
-            needed = int((cost * (1 + FEE)).to_integral_value(ROUND_CEILING))
-        else:
-            ticket.asset, needed = row.base, qty
-        self._put_aside(ticket, ticket.asset, needed)
+        self._put_aside(ticket, *checks.cost(ticket, market))
 
     @staticmethod
     def _put_aside(ticket: Ticket, asset: str, needed: int) -> None:
         """Lock so much of an asset. Raises `Fault`."""
         ticket.asset, purse = asset, ticket.account.purse(asset)
         if purse.free < needed:
-            raise Fault(NO_FUNDS, f"Insufficient funds: {asset}")
+            raise Fault(checks.NO_FUNDS, f"Insufficient funds: {asset}")
         purse.free -= needed
         purse.locked += needed
         ticket.locked = needed
 
     def _release(self, ticket: Ticket) -> None:
+        other = ticket.other
+        placed = other is not None and other.status != CREATED and not other.ended
+        if other is not None and placed and ticket.locked:
+            other.locked += ticket.locked  # it is held for both
+            ticket.locked = 0
         purse = ticket.account.purse(ticket.asset)
         purse.locked -= ticket.locked
         purse.free += ticket.locked
@@ -337,14 +323,17 @@ class Orders:
         fields, row = ticket.fields, ticket.row
         kind = fields["orderType"]
         side = Side.BUY if ticket.buys else Side.SELL
-        tick = self._tick(row, fields["limitPrice"], "limitPrice") if kind in PRICED else 0
+        tick = (
+            checks.tick_of(row, fields["limitPrice"], "limitPrice") if kind in checks.PRICED else 0
+        )
         tif = Tif.GTX if kind == "LIMIT_MAKER" else TIMES.get(fields["timeInForce"], Tif.GTC)
         until_ns = fields.get("expireAt", 0) * MS_NS if tif is Tif.GTD else 0
         name = ticket.account.account_id
-        if kind in WAITING:
+        if kind in checks.WAITING:
             waiting = NewConditional(
-                symbol=row.symbol, side=side, type=WAITING[kind], lots=ticket.lots, tick=tick,
-                trigger_tick=self._tick(row, fields["stopPrice"], "stopPrice"), tif=tif,
+                symbol=row.symbol, side=side, type=checks.WAITING[kind], lots=ticket.lots,
+                tick=tick,
+                trigger_tick=checks.tick_of(row, fields["stopPrice"], "stopPrice"), tif=tif,
                 good_till_ns=until_ns,
             )  # fmt: skip
             placed = self._engine.place_conditional(name, waiting, now_ns)
@@ -363,8 +352,9 @@ class Orders:
 
     def take(self) -> None:
         """Take in what the engine tells."""
-        for event in self._engine.take_events():
-            self._event(event)
+        while events := self._engine.take_events():
+            for event in events:
+                self._event(event)
 
     def _event(self, event: Event) -> None:
         if isinstance(event, ConditionalChanged):
@@ -410,6 +400,9 @@ class Orders:
 
     def _fill(self, ticket: Ticket, fill: Fill) -> None:
         """Exchange the assets. What was locked goes in proportion; what it was too much is free."""
+        other = ticket.other
+        if other is not None and not ticket.locked:
+            ticket.locked, other.locked = other.locked, 0
         left = ticket.lots - ticket.filled_lots
         part = ticket.locked if fill.lots >= left else ticket.locked * fill.lots // left
         ticket.locked -= part
@@ -445,20 +438,12 @@ class Orders:
         ticket.account.updated_ms = max(ticket.account.updated_ms, ticket.updated_ms)
         self._teller.order(ticket, ticket.told_status)
         ticket.told_status = ticket.status
+        self._follow(ticket)
 
 
-def _swept(market: MarketView, symbol: str, qty: Decimal) -> Decimal:
-    """What a buy of so much costs now, in the same units; what the book has not got at its last
-    price."""
-    cost, left, price = Decimal(0), qty, Decimal(0)
-    for text, amount in market.top(symbol, 0).asks:
-        price = Decimal(text)
-        taken = min(left, Decimal(amount) * E8)
-        cost += price * taken
-        left -= taken
-        if not left:
-            break
-    return cost + left * price
+def _with_it(ticket: Ticket) -> list[Ticket]:
+    """An order and those that hang on it."""
+    return ticket.group.members if ticket.group is not None else [ticket]
 
 
 def _keys(fields: Mapping[str, Any]) -> set[str]:

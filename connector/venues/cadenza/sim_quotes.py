@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from connector.sim.matching.types import Fill, PositionSide, Side
+from connector.venues.cadenza import sim_contingent
 from connector.venues.cadenza.sim_asked import Asked
 from connector.venues.cadenza.sim_desk import Account
 from connector.venues.cadenza.sim_envelope import CONFLICT, INVALID, NOT_FOUND, Fault, made
@@ -23,6 +24,8 @@ def ticket(asked: Asked, account: Account, fields: dict[str, Any]) -> tuple[Tick
     """The order that takes a quote, and what it gets. Raises `Fault`."""
     if fields.get("orderType") != "QUOTED" or "quoteId" not in fields:
         raise Fault(BAD_ORDER, "quoteId: with QUOTED, and only with it")
+    if sim_contingent.named(fields):
+        raise Fault(BAD_ORDER, "nothing hangs on an order on a quote")
     kept = asked.state.fermata
     quote = kept.quotes.get(fields["quoteId"])
     if quote is None or kept.owners[fields["quoteId"]] != asked.me.user_id:

@@ -16,6 +16,30 @@ PARTIAL, FILLED = "PARTIALLY_FILLED", "FILLED"
 CANCELLED, REJECTED, EXPIRED = "CANCELLED", "REJECTED", "EXPIRED"
 ENDED = frozenset({FILLED, CANCELLED, REJECTED, EXPIRED})
 E8 = 10**8
+ATTACHED = (
+    "takeProfitPrice", "takeProfitLimitPrice", "takeProfitTimeInForce", "stopLossPrice",
+    "stopLossLimitPrice", "stopLossTimeInForce",
+)  # fmt: skip
+
+
+class Group(Struct, kw_only=True):
+    """Orders that hang together, the one that was asked for first."""
+
+    list_id: str
+    external_id: str
+    kind: str
+    members: "list[Ticket]"
+
+    def other(self, ticket: "Ticket") -> "Ticket | None":
+        """The one that ends when this one trades."""
+        pair = self.members if self.kind == "OCO" else self.members[1:]
+        if len(pair) != 2 or not any(one is ticket for one in pair):
+            return None
+        return pair[1] if pair[0] is ticket else pair[0]
+
+    def waiting(self, ticket: "Ticket") -> "list[Ticket]":
+        """Those that are placed when this one is filled."""
+        return self.members[1:] if self.kind != "OCO" and self.members[0] is ticket else []
 
 
 class Ticket(Struct, kw_only=True):
@@ -48,10 +72,23 @@ class Ticket(Struct, kw_only=True):
     reject_reason: str = ""
     cancel_reason: str = ""
     canceled_ms: int = 0
+    group: Group | None = None
+
+    @property
+    def other(self) -> "Ticket | None":
+        """See `Group.other`."""
+        return self.group.other(self) if self.group is not None else None
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def first_status(self) -> str:
+        """Of the first word about it: what hangs on another waits for that one."""
+        group = self.group
+        waits = group is not None and group.kind != "OCO" and group.members[0] is not self
+        return CREATED if waits else SUBMITTED
 
     @property
     def buys(self) -> bool:
@@ -115,7 +152,7 @@ class Ticket(Struct, kw_only=True):
             "orderSide": fields["orderSide"],
             "orderType": fields["orderType"],
             "timeInForce": fields["timeInForce"] or (None if profile == CURRENT else ""),
-            "status": SUBMITTED if first else self.status,
+            "status": self.first_status if first else self.status,
             "quantity": fields["quantity"],
             "orderQuantityType": fields.get("quantityType", "BASE"),
             "quantityRounding": fields.get("quantityRounding", ""),
@@ -129,6 +166,11 @@ class Ticket(Struct, kw_only=True):
         for name in ("limitPrice", "stopPrice", "positionId", "quoteId", "expireAt"):
             if name in fields:
                 row[name] = fields[name]
+        if self.group is not None:
+            row["orderListId"] = self.group.list_id
+            row["externalOrderListId"] = self.group.external_id
+            row["contingencyType"] = self.group.kind
+            row |= {name: fields[name] for name in ATTACHED if name in fields}
         if self.position_id and not first:
             row["positionId"] = self.position_id
         if not first:
