@@ -29,6 +29,7 @@ from connector.private import PrivateStream
 from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
 from connector.reconcile import FAULTS, Reconciler, after
+from connector.seeking import Seeker
 from connector.trading.budget import OrderBudget
 from connector.trading.clock import VenueClock
 from connector.trading.commands import Command, Refusal
@@ -95,9 +96,10 @@ class AccountService(AccountState):
         self.foreign_to = frozenset(settings.foreign_to)
         self.settings = settings
         key = SecretRef.parse(settings.key).read().reveal().decode()
-        secret = SecretRef.parse(settings.secret).read().reveal()
+        secret = SecretRef.parse(settings.secret).read().reveal() if settings.secret else b""
+        kind = settings.kind or self.trading.key_kinds[0]
         try:
-            self.signer = self.trading.signer(key, secret, settings.kind)
+            self.signer = self.trading.signer(key, secret, kind)
         except ValueError as error:
             raise ConfigError(f"accounts.{name}: {error}") from None
         self.scales, self._served = scales, served
@@ -110,6 +112,7 @@ class AccountService(AccountState):
         self.board = BudgetBoard(segment, venue_index, index)
         self._next_ask = -1
         self._reconciler = Reconciler(self, settings.reconcile_s)
+        self._seeker = Seeker(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self.reconciled = False
         """Only while the private stream is up: whatever takes it down sets it back."""
@@ -249,12 +252,20 @@ class AccountService(AccountState):
         )
         if not self.running or not self.clock.known:
             return  # asked again later
+        if self._seeker.serves(order):
+            self._start(self._seeker.seek(order), "seek")
+            return
         now_ns = monotonic_ns()
         message = self.encode(intent, now_ns)
         if self.budget.shortage(message, Action.QUERY, now_ns, self.venue_ns(now_ns)) is not None:
             return
         number, self._next_ask = self._next_ask, self._next_ask - 1
         self._send(number, Priority.QUERY, message, Flying(Action.QUERY, order, now_ns))
+
+    def spare(self, request: Request) -> bool:
+        """Whether a question leaves enough to cancels."""
+        now_ns = monotonic_ns()
+        return self.budget.shortage(request, Action.QUERY, now_ns, self.venue_ns(now_ns)) is None
 
     def ask_fills(self, order: Order, spare: bool = False) -> None:
         if self.running:
@@ -286,22 +297,26 @@ class AccountService(AccountState):
 
     # What answers mean for everything else
 
-    def heed(self, answer: OrderAnswer) -> None:
-        """An answer may mean more than its order."""
+    def heed(self, answer: OrderAnswer, flying: Flying) -> None:
+        """The answer to this request may mean more than its order."""
         if answer.outcome in (OrderOutcome.THROTTLED, OrderOutcome.BANNED):
-            self._throttled(answer)
+            asked = flying.message
+            self._throttled(answer, asked.pool if asked is not None and answer.alone else "")
         elif answer.outcome is OrderOutcome.CLOCK:
             self._mend_clock()
+        elif answer.outcome is OrderOutcome.AUTH and self.rest.access is not None:
+            self.rest.access.refused(flying.renewals)
         if answer.reconcile:
             self._reconciler.doubt()
 
-    def _throttled(self, answer: OrderAnswer) -> None:
-        """Going on turns a limit into a ban of the whole address, so everything stops."""
+    def _throttled(self, answer: OrderAnswer, alone: str) -> None:
+        """Going on turns a limit into a ban of the whole address, so everything stops, but where
+        the venue counts each pool by itself."""
         self.count(Counter.HTTP_THROTTLED)
         now_ns, pause_ns = monotonic_ns(), answer.retry_after_ns or 60 * SECOND_NS
         if answer.until_ns:
             pause_ns = max(SECOND_NS, answer.until_ns - self.venue_ns(now_ns))
-        self.budget.stop(now_ns + pause_ns, orders_only=answer.orders_only)
+        self.budget.stop(now_ns + pause_ns, orders_only=answer.orders_only, alone=alone)
         log.warning(
             "the venue wants %s", "no more orders" if answer.orders_only else "silence",
             extra={"account": self.name, "seconds": round(pause_ns / SECOND_NS, 1)},
@@ -357,6 +372,8 @@ class AccountService(AccountState):
         if self.socket is not None:
             self.socket.tick(now_ns)
         self._private.tick(now_ns)
+        if self.rest.access is not None and self.running:
+            self.rest.access.keep(now_ns)
         if self._guard is not None and self.running:
             self._guard.tick(now_ns)
 
@@ -536,12 +553,19 @@ class AccountService(AccountState):
         if not self.running:
             self.flights.unsent(request, "the account is not served")
             return
-        if now_ns < self.rest.quiet_until_ns:  # sending on turns a 429 into a ban
-            wait_s = (self.rest.quiet_until_ns - now_ns) / SECOND_NS
+        quiet_ns = self.rest.quiet_ns(message.pool)
+        if now_ns < quiet_ns:  # sending on turns a 429 into a ban
+            wait_s = (quiet_ns - now_ns) / SECOND_NS
             flying.code = Code.RATE_BUDGET
             self.flights.unsent(request, f"the venue wants silence for {wait_s:.1f} s more")
             return
-        flying.message = message
+        flying.message = message  # without a token: it is written down
+        if self.rest.access is not None and isinstance(message, Request):
+            bearing = self.rest.access.held(message)
+            if bearing is None:
+                self.flights.unsent(request, "no token of the venue is good now")
+                return
+            message, flying.renewals = bearing, self.rest.access.renewals
         flying.spent = self.budget.take(message, now_ns, self.venue_ns(now_ns))
         if isinstance(message, ApiRequest):
             assert self.socket is not None

@@ -73,12 +73,12 @@ class AccountSettings(Struct, frozen=True, forbid_unknown_fields=True):
     key: str = ""
     """Where the public half of the key is kept: ``env:``, ``file:`` or ``credential:``."""
     secret: str = ""
-    """Where the secret half is kept."""
+    """Where the secret half is kept; nowhere where the venue's own login is all it takes."""
     paper: PaperSettings = PaperSettings()
     foreign_to: tuple[str, ...] = ()
     """Strategies that hear of the account's orders that were not placed here."""
-    kind: str = "hmac"
-    """Of the key: what the venue lists in ``Trading.key_kinds``."""
+    kind: str = ""
+    """Of the key: what the venue lists in ``Trading.key_kinds``; empty: its first."""
     transport: Transport = Transport.HTTP
     """How orders travel."""
     connections: Annotated[int, Meta(ge=2, le=32)] = 4
@@ -171,10 +171,14 @@ def judge_account(
     paper = account.type is AccountType.PAPER
     named = _named(account.venue, symbols)
     judge_limits(account.limits, named, f"{path}.limits", faults)
+    secret = _has_secret(account.venue, serving)
     for name in ("key", "secret"):
         reference = getattr(account, name)
         if paper and reference:
             faults.append(f"{path}.{name}: a paper account has none")
+        elif name == "secret" and not secret:
+            if reference:
+                faults.append(f"{path}.{name}: none: who has logged in may trade with it")
         elif not paper and not reference:
             faults.append(f"{path}.{name}: missing")
         elif not paper:
@@ -208,7 +212,7 @@ def judge_account(
         return
     has = trading.setup.settings if trading.setup is not None and not paper else frozenset[str]()
     judge_setup(account.setup, has, named, f"{path}.setup", faults)
-    if account.kind not in trading.key_kinds:
+    if account.kind and account.kind not in trading.key_kinds:
         faults.append(f"{path}.kind: {account.kind!r}; known: {', '.join(trading.key_kinds)}")
     if account.countdown_s and not account.exclusive:
         faults.append(
@@ -221,6 +225,15 @@ def judge_account(
     if account.transport not in trading.transports:
         known = ", ".join(one.value for one in trading.transports)
         faults.append(f"{path}.transport: not {account.transport.value}; the venue has {known}")
+
+
+def _has_secret(venue: str, serving: Mapping[str, Venue]) -> bool:
+    """Whether an account there has one of its own."""
+    try:
+        trading = serving[load(venue).folder].trading
+    except (ConfigError, KeyError):
+        return True
+    return trading is None or trading.secret
 
 
 def _named(venue: str, symbols: Symbols) -> frozenset[str] | None:

@@ -74,7 +74,11 @@ class Desk:
         limits: Mapping[tuple[str, str], Limits] = MappingProxyType({}),
     ) -> None:
         self.accounts = accounts
-        self.tracker = Tracker(ids.key, lambda account: accounts[account].trading.denial)
+        self.tracker = Tracker(
+            ids.key,
+            lambda account: accounts[account].trading.denial,
+            lambda account: accounts[account].trading.lookups.since is not None,
+        )
         self.tracker.orders.met = ids.met
         self.holdings = Holdings(
             accounts,
@@ -177,7 +181,10 @@ class Desk:
         pending.price_e, pending.qty_e = command.price_e, command.qty_e
         pending.reduces = reduces(command, order)
         pending.valid_until_ns = command.valid_until_ns
-        if command.batch_size > 1 and account.trading.batches is not None:
+        if message is None:
+            self._step = Step.OURS
+            self.outbox.pursue(pending)
+        elif command.batch_size > 1 and account.trading.batches is not None:
             assert listed is not None
             wanted = wish(command, listed, order)
             self.outbox.held.add(session, command, Held(account, listed, pending, wanted, message))

@@ -45,6 +45,8 @@ class Flying(Struct):
     """Its first byte was handed to the kernel; 0: not yet."""
     batch: tuple[int, ...] = ()
     """The requests it carries, if they are several; it has the number of the first."""
+    renewals: int = 0
+    """Of the token it bore, where the venue wants a login."""
 
 
 class Served(Account, Protocol):
@@ -52,8 +54,8 @@ class Served(Account, Protocol):
 
     desk: Desk
 
-    def heed(self, answer: OrderAnswer) -> None:
-        """An answer may mean more than its order."""
+    def heed(self, answer: OrderAnswer, flying: Flying) -> None:
+        """The answer to this request may mean more than its order."""
 
 
 class Flights:
@@ -86,7 +88,7 @@ class Flights:
             self._answered_batch(flying, status, headers, body, recv_ns)
             return
         answer = self._trading.judge(flying.action, status, headers, body, account.scales)
-        account.heed(answer)
+        account.heed(answer, flying)
         order = flying.asked
         if order is None:
             self._judged(request, answer, flying, status, body, recv_ns)
@@ -103,7 +105,7 @@ class Flights:
             flying.action, len(flying.batch), status, headers, body, self._account.scales
         )
         for answer in answers:
-            self._account.heed(answer)
+            self._account.heed(answer, flying)
         for request, answer in zip(flying.batch, answers, strict=True):
             self._judged(request, answer, flying, status, body, recv_ns)
 

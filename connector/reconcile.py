@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from typing import Protocol
 
 from connector.clock import monotonic_ns
@@ -18,7 +18,7 @@ from connector.protocol.backoff import Backoff
 from connector.trading.positions import asked_at
 from connector.trading.roles import Account
 from connector.venues.contract import Pool, Request
-from connector.venues.trading_contract import BalanceEvent, OrderEvent, PositionEvent
+from connector.venues.trading_contract import BalanceEvent, OrderEvent, PositionEvent, Trading
 
 log = logging.getLogger("connector.accounts")
 
@@ -37,12 +37,20 @@ SETTLE_S = 0.5
 FAULTS = (VenueError, ValueError, RecursionError)
 
 
-class Owner(Account, Protocol):
+class Asked(Protocol):
+    """Who asks for an account."""
+
+    trading: Trading
+
+    async def signed(self, request: Request) -> bytes:
+        """The body of the answer to a request that needs the key. Raises VenueError."""
+
+
+class Owner(Account, Asked, Protocol):
     """The account."""
 
     desk: Desk
 
-    async def signed(self, request: Request) -> bytes: ...
     def open_orders(self) -> list[Order]:
         """Own and foreign ones."""
 
@@ -226,8 +234,8 @@ class Reconciler:
     async def _rows(self) -> list[OrderEvent]:
         owner, rows = self._owner, list[OrderEvent]()
         for request in owner.trading.lookups.open_orders(owner.instruments()):
-            body = await owner.signed(request)
-            rows += owner.trading.lookups.order_events(body, owner.scales)
+            async for body in pages(owner, request):
+                rows += owner.trading.lookups.order_events(body, owner.scales)
         return rows
 
     def _told(self, rows: Sequence[OrderEvent], asked_ns: int) -> None:
@@ -246,14 +254,15 @@ class Reconciler:
     async def _asked_positions(self) -> list[PositionEvent]:
         owner, found = self._owner, list[PositionEvent]()
         for request in owner.trading.lookups.positions(owner.instruments()):
-            body = await owner.signed(request)
-            found += owner.trading.lookups.position_events(body, owner.scales)
+            async for body in pages(owner, request):
+                found += owner.trading.lookups.position_events(body, owner.scales)
         return found
 
     async def _asked_balances(self) -> list[BalanceEvent]:
         owner, found = self._owner, list[BalanceEvent]()
         for request in owner.trading.lookups.balances(owner.instruments()):
-            found += owner.trading.lookups.balance_events(await owner.signed(request))
+            async for body in pages(owner, request):
+                found += owner.trading.lookups.balance_events(body)
         return found
 
     async def fills(self, order: Order, spare: bool = False) -> None:
@@ -280,6 +289,17 @@ class Reconciler:
         for event in events:
             if owner.desk.tracker.orders.find(owner.index, event) is not None:
                 owner.desk.order_event(owner, event, now_ns)
+
+
+async def pages(owner: Asked, request: Request) -> AsyncIterator[bytes]:
+    """The answers to a request and to those that go on with its list. Raises what ``FAULTS``
+    are."""
+    following: Request | None = request
+    while following is not None:
+        body = await owner.signed(following)
+        yield body
+        goes_on = owner.trading.lookups.next_page
+        following = goes_on(following, body) if goes_on is not None else None
 
 
 async def after(error: Exception, backoff: Backoff) -> None:

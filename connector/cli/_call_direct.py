@@ -180,9 +180,9 @@ def _signer(venue: Venue, name: str, account: AccountSettings) -> Signer:
     if venue.trading is None:
         raise ConfigError(f"{venue.name} has market data only")
     key = SecretRef.parse(account.key).read().reveal().decode()
-    secret = SecretRef.parse(account.secret).read().reveal()
+    secret = SecretRef.parse(account.secret).read().reveal() if account.secret else b""
     try:
-        return venue.trading.signer(key, secret, account.kind)
+        return venue.trading.signer(key, secret, account.kind or venue.trading.key_kinds[0])
     except ValueError as error:
         raise ConfigError(f"accounts.{name}: {error}") from None
 

@@ -170,9 +170,13 @@ def _accounts(config: Config) -> int:
             way = f"PAPER: {paper.latency_us} us one way, begins with {money or 'nothing'}"
             print(f"  account {name} ({account.venue})  {way}, used by {users}")
             continue
-        way = f"{account.kind} key, orders over {account.transport.value}"
+        venue = load(account.venue).trading
+        kind = account.kind or (venue.key_kinds[0] if venue is not None else "")
+        way = f"{kind} key, orders over {account.transport.value}"
         print(f"  account {name} ({account.venue})  {way}, used by {users}")
         for what in ("key", "secret"):
+            if not getattr(account, what):
+                continue  # the venue has none
             try:
                 SecretRef.parse(getattr(account, what)).read()
             except ConfigError as error:

@@ -21,7 +21,7 @@ from connector.trading.pending import Pending
 from connector.trading.risk import Risk
 from connector.trading.roles import Account, Listed, Session, Stops
 from connector.trading.tracker import Tracker
-from connector.venues.trading_contract import CannotEncode, Intent, Message
+from connector.venues.trading_contract import CannotEncode, Intent, Message, NotNamed
 
 _REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL, Action.QUERY})
 """Never stopped by halts, risk, stale books, a draining daemon or their own age."""
@@ -88,8 +88,9 @@ class Admission(AdmissionState):
         listed: Listed | None,
         command: Command,
         now_ns: int,
-    ) -> tuple[Order | None, Message]:
-        """Every check, in the order of what is cheapest to say; raises Refusal."""
+    ) -> tuple[Order | None, Message | None]:
+        """Every check, in the order of what is cheapest to say; raises Refusal. No request: it is
+        a cancel that cannot be sent yet."""
         assert listed is not None
         order: Order | None = None
         if command.action is not Action.PLACE:
@@ -108,7 +109,12 @@ class Admission(AdmissionState):
         if message is None:
             mark_e = mark_of(listed) if command.callback_rate_e is not None else 0
             wanted = intent(command, listed.instrument, mark_e)
-            message = encode(account, wanted, order, now_ns)
+            try:
+                message = encode(account, wanted, order, now_ns)
+            except NotNamed as error:
+                if command.action is Action.CANCEL and order is not None:
+                    return order, None
+                raise Refusal(Code.NOT_YET, error.field, str(error)) from None
         self._ledger.encoded_ns = monotonic_ns()
         if grows:
             account.afford(command.action, message)
@@ -260,7 +266,7 @@ def wish(command: Command, listed: Listed, order: Order | None) -> Intent:
 
 
 def encode(account: Account, wanted: Intent, order: Order | None, now_ns: int) -> Message:
-    """The signed request, under every name the order has; raises Refusal."""
+    """The signed request, under every name the order has; raises Refusal, and NotNamed."""
     if order is not None:
         wanted = _of(order, wanted)
         unborn = wanted.conditional and order.status is OrderStatus.TRIGGERED
@@ -272,6 +278,8 @@ def encode(account: Account, wanted: Intent, order: Order | None, now_ns: int) -
             )
     try:
         return account.encode(wanted, now_ns)
+    except NotNamed:
+        raise
     except CannotEncode as error:
         raise Refusal(Code.NOT_SUPPORTED, error.field, str(error)) from None
 

@@ -1,15 +1,17 @@
-"""Orders that an own conditional order may have become.
+"""Orders that may be own ones under a name nobody has heard yet.
 
 What a triggered conditional order became need not carry its client id, and the stream may tell of
 it before the message that links the two. Until the venue has said what became of every own
-conditional order that fits, such an order belongs to nobody."""
+conditional order that fits, such an order belongs to nobody. Where a venue names orders by its own
+ids alone, the same holds of every order until its answer has come."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
 from connector.model.instrument import Instrument
 from connector.model.order import Order
+from connector.trading import suspects
 from connector.venues.trading_contract import OrderEvent
 
 Name = tuple[int, str, int | str]
@@ -28,14 +30,19 @@ class Unclaimed(Struct):
     sure_ns: int
     """Who is asked from then on says for certain whether it became this. CLOCK_MONOTONIC."""
     asked: dict[int, Order]
-    """By key: conditional orders that may have become it and have not denied it."""
+    """By key: orders that may be it, or may have become it, and have not denied it."""
+    nameless: bool = False
+    """They are no conditional orders, but wait for their names."""
 
 
 class Births:
-    """Everything that is unclaimed. ``proof_ns``: how long a venue's word may lag behind."""
+    """Everything that is unclaimed. ``proof_ns``: how long a venue's word may lag behind;
+    ``unnamed``: whether an account's venue tells no client ids."""
 
-    def __init__(self, proof_ns: int) -> None:
-        self._proof_ns = proof_ns
+    def __init__(
+        self, proof_ns: int, unnamed: Callable[[int], bool] = lambda account: False
+    ) -> None:
+        self._proof_ns, self._unnamed = proof_ns, unnamed
         self._unclaimed: dict[Name, Unclaimed] = {}
 
     def __len__(self) -> int:
@@ -48,25 +55,31 @@ class Births:
         instrument: Instrument,
         open_orders: Iterable[Order],
         now_ns: int,
-    ) -> list[Order]:
-        """Keep an event of an unknown order; the orders that have to be asked for. Nobody, and
-        nothing kept: the order is nobody's."""
-        name = _name(account, event)
-        if name is None or event.conditional:
-            return []
+    ) -> list[Order] | None:
+        """Keep an event of an unknown order; the orders that have to be asked for. None: nothing
+        is kept, the order is nobody's."""
+        name, unnamed = _name(account, event), self._unnamed(account)
+        if name is None or event.conditional or (not unnamed and event.anonymous):
+            return None
         known = self._unclaimed.get(name)
-        if known is not None:
-            known.events.append(event)
-            return list(known.asked.values())
-        asked = {order.key: order for order in open_orders if may_become(order, event)}
-        if asked:
+        if known is None:
+            may_be = _may_be if unnamed else may_become
+            asked = {order.key: order for order in open_orders if may_be(order, event)}
+            if not asked:
+                return None
             sure_ns = now_ns + self._proof_ns
-            self._unclaimed[name] = Unclaimed(account, instrument, [event], sure_ns, asked)
-        return list(asked.values())
+            known = Unclaimed(account, instrument, [], sure_ns, asked, unnamed)
+            self._unclaimed[name] = known
+        known.events.append(event)
+        # Who waits for its name is answered, or asked for, anyway.
+        return [] if unnamed else list(known.asked.values())
 
-    def claimed(self, order: Order, born_id: int) -> Sequence[OrderEvent]:
-        """The venue says that this order became that one: what was said of it before."""
-        found = self._unclaimed.pop((order.account, order.instrument.symbol, born_id), None)
+    def claimed(self, order: Order, event: OrderEvent) -> Sequence[OrderEvent]:
+        """The venue says that this order is, or became, that one: what was said of it before."""
+        name = event.born_order_id or event.venue_order_id
+        if not name or not self._unclaimed:
+            return ()
+        found = self._unclaimed.pop((order.account, order.instrument.symbol, name), None)
         return found.events if found is not None else ()
 
     def denied(self, order: Order, asked_ns: int) -> int:
@@ -85,7 +98,8 @@ class Births:
         """Those that nobody can have become, taken out."""
         found = []
         for name, one in list(self._unclaimed.items()):
-            became = [order.key for order in one.asked.values() if not waits(order)]
+            still = suspects.nameless if one.nameless else waits
+            became = [order.key for order in one.asked.values() if not still(order)]
             for key in became:
                 del one.asked[key]
             if not one.asked or len(self._unclaimed) > MOST:
@@ -108,6 +122,10 @@ def may_become(order: Order, event: OrderEvent) -> bool:
         and order.position_side is event.position_side
         and event.side in (None, order.side)
     )
+
+
+def _may_be(order: Order, event: OrderEvent) -> bool:
+    return suspects.nameless(order) and suspects.fits(order, event)
 
 
 def _name(account: int, event: OrderEvent) -> Name | None:

@@ -13,8 +13,6 @@ from connector.protocol.ratelimit import Budget
 from connector.venues.contract import Pool
 from connector.venues.trading_contract import Charge, Encoded, Message
 
-RESERVE = 0.1
-"""Share of each pool that new orders and questions leave to cancels and amends."""
 REDUCING = frozenset({Action.CANCEL, Action.CANCEL_ALL})
 RESERVING = frozenset({Action.PLACE, Action.QUERY})
 
@@ -90,7 +88,7 @@ class OrderBudget(BudgetState):
                 return Shortage(pool.name, used, pool.limit, budget.quiet_until_ns)
             if action in REDUCING or not units:
                 continue
-            reserve = int(pool.limit * RESERVE) if action in RESERVING else 0
+            reserve = _reserve(pool) if action in RESERVING else 0
             due_ns = budget.admit_ns(now_ns, venue_ns, units, reserve)
             if due_ns > now_ns:
                 used = budget.used(now_ns, venue_ns)
@@ -112,12 +110,13 @@ class OrderBudget(BudgetState):
             if header in used:
                 budget.correct(number, venue_ns, used[header])
 
-    def stop(self, until_ns: int, orders_only: bool = False) -> None:
+    def stop(self, until_ns: int, orders_only: bool = False, alone: str = "") -> None:
         """The venue asked for silence (429, 418) until then; or for no more orders, which leaves
-        cancels and questions."""
+        cancels and questions; or for no more of the pool ``alone``."""
         address = () if orders_only else self._address()
-        for _, budget in (*self._own, *address):
-            budget.stop(until_ns)
+        for pool, budget in (*self._own, *address):
+            if alone in ("", pool.name):
+                budget.stop(until_ns)
 
     def _parts_of(self, request: Message) -> Iterable[tuple[Pool, Budget, int]]:
         """What counts against which budget; the same for every request with one charge."""
@@ -131,7 +130,7 @@ class OrderBudget(BudgetState):
         if parts is None:
             parts = self.known[request.charge.name] = tuple(self._parts(request))
             self.needs[request.charge.name] = [
-                (budget, units, int(pool.limit * RESERVE)) for pool, budget, units in parts
+                (budget, units, _reserve(pool)) for pool, budget, units in parts
             ]
         return parts
 
@@ -143,3 +142,7 @@ class OrderBudget(BudgetState):
             for cost in request.orders:
                 if (cost.pool, cost.window_ns) == (pool.name, pool.window_ns):
                     yield pool, budget, cost.units
+
+
+def _reserve(pool: Pool) -> int:
+    return int(pool.limit * pool.reserve)

@@ -17,7 +17,7 @@ from connector.trading.ledger import Ledger
 from connector.trading.pending import Pending
 from connector.trading.roles import Account, Listed
 from connector.trading.tracker import Tracker
-from connector.venues.trading_contract import CannotEncode, Intent, Message
+from connector.venues.trading_contract import CannotEncode, Intent, Message, NotNamed
 
 log = logging.getLogger("connector.desk")
 
@@ -81,12 +81,20 @@ class Outbox:
         intent = Intent(action=Action.CANCEL, instrument=order.instrument)
         try:
             message = encode(account, intent, order, now_ns)
+        except NotNamed:  # the answer to its order tells its name, or a question does
+            self._tracker.watched.cancel_again(order, now_ns)
+            return
         except Exception as error:  # a refusal of ours, too: the way it takes may change
             self.fault(error, order.strategy)
             self._tracker.watched.cancel_again(order, now_ns)
             return
         pending = self.pending(account, order, Action.CANCEL, order.strategy, now_ns)
         self.send(account, self._find(account.venue, order.instrument.symbol), pending, message)
+
+    def pursue(self, pending: Pending) -> None:
+        """A cancel that cannot be sent yet: from now on it is pursued, and how it ends is told."""
+        self._tracker.requested(pending)
+        self._perform(self._tracker.lost(pending.request, self._clock()))
 
     def fault(self, error: Exception, strategy: str, command: int = 0) -> None:
         """Count and log what must not happen."""

@@ -24,6 +24,8 @@ class Pending(Struct, kw_only=True, eq=False):
     sent_ns: int = 0
     deadline_ns: int = 0
     """The venue may execute it until then."""
+    venue_ns: int = 0
+    """When an earlier run sent it, by the venue's clock; 0: this run did, see ``sent_ns``."""
     price_e: int | None = None
     """AMEND: what was wanted; None: left as it is."""
     qty_e: int | None = None

@@ -147,6 +147,7 @@ class Restorer:
             batch=command.batch,
             sent_ns=command.sent_ns,
             deadline_ns=now_ns + left_ns,
+            venue_ns=max(1, command.deadline_ns - self._window_ns),
             price_e=price_e,
             qty_e=qty_e,
             told=command.told,

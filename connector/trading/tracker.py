@@ -58,16 +58,19 @@ _PASSES = frozenset({OrderOutcome.NOT_EXECUTED, OrderOutcome.THROTTLED, OrderOut
 
 
 class Tracker:
-    """The orders of all accounts. ``new_key`` gives keys that were never used, ``denial`` what it
-    takes at an account's venue until its "no" proves something."""
+    """The orders of all accounts. ``new_key`` gives keys that were never used; of an account's
+    venue, ``denial`` when its "no" proves something, ``unnamed`` whether it tells no client ids."""
 
     def __init__(
-        self, new_key: Callable[[], int], denial: Callable[[int], Denial] = lambda _: Denial()
+        self,
+        new_key: Callable[[], int],
+        denial: Callable[[int], Denial] = lambda _: Denial(),
+        unnamed: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._new_key, self._denial = new_key, denial
         self.orders = OrderIndex()
         self.watched = WatchList()
-        self._births = Births(PROOF_NS)
+        self._births = Births(PROOF_NS, unnamed)
         self._fees = Fees()
         self.requests: dict[int, Pending] = {}
         self.under_way: dict[int, list[Pending]] = {}
@@ -177,15 +180,13 @@ class Tracker:
         if self.orders.find(account, event) is None:
             if event.source is Source.LITE:
                 return ()  # the full event follows and says what this one cannot
-            if event.status is None and not event.client_order_id:
-                return ()  # a listed fill: perhaps of an own order whose id nobody told yet
             if event.source is Source.HISTORY and (event.status is None or event.status.terminal):
                 return ()  # it was told when it happened, if it was anybody's
         own = self.orders.open_of(account)
         parents = self._births.hold(account, event, instrument, own, now_ns)
-        for parent in parents:
+        for parent in parents or ():
             self.watched.ask(parent, now_ns)
-        if not parents:
+        if parents is None and not event.anonymous:
             self._foreign(account, event, instrument, now_ns)
         return self._taken()
 
@@ -411,9 +412,8 @@ class Tracker:
         self._alive(order, said, event.source in _ASKED, now_ns)
         if event.passing and not order.status.terminal:
             self.watched.ask(order, now_ns + SECOND_NS)
-        if event.born_order_id is not None:
-            for before in self._births.claimed(order, event.born_order_id):
-                self._apply(order, before, now_ns, 0)
+        for before in self._births.claimed(order, event):
+            self._apply(order, before, now_ns, 0)
 
     def _placed(self, order: Order, event: OrderEvent | None, now_ns: int) -> bool:
         """Anything but a refusal proves that the venue took the order."""

@@ -11,6 +11,8 @@ from connector.venues.contract import Access, Keeper, NoEntry, Request
 
 log = logging.getLogger("connector.access")
 
+AGAIN_NS = 5_000_000_000
+"""Between two renewals that nobody waits for."""
 TRIES = 4
 """Requests for one token: a renewal, the same once more when no answer came, a login, and again."""
 
@@ -29,6 +31,7 @@ class Gate:
         self._renewal: asyncio.Task[None] | None = None
         self.renewals = 0
         """Tokens got."""
+        self._again_ns = 0
 
     async def bear(self, request: Request) -> tuple[Request, str]:
         """The request with a token that is good now, and the token."""
@@ -51,6 +54,33 @@ class Gate:
         except NoEntry as error:
             raise NotSent(f"{self._venue}: {error}") from None
         return keeper.token
+
+    def held(self, request: Request) -> Request | None:
+        """The request with a token that is good now, for who cannot wait; None: there is none."""
+        try:
+            keeper = self._kept()
+        except NotSent:
+            return None
+        return keeper.bear(request) if keeper.valid(wall_ns()) else None
+
+    def keep(self, now_ns: int) -> None:
+        """Now and then, for who cannot wait: get the next token before it is needed."""
+        if now_ns < self._again_ns:
+            return
+        try:
+            keeper = self._kept()
+        except NotSent:
+            return  # whoever waits for it is told
+        if keeper.fresh(wall_ns()) or wall_ns() < keeper.due_ns():
+            return
+        self._again_ns = now_ns + AGAIN_NS
+        self._renewing(keeper)
+
+    def refused(self, renewals: int) -> None:
+        """The venue took no more the token that was in use after so many renewals."""
+        if self._keeper is not None and renewals == self.renewals:
+            self._keeper.denied(self._keeper.token)
+            self._again_ns = 0
 
     def denied(self, answer: HttpAnswer, token: str) -> bool:
         """Whether the answer says that the token is taken no more: then a new one is got."""

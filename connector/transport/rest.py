@@ -67,8 +67,11 @@ class Rest(AddressState):
 
     def quiet_ns(self, name: str) -> int:
         """The same for requests of that pool."""
-        mine = [budget.quiet_until_ns for pool, budget in self.pools if pool.name == name]
-        return max(mine, default=self.quiet_until_ns)
+        quiet_ns = -1
+        for pool, budget in self.pools:
+            if pool.name == name and budget.quiet_until_ns > quiet_ns:
+                quiet_ns = budget.quiet_until_ns
+        return quiet_ns if quiet_ns >= 0 else self.quiet_until_ns
 
     def admit_ns(self, request: Request, now_ns: int, share: float = 1.0) -> int:
         """The earliest instant at which ``request`` may go out, within ``share`` of its pools."""

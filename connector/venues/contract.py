@@ -95,6 +95,8 @@ class Pool(Struct, frozen=True):
     """Response header (lower case) that carries the venue's own count, if there is one.
 
     Several pools may share a name (orders per 10 s and per minute): then all of them apply."""
+    reserve: float = 0.1
+    """Share of it that new orders and questions leave to cancels and amends."""
 
 
 class Heartbeat(Struct, frozen=True):

@@ -240,6 +240,11 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     """It does not say how the order stands, and another event does soon, or the venue is asked: as
     when an order is taken off the book to be put back amended."""
 
+    @property
+    def anonymous(self) -> bool:
+        """A listed fill: perhaps of an own order whose id nobody told yet."""
+        return self.status is None and not self.client_order_id
+
 
 class BalanceEvent(Struct, frozen=True, kw_only=True):
     asset: str
@@ -380,6 +385,13 @@ class Lookups(Struct, frozen=True, kw_only=True):
     config: Callable[[], Request] | None = None
     """None: the venue has no such question."""
     config_event: Callable[[bytes], AccountConfigEvent] | None = None
+    since: Callable[[Instrument, int], Request] | None = None
+    """Every order of an instrument since a time (Unix ns), read by ``order_events``: where the
+    venue can neither be asked for a client id nor tells it, an order whose id of the venue is not
+    known is found by what it looks like. None: the venue knows client ids."""
+    next_page: Callable[[Request, bytes], Request | None] | None = None
+    """Where lists come in several answers: what is asked after this request and its answer; None:
+    that was the last. Raises ValueError."""
     limits: Callable[[], Request] | None = None
     """What the account may order, which may differ from what everybody may; None: it does not."""
     limit_pools: Callable[[bytes], Sequence[Pool]] | None = None
@@ -497,6 +509,9 @@ class Trading(Struct, frozen=True, kw_only=True):
     signer: Callable[[str, bytes, str], Signer]
     """Public key, secret, kind of key ("hmac", "ed25519", "rsa"). Raises ValueError."""
     key_kinds: tuple[str, ...]
+    """The usual one first."""
+    secret: bool = True
+    """An account has a secret of its own; False: who has logged in may trade with it."""
     encode: Callable[[Intent, Signer, int], Request]
     """Intent, signer, the venue's time in ns: the complete signed request. The oracle of the
     compiled encoder and the path of everything rare. Raises CannotEncode."""

@@ -7,7 +7,7 @@ import pytest
 
 from connector.model.intents import Action
 from connector.protocol.ratelimit import Budget
-from connector.trading.budget import RESERVE, OrderBudget
+from connector.trading.budget import OrderBudget
 from connector.venues.contract import Cost, Pool, Request
 
 SECOND_NS = 1_000_000_000
@@ -39,7 +39,7 @@ def test_no_window_ever_holds_more_than_its_limit_less_the_reserve(seed: int) ->
             sent.append(now_ns)
     assert len(sent) > 300
     for pool in (TEN, MINUTE):
-        most = pool.limit - int(pool.limit * RESERVE)
+        most = pool.limit - int(pool.limit * pool.reserve)
         for index, at_ns in enumerate(sent):
             within = [
                 one for one in list(sent)[index : index + 200] if one - at_ns < pool.window_ns
@@ -106,6 +106,31 @@ def test_questions_leave_room_for_cancels() -> None:
     while mine.shortage(question, Action.QUERY, now_ns, now_ns) is None:
         mine.take(question, now_ns, now_ns)
         asked += 1
-    assert asked == WEIGHT.limit - int(WEIGHT.limit * RESERVE)
+    assert asked == WEIGHT.limit - int(WEIGHT.limit * WEIGHT.reserve)
     assert mine.shortage(CANCEL, Action.CANCEL, now_ns, now_ns) is None
     assert mine.shortage(question, Action.AMEND, now_ns, now_ns) is None
+
+
+def test_a_pool_that_is_stopped_alone_stops_no_other() -> None:
+    lists = Pool("lists", 30, 60 * SECOND_NS)
+    weight, other = Budget(WEIGHT.limit, WEIGHT.window_ns), Budget(lists.limit, lists.window_ns)
+    mine = OrderBudget((), lambda: [(WEIGHT, weight), (lists, other)])
+    question, now_ns = Request("GET", "/l", weight=1, pool="lists"), 10**15
+    mine.stop(now_ns + SECOND_NS, alone="lists")
+    assert mine.shortage(question, Action.QUERY, now_ns, now_ns) is not None
+    assert mine.shortage(PLACE, Action.PLACE, now_ns, now_ns) is None
+    assert mine.shortage(CANCEL, Action.CANCEL, now_ns, now_ns) is None
+
+
+def test_a_pool_says_itself_what_it_keeps_for_cancels() -> None:
+    pool = Pool("writes", 50, 60 * SECOND_NS, reserve=0.2)
+    writes = Budget(pool.limit, pool.window_ns)
+    mine = OrderBudget((), lambda: [(pool, writes)])
+    place, now_ns = Request("POST", "/o", weight=1, pool="writes"), 10**15
+    for _ in range(40):
+        assert mine.shortage(place, Action.PLACE, now_ns, now_ns) is None
+        mine.take(place, now_ns, now_ns)
+    short = mine.shortage(place, Action.PLACE, now_ns, now_ns)
+    assert short is not None
+    assert (short.used, short.limit) == (40, 40)
+    assert mine.shortage(place, Action.CANCEL, now_ns, now_ns) is None

@@ -51,8 +51,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flights": BELOW_APP | {"trading", "desk"},
     "guard": BELOW_APP | {"trading"},
     "reconcile": BELOW_APP | {"trading", "desk"},
+    "seeking": BELOW_APP | {"trading", "desk", "reconcile"},
     "accounts": BELOW_APP
-    | {"trading", "desk", "flights", "private", "guard", "reconcile"}
+    | {"trading", "desk", "flights", "private", "guard", "reconcile", "seeking"}
     | {"budget_board"},
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"lines"},

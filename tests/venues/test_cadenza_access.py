@@ -247,3 +247,31 @@ def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "refused" in logged, "and by which request"
     for secret in (*tokens, PASSWORD, "v1.", "canary-key", "canary-secret"):
         assert secret not in logged
+
+
+def test_who_cannot_wait_has_a_token_at_hand() -> None:
+    """Orders leave at once or not at all: their token is got before it is needed, and once when it
+    is taken no more."""
+
+    async def use(stage: Stage) -> None:
+        gate, request = stage.rest.access, ENDPOINTS["user"].request()
+        assert gate is not None
+        assert gate.held(request) is None, "nobody has asked for one yet"
+        gate.keep(0)
+        gate.keep(1)
+        token = await gate.token()
+        bearing = gate.held(request)
+        assert bearing is not None
+        assert ("Authorization", f"Bearer {token}") in bearing.headers
+        assert stage.count(LOGIN) == 1
+        gate.keep(10**18)
+        gate.refused(0)
+        assert gate.held(request) is not None, "it was an older one that was refused"
+        gate.refused(gate.renewals)
+        assert gate.held(request) is None
+        gate.keep(2 * 10**18)
+        assert await gate.token()
+        assert gate.held(request) is not None
+        assert stage.count(LOGIN) + stage.count(REFRESH) == 2
+
+    staged(use)

@@ -13,6 +13,8 @@ TRADING = "trading"
 ACCOUNT = "account"
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
+RESERVES = {TRADING: 0.2}
+"""A fifth of what may trade is kept for cancels: there is no request that cancels several."""
 LIMIT, REMAINING = "x-ratelimit-limit", "x-ratelimit-remaining"
 
 
@@ -24,7 +26,10 @@ def pools(config: Config) -> tuple[Pool, ...]:
         TRADING: config.trading_per_minute,
         ACCOUNT: config.account_per_minute,
     }
-    return tuple(Pool(name, limit, MINUTE_NS, REMAINING) for name, limit in limits.items())
+    return tuple(
+        Pool(name, limit, MINUTE_NS, REMAINING, RESERVES.get(name, 0.1))
+        for name, limit in limits.items()
+    )
 
 
 def used(headers: Mapping[str, str]) -> dict[str, int]:
