@@ -4,7 +4,6 @@ Decides nothing about orders: what it hears goes to the desk, what the desk want
 
 import asyncio
 import logging
-import random
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config import SecretRef, VenueSettings
 from connector.config_trading import AccountSettings
 from connector.desk import Desk
-from connector.errors import ConfigError, VenueError
+from connector.errors import ConfigError
 from connector.flights import PRIORITY, Flights, Flying
 from connector.guard import Guard
 from connector.model.counters import Counter, Hop
@@ -26,9 +25,8 @@ from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field, Text
 from connector.private import PrivateStream
-from connector.protocol.backoff import Backoff
 from connector.protocol.ratelimit import RollingWindow
-from connector.reconcile import FAULTS, Reconciler, after
+from connector.reconcile import FAULTS, Reconciler, keep_clock, look_at_clock
 from connector.seeking import Seeker
 from connector.trading.budget import OrderBudget
 from connector.trading.clock import VenueClock
@@ -352,7 +350,8 @@ class AccountService(AccountState):
                 await self._look_at_clock(FIRST_LOOKS)
                 if self.socket is not None:  # a logon is stamped with the venue's time
                     group.create_task(self.socket.run(), name=f"order api/{self.name}")
-                group.create_task(self._keep_clock(), name=f"clock/{self.name}")
+                looking = keep_clock(self._look_at_clock, self._venue_settings.clock_s)
+                group.create_task(looking, name=f"clock/{self.name}")
                 group.create_task(self._private.run(), name=f"private/{self.name}")
                 group.create_task(self._reconciler.run(), name=f"reconcile/{self.name}")
         finally:
@@ -401,26 +400,8 @@ class AccountService(AccountState):
 
     # The clock
 
-    async def _keep_clock(self) -> None:
-        while True:
-            await asyncio.sleep(self._venue_settings.clock_s * (0.8 + 0.4 * random.random()))
-            await self._look_at_clock(1)
-
     async def _look_at_clock(self, looks: int) -> None:
-        backoff = Backoff(SECOND_NS, 30 * SECOND_NS, random.random, SECOND_NS // 4)
-        while looks:
-            sent_ns = monotonic_ns()
-            try:
-                body = await self.rest.ask(self.trading.lookups.time())
-                venue_ns = self.trading.lookups.server_ns(body)
-                self.clock.heard(sent_ns, monotonic_ns(), venue_ns)
-            except (VenueError, ValueError, RecursionError) as error:
-                if self.clock.known:
-                    return  # the old offset serves until the next look
-                log.warning("no time of the venue: %s", error, extra={"account": self.name})
-                await after(error, backoff)
-                continue
-            looks -= 1
+        await look_at_clock(self.rest, self.trading.lookups, self.clock, self.name, looks)
 
     # The private stream
 

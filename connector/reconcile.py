@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from typing import Protocol
 
 from connector.clock import monotonic_ns
@@ -15,10 +15,18 @@ from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.order import Order
 from connector.protocol.backoff import Backoff
+from connector.trading.clock import VenueClock
 from connector.trading.positions import asked_at
 from connector.trading.roles import Account
+from connector.transport.rest import Rest
 from connector.venues.contract import Pool, Request
-from connector.venues.trading_contract import BalanceEvent, OrderEvent, PositionEvent, Trading
+from connector.venues.trading_contract import (
+    BalanceEvent,
+    Lookups,
+    OrderEvent,
+    PositionEvent,
+    Trading,
+)
 
 log = logging.getLogger("connector.accounts")
 
@@ -306,3 +314,29 @@ async def after(error: Exception, backoff: Backoff) -> None:
     """Wait before something that failed is tried again, at least as long as the venue wants."""
     retry_ns = error.retry_ns - monotonic_ns() if isinstance(error, Throttled) else 0
     await asyncio.sleep(max(backoff.next_ns(), retry_ns) / SECOND_NS)
+
+
+async def look_at_clock(
+    rest: Rest, lookups: Lookups, clock: VenueClock, name: str, looks: int
+) -> None:
+    """Measure the venue's clock so many times; one that is known serves on when that fails."""
+    backoff = Backoff(SECOND_NS, 30 * SECOND_NS, random.random, SECOND_NS // 4)
+    while looks:
+        sent_ns = monotonic_ns()
+        try:
+            venue_ns = lookups.server_ns(await rest.ask(lookups.time()))
+            clock.heard(sent_ns, monotonic_ns(), venue_ns)
+        except FAULTS as error:
+            if clock.known:
+                return  # the old offset serves until the next look
+            log.warning("no time of the venue: %s", error, extra={"account": name})
+            await after(error, backoff)
+            continue
+        looks -= 1
+
+
+async def keep_clock(look: Callable[[int], Awaitable[None]], every_s: float) -> None:
+    """Look at it about that often, until cancelled."""
+    while True:
+        await asyncio.sleep(every_s * (0.8 + 0.4 * random.random()))
+        await look(1)
