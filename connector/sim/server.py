@@ -468,7 +468,11 @@ class HttpConnection(asyncio.Protocol):
         server = self.server
         status, body, headers = found.status, found.body, found.headers
         if rule is None:
-            self._answer(request, status, body, headers)
+            if found.later is not None:
+                self._busy = True
+                self._held(request, found.later)
+            else:
+                self._answer(request, status, body, headers)
             return
         match rule.kind:
             case "status":
@@ -497,6 +501,16 @@ class HttpConnection(asyncio.Protocol):
                 self._busy = True
             case _:
                 reset(self.transport)
+
+    def _held(
+        self, request: http1.Request, later: Callable[[int], RestAnswer | None]
+    ) -> None:  # fmt: skip
+        """Send an answer that the venue holds back, once it is there."""
+        found = later(self.server.clock())
+        if found is not None:
+            self._late(request, found.status, found.body, found.headers)
+        elif not self.transport.is_closing():
+            self.server.later(0.01, lambda: self._held(request, later))
 
     def _late(
         self, request: http1.Request, status: int, body: bytes, headers: Mapping[str, str]

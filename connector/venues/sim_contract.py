@@ -320,6 +320,8 @@ class RestAnswer(Struct, frozen=True):
     status: int
     body: bytes
     headers: dict[str, str]
+    later: "Callable[[int], RestAnswer | None] | None" = None
+    """The answer is held back: what it is at a time in ms, None while it is held."""
 
 
 class Rest(Protocol):

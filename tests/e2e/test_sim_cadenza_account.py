@@ -3,6 +3,7 @@ Centrifugo meets it, unmodified: what is told, and each thing that can go wrong 
 
 import asyncio
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -190,3 +191,14 @@ def test_a_terminal_code_ends_it_and_an_ended_token_is_replaced(desk: Desk) -> N
             assert guest.life.ended == [3500]
 
     asyncio.run(work())
+
+
+def test_an_answer_waits_for_its_order_to_end_up_to_a_second(desk: Desk) -> None:
+    wish = {
+        "tradingAccountId": desk.account, "instrumentId": BTC, "orderSide": "BUY",
+        "orderType": "LIMIT", "quantity": "0.001", "limitPrice": "50000.00", "awaitClosed": True,
+    }  # fmt: skip
+    began = time.monotonic()
+    (row,) = desk.ask("/tradeOrder/submit", wish)
+    assert row["status"] == "ACCEPTED"
+    assert time.monotonic() - began >= 0.9

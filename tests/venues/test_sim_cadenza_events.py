@@ -1,5 +1,7 @@
 """What the simulated Cadenza tells of accounts: in which form, on which channel, to whom."""
 
+import json
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -282,3 +284,62 @@ def test_orders_are_found_over_the_connection(owner: Owner) -> None:
     stranger = Ear(owner.venue, other.tokens.token)
     found = stranger.say("rpc", method=get, data={"clientOrderId": "k1"})["data"]
     assert found["error"]["code"] == 22016
+
+
+def folded(told: list[Any], held: dict[str, Any]) -> None:
+    """Take in messages of the first, fourth or fifth form, each change as the last word."""
+    for row in told:
+        body = row.get("data", row)
+        for one in [*body.get("balances", []), *body.get("portfolio", {}).get("balances", [])]:
+            free = one["free"] if "free" in one else one["available"]
+            held[one.get("securitySymbol") or one["symbol"]] = (
+                Decimal(free),
+                Decimal(one["locked"]),
+            )
+        flat = body.get("balance") or (body if body.get("type") == "balance" else None)
+        if flat is not None:
+            held[flat["symbol"]] = (Decimal(flat["available"]), Decimal(flat["locked"]))
+        order = body.get("order", body)
+        if "tradeOrderId" in order:
+            name, filled = order["tradeOrderId"], Decimal(order["executedQuantity"])
+            before = held.get(name)
+            assert before is None or before[1] <= filled, "nothing is taken back"
+            held[name] = (order["status"], filled)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_takes_in_every_message_knows_what_rest_knows(owner: Owner, seed: int) -> None:
+    """Whatever is ordered and whatever form is spoken: balances, states and what is filled."""
+    rng, held = random.Random(seed), {}
+    names: list[str] = []
+    old = {"CREATED": "PENDING", "SUBMITTED": "PENDING", "ACCEPTED": "OPEN"}
+    for _ in range(60):
+        bid, ask = owner.best()
+        kind = rng.choice(["LIMIT", "LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS", "TAKE_PROFIT"])
+        price = str(rng.choice([bid, ask]) + rng.randint(-30, 30) * Decimal("0.01"))
+        wish = {"orderType": kind, "orderSide": rng.choice(["BUY", "SELL"]),
+                "quantity": f"{rng.randint(10, 900_000) / 1e6:.5f}"}  # fmt: skip
+        if kind.startswith("LIMIT"):
+            wish["limitPrice"] = price
+        elif kind != "MARKET":
+            wish["stopPrice"] = price
+        if rng.random() < 0.3:
+            up, down = ("takeProfitPrice", "stopLossPrice")[:: rng.choice([1, -1])]
+            wish |= {up: "150000.00", down: "40000.00"}
+        answer = owner.ask("tradeOrderSubmit", **owner.wish(**wish))
+        if answer.status == 200:
+            names += [row["tradeOrderId"] for row in json.loads(answer.body)["data"]]
+        if names and rng.random() < 0.4:
+            given = {"tradingAccountId": owner.account, "tradeOrderId": rng.choice(names)}
+            assert owner.ask("tradeOrderCancel", **given).status in (200, 404)
+        owner.venue.run(rng.choice([0, 20, 200]))
+        folded(owner.ear.told(), held)
+        speak(owner, rng.choice(["A1", "A4", "A5"]))
+    rows = owner.get("tradeOrderList", limit=1000)
+    assert len({row["status"] for row in rows}) >= 4, "many things have happened"
+    for row in rows:
+        status, filled = held.pop(row["tradeOrderId"])
+        assert status in (row["status"], old.get(row["status"]))
+        assert filled == Decimal(row["executedQuantity"])
+    assert held == {asset: owner.purse(asset) for asset in held}
+    assert set(held) == {"BTC", "USDT"}

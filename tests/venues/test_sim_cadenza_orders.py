@@ -105,6 +105,26 @@ def test_the_first_word_of_an_order_is_that_it_was_submitted(trader: Trader) -> 
     assert trader.order(placed["tradeOrderId"])["status"] == "FILLED"
 
 
+def test_an_answer_that_waits_is_there_when_the_order_ends(trader: Trader) -> None:
+    held = [
+        trader.ask("tradeOrderSubmit", **trader.wish(limitPrice="50000.00", awaitClosed=True)).later
+        for _ in range(2)
+    ]
+    now_ms = trader.venue.wall_ms()
+    for later in held:
+        assert later is not None
+        assert later(now_ms + 999) is None
+    first, second = (later for later in held if later is not None)
+    ended, waits = trader.get("tradeOrderList", ascending=True)
+    trader.cancel(ended["tradeOrderId"])
+    for found, name, status in (
+        (first(now_ms), ended, "CANCELLED"), (second(now_ms + 1000), waits, "ACCEPTED"),
+    ):  # fmt: skip
+        assert found is not None
+        (row,) = json.loads(found.body)["data"]
+        assert (row["tradeOrderId"], row["status"]) == (name["tradeOrderId"], status)
+
+
 def test_a_resting_order_is_filled_by_the_market(trader: Trader) -> None:
     bid, _ = trader.best()
     placed = trader.place(limitPrice=str(bid), quantity="0.00100")

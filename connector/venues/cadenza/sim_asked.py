@@ -36,6 +36,14 @@ class State:
         return structs.replace(row, status=self.switched[row.symbol] or "ACTIVE")
 
 
+class Held(Struct, frozen=True):
+    """An answer that waits until something is done, though not longer than to a time."""
+
+    data: Callable[[], Any]
+    done: Callable[[], bool]
+    until_ms: int
+
+
 class Asked(Struct, frozen=True):
     """One request, its fields read."""
 

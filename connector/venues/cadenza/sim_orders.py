@@ -33,7 +33,7 @@ from connector.sim.matching.types import (
 )
 from connector.venues.cadenza import sim_checks as checks
 from connector.venues.cadenza import sim_contingent, sim_quotes
-from connector.venues.cadenza.sim_asked import Asked, page
+from connector.venues.cadenza.sim_asked import Asked, Held, page
 from connector.venues.cadenza.sim_desk import ACTIVE, Account, Desk
 from connector.venues.cadenza.sim_envelope import CONFLICT, Fault, Paged
 from connector.venues.cadenza.sim_events import Teller
@@ -54,6 +54,8 @@ log = logging.getLogger("connector.sim")
 
 MS_NS = 1_000_000
 CONTINGENCY = "CONTINGENCY"
+AWAITED_MS = 1000
+"""How long an answer waits for an order to end."""
 LET_GO = (Reason.POST_ONLY_WOULD_TAKE, Reason.FOK_UNFILLABLE)
 """For which the venue behind takes an order and ends it at once."""
 ENDLESS_M = 10**22
@@ -453,7 +455,17 @@ def _keys(fields: Mapping[str, Any]) -> set[str]:
 
 
 def submit(asked: Asked) -> Any:
-    return of(asked).submit(asked)
+    """Where it was asked for, the answer is held until the order is at its end, or a second."""
+    orders = of(asked)
+    rows = orders.submit(asked)
+    tickets = [orders.tickets[row["tradeOrderId"]] for row in rows]
+    if not asked.fields.get("awaitClosed", False) or tickets[0].ended:
+        return rows
+    return Held(
+        lambda: [one.told(asked.profile) for one in tickets],
+        lambda: tickets[0].ended,
+        asked.now_ms + AWAITED_MS,
+    )
 
 
 def cancel(asked: Asked) -> Any:

@@ -12,7 +12,7 @@ from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
 from connector.venues.cadenza import sim_limits, sim_market
 from connector.venues.cadenza.sim_accounts import worths
-from connector.venues.cadenza.sim_asked import Asked, State
+from connector.venues.cadenza.sim_asked import Asked, Held, State
 from connector.venues.cadenza.sim_auth import Users
 from connector.venues.cadenza.sim_desk import Desk
 from connector.venues.cadenza.sim_envelope import (
@@ -118,10 +118,20 @@ class Rest:
                 claims, self.orders,
             )  # fmt: skip
             data = route.answer(asked)
+            if isinstance(data, Held):
+                return self._held(data, headers)
             return RestAnswer(200, good(self.profile, data), headers)
         except Fault as fault:
             body = failure(self.profile, fault, request.path, self._number)
             return RestAnswer(fault.status, body, headers)
+
+    def _held(self, held: Held, headers: dict[str, str]) -> RestAnswer:
+        def later(now_ms: int) -> RestAnswer | None:
+            if not held.done() and now_ms < held.until_ms:
+                return None
+            return RestAnswer(200, good(self.profile, held.data()), headers)
+
+        return RestAnswer(200, good(self.profile, held.data()), headers, later)
 
     def _route(self, request: Request, path: str) -> Route | None:
         """None: it is ``health``. Raises `Fault`."""
