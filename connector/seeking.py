@@ -72,8 +72,10 @@ class Seeker:
             return  # somebody has told meanwhile
         found = find(order, rows, orders, orders.open_of(owner.index))
         if found.event is not None:
-            event = msgspec.structs.replace(found.event, client_order_id=order.client_order_id)
-            owner.desk.order_event(owner, event, asked_ns)
+            for row in rows:
+                if _name(row) == _name(found.event):
+                    event = msgspec.structs.replace(row, client_order_id=order.client_order_id)
+                    owner.desk.order_event(owner, event, asked_ns)
         elif found.doubt:
             log.warning("not found out yet: %s", found.doubt, extra=self._about(order))
         else:
@@ -90,3 +92,7 @@ class Seeker:
 
     def _about(self, order: Order) -> dict[str, str]:
         return {"account": self._owner.name, "client_order_id": order.client_order_id}
+
+
+def _name(row: OrderEvent) -> int | str | None:
+    return row.order_id or row.venue_order_id

@@ -48,8 +48,12 @@ def find(
 ) -> Found:
     """The one row that is this order: it fits, belongs to no other order, and fits no other order
     that is looked for, too. ``rows`` are all there can be."""
-    account = order.account
-    mine = [row for row in rows if known.find(account, row) in (None, order) and fits(order, row)]
+    last = {row.order_id or row.venue_order_id: row for row in rows}  # of several about one order
+    mine = [
+        row
+        for row in last.values()
+        if known.find(order.account, row) in (None, order) and fits(order, row)
+    ]
     named = [row for row in mine if row.client_order_id]
     mine = named or mine
     if not mine:
