@@ -367,7 +367,12 @@ class TradingService:
             if strategy in account.strategies and account.name not in self._restored:
                 raise NotYet(f"account {account.name} is not ready yet")
         return [
-            AccountInfo(account.index, account.name, self._markets[account.venue].venue.name)
+            AccountInfo(
+                account.index,
+                account.name,
+                self._markets[account.venue].venue.name,
+                account.venue,
+            )
             for account in self.accounts
             if strategy in account.strategies
         ]

@@ -63,6 +63,8 @@ class TradingSession(Session, TradingReader):
         super().__init__(strategy, runtime_dir, timeout)
         self.accounts: dict[str, int] = {}
         """The accounts this strategy may use: name -> index in commands and reports."""
+        self._venues: dict[int, int] = {}
+        """Where each account is, as the rate budgets say it."""
         self._takeover, self._resume = takeover, resume
         self._doorbell = -1
 
@@ -80,6 +82,7 @@ class TradingSession(Session, TradingReader):
         context = Renderer(self.strategy, names, zone)
         self.open_reports(down, int(answer["resume"]), context, int(answer["stands_at"]))
         self.accounts = {name: index for index, name, _ in accounts}
+        self._venues = {int(one["index"]): int(one["venue"]) for one in answer["accounts"]}
         self._doorbell = fds[4]
         return [fds[3], fds[4]]
 
@@ -130,8 +133,8 @@ class TradingSession(Session, TradingReader):
             raise ValueError(f"account: {account!r} is none of {', '.join(self.accounts)}")
         index = self.accounts[account] if isinstance(account, str) else account
         found = self.counters.budgets()
-        venues = {one.venue for one in found if one.account == index}
-        return [one for one in found if one.venue in venues and one.account in (index, None)]
+        venue = self._venues.get(index)
+        return [one for one in found if one.venue == venue and one.account in (index, None)]
 
     def find_instrument(self, what: Any) -> Instrument:
         try:

@@ -40,6 +40,8 @@ class AccountInfo(Struct, frozen=True):
     name: str
     exchange: str
     """The exchange name of its venue."""
+    venue: int = 0
+    """The venue's number in the rate budgets."""
 
 
 class TradingSession:
