@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns, wall_ns
 from connector.config_paper import PaperSettings, scaled
@@ -33,6 +35,7 @@ from connector.paper.translate import (
     balance_event,
     conditional_event,
     fill_event,
+    let_go,
     order_event,
     position_event,
     told,
@@ -50,6 +53,7 @@ from connector.venues.trading_contract import (
     AccountConfigEvent,
     AccountEvent,
     CannotEncode,
+    Denial,
     Intent,
     Message,
     OrderAnswer,
@@ -64,6 +68,8 @@ from connector.venues.trading_contract import (
 log = logging.getLogger("connector.paper")
 
 MOST_LEVERAGE = 125
+LATE_NS = 1_000_000_000
+"""A command may be so much later there than its latency, on a loop that has other things to do."""
 TRAIL_NS = 1_000_000_000
 """How often the extremes that trailing stops follow are written to the state file."""
 
@@ -117,7 +123,7 @@ class PaperAccount:
     ) -> None:
         assert venue.trading is not None
         self.index, self.name, self.venue = index, name, venue_index
-        self.trading: Trading = venue.trading
+        self.trading: Trading = _at_hand(venue.trading, settings.paper)
         self.signer: Signer = _Unsigned()
         self.strategies = frozenset(settings.strategies)
         self.foreign_to = frozenset(settings.foreign_to)
@@ -125,7 +131,7 @@ class PaperAccount:
         self.desk: Desk
         self.reconciled = False
         self._terms = _terms(settings.paper)
-        self._refusal = order_refusals(venue.folder)
+        self._refusal, self._lets_go = order_refusals(venue.folder)
         self._market, self._find, self._segment = market, find, segment
         self._path, self._folder = state_dir / f"paper-{name}.state", venue.folder
         StateFile(self._path, self._folder).close()  # what is wrong with it is said at the start
@@ -153,7 +159,7 @@ class PaperAccount:
         """The request as the venue would get it, unsigned. Raises CannotEncode."""
         if intent.instrument is not None and (why := why_not(intent.instrument)):
             raise CannotEncode(Field.INSTRUMENT, f"instrument: {why}")
-        request = self.trading.encode(intent, self.signer, self.venue_ns(now_ns))
+        request = self.trading.encode(_by_name(intent), self.signer, self.venue_ns(now_ns))
         return PaperRequest(
             method=request.method,
             path=request.path,
@@ -418,9 +424,14 @@ class PaperAccount:
             self._file.append(turn.changes)
         if turn.sent is not None and turn.answer is not None:
             flying = self._flying.pop(turn.sent.request)
-            answer = self._answer(flying.action, turn.answer, turn)
+            ended = self._let_go(turn.sent.intent, turn.answer, turn.at_ns)
+            if ended:
+                answer = OrderAnswer(OrderOutcome.ACCEPTED, 200, order=ended[0])
+            else:
+                answer = self._answer(flying.action, turn.answer, turn)
             say = partial(self._say_answer, turn.at_ns, turn.sent.request, flying, answer)
             self._said.append(say)
+            self._said.extend(partial(self._say, turn.at_ns, event) for event in ended[1:])
         for event in turn.events:
             for one in told(event, turn.changes.hedge):
                 self._said.append(partial(self._say, turn.at_ns, one))
@@ -458,6 +469,14 @@ class PaperAccount:
             event = _placed(turn) or event
         return OrderAnswer(OrderOutcome.ACCEPTED, 200, order=event)
 
+    def _let_go(self, intent: Intent, answer: Answer, at_ns: int) -> Sequence[OrderEvent]:
+        """How the order stood and how it ended, when the venue would have taken it and let go of it
+        at once."""
+        if intent.action is not Action.PLACE or not isinstance(answer, Refused):
+            return ()
+        reason = self._lets_go.get(answer.reason)
+        return () if reason is None else let_go(intent, reason, self.venue_ns(at_ns))
+
     def _refused(self, action: Action, refused: Refused) -> OrderAnswer:
         if self._refusal is None:
             gone = refused.reason is Reason.ORDER_NOT_FOUND
@@ -465,6 +484,21 @@ class PaperAccount:
             return OrderAnswer(outcome, 400, body=str(refused))
         status, body = self._refusal(action, refused)
         return self.trading.judge(action, status, {}, body, self.scales)
+
+
+def _at_hand(trading: Trading, paper: PaperSettings) -> Trading:
+    """The order side of an exchange that is in the same process: what it does not know there was
+    not, and nothing gets there later."""
+    there_ns = 2 * paper.latency_us * 1000 + LATE_NS
+    return structs.replace(
+        trading, denial=Denial(lag_ns=0), window_ns=min(trading.window_ns, there_ns)
+    )
+
+
+def _by_name(intent: Intent) -> Intent:
+    """Its numbers are no ids of the venue, whose own may be texts: the client's id names an
+    order."""
+    return structs.replace(intent, order_id=None) if intent.client_order_id else intent
 
 
 def _terms(paper: PaperSettings) -> Terms:

@@ -6,6 +6,8 @@ all the same."""
 
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from connector.model.instrument import ABSENT, ContractType, Instrument, Status
 from connector.model.intents import (
     CommandFlag,
@@ -286,6 +288,36 @@ def order_event(
         venue_ns=time_ns,
         transaction_ns=time_ns,
     )
+
+
+def let_go(intent: Intent, reason: EndReason, venue_ns: int) -> tuple[OrderEvent, OrderEvent]:
+    """How an order stood, and its end, that was taken and did not live: the engine never had it,
+    and it has no number."""
+    assert intent.instrument is not None
+    stood = OrderEvent(
+        source=Source.ANSWER,
+        execution=Execution.STATE,
+        status=OrderStatus.NEW,
+        symbol=intent.instrument.symbol,
+        client_order_id=intent.client_order_id,
+        side=intent.side,
+        order_type=intent.order_type,
+        time_in_force=intent.time_in_force,
+        position_side=intent.position_side,
+        reduce_only=bool(intent.flags & CommandFlag.REDUCE_ONLY),
+        price_e=intent.price_e,
+        qty_e=intent.qty_e,
+        venue_ns=venue_ns,
+        transaction_ns=venue_ns,
+    )
+    ended = structs.replace(
+        stood,
+        source=Source.STREAM,
+        execution=Execution.EXPIRED,
+        status=OrderStatus.EXPIRED,
+        reason=reason,
+    )
+    return stood, ended
 
 
 def conditional_event(each: engine.Conditional, source: Source) -> OrderEvent:

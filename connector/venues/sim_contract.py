@@ -19,9 +19,11 @@ from msgspec import Struct, field
 
 from connector.errors import ConfigError
 from connector.model.intents import Action
+from connector.model.reports import EndReason
 from connector.protocol.http1 import Request
 from connector.sim.matching.api import Matching
 from connector.sim.matching.rules import Rules
+from connector.sim.matching.types import Reason
 from connector.sim.matching.types import Refused as EngineRefused
 from connector.venues.contract import load as load_venue
 
@@ -547,6 +549,8 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     side. The last is now in ms. Raises ValueError for accounts that cannot be."""
     order_refusal: OrderRefusal
     """What is answered to an order that the matching engine refuses."""
+    lets_go: Mapping[Reason, EndReason] = field(default_factory=dict)
+    """What the engine refuses and the venue takes, to let go of it at once: the order ends so."""
     rules: Callable[[bytes], list[Rules]]
     """What an instruments answer demands of orders; raises ValueError naming the fault."""
     exchange_info: Callable[[Iterable[Contract], int, int], bytes]
@@ -569,12 +573,12 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     tape: Tape
 
 
-def order_refusals(name: str) -> "OrderRefusal | None":
-    """How the venue refuses orders; None when it has no simulated side that knows."""
+def order_refusals(name: str) -> "tuple[OrderRefusal | None, Mapping[Reason, EndReason]]":
+    """``order_refusal`` and ``lets_go`` of a venue that has a simulated side; else nothing."""
     try:
-        return load(name).order_refusal
+        return (found := load(name)).order_refusal, found.lets_go
     except ConfigError:
-        return None
+        return None, {}
 
 
 def decimal(units: int, digits: int) -> str:

@@ -1,6 +1,7 @@
 """Paper accounts as a user has them: a daemon without a key, a strategy that cannot tell, and an
 account that outlives a kill."""
 
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,14 +14,17 @@ import pytest
 import connector
 from connector.model.packing import layout
 from connector.model.records import RecordType
-from connector.model.reports import OrderStatus, ReportFlag, Result, Update
+from connector.model.reports import EndReason, OrderStatus, ReportFlag, Result, Update
 from connector.trading import journal_files
+from tests.reference.ground import Ground
+from tests.reference.grounds import LINEAR_ONES
 from tests.reference.patient import Patient
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
 POSITION, BALANCE = layout("PositionUpdateBody"), layout("BalanceUpdateBody")
-ACCOUNT = {"venue": "binance_usdm", "type": "paper", "strategies": ["maker"]}
+PUBLIC = re.compile(r"/depth|/exchangeInfo|^/md/|^/public/")
+"""Paths that anybody may ask."""
 UNIT = 10**8
 
 
@@ -56,12 +60,14 @@ class Told:
 class Stage:
     """A simulated venue that is only watched, and the daemon."""
 
-    def __init__(self, folder: Path, sim: Sim, **paper: Any) -> None:
-        self.folder, self.sim, self.paper = folder, sim, paper
+    def __init__(self, folder: Path, sim: Sim, ground: Ground, **paper: Any) -> None:
+        self.folder, self.sim, self.ground, self.paper = folder, sim, ground, paper
+        self.symbol = ground.symbol
         self.daemon = self._start()
 
     def _start(self) -> Daemon:
-        accounts: dict[str, Any] = {"sandbox": ACCOUNT}
+        account = {"venue": self.ground.venue, "type": "paper", "strategies": ["maker"]}
+        accounts: dict[str, Any] = {"sandbox": account}
         if self.paper:
             tables = {name: self.paper[name] for name in ("balances",) if name in self.paper}
             accounts["sandbox.paper"] = {
@@ -69,7 +75,7 @@ class Stage:
             }
             accounts |= {f"sandbox.paper.{name}": value for name, value in tables.items()}
         return Daemon(
-            self.folder, self.sim, feeds=[{"instruments": ["BTCUSDT"]}], accounts=accounts
+            self.folder, self.sim, feeds=[{"instruments": [self.symbol]}], accounts=accounts
         ).ready()
 
     def kill(self) -> None:
@@ -95,21 +101,36 @@ class Stage:
         return found
 
 
+@pytest.fixture(scope="module", params=LINEAR_ONES, ids=[one.name for one in LINEAR_ONES])
+def ground(request: pytest.FixtureRequest) -> Ground:
+    found: Ground = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def market(ground: Ground) -> Iterator[Sim]:
+    with Sim("--symbols", ground.symbol, "--rate", "50", "--weight-limit", "100000",
+             "--connects", "10000", venue=ground.venue) as sim:  # fmt: skip
+        yield sim
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Sim("--symbols", "BTCUSDT", "--rate", "50", "--weight-limit", "100000",
-             "--connects", "10000") as sim:  # fmt: skip
-        found = Stage(tmp_path, sim, balances={"USDT": "50000.5"}, maker_bps=1.8, taker_bps=4)
-        try:
-            yield found
-        finally:
-            with found.daemon:
-                pass
+def stage(tmp_path: Path, ground: Ground, market: Sim) -> Iterator[Stage]:
+    """A new account at a market that is there already."""
+    found = Stage(
+        tmp_path, market, ground, balances={"USDT": "50000.5"}, maker_bps=1.8, taker_bps=4
+    )
+    try:
+        yield found
+    finally:
+        with found.daemon:
+            pass
 
 
 def best(session: Any) -> tuple[float, float]:
     """The best bid and ask, once there are."""
-    top = session.top("BTCUSDT")
+    (symbol,) = session.instruments
+    top = session.top(symbol)
     eventually(lambda: top.bbo().bid_price > 0)
     return top.bbo().bid_price, top.bbo().ask_price
 
@@ -117,11 +138,13 @@ def best(session: Any) -> tuple[float, float]:
 def test_an_account_trades_and_outlives_a_kill(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         far = f"{best(session)[0] * 0.97:.0f}"
-        session.place("BTCUSDT", "buy", "0.02", order_type="market", client_order_id="took")
+        session.place(stage.symbol, "buy", "0.02", order_type="market", client_order_id="took")
         told = stage.until(lambda told: told.held == 2 * UNIT // 100)
-        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="rests")
         session.place(
-            "BTCUSDT", "sell", "0.01", order_type="stop_market", stop_price=far,
+            stage.symbol, "buy", "0.01", far, time_in_force="gtc", client_order_id="rests"
+        )
+        session.place(
+            stage.symbol, "sell", "0.01", order_type="stop_market", stop_price=far,
             client_order_id="waits",
         )  # fmt: skip
         told = stage.until(lambda told: len(told.answers) == 3 and len(told.submitted) == 3)
@@ -139,9 +162,9 @@ def test_an_account_trades_and_outlives_a_kill(stage: Stage) -> None:
         assert told.positions[-1].qty_e == told.positions[-1].own_qty_e == 2 * UNIT // 100
         assert told.balances[-1].wallet_e == wallet
         for name in ("rests", "waits"):
-            session.cancel(instrument="BTCUSDT", client_order_id=name)
+            session.cancel(instrument=stage.symbol, client_order_id=name)
         stage.until(lambda told: {"rests", "waits"} <= told.cancelled)
-        session.place("BTCUSDT", "sell", "0.02", order_type="market", reduce_only=True)
+        session.place(stage.symbol, "sell", "0.02", order_type="market", reduce_only=True)
         told = stage.until(lambda told: told.held == 0 and not told.positions[-1].qty_e)
     once = [one for one in told.updates if one[1] is not Update.EXECUTED]
     assert len(set(once)) == len(once), "everything is told once"
@@ -157,7 +180,7 @@ def test_a_kill_at_any_moment_neither_loses_nor_doubles_anything(stage: Stage) -
             before = len(stage.told().answers)
             for number in range(4):
                 session.place(
-                    "BTCUSDT", "buy", "0.003", order_type="market",
+                    stage.symbol, "buy", "0.003", order_type="market",
                     client_order_id=f"o{turn}-{number}",
                 )  # fmt: skip
             stage.until(lambda told, before=before: len(told.answers) > before)
@@ -178,7 +201,7 @@ def test_a_maker_is_filled_by_the_venues_trades(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         for number in range(1, 101):
             for side, price in zip(("buy", "sell"), best(session), strict=True):
-                session.place("BTCUSDT", side, "0.002", str(price), time_in_force="gtx")
+                session.place(stage.symbol, side, "0.002", str(price), time_in_force="gtx")
             told = stage.until(lambda told, number=number: len(told.answers) == 2 * number)
             if {one.side for one in told.fills} == {1, 2}:
                 break
@@ -191,23 +214,31 @@ def test_a_maker_is_filled_by_the_venues_trades(stage: Stage) -> None:
 
 
 def test_the_venues_own_words_refuse(stage: Stage) -> None:
+    words = stage.ground.refusals
     with closing(stage.attach()) as session:
         ask = f"{best(session)[1] + 50:.1f}"
-        session.place("BTCUSDT", "buy", "0.01", ask, time_in_force="gtx")
-        session.place("BTCUSDT", "buy", "100", ask, time_in_force="gtc")
-        session.cancel(instrument="BTCUSDT", client_order_id="unheard")
-        told = stage.until(lambda told: len(told.answers) == 3)
-    assert {one.result for one in told.answers} == {Result.REFUSED}
-    assert [one.venue_code for one in told.answers] == [-5022, -2019, -2011]
+        session.place(stage.symbol, "buy", "0.01", ask, time_in_force="gtx", client_order_id="post")
+        session.place(stage.symbol, "buy", "100", ask, time_in_force="gtc")
+        session.cancel(instrument=stage.symbol, client_order_id="unheard")
+        told = stage.until(lambda told: len(told.answers) == 3 and not told.open_ones)
+    codes = [one.venue_code for one in told.answers]
+    assert codes == [words.get("would take", 0), words["no margin"], words["no such order"]]
+    assert [one.result == Result.REFUSED for one in told.answers] == [code != 0 for code in codes]
+    if not codes[0]:  # where it is taken, it ends at once
+        updates = [Update.SUBMITTED, Update.CANCELLED]
+        assert [(one.client_order_id, one.update) for one in told.orders] == [
+            ("post", update) for update in updates
+        ]
+        assert told.orders[-1].reason == EndReason.POST_ONLY
 
 
 def test_nothing_of_an_account_leaves_the_process(stage: Stage) -> None:
     with closing(stage.attach()) as session:
-        session.place("BTCUSDT", "buy", "0.02", order_type="market")
+        session.place(stage.symbol, "buy", "0.02", order_type="market")
         stage.until(lambda told: told.fills)
         assert stage.account()["type"] == "paper"
     asked = stage.sim.status()["requests"]
-    assert not {path for path in asked if "depth" not in path and "exchangeInfo" not in path}
+    assert not {path for path in asked if not PUBLIC.search(path)}
 
 
 def test_a_batch_goes_one_by_one_and_each_is_answered(stage: Stage) -> None:
@@ -215,21 +246,23 @@ def test_a_batch_goes_one_by_one_and_each_is_answered(stage: Stage) -> None:
         low = best(session)[0] * 0.97
         tickets = session.place_batch(
             {
-                "instrument": "BTCUSDT", "side": "buy", "quantity": "0.01",
+                "instrument": stage.symbol, "side": "buy", "quantity": "0.01",
                 "price": f"{low - n:.0f}", "time_in_force": "gtc",
             }
             for n in range(3)
         )  # fmt: skip
         told = stage.until(lambda told: len(told.answers) == 3 and len(told.submitted) == 3)
         assert [one.command for one in told.answers] == [one.number for one in tickets]
-        session.cancel_all("BTCUSDT")
+        session.cancel_all(stage.symbol)
         stage.until(lambda told: len(told.cancelled) == 3)
 
 
 def test_an_ordered_end_leaves_nothing_open(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         far = f"{best(session)[0] * 0.97:.0f}"
-        session.place("BTCUSDT", "buy", "0.01", far, time_in_force="gtc", client_order_id="rests")
+        session.place(
+            stage.symbol, "buy", "0.01", far, time_in_force="gtc", client_order_id="rests"
+        )
         stage.until(lambda told: told.submitted)
         assert stage.daemon.stop() == 0
     assert stage.told().cancelled == {"rests"}
@@ -238,32 +271,33 @@ def test_an_ordered_end_leaves_nothing_open(stage: Stage) -> None:
 def test_why_tells_a_refusal_in_the_words_of_the_venue(stage: Stage) -> None:
     with closing(stage.attach()) as session:
         ask = f"{best(session)[1] + 50:.1f}"
-        session.place("BTCUSDT", "buy", "0.01", ask, time_in_force="gtx", client_order_id="post")
+        session.place(stage.symbol, "buy", "100", ask, client_order_id="much")
         stage.until(lambda told: told.final)
     places = [
         "--runtime-dir", str(stage.daemon.runtime_dir), "--state-dir", str(stage.daemon.state_dir)
     ]  # fmt: skip
     told = subprocess.run(
-        [*COMMAND, "journal", "why", "post", *places], capture_output=True, text=True, timeout=30
+        [*COMMAND, "journal", "why", "much", *places], capture_output=True, text=True, timeout=30
     )
-    assert "POST /fapi/v1/order" in told.stdout, told
-    assert "newClientOrderId=post" in told.stdout
-    assert '"code":-5022' in told.stdout
+    where = stage.ground.orders["place"]
+    assert f"{where['method']} {where['path']}" in told.stdout, told
+    assert re.search(r"Ord(er)?I[dD]=much", told.stdout), told
+    assert f'"code":{stage.ground.refusals["no margin"]}' in told.stdout
 
 
 def test_a_recording_fills_quotes_as_a_live_market_does(recordings: Path, tmp_path: Path) -> None:
     files = [recordings / "binance-usdm" / f"btcusdt_2023040{day}.dat.gz" for day in (4, 5)]
     with Sim("--replay", *map(str, files), "--speed", "10", "--weight-limit", "100000") as sim:
-        stage = Stage(tmp_path, sim, balances={"USDT": "100000"}, latency_us=500)
+        stage = Stage(tmp_path, sim, LINEAR_ONES[0], balances={"USDT": "100000"}, latency_us=500)
         with stage.daemon, closing(stage.attach()) as session:
             number = 0
             while len({one.side for one in stage.told().fills}) < 2:
                 for side, price in zip(("buy", "sell"), best(session), strict=True):
                     number += 1
-                    session.place("BTCUSDT", side, "0.002", f"{price:.1f}", time_in_force="gtx")
+                    session.place(stage.symbol, side, "0.002", f"{price:.1f}", time_in_force="gtx")
                 stage.until(lambda told, number=number: len(told.answers) == number)
                 assert number < 400
-            session.cancel_all("BTCUSDT")
+            session.cancel_all(stage.symbol)
             told = stage.until(lambda told: told.fills and not told.open_ones)
             assert told.positions[-1].qty_e == told.held
             assert all(one.last_price_e == one.price_e for one in told.fills)

@@ -1,6 +1,7 @@
 """Binance USD-M as a ground of order tests."""
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -36,6 +37,9 @@ class Client(Trader, ground.Client):
     def best_bid(self) -> float:
         book = self.venue.get("/fapi/v1/depth", symbol=self._symbol, limit=5).json()
         return float(book["bids"][0][0])
+
+    def far(self, symbol: str = "") -> str:
+        return super().far(symbol or self._symbol)
 
     def limit_at(self, side: str, price: float, quantity: float, tif: str = "GTC") -> Placed:
         answer = self.ok(
@@ -74,6 +78,20 @@ class Client(Trader, ground.Client):
         rows = self.ok("GET", "/fapi/v1/openOrders", symbol=self._symbol)
         return {row["clientOrderId"] for row in rows} | {row["clientAlgoId"] for row in algos}
 
+    def resting(self) -> dict[str, tuple[Decimal, Decimal]]:
+        rows = self.ok("GET", "/fapi/v1/openOrders", symbol=self._symbol)
+        return {
+            row["clientOrderId"]: (
+                Decimal(row["price"]),
+                Decimal(row["origQty"]) - Decimal(row["executedQty"]),
+            )
+            for row in rows
+        }
+
+    def balances(self) -> dict[str, Decimal]:
+        rows = self.ok("GET", "/fapi/v3/balance")
+        return {row["asset"]: Decimal(row["balance"]) for row in rows}
+
     def held(self) -> dict[str, float]:
         rows = self.ok("GET", "/fapi/v3/positionRisk", symbol=self._symbol)
         found = {row["positionSide"]: float(row["positionAmt"]) for row in rows}
@@ -88,6 +106,10 @@ class Client(Trader, ground.Client):
             for row in rows
         }
 
+    def bought(self) -> list[Decimal]:
+        rows = self.ok("GET", "/fapi/v1/userTrades", symbol=self._symbol)
+        return [Decimal(row["qty"]) * (1 if row["buyer"] else -1) for row in rows]
+
     def known(self, client_order_id: str) -> list[float]:
         rows = self.ok("GET", "/fapi/v1/allOrders", symbol=self._symbol)
         return [float(row["price"]) for row in rows if row["clientOrderId"] == client_order_id]
@@ -99,6 +121,16 @@ class Client(Trader, ground.Client):
     def now_s(self) -> int:
         found: int = self.venue.get("/fapi/v1/time").json()["serverTime"]
         return found // 1000
+
+    def crowd(self) -> None:
+        """The options do it."""
+
+    def use_up(self) -> None:
+        for symbol in (None, self._symbol):  # 40, then 1 each
+            path = "/fapi/v1/openOrders"
+            while (answer := self.ask("GET", path, symbol=symbol)).status_code == 200:
+                pass
+            assert answer.status_code == 429
 
     def close(self) -> None:
         self._client.close()
@@ -157,6 +189,10 @@ def made(transport: Transport) -> Ground:
             "position": "*@ACCOUNT_UPDATE",
             "fast": "*@TRADE_LITE",
         },
+        order_pool="orders",
+        order_windows=2,
+        prices="*@bookTicker",
+        few_orders=("--order-limits", "3,1200"),
         private_route="private",
         short_keys=("--listen-key-life", "3"),
         skew_ms=-1500,
@@ -174,6 +210,7 @@ def made(transport: Transport) -> Ground:
             "would trigger": -2021,
             "fok": -5021,
             "would take": -5022,
+            "no such order": -2011,
             "position side": -4061,
             "clock": -1021,
         },

@@ -8,6 +8,7 @@ requests go and what it answers."""
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from connector.model.reports import EndReason
@@ -62,6 +63,14 @@ class Client(ABC):
         """Client order ids of what rests or waits for its trigger."""
 
     @abstractmethod
+    def resting(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Price and what is left of plain orders that rest, by client order id."""
+
+    @abstractmethod
+    def balances(self) -> dict[str, Decimal]:
+        """By asset, exact."""
+
+    @abstractmethod
     def held(self) -> dict[str, float]:
         """Positions by side, short ones negative; without those that are nothing."""
 
@@ -72,6 +81,10 @@ class Client(ABC):
     def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
         """``fills`` as of now, for many orders."""
         return self.fills
+
+    @abstractmethod
+    def bought(self) -> list[Decimal]:
+        """What every fill brought, the oldest first; sold: negative."""
 
     @abstractmethod
     def known(self, client_order_id: str) -> list[float]:
@@ -85,6 +98,15 @@ class Client(ABC):
     @abstractmethod
     def now_s(self) -> int:
         """The venue's clock."""
+
+    @abstractmethod
+    def crowd(self) -> None:
+        """Use up what orders may have of the venue's limits but for a few, where the simulator's
+        options (`Ground.few_orders`) do not bring that about."""
+
+    @abstractmethod
+    def use_up(self) -> None:
+        """Ask until the venue's limit refuses a cancel of the same user or address."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -143,6 +165,16 @@ class Ground:
     tested there."""
     connections: int = 3
     """A daemon with one account holds so many."""
+    prices: str
+    """The stream of the best prices."""
+    few_orders: tuple[str, ...] = ()
+    """Lets the venue take a few orders only."""
+    scarce: str = "400"
+    """What the venue grants a minute where one who asks only may use it up."""
+    order_pool: str
+    """The budget that orders count in."""
+    order_windows: int = 0
+    """It is the account's own and has so many windows; 0: the address has it."""
     short_keys: tuple[str, ...] = ()
     """Lets keys of private streams expire after seconds, where there are such keys."""
     proofs: int = 100

@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -19,12 +20,18 @@ E4 = 10_000
 PAGE = 200
 TIFS = {"GTC": "GoodTillCancel", "IOC": "ImmediateOrCancel"}
 SIDES = {"BUY": "Buy", "SELL": "Sell"}
+FEW = 54
+"""Requests of a minute, of which the daemon leaves 50 to cancels."""
+HEAVY = 25
+"""What a list of positions with their profits costs."""
 VALUE_DIGITS = {"BTC": 8, "USD": 4}
 _numbers = itertools.count(1)
 
 
 class Client(ground.Client):
     """One account's requests, all on one connection."""
+
+    _trades, _filled = "/exchange/order/trade", "execQty"
 
     def __init__(self, venue: Simulator, key: str, secret: str, where: Ground) -> None:
         self.venue, self.key, self._secret = venue, key, secret.encode()
@@ -34,6 +41,9 @@ class Client(ground.Client):
 
     def ask(self, method: str, path: str, query: str = "") -> Any:
         """The whole answer to a signed request."""
+        return self._signed(method, path, query).json()
+
+    def _signed(self, method: str, path: str, query: str) -> httpx.Response:
         expiry = str(int(time.time() + self.ahead_ms / 1000) + 60)
         text = f"{path}{query}{expiry}".encode()
         headers = {
@@ -42,7 +52,7 @@ class Client(ground.Client):
             "x-phemex-request-signature": hmac.new(self._secret, text, hashlib.sha256).hexdigest(),
         }
         url = f"{self.venue.rest}{path}" + (f"?{query}" if query else "")
-        return self._client.request(method, url, headers=headers).json()
+        return self._client.request(method, url, headers=headers)
 
     def ok(self, method: str, path: str, **params: Any) -> Any:
         """The data of an answer that is no error."""
@@ -100,10 +110,26 @@ class Client(ground.Client):
         return self._opened("/orders/activeList")
 
     def _opened(self, path: str) -> set[str]:
+        return {row["clOrdID"] for row in self._active(path)}
+
+    def _active(self, path: str) -> list[dict[str, Any]]:
         answer = self.ask("GET", path, f"symbol={self._symbol}")
         if answer["code"] == 10002:  # how it says that there are none
-            return set()
-        return {row["clOrdID"] for row in answer["data"]["rows"]}
+            return []
+        rows: list[dict[str, Any]] = answer["data"]["rows"]
+        return rows
+
+    def resting(self) -> dict[str, tuple[Decimal, Decimal]]:
+        return {
+            row["clOrdID"]: (Decimal(row["priceEp"]) / E4, Decimal(row["leavesQty"]))
+            for row in self._active("/orders/activeList")
+            if row["ordStatus"] != "Untriggered"
+        }
+
+    def balances(self) -> dict[str, Decimal]:
+        digits = VALUE_DIGITS[self._currency]
+        found = self.ok("GET", "/accounts/accountPositions", currency=self._currency)["account"]
+        return {self._currency: Decimal(found["accountBalanceEv"]).scaleb(-digits)}
 
     def held(self) -> dict[str, float]:
         found = self.ok("GET", "/accounts/accountPositions", currency=self._currency)
@@ -118,10 +144,14 @@ class Client(ground.Client):
     def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
         unit = 10 ** VALUE_DIGITS[self._currency]
         orders: dict[str, dict[Any, Fill]] = {}
-        for row in self._pages("/exchange/order/trade"):
+        for row in self._pages(self._trades):
             fill = Fill(row["execQty"], row["execPriceEp"] / E4, row["execFeeEv"] / unit)
             orders.setdefault(row["clOrdID"], {})[row["execID"]] = fill
         return lambda report: orders.get(report.client_order_id, {})
+
+    def bought(self) -> list[Decimal]:
+        rows = self._pages(self._trades)[::-1]
+        return [Decimal(row[self._filled]) * (1 if row["side"] == "Buy" else -1) for row in rows]
 
     def _pages(self, path: str) -> list[dict[str, Any]]:
         """The whole of a history, the newest first; the venue has no question for the trades of
@@ -151,6 +181,21 @@ class Client(ground.Client):
     def now_s(self) -> int:
         found: int = self.venue.get("/public/time").json()["data"]["serverTime"]
         return found // 1000
+
+    def crowd(self) -> None:
+        while (left := self._left("/accounts/accountPositions")) > FEW:
+            if left > FEW + HEAVY:
+                self._left("/accounts/positions")
+
+    def use_up(self) -> None:
+        for path in ("/accounts/positions", "/accounts/accountPositions"):  # 25, then 1 each
+            while self._signed("GET", path, "currency=BTC").status_code == 200:
+                pass
+
+    def _left(self, path: str) -> int:
+        """What a question leaves of the user's minute."""
+        answer = self._signed("GET", path, "currency=BTC")
+        return int(answer.headers["x-ratelimit-remaining-contract"])
 
     def close(self) -> None:
         self._client.close()
@@ -209,6 +254,10 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
         batch={"path": "/orders/create", "method": "PUT", "count": 3},
         open_orders="/orders/activeList",
         streams={"order": "*@aop", "position": "*@aop"},
+        scarce="2500",  # a fifth of it is there for all else
+        order_pool="contract",
+        prices="*@orderbook*",
+        few_orders=("--weight-limit", "500"),
         private_route="ws",
         connections=2,
         proofs=5,
@@ -222,6 +271,7 @@ def made(symbol: str, kind: str, funds: dict[str, str]) -> Ground:
         impossible=frozenset({30000, 10500, 401}),
         refusals={
             "no margin": 11001,
+            "no such order": 10002,
             "nothing to reduce": 11057,
             "would trigger": 11043,
             "amend below filled": 11012,

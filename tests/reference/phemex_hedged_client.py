@@ -4,6 +4,7 @@ and two positions where an account wants them."""
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from connector.model.reports import EndReason
@@ -18,6 +19,8 @@ _numbers = itertools.count(1)
 
 class Client(phemex_client.Client):
     """One account's requests, all on one connection."""
+
+    _trades, _filled = "/api-data/g-futures/trades", "execQtyRq"
 
     def hedge(self) -> None:
         self.ok(
@@ -72,6 +75,17 @@ class Client(phemex_client.Client):
     def opened(self) -> set[str]:
         return self._opened("/g-orders/activeList")
 
+    def resting(self) -> dict[str, tuple[Decimal, Decimal]]:
+        return {
+            row["clOrdID"]: (Decimal(row["priceRp"]), Decimal(row["leavesQtyRq"]))
+            for row in self._active("/g-orders/activeList")
+            if row["ordStatus"] != "Untriggered"
+        }
+
+    def balances(self) -> dict[str, Decimal]:
+        found = self.ok("GET", "/g-accounts/accountPositions", currency="USDT")["account"]
+        return {"USDT": Decimal(found["accountBalanceRv"])}
+
     def held(self) -> dict[str, float]:
         found = self.ok("GET", "/g-accounts/accountPositions", currency="USDT")
         signs = {"Buy": 1, "Sell": -1, "None": 0}
@@ -84,7 +98,7 @@ class Client(phemex_client.Client):
 
     def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
         orders: dict[str, dict[Any, Fill]] = {}
-        for row in self._pages("/api-data/g-futures/trades"):
+        for row in self._pages(self._trades):
             fill = Fill(*(float(row[name]) for name in ("execQtyRq", "execPriceRp", "execFeeRv")))
             orders.setdefault(row["clOrdID"], {})[row["execID"]] = fill
         return lambda report: orders.get(report.client_order_id, {})

@@ -212,6 +212,14 @@ class Place:
     def __init__(self, ground: Ground, venue: Simulator, keys: list[str]) -> None:
         self.ground, self.venue, self._keys = ground, venue, keys
 
+    def middle(self) -> float:
+        """About where the market is."""
+        client = self.ground.client(self.venue, self._keys[-1], SECRET, self.ground)
+        try:
+            return client.best_bid()
+        finally:
+            client.close()
+
     @asynccontextmanager
     async def rig(self, folder: Path, **account: Any) -> AsyncIterator[tuple[Rig, Client]]:
         """A daemon's inside with the next account, which is in other hands, too."""
@@ -234,13 +242,13 @@ class Place:
 
 
 @contextmanager
-def place_of(ground: Ground, accounts: int) -> Iterator[Place]:
-    """The venue of a ground, with so many accounts."""
+def place_of(ground: Ground, accounts: int, *sim: str) -> Iterator[Place]:
+    """The venue of a ground, with so many accounts and more options."""
     keys = [f"KEY{number}" for number in range(accounts)]
     words = [word for key in keys for word in ("--account", f"{key.lower()}={key}:{SECRET}")]
     with simulator(
         "--venue", ground.venue, "--symbols", ground.symbol, "--rate", "20",
-        "--weight-limit", "100000", "--connects", "10000", *ground.sim, *words,
+        "--weight-limit", "100000", "--connects", "10000", *ground.sim, *words, *sim,
     ) as venue:  # fmt: skip
         yield Place(ground, venue, keys)
 

@@ -141,6 +141,7 @@ SIM = VenueSim(
     serves=sim_rest.serves,
     rest=sim_rest.Rest,
     order_refusal=sim_refusals.answer,
+    lets_go=sim_refusals.LETS_GO,
     rules=sim_rules.rules,
     exchange_info=products,
     contracts=sim_listings.contracts,

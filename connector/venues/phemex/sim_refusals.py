@@ -7,6 +7,7 @@ status of a refusal is 200; ``msg`` carries the name.
 import orjson
 
 from connector.model.intents import Action
+from connector.model.reports import EndReason
 from connector.sim.matching.types import Reason, Refused
 
 BUSINESS = {
@@ -90,6 +91,12 @@ ENGINE = {
     101: "CE_WILLCROSS",
 }
 """Reasons that come with an order event, not with an answer."""
+
+LETS_GO = {
+    Reason.POST_ONLY_WOULD_TAKE: EndReason.POST_ONLY,
+    Reason.FOK_UNFILLABLE: EndReason.NOT_FILLABLE,
+}
+"""What ends with such an event, after an answer that takes the order."""
 
 CODES = {
     Reason.UNKNOWN_SYMBOL: 11027,
