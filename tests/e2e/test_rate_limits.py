@@ -2,6 +2,7 @@
 what the venue counts, its 429 and 418 are obeyed, by reconnects too; cancels keep their reserve."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,28 @@ import pytest
 from connector.model.reports import Code, Field, OrderStatus, Result, Update
 from tests.reference import binance_client
 from tests.reference.ground import Ground
-from tests.reference.order_stage import HTTP, OrderStage, order_stage
+from tests.reference.grounds import VENUES
+from tests.reference.order_stage import HTTP, MAIN, OrderStage, order_stage
 from tests.reference.quiet_market import Market
 from tests.reference.stack import eventually
 
-pytestmark = pytest.mark.parametrize(
-    "ground", binance_client.GROUNDS, ids=[one.name for one in binance_client.GROUNDS]
-)
-SYMBOL = "BTCUSDT"
+
+def on(places: list[Ground]) -> Any:
+    return pytest.mark.parametrize("ground", places, ids=[one.name for one in places])
+
+
+counts_orders = on(binance_client.GROUNDS)
+"""Orders in ten seconds; the same of one group of requests is in trading/test_refusals.py."""
+bans = on(binance_client.GROUNDS)
+"""With an end that is told, in words; no reference of another venue has such an answer."""
 
 
 def seconds_left(market: Market, window_s: int) -> float:
-    """Of the venue's own window."""
-    now_ms: int = market.venue.get("/fapi/v1/time").json()["serverTime"]
-    return window_s - now_ms / 1000 % window_s
+    """Of the venue's own window, in whole seconds at least."""
+    return window_s - market.other.now_s() % window_s
 
 
+@counts_orders
 def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_path: Path) -> None:
     with order_stage(ground, tmp_path, "--order-limits", "10,400") as stage:
         notes = stage.notes
@@ -37,7 +44,7 @@ def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_pat
             assert (answer.code, answer.field) == (Code.RATE_BUDGET.value, Field.RATE_BUDGET)
             assert (answer.value_e, answer.limit_e) == (9, 9)
             assert answer.http_status == 0
-        assert len(stage.main.ok("GET", "/fapi/v1/openOrders", symbol=SYMBOL)) == 9
+        assert len(stage.main.opened()) == 9
         assert stage.market.sim.status()["throttled"] == 0
 
         for number in range(8):
@@ -45,7 +52,7 @@ def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_pat
 
         # Somebody else takes the last one; what amends may use of our own count is not there.
         stage.main.limit_at("BUY", stage.market.mid - 20, 0.02)
-        amend = notes.session.amend("o8", instrument=SYMBOL, price=stage.market.price(-25))
+        amend = notes.session.amend("o8", instrument=stage.symbol, price=stage.market.price(-25))
         answer = stage.refused(amend)
         assert (answer.http_status, answer.venue_code) == (429, -1015), answer
         answer = stage.refused(stage.place("late", {"price": -20}))
@@ -57,6 +64,7 @@ def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_pat
             recovers(stage, "again", 12)
 
 
+@bans
 def test_a_ban_silences_everything_until_it_ends(ground: Ground, tmp_path: Path) -> None:
     with order_stage(ground, tmp_path) as stage:
         notes, sim = stage.notes, stage.market.sim
@@ -89,23 +97,28 @@ def test_a_ban_silences_everything_until_it_ends(ground: Ground, tmp_path: Path)
         stage.equals_venue()
 
 
-def test_the_weight_of_the_address_is_shared_with_others(ground: Ground, tmp_path: Path) -> None:
+@on([*binance_client.GROUNDS, *VENUES[1:]])
+def test_what_the_venue_counts_is_shared_with_others(ground: Ground, tmp_path: Path) -> None:
+    """With everybody behind the address, or with all the same user does."""
+
     def minute_ends_soon(market: Market) -> None:
         ahead_ms = 50_000 - int(time.time() * 1000) % 60_000
         market.sim.fault("skew", ms=ahead_ms % 60_000)
         for client in market.clients.values():
             client.ahead_ms = ahead_ms % 60_000
 
-    with order_stage(ground, tmp_path, "--weight-limit", "400", began=minute_ends_soon) as stage:
+    with order_stage(
+        ground, tmp_path, "--weight-limit", ground.scarce, began=minute_ends_soon
+    ) as stage:
         notes, market = stage.notes, stage.market
         eventually(lambda: 4 < seconds_left(market, 60) < 20, 60, 0.2)
         stage.place("kept", {"price": -20})
         notes.tells("kept", [(Update.SUBMITTED, OrderStatus.NEW)])
-        for symbol in (None, SYMBOL):  # 40, then 1 each
-            path = "/fapi/v1/openOrders"
-            while (answer := market.other.ask("GET", path, symbol=symbol)).status_code == 200:
-                pass
-            assert answer.status_code == 429
+        key, secret = MAIN["main"]
+        same = ground.client(market.venue, key, secret, ground)
+        same.ahead_ms = market.other.ahead_ms
+        with closing(same):
+            same.use_up()
         throttled = market.sim.status()["throttled"]
 
         # We cannot know yet: the first request is refused there, and nothing follows it.
@@ -115,10 +128,8 @@ def test_the_weight_of_the_address_is_shared_with_others(ground: Ground, tmp_pat
         answer = stage.refused(stage.place("too-soon", {"price": -20}))
         assert answer.code == Code.RATE_BUDGET.value
         assert market.sim.status()["throttled"] == throttled + 1
-        if (
-            ground.transport != HTTP
-        ):  # the order API does not say for how long: the window, a minute
-            return
+        if ground.transport != HTTP:
+            return  # the order API does not say for how long: the window, a minute
         notes.until(
             lambda: len(notes.story("kept")) == 2, lambda: (notes.story("kept"), "no end"), 30
         )

@@ -10,22 +10,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.stage import ROOT
 from tests.e2e.test_examples import python_blocks
-from tests.reference.signed_client import Trader
+from tests.reference.ground import Ground
+from tests.reference.grounds import LINEAR_ONES, SYMBOLS
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import Daemon, Sim, eventually
 
 KEY, SECRET = "THEIRKEY", "theirs"
+FIRST, SECOND = SYMBOLS[:2]
 ACCOUNT = {
-    "venue": "binance_usdm",
     "key": "env:TEST_EXAMPLE_KEY",
     "secret": "env:TEST_EXAMPLE_SECRET",
     "strategies": ["maker"],
@@ -38,14 +39,20 @@ ENVIRON = {"TEST_EXAMPLE_KEY": KEY, "TEST_EXAMPLE_SECRET": SECRET}
 class Stage:
     """Venue and daemon, and what the venue says of the account."""
 
-    def __init__(self, folder: Path, sim: Sim) -> None:
-        self.folder, self.sim = folder, sim
+    def __init__(self, folder: Path, sim: Sim, ground: Ground) -> None:
+        self.folder, self.sim, self.ground = folder, sim, ground
         self.daemon = self._start()
-        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+        venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
+        self.clients = {
+            symbol: ground.client(venue, KEY, SECRET, replace(ground, symbol=symbol))
+            for symbol in (FIRST, SECOND)
+        }
 
     def _start(self) -> Daemon:
-        accounts = {"main": ACCOUNT}
-        return Daemon(self.folder, self.sim, accounts=accounts, environ=ENVIRON).ready(60)
+        accounts = {"main": {"venue": self.ground.venue, **ACCOUNT}}
+        settings = {**self.ground.settings(self.sim.where), **self.ground.hurried}
+        daemon = Daemon(self.folder, self.sim, venue=settings, accounts=accounts, environ=ENVIRON)
+        return daemon.ready(60)
 
     def restart(self) -> None:
         """Kill the daemon as nobody should, and start another one."""
@@ -54,16 +61,13 @@ class Stage:
             self.daemon.process.wait(10)
         self.daemon = self._start()
 
-    def open_orders(self) -> Any:
-        return self.trader.ok("GET", "/fapi/v1/openOrders")
+    def open_orders(self) -> set[str]:
+        return set().union(*(client.opened() for client in self.clients.values()))
 
     def at_some_time(self, told: "Fill") -> bool:
         """Whether that was the position at some time, as the venue counts."""
         symbol, _, position = told
-        trades = self.trader.ok("GET", "/fapi/v1/userTrades", symbol=symbol)
-        sides = [1 if row["buyer"] else -1 for row in trades]
-        bought = (side * Decimal(row["qty"]) for side, row in zip(sides, trades, strict=True))
-        return position in accumulate(bought)
+        return position in accumulate(self.clients[symbol].bought())
 
     def run(self, *arguments: str) -> "subprocess.Popen[str]":
         """A strategy as a user starts it."""
@@ -75,14 +79,20 @@ class Stage:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Sim("--symbols", "BTCUSDT,ETHUSDT", "--rate", "100", "--weight-limit", "100000",
-             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Stage(tmp_path_factory.mktemp("t"), sim)
+@pytest.fixture(scope="module", params=LINEAR_ONES, ids=[one.name for one in LINEAR_ONES])
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    ground = request.param
+    with Sim("--symbols", f"{FIRST},{SECOND}", "--rate", "100", "--weight-limit", "100000",
+             "--connects", "10000", *ground.sim, "--account", f"main={KEY}:{SECRET}",
+             venue=ground.venue) as sim:  # fmt: skip
+        found = Stage(tmp_path_factory.mktemp("t"), sim, ground)
         try:
             yield found
         finally:
+            for client in found.clients.values():
+                client.close()
             with found.daemon:
                 pass
 
@@ -107,7 +117,7 @@ def fill(line: str) -> Fill:
 
 
 def test_the_market_maker_trades_survives_a_restart_and_leaves_nothing_open(stage: Stage) -> None:
-    with stage.run("examples/make_market.py", "BTCUSDT=0.003", "ETHUSDT=0.05") as maker:
+    with stage.run("examples/make_market.py", f"{FIRST}=0.003", f"{SECOND}=0.05") as maker:
         try:
             assert maker.stdout is not None
             assert maker.stderr is not None
@@ -133,16 +143,16 @@ def test_the_market_maker_trades_survives_a_restart_and_leaves_nothing_open(stag
             maker.kill()
     assert maker.returncode == 0, errors
     runs[1] += [fill(line) for line in rest.splitlines()]
-    assert stage.open_orders() == []
+    assert stage.open_orders() == set()
     for fills in runs:
-        for symbol in ("BTCUSDT", "ETHUSDT"):
+        for symbol in (FIRST, SECOND):
             of_one = [(bought, position) for one, bought, position in fills if one == symbol]
             steps = pairwise(of_one)
             assert all(now - bought == before for (_, before), (bought, now) in steps), of_one
 
 
 def test_without_sizes_it_says_how(stage: Stage) -> None:
-    with stage.run("examples/make_market.py", "BTCUSDT") as maker:
+    with stage.run("examples/make_market.py", FIRST) as maker:
         _, errors = maker.communicate(timeout=30)
     assert maker.returncode == 1
     assert "SYMBOL=QUANTITY" in errors

@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ from connector.model.records import RecordType, Side
 from connector.model.reports import OrderStatus, ReportFlag, Update
 from connector.model.states import State
 from connector.trading import journal_files
+from tests.reference.ground import Ground
+from tests.reference.grounds import LINEAR_ONES, SYMBOLS
 from tests.reference.patient import Patient
-from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 KEY, SECRET = "OURKEY", "views-secret"
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-QUANTITY = {"BTCUSDT": "0.01", "ETHUSDT": "0.2", "SOLUSDT": "3"}
+QUANTITY = dict(zip(SYMBOLS, ("0.01", "0.2", "3"), strict=True))
 NAMES = ("maker", "hedger")
 PATIENT_MS = 20_000
 """A command may wait so long on a loaded machine."""
@@ -36,18 +37,23 @@ BALANCE = layout("BalanceUpdateBody")
 
 
 class Stage:
-    def __init__(self, folder: Path, sim: Sim) -> None:
-        self.folder, self.sim = folder, sim
-        self.trader = Trader(Simulator(sim.process, sim.where), KEY, SECRET)  # type: ignore[arg-type]
+    def __init__(self, folder: Path, sim: Sim, ground: Ground) -> None:
+        self.folder, self.sim, self.ground = folder, sim, ground
+        venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
+        self.clients = {
+            symbol: ground.client(venue, KEY, SECRET, replace(ground, symbol=symbol))
+            for symbol in SYMBOLS
+        }
         self.daemon = self._start()
 
     def _start(self) -> Daemon:
-        account = {"venue": "binance_usdm", "key": "env:VIEWS_KEY", "secret": "env:VIEWS_SECRET",
+        account = {"venue": self.ground.venue, "key": "env:VIEWS_KEY", "secret": "env:VIEWS_SECRET",
                    "strategies": list(NAMES), "foreign_to": ["hedger"]}  # fmt: skip
         return Daemon(
             self.folder,
             self.sim,
             feeds=[{"instruments": list(SYMBOLS), "channels": ["bbo", "mark_price"]}],
+            venue={**self.ground.settings(self.sim.where), **self.ground.hurried},
             accounts={"main": account},
             strategies={name: {"on_death": "leave"} for name in NAMES},
             environ={"VIEWS_KEY": KEY, "VIEWS_SECRET": SECRET},
@@ -72,33 +78,37 @@ class Stage:
     def orders(self) -> dict[str, tuple[str, Decimal, Decimal]]:
         """Open orders by client order id: symbol, price, quantity that is left."""
         return {
-            row["clientOrderId"]: (
-                row["symbol"],
-                Decimal(row["price"]),
-                Decimal(row["origQty"]) - Decimal(row["executedQty"]),
-            )
-            for row in self.trader.ok("GET", "/fapi/v1/openOrders")
+            name: (symbol, *row)
+            for symbol, client in self.clients.items()
+            for name, row in client.resting().items()
         }
 
     def positions(self) -> dict[str, Decimal]:
-        rows = self.trader.ok("GET", "/fapi/v3/positionRisk")
-        found = {row["symbol"]: Decimal(row["positionAmt"]) for row in rows}
-        return {symbol: qty for symbol, qty in found.items() if qty}
+        found = {symbol: client.held() for symbol, client in self.clients.items()}
+        return {symbol: Decimal(str(held["BOTH"])) for symbol, held in found.items() if held}
 
     def balances(self) -> dict[str, Decimal]:
-        rows = self.trader.ok("GET", "/fapi/v3/balance")
-        found = {row["asset"]: Decimal(row["balance"]) for row in rows}
+        found = self.clients[SYMBOLS[0]].balances()
         return {asset: money for asset, money in found.items() if money}
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+@pytest.fixture(params=LINEAR_ONES, ids=[one.name for one in LINEAR_ONES])
+def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    ground = request.param
+    accounts = tmp_path / "accounts.toml"
+    accounts.write_text(
+        f'[accounts.main]\nkeys = [{{ key = "{KEY}", secret = "{SECRET}" }}]\n'
+        'balances = { USDT = "500000" }\n'
+    )
     with Sim("--symbols", ",".join(SYMBOLS), "--rate", "20", "--weight-limit", "100000",
-             "--connects", "10000", "--account", f"main={KEY}:{SECRET}") as sim:  # fmt: skip
-        found = Stage(tmp_path, sim)
+             "--connects", "10000", *ground.sim, "--accounts", str(accounts),
+             venue=ground.venue) as sim:  # fmt: skip
+        found = Stage(tmp_path, sim, ground)
         try:
             yield found
         finally:
+            for client in found.clients.values():
+                client.close()
             with found.daemon:
                 pass
 
@@ -210,14 +220,11 @@ class Flow:
                 session.place(symbol, side, quantity, price, time_in_force="ioc")
             elif kind == "rest":
                 name = f"{session.strategy}-{self._number}"
-                session.place(symbol, "buy", quantity, self._stage.trader.far(symbol),
+                session.place(symbol, "buy", quantity, self._stage.clients[symbol].far(),
                               client_order_id=name)  # fmt: skip
             elif kind == "foreign":
-                order = self._stage.trader.limit(
-                    symbol=symbol, quantity=str(quantity), price=self._stage.trader.far(symbol),
-                    newClientOrderId=f"web_{self._number}",
-                )  # fmt: skip
-                self._stage.trader.ok("POST", "/fapi/v1/order", **order)
+                client = self._stage.clients[symbol]
+                client.limit_at("BUY", float(client.far()), float(quantity))
             elif mine and kind == "amend":
                 session.amend(pick.choice(mine), quantity=quantity)
             elif mine:
@@ -234,9 +241,7 @@ def settled(stage: Stage, *sessions: Any) -> Callable[[], bool]:
         truth = stage.orders()
         shown = [orders(session) for session in sessions]
         maker, hedger = shown[0], shown[-1]
-        of_maker = {
-            name: row for name, row in truth.items() if not name.startswith(("web_", "hedger-"))
-        }
+        of_maker = {name: row for name, row in truth.items() if name.startswith("maker-")}
         of_hedger = {name: row for name, row in truth.items() if not name.startswith("maker-")}
         positions, money = stage.positions(), stage.balances()
         drain(*sessions)
@@ -300,17 +305,21 @@ def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
         before = used()
         found = session.budget("main")
         own = [one for one in found if one.account == session.accounts["main"]]
-        assert len(own) == 2, "orders in ten seconds and in a minute"
-        assert any(one.account is None for one in found), "the weight of the address"
+        ground = stage.ground
+        assert {one.pool for one in own} == ({ground.order_pool} if ground.order_windows else set())
+        assert len(own) == ground.order_windows
+        assert any(one.account is None for one in found), "what the address has"
         for one in found:
             assert 0 <= one.used <= one.limit
             assert one.left == one.limit - one.used
             assert one.resets_ns > session.heartbeat_age_ns
         for _ in range(3):
-            session.place("BTCUSDT", "buy", "0.01", stage.trader.far(), account="main",
+            session.place(SYMBOLS[0], "buy", "0.01", stage.clients[SYMBOLS[0]].far(),
+                          account="main",
                           valid_for_ms=PATIENT_MS)  # fmt: skip
         eventually(lambda: drain(session) or not session.waiting, 20)
-        minute = max(own, key=lambda one: one.window_ns)
+        counted = [one for one in found if one.pool == ground.order_pool]
+        minute = max(counted, key=lambda one: one.window_ns)
         place = minute.pool, minute.window_ns
         assert eventually(lambda: used()[place] >= before[place] + 3, 10)
         with pytest.raises(ValueError, match="other"):
@@ -320,10 +329,10 @@ def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
 def test_top_shows_what_the_venue_says(stage: Stage) -> None:
     with closing(stage.attach("maker")) as session:
         begun(session)
-        session.place("ETHUSDT", "sell", "0.5", order_type="market", valid_for_ms=PATIENT_MS)
-        far = stage.trader.far()
+        session.place(SYMBOLS[1], "sell", "0.5", order_type="market", valid_for_ms=PATIENT_MS)
+        far = stage.clients[SYMBOLS[0]].far()
         session.place(
-            "BTCUSDT", "buy", "0.01", far, client_order_id="maker-1", valid_for_ms=PATIENT_MS
+            SYMBOLS[0], "buy", "0.01", far, client_order_id="maker-1", valid_for_ms=PATIENT_MS
         )
 
         def told() -> bool:
@@ -343,9 +352,9 @@ def test_top_shows_what_the_venue_says(stage: Stage) -> None:
         (position,) = account["positions"]
         assert account["ready"]
         assert account["open"] == {"maker": 1}
-        assert (order["symbol"], order["client_order_id"]) == ("BTCUSDT", "maker-1")
+        assert (order["symbol"], order["client_order_id"]) == (SYMBOLS[0], "maker-1")
         assert (Decimal(order["price"]), order["strategy"]) == (Decimal(far), "maker")
-        assert Decimal(position["qty"]) == stage.positions()["ETHUSDT"] == Decimal("-0.5")
+        assert Decimal(position["qty"]) == stage.positions()[SYMBOLS[1]] == Decimal("-0.5")
         assert {name: Decimal(qty) for name, qty in position["own"].items()} == {
             "maker": Decimal("-0.5")
         }
@@ -356,4 +365,7 @@ def test_top_shows_what_the_venue_says(stage: Stage) -> None:
         assert latency["command_to_take"]["count"] == latency["take_to_sent"]["count"] == 2
         assert latency["sent_to_answer"]["count"] >= 2
         assert latency["recv_to_report"]["count"] >= 2
-        assert {one["pool"] for one in found["budgets"] if one["account"] == 0} == {"orders"}
+        own = [one for one in found["budgets"] if one["account"] == 0]
+        assert [one["pool"] for one in own] == [
+            stage.ground.order_pool
+        ] * stage.ground.order_windows

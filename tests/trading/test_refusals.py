@@ -2,6 +2,7 @@
 code, field, value and limit, and not one request for an order reaches the venue."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, Field, Result
 from connector.trading.halts import Halt, Scope, clear, set_halt, writing
-from tests.reference.signed_client import Trader
-from tests.reference.sim_process import Simulator, simulator
-from tests.reference.trading_rig import Rig, Strategy, rig
+from tests.reference.ground import Client
+from tests.reference.grounds import LINEAR_ONES
+from tests.reference.trading_rig import Place, Rig, Strategy, place_of
 
 ANSWER, SLOT = layout("CommandAnswerBody"), layout("Command")
 M, F, R = Code.MALFORMED, Code.FILTER, Code.RISK_LIMIT
@@ -78,11 +79,11 @@ NOT_UTF8 = [("ref_id", Field.REF_ID), ("client_order_id", Field.CLIENT_ORDER_ID)
             ("label", Field.LABEL), ("target", Field.TARGET)]  # fmt: skip
 
 
-def limits(mark: float) -> dict[str, Any]:
+def limits(symbol: str, mark: float) -> dict[str, Any]:
     """Room for two orders of 0.01, one of 0.02."""
     return {
         "order_notional": f"{mark * 0.04:.2f}",
-        "order_quantity": {"BTCUSDT": "0.03"},
+        "order_quantity": {symbol: "0.03"},
         "exposure": f"{mark * 0.025:.2f}",
         "open_orders": 2,
         "collar_bps": 100,
@@ -92,10 +93,10 @@ def limits(mark: float) -> dict[str, Any]:
 class Stage:
     """The daemon's inside, and what of orders the venue has heard."""
 
-    def __init__(self, made: Rig, trader: Trader) -> None:
-        self.rig, self.trader = made, trader
+    def __init__(self, made: Rig, client: Client) -> None:
+        self.rig, self.client = made, client
         self.maker: Strategy = made.strategy()
-        self.far = trader.far()
+        self.far = client.far()
         self.good = {**LIMIT, **made.order(self.far, "0.01")}
 
     def said(self, command: int, who: Strategy | None = None) -> Any:
@@ -116,26 +117,23 @@ class Stage:
 
     def nothing_left(self, orders: int = 0) -> None:
         """The venue knows of so many orders, and nothing of ours is on its way."""
-        assert len(self.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")) == orders
+        assert len(self.client.history()) == orders
         sent = [one for name in ("maker", "taker") for one in self.rig.strategy(name).entries()
                 if one.kind == RecordType.SENT]  # fmt: skip
         assert len(sent) == orders
 
 
-@pytest.fixture(scope="module")
-def venue() -> Iterator[Simulator]:
-    with simulator("--symbols", "BTCUSDT", "--rate", "50", "--weight-limit", "100000",
-                   "--connects", "10000", "--account", "main=KEY:SECRET",
-                   "--account", "other=KEY2:SECRET2",
-                   "--order-limits", "3,1200") as running:  # fmt: skip
-        yield running
+@pytest.fixture(scope="module", params=LINEAR_ONES, ids=[one.name for one in LINEAR_ONES])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with place_of(request.param, 3, *request.param.few_orders) as found:
+        yield found
 
 
-def test_what_is_malformed_is_refused_by_field(venue: Simulator, tmp_path: Path) -> None:
+def test_what_is_malformed_is_refused_by_field(place: Place, tmp_path: Path) -> None:
     async def main() -> None:
-        async with rig(venue, tmp_path, "KEY", "SECRET") as made:
-            stage = Stage(made, Trader(venue, "KEY", "SECRET"))
-            desk, index = made.trading.desk, made.index("BTCUSDT")
+        async with place.rig(tmp_path) as (made, client):
+            stage = Stage(made, client)
+            desk, index = made.trading.desk, made.index(made.symbol)
             for action, fields, field in MALFORMED:
                 given = {**stage.good, **fields} if action is Action.PLACE else dict(fields)
                 said = given.pop("action", action)
@@ -158,13 +156,12 @@ def test_what_is_malformed_is_refused_by_field(venue: Simulator, tmp_path: Path)
 
 
 def test_what_a_strategy_may_not_do_is_refused_with_value_and_limit(
-    venue: Simulator, tmp_path: Path
+    place: Place, tmp_path: Path
 ) -> None:
     async def main() -> None:
-        trader = Trader(venue, "KEY2", "SECRET2")
-        own = limits(float(trader.far()) / 0.97)
-        async with rig(venue, tmp_path, "KEY2", "SECRET2", limits=own) as made:
-            stage = Stage(made, trader)
+        own = limits(place.ground.symbol, place.middle())
+        async with place.rig(tmp_path, limits=own) as (made, client):
+            stage = Stage(made, client)
             refused, at = stage.refused, stage.rig.order
             refused(Code.UNKNOWN_INSTRUMENT, Field.INSTRUMENT, instrument=4000)
             refused(Code.UNKNOWN_ACCOUNT, Field.ACCOUNT, account=9)
@@ -175,8 +172,8 @@ def test_what_a_strategy_may_not_do_is_refused_with_value_and_limit(
             assert answer.value_e == stage.good["price_e"] + 1
             assert answer.limit_e > 1
             assert refused(F, Field.QUANTITY, qty_e=stage.good["qty_e"] + 1).limit_e > 0
-            answer = refused(F, Field.NOTIONAL, **at("1000", "0.001"))
-            assert 10**8 == answer.value_e < answer.limit_e
+            answer = refused(F, Field.NOTIONAL, **at("900", "0.001"))
+            assert 9 * 10**7 == answer.value_e < answer.limit_e
             high = f"{int(float(stage.far) * 1.045)}"
             answer = refused(R, Field.PRICE, **at(high, "0.01"))
             assert answer.value_e == at(high, "0.01")["price_e"] > answer.limit_e > 0
@@ -216,24 +213,30 @@ def test_what_a_strategy_may_not_do_is_refused_with_value_and_limit(
     asyncio.run(main())
 
 
-def test_a_book_that_is_not_live_and_a_budget_that_is_used_up(
-    venue: Simulator, tmp_path: Path
-) -> None:
+def test_a_book_that_is_not_live_and_a_budget_that_is_used_up(place: Place, tmp_path: Path) -> None:
     async def main() -> None:
-        async with rig(venue, tmp_path, "KEY", "SECRET") as made:
-            stage = Stage(made, Trader(venue, "KEY", "SECRET"))
-            before = len(stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT"))
-            for _ in range(3):
+        async with place.rig(tmp_path) as (made, client):
+            stage = Stage(made, client)
+            for sent in itertools.count():
+                assert sent < 100, "no budget was used up"
+                client.crowd()
                 number = stage.maker.place(**stage.good)
                 await made.until(lambda n=number: stage.maker.answers(n))  # type: ignore[misc]
-            answer = stage.refused(Code.RATE_BUDGET, Field.RATE_BUDGET)
-            assert answer.limit_e > 0
-            prices = {"stream": "btcusdt@bookTicker"}
-            venue.fault(kind="stall", **prices, ms=60_000)
-            venue.fault(kind="cut", **prices)
+                answer = stage.said(number)
+                if answer.result == Result.REFUSED:
+                    break
+                assert Code(answer.code) is Code.ACCEPTED
+            assert (Code(answer.code), Field(answer.field)) == (
+                Code.RATE_BUDGET, Field.RATE_BUDGET,
+            )  # fmt: skip
+            assert answer.value_e >= answer.limit_e > 0
+            assert sent >= 2
+            assert place.venue.status()["throttled"] == 0
+            prices = {"stream": place.ground.prices}
+            place.venue.fault(kind="stall", **prices, ms=60_000)
+            place.venue.fault(kind="cut", **prices)
             await made.until(lambda: not made.touches())
             stage.refused(Code.STALE_BOOK, Field.INSTRUMENT)
-            after = stage.trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")
-            assert len(after) == before + 3
+            stage.nothing_left(sent)
 
     asyncio.run(main())
