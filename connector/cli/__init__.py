@@ -18,6 +18,7 @@ import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from connector import __version__
 from connector.errors import ConfigError, ConnectorError
@@ -53,9 +54,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout at exit: give it somewhere to write.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         return UNREAD
+    except OSError as error:  # a full disk, say, or a file that may not be read
+        _leave_output()
+        place = error.filename if error.filename is not None else "input or output"
+        print(f"connector: {place}: {error.strerror or error}", file=sys.stderr)
+        return 1
+
+
+def _leave_output() -> None:
+    """The interpreter flushes stdout at exit: give it somewhere to write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help tells more\n")
 
 
 def commands() -> list[str]:
@@ -105,7 +122,7 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"connector: no command {name!r}; {hint}", file=sys.stderr)
         return 2
     command = importlib.import_module(_module(name))
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"connector {name}",
         description=command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -17,7 +17,7 @@ import argparse
 import sys
 from typing import Any
 
-from connector.cli._arguments import add_overrides, pairs
+from connector.cli._arguments import add_overrides, pairs, seconds
 from connector.cli._call_daemon import Asked, through
 from connector.cli._call_direct import Direct
 from connector.cli._call_output import describe, listing, show
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runtime-dir", default="", help="where the daemon's control socket is")
     parser.add_argument("--state-dir", default="", help="where calls.jsonl is")
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for the answer")
+    parser.add_argument("--timeout", type=seconds, default=10.0, metavar="S", help="for the answer")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.cli._arguments import add_overrides, pairs
+from connector.cli._arguments import add_overrides, pairs, seconds
 from connector.cli._call_direct import Direct
 from connector.cli._fetch_files import Files
 from connector.clock import monotonic_ns, wall_ns
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="hosts and accounts (TOML)")
     parser.add_argument("--account", metavar="NAME", default="", help="whose key, if one is wanted")
     add_overrides(parser)
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for an answer")
+    parser.add_argument("--timeout", type=seconds, default=10.0, metavar="S", help="for an answer")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -88,6 +88,9 @@ class _Journals:
     def __init__(self, args: argparse.Namespace) -> None:
         self._runtime = runtime_directory(args.runtime_dir)
         self._state = state_directory(args.state_dir)
+        if not self._state.is_dir():
+            fault = "not a directory" if self._state.exists() else "there is no such directory"
+            raise ConfigError(f"{self._state}: {fault}; name the daemon's --state-dir")
         self._since_ns = _time("--from", args.since, 0)
         self._until_ns = _time("--to", args.until, 1 << 63)
         known = journal_files.strategies(self._state)

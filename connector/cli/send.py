@@ -18,6 +18,7 @@ import orjson
 import connector
 from connector._speedups.events import plain
 from connector._speedups.order_events import Report
+from connector.cli._arguments import seconds
 from connector.errors import ConfigError, ConnectorError
 from connector.ipc.json_door import JsonDoor
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--follow", action="store_true", help="print reports until interrupted")
     parser.add_argument(
-        "--timeout", type=float, default=30.0, metavar="S", help="for answers after the last line"
+        "--timeout", type=seconds, default=30.0, metavar="S", help="for answers after the last line"
     )
 
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         source = sys.stdin.fileno() if args.file == "-" else os.open(args.file, os.O_RDONLY)
     except OSError as error:
-        raise ConfigError(f"{args.file}: {error.strerror}") from None
+        raise ConfigError(f"{args.file}: {error.strerror or error}") from None
     name: str = args.strategy
     runtime_dir: str | None = args.runtime_dir or None
     takeover: bool = args.takeover

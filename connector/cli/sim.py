@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 from msgspec.structs import replace
 
+from connector.cli._arguments import port, seconds, whole
 from connector.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="for fault: the REST URL the simulator printed")
     parser.add_argument("--venue", default="binance_usdm", help="whose protocol (%(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="port; 0 (default) takes a free one")
+    parser.add_argument("--port", type=port, default=0, help="port; 0 (default) takes a free one")
     parser.add_argument("--tls", metavar="FOLDER", help="speak TLS; writes a new ca.pem there")
     parser.add_argument(
         "--symbols", default="", metavar="N", help="how many, or names with commas (default 4)"
@@ -59,14 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a replay waits so long for the first depth request")  # fmt: skip
     parser.add_argument("--exit-at-end", action="store_true", help="stop when a replay is through")
     parser.add_argument("--scenario", metavar="FILE", help='faults by time: [{"at_s":1,"kind":..}]')
-    parser.add_argument("--ping", type=float, metavar="S", help="between pings")
-    parser.add_argument("--pong", type=float, metavar="S", help="pong deadline")
-    parser.add_argument("--lifetime", type=float, metavar="S", help="of a socket")
-    parser.add_argument("--silence", type=float, metavar="S", help="a client without a ping ends")
-    parser.add_argument("--weight-limit", type=int, default=0, metavar="N",
+    parser.add_argument("--ping", type=seconds, metavar="S", help="between pings")
+    parser.add_argument("--pong", type=seconds, metavar="S", help="pong deadline")
+    parser.add_argument("--lifetime", type=seconds, metavar="S", help="of a socket")
+    parser.add_argument("--silence", type=seconds, metavar="S", help="a client without a ping ends")
+    parser.add_argument("--weight-limit", type=whole, default=0, metavar="N",
                         help="REST weight a minute (default: what exchangeInfo says)")  # fmt: skip
-    parser.add_argument("--connects", type=int, help="sockets in 5 min and address")
-    parser.add_argument("--backlog", type=int, default=64, metavar="MIB", help="cut off beyond")
+    parser.add_argument("--connects", type=whole, help="sockets in 5 min and address")
+    parser.add_argument("--backlog", type=whole, default=64, metavar="MIB", help="cut off beyond")
     parser.add_argument(
         "--stamps", metavar="FILE", help="write down when each message left (connector.sim.stamps)"
     )
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="an account; may be given more than once (default:"
                         " a throw-away one, printed)")  # fmt: skip
     parser.add_argument("--accounts", metavar="FILE", help="accounts of a TOML file")
-    parser.add_argument("--listen-key-life", type=float, default=3600.0, metavar="S",
+    parser.add_argument("--listen-key-life", type=seconds, default=3600.0, metavar="S",
                         help="of a listen key (default 3600)")  # fmt: skip
     parser.add_argument("--order-limits", default="300,1200", metavar="N,N",
                         help="orders in 10 s and in a minute (default 300,1200)")  # fmt: skip
@@ -82,9 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="private URLs deliver only the events they name")  # fmt: skip
     parser.add_argument("--born-names", action="store_true",
                         help="triggered conditional orders get other client ids")  # fmt: skip
-    parser.add_argument("--token-life", type=int, default=0, metavar="S",
+    parser.add_argument("--token-life", type=whole, default=0, metavar="S",
                         help="of a login's token; sockets end with it")  # fmt: skip
-    parser.add_argument("--history", type=int, default=0, metavar="N",
+    parser.add_argument("--history", type=whole, default=0, metavar="N",
                         help="messages a stream keeps, where it may keep some")  # fmt: skip
     parser.add_argument("--profile", default="", metavar="NAME",
                         help="state of its interface, where a venue has several")  # fmt: skip
