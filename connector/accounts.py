@@ -16,15 +16,16 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config import SecretRef, VenueSettings
 from connector.config_trading import AccountSettings
 from connector.desk import Desk
+from connector.ear import Ear
 from connector.errors import ConfigError
 from connector.flights import PRIORITY, Flights, Flying
 from connector.guard import Guard
-from connector.model.counters import Counter, Hop
+from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field, Text
-from connector.private import PrivateStream
+from connector.model.reports import Code, Field
+from connector.private_talk import stream_of
 from connector.protocol.ratelimit import RollingWindow
 from connector.reconcile import FAULTS, Reconciler, keep_clock, look_at_clock
 from connector.seeking import Seeker
@@ -33,7 +34,6 @@ from connector.trading.clock import VenueClock
 from connector.trading.commands import Command, Refusal
 from connector.trading.encoding import Encoding
 from connector.trading.roles import Account, Listed
-from connector.trading.texts import hide
 from connector.transport.calls import Called, perform
 from connector.transport.order_pool import OrderPool, Priority
 from connector.transport.order_socket import OrderSocket, next_number
@@ -48,11 +48,8 @@ from connector.venues.trading_contract import (
     OrderEvent,
     OrderOutcome,
     PositionEvent,
-    StreamExpired,
     Trading,
     Transport,
-    UnknownUserEvent,
-    UserEvent,
 )
 
 log = logging.getLogger("connector.accounts")
@@ -111,6 +108,7 @@ class AccountService(AccountState):
         self._next_ask = -1
         self._reconciler = Reconciler(self, settings.reconcile_s)
         self._seeker = Seeker(self)
+        self.ear = Ear(self, segment, self._reconciler.want)
         self._tasks: set[asyncio.Task[None]] = set()
         self.reconciled = False
         """Only while the private stream is up: whatever takes it down sets it back."""
@@ -139,16 +137,10 @@ class AccountService(AccountState):
         if self.socket is not None and api is not None:
             encoder = api.encoder(self.signer) if api.encoder is not None else None
             self.encoding = Encoding(encoder, trading.charges, self.count, next_number)
-        self._private = PrivateStream(
-            self,
-            self.name,
-            self._venue,
-            self._venue_settings,
-            self._segment,
-            self._bell,
-            self._context,
+        self._private = stream_of(
+            self, self._venue, self._venue_settings, self._segment, self._bell, self._context,
             self._gate,
-        )
+        )  # fmt: skip
 
     def _order_socket(self) -> OrderSocket | None:
         api, settings = self.trading.api, self._venue_settings
@@ -341,7 +333,8 @@ class AccountService(AccountState):
     async def run(self) -> None:
         """Until cancelled; what is under way then is lost, which the desk is told."""
         self._begin()
-        if (hearing := self.desk.hearing(self, self._segment, self.frame, self._tell)) is not None:
+        hearing = self.desk.hearing(self, self._segment, self.ear.frame, self.ear.tell)
+        if hearing is not None:
             self._private.codec = hearing
         self.running = True
         try:
@@ -390,6 +383,7 @@ class AccountService(AccountState):
             "ready": self.ready,
             "reconciled": self.reconciled,
             "stream": self._private.up,
+            "stream_fault": self._private.fault,
             "connections": self.pool.open,
             "waiting": self.pool.waiting,
             "order_api": None if self.socket is None else self.socket.open,
@@ -414,43 +408,6 @@ class AccountService(AccountState):
         self.reconciled = False
         self.desk.stream_down(self)
         log.warning("private stream lost: %s", why, extra={"account": self.name})
-
-    def frame(self, frame: bytes, recv_ns: int, done: int = 0) -> None:
-        """A private message, without its first ``done`` events."""
-        try:
-            events = self.trading.stream.decode(frame, self.scales)[done:]
-        except (ValueError, RecursionError) as error:
-            # What it would have told is not known: ask for everything.
-            self.count(Counter.UNDECODABLE)
-            log.error("a private frame: %s", error, extra={"account": self.name})
-            self.desk.words(self, 0)(Text.EVENT, hide(frame, self.trading.unwritten), 0)
-            self._reconciler.want()
-            return
-        self._tell(events, recv_ns)
-        if any(isinstance(event, OrderEvent) for event in events):
-            self.count(Counter.HEARD_LEFT)
-            self._segment.observe(Hop.RECV_TO_REPORT.value, monotonic_ns() - recv_ns)
-
-    def _tell(self, events: Sequence[UserEvent], recv_ns: int) -> None:
-        self.desk.heard(recv_ns)
-        try:
-            for event in events:
-                self._event(event)
-        finally:
-            self.desk.heard(0)
-
-    def _event(self, event: UserEvent) -> None:
-        if isinstance(event, OrderEvent):
-            if event.words:
-                about = {"account": self.name, "client_order_id": event.client_order_id}
-                log.warning("the venue says of an order: %s", event.words, extra=about)
-            self.desk.order_event(self, event)
-        elif isinstance(event, StreamExpired):
-            self.gap("its key expired")
-        elif isinstance(event, UnknownUserEvent):
-            self.count(Counter.UNKNOWN_EVENT)
-        else:
-            self.desk.account_event(self, event)
 
     # What the reconciler asks of its owner
 

@@ -14,6 +14,7 @@ from connector._speedups.listener import Listener
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.config import VenueSettings
+from connector.ear import Ear
 from connector.errors import Rejected, Throttled, VenueError
 from connector.model.counters import Counter
 from connector.protocol.backoff import Backoff
@@ -46,6 +47,8 @@ class _Socket(Struct):
 class Owner(Protocol):
     """The account."""
 
+    ear: Ear
+
     @property
     def signer(self) -> Signer: ...
     def venue_ns(self, now_ns: int) -> int:
@@ -58,7 +61,6 @@ class Owner(Protocol):
     def stream_down(self, why: str) -> None:
         """Nothing delivers any more."""
 
-    def frame(self, frame: bytes, recv_ns: int) -> None: ...
     def count(self, counter: Counter) -> None: ...
 
 
@@ -97,6 +99,11 @@ class PrivateStream:
     def up(self) -> bool:
         """A socket with the key in use is open, and private."""
         return any(one.believed and not one.steps for one in self._open.values())
+
+    @property
+    def fault(self) -> str:
+        """Why it does not deliver; "": it does, or is about to."""
+        return "" if self.up else "not connected"
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -192,7 +199,7 @@ class PrivateStream:
 
         def arrived(frame: bytes, recv_ns: int, line: int) -> None:
             if logon is None or not self._answered(logon, epoch, frame):
-                self._owner.frame(frame, recv_ns)
+                self._owner.ear.frame(frame, recv_ns)
 
         def failed(_listener: Listener, error: Exception, message: bytes) -> None:
             log.error(

@@ -4,24 +4,34 @@ the pause that a close asks for."""
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from connector.errors import NotSent, VenueError
 from connector.transport.rest import Rest
-from connector.venues.dialogue import Action, Ask, Dialogue, Note, TokenWanted, Verdict
+from connector.venues.dialogue import Ask, Note, TokenWanted, Verdict
 
 log = logging.getLogger("connector.connections")
 
 
-class Talking:
+class Speaker(Protocol):
+    """As much of a dialogue as its chores need."""
+
+    def on_token(self, token: str, now_ns: int) -> list[Any]: ...
+    def on_answer(self, tag: str, body: bytes | None, why: str, now_ns: int) -> list[Any]: ...
+
+
+Talks = TypeVar("Talks", bound=Speaker)
+
+
+class Talking(Generic[Talks]):
     """A dialogue and its chores. ``give(epoch, actions)`` performs what the dialogue answers to
     what came of them, if that connection is still open."""
 
     def __init__(
         self,
-        dialogue: Dialogue,
+        dialogue: Talks,
         rest: Callable[[], Rest],
-        give: Callable[[int, Callable[[int], list[Action]]], None],
+        give: Callable[[int, Callable[[int], list[Any]]], None],
     ) -> None:
         self.dialogue = dialogue
         self.token = ""
@@ -53,14 +63,15 @@ class Talking:
         if verdict.alert:
             log.error("%s", verdict.alert, extra={"link": link})
 
-    def perform(self, epoch: int, action: Action, link: str) -> None:
+    def perform(self, epoch: int, action: object, link: str) -> None:
         """What is no message and nothing of the market."""
         if isinstance(action, Ask):
             self._start(self._ask(epoch, action), link)
         elif isinstance(action, TokenWanted):
             self._start(self._renew(epoch, link), link)
         elif isinstance(action, Note):
-            log.info("%s", action.text, extra={"link": link})
+            level = logging.WARNING if action.alert else logging.INFO
+            log.log(level, "%s", action.text, extra={"link": link})
 
     async def stop(self) -> None:
         for task in list(self._tasks):

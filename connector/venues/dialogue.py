@@ -81,9 +81,10 @@ class Stands(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """Something was decided that people should know."""
+    """Something was decided that people should know; ``alert``: that they may have to act on."""
 
     text: str
+    alert: bool = False
 
 
 class Audited(Struct, frozen=True):

@@ -6,7 +6,7 @@ it is a text; exactly one of them is given once the venue has named the order.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -29,6 +29,9 @@ from connector.model.records import Side
 from connector.model.reports import BalanceReason, EndReason, Field, OrderStatus
 from connector.venues.contract import Control, Cost, Pool, Request, Scales
 from connector.venues.setup_contract import Setup
+
+if TYPE_CHECKING:
+    from connector.venues.account_dialogue import MakeAccountDialogue
 
 MONEY_EXPONENT = 8
 """Fees, balances and profits are integers of 10^-8."""
@@ -347,6 +350,10 @@ class PrivateStream(Struct, frozen=True, kw_only=True):
     ValueError on what is not an event."""
     echo_ns: int
     """An accepted order must be told by the stream within this time, else the stream has a gap."""
+    dialogue: "MakeAccountDialogue | None" = None
+    """Makes what reads every frame of an account's connection and talks on it, where the venue has
+    a protocol of its own; ``key``, ``logon`` and ``reader`` are not used then. None: frames are
+    events."""
     reader: Callable[[], OrderReader] | None = None
     """Makes the compiled reader (``_speedups.events_<name>``) of what happens to orders all day: it
     says what ``decode`` says, or leaves the frame to it. None: ``decode`` reads everything."""

@@ -47,13 +47,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "groups": BELOW_APP | {"connections", "lines"},
     "desk": BELOW_APP | {"trading"},
     "budget_board": BELOW_APP,
-    "private": BELOW_APP,
+    "ear": BELOW_APP | {"desk", "trading"},
+    "private": BELOW_APP | {"ear"},
+    "private_talk": BELOW_APP | {"private", "talking", "desk"},
     "flights": BELOW_APP | {"trading", "desk"},
     "guard": BELOW_APP | {"trading"},
     "reconcile": BELOW_APP | {"trading", "desk"},
     "seeking": BELOW_APP | {"trading", "desk", "reconcile"},
     "accounts": BELOW_APP
-    | {"trading", "desk", "flights", "private", "guard", "reconcile", "seeking"}
+    | {"trading", "desk", "flights", "private_talk", "guard", "reconcile", "seeking", "ear"}
     | {"budget_board"},
     "instruments": BELOW_APP | {"pieces"},
     "pieces": BELOW_APP | {"lines"},
@@ -97,7 +99,7 @@ SHELL = (
     "connections.py", "lines.py", "talking.py", "groups.py", "instruments.py", "shutdown.py",
     "reconcile.py",
     "paper/account", "paper/market",
-    "accounts.py", "private.py", "service.py", "serving.py", "subscribing.py",
+    "accounts.py", "private.py", "private_talk.py", "service.py", "serving.py", "subscribing.py",
     "trading_service.py", "app.py", "daemon.py",
     "logs.py", "pieces.py", "cli/",
 )  # fmt: skip

@@ -68,6 +68,7 @@ class Portfolio(Struct, frozen=True):
     untold: bool
     """A balance without its total, or a row that could not be read: the portfolio is to be asked
     for."""
+    venue_ns: int = 0
 
 
 class _Answer(Struct):
@@ -123,7 +124,8 @@ def portfolio(raw: Raw | bytes, scales: Scales, told_ns: int = 0) -> Portfolio:
         if event is not None:
             positions.append(event)
     whole = text(row.update_mode) == "SNAPSHOT" and not odd
-    return Portfolio(text(row.trading_account_id), whole, balances, positions, odd)
+    account_id = text(row.trading_account_id)
+    return Portfolio(account_id, whole, balances, positions, odd, told_ns)
 
 
 def _balances(row: PortfolioRow, told_ns: int = 0) -> tuple[list[BalanceEvent], bool]:

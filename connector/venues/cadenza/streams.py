@@ -87,6 +87,17 @@ def subscription(
     return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=sparse)
 
 
+def verdict(client: Client, code: int) -> Verdict:
+    """What follows the end of a client's connection."""
+    meaning = client.closed(code, 0)
+    if meaning is Class.TOKEN:
+        return Verdict(new_token=True)
+    if meaning is Class.FINAL:
+        why = f"the venue closed for good ({code})"
+        return Verdict(BUG_NS if code == BROKEN else FINAL_NS, code == 3500, why)
+    return Verdict(new_token=meaning is Class.RESYNC)
+
+
 class Talk:
     """One logical connection's dialogue; see `dialogue.Dialogue`.
 
@@ -149,13 +160,7 @@ class Talk:
 
     def closed(self, code: int) -> Verdict:
         self._asked = False
-        meaning = self.client.closed(code, 0)
-        if meaning is Class.TOKEN:
-            return Verdict(new_token=True)
-        if meaning is Class.FINAL:
-            why = f"the venue closed for good ({code})"
-            return Verdict(BUG_NS if code == BROKEN else FINAL_NS, code == 3500, why)
-        return Verdict(new_token=meaning is Class.RESYNC)
+        return verdict(self.client, code)
 
     def heard(self, numbers: Mapping[str, int], now_ns: int) -> None:
         for stream, number in numbers.items():
