@@ -91,10 +91,10 @@ def money(
             }  # fmt: skip
             return [{"eventType": "portfolioUpdate", "portfolio": told}]
         case _:
-            return [
-                {"type": "balance", **_flat(asset, purse), "timestamp": account.updated_ms}
-                for asset, purse in changed.items()
-            ]
+            rows = [{"type": "balance", **_flat(asset, purse)} for asset, purse in changed.items()]
+            for row in rows:
+                del row["total"]
+            return rows
 
 
 def _flat(asset: str, purse: Purse) -> Told:

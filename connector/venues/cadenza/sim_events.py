@@ -33,6 +33,9 @@ LAYOUTS = {
 """By the name of a way to spread them: which channels there are, and what each tells: orders,
 money, accounts and the keys to them. The usual one first."""
 
+CANCELS = {"cancelled": False, "pending_cancel": True}
+"""What a cancel is answered with: the order as it is without it, or one that is about to go."""
+
 
 class Teller:
     """Writes down what happens to accounts. ``worth`` of each asset in the summary's currency."""
@@ -40,6 +43,7 @@ class Teller:
     def __init__(self, desk: Desk, profile: str, worth: Callable[[], Mapping[str, int]]) -> None:
         self._desk, self._profile, self._worth = desk, profile, worth
         self.form, self.layout = dialects.FORMS[0], "tradingAccount"
+        self.slow_cancels = False
         self._out: list[tuple[str, bytes]] = []
         self._shown: dict[str, dict[str, tuple[int, int]]] = {}
         """What each account's purses held when it was last told."""
@@ -47,13 +51,16 @@ class Teller:
         desk.on_account, desk.on_key, desk.on_stream = self.account, self.key, self.stream
 
     def speak(self, name: str) -> None:
-        """Go on in another form, or on other channels. Raises ValueError for an unknown one."""
+        """Go on in another form, on other channels, or with other cancels. Raises ValueError for
+        what there is not."""
         if name in dialects.FORMS:
             self.form = name
         elif name in LAYOUTS:
             self.layout = name
+        elif name in CANCELS:
+            self.slow_cancels = CANCELS[name]
         else:
-            known = ", ".join([*dialects.FORMS, *LAYOUTS])
+            known = ", ".join([*dialects.FORMS, *LAYOUTS, *CANCELS])
             raise ValueError(f"dialect: no {name!r}; there are: {known}")
 
     def take(self) -> list[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ Written from the venue's reference alone (sections 5.1, 9.1, 14.4). What is matc
 engine decides; what an account can pay is looked at here, because assets are bought and sold.
 """
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -44,6 +45,7 @@ from connector.venues.cadenza.sim_tickets import (
     CREATED,
     EXPIRED,
     FILLED,
+    PENDING_CANCEL,
     REJECTED,
     SUBMITTED,
     Ticket,
@@ -73,6 +75,8 @@ class Orders:
         self._by_algo: dict[int, Ticket] = {}
         self._by_key: dict[tuple[str, str], Ticket] = {}
         self._opened: set[str] = set()
+        self._leaving: list[Ticket] = []
+        """To be cancelled with the next turn; till then they may trade."""
 
     def _open(self, account: Account, now_ns: int) -> None:
         if account.account_id in self._opened:
@@ -253,6 +257,12 @@ class Orders:
         ticket = self.tickets.get(asked.fields["tradeOrderId"])
         if ticket is None or ticket.account is not account or ticket.ended:
             raise Fault(checks.NO_ORDER, "Order not found")
+        if self._teller.slow_cancels and ticket.status != CREATED:
+            if ticket not in self._leaving:
+                self._leaving.append(ticket)
+                ticket.updated_ms = asked.now_ms
+                self._become(ticket, PENDING_CANCEL)
+            return ticket.told(asked.profile)
         reason, ticket.cancel_reason = ticket.cancel_reason, "USER_REQUESTED"
         try:
             if ticket.status == CREATED:
@@ -265,6 +275,18 @@ class Orders:
             raise fault_of(refused) from None
         self.take()
         return ticket.told(asked.profile)
+
+    def turn(self, now_ms: int) -> None:
+        """Take in what the market did to orders, and cancel those that are to go."""
+        self.take()
+        leaving, self._leaving = self._leaving, []
+        for ticket in leaving:
+            if not ticket.ended:
+                ticket.cancel_reason = "USER_REQUESTED"
+                # Refused: the order is at its end there, which is told with what follows.
+                with contextlib.suppress(Refused):
+                    self._withdraw(ticket, now_ms * MS_NS)
+        self.take()
 
     def mine(self, user_id: str) -> list[Ticket]:
         """A user's, oldest first."""

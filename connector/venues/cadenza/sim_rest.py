@@ -162,7 +162,7 @@ class Rest:
     def turn(self, now_ms: int) -> None:
         """Take in what the market did to orders."""
         if self.orders is not None:
-            self.orders.take()
+            self.orders.turn(now_ms)
 
     def take(self) -> list[tuple[str, bytes]]:
         return self.teller.take()
