@@ -242,6 +242,7 @@ PATIENT = """
 import sys, connector
 
 session = connector.attach(sys.argv[1], sys.argv[2], trading=True, patience=20)
+session.place(sys.argv[3], "buy", *ORDER, client_order_id="sleeps", valid_for_ms=10_000)
 print("attached", flush=True)
 try:
     while True:
@@ -256,11 +257,9 @@ except connector.EpochChanged as error:
 def test_a_strategy_that_hangs_loses_its_lease(stage: Stage) -> None:
     """One that sleeps because nothing happens does not: another one, gone with a long grace, shows
     that the lease would be over."""
-    with closing(stage.attach("hangs")) as session:
-        session.place(stage.ground.symbol, "buy", stage.ground.quantity(0.01), stage.trader.far(),
-                      client_order_id="sleeps", valid_for_ms=10_000)  # fmt: skip
-        stage.until(lambda told: told.orders, "hangs")
-    maker = stage.strategy("hangs", PATIENT)
+    order = str(stage.ground.quantity(0.01)), stage.trader.far()
+    maker = stage.strategy("hangs", PATIENT.replace("ORDER", repr(order)))
+    stage.until(lambda told: told.orders, "hangs")
     stage.sim.fault("stall", stream="*", ms=0)
     stage.attach("witness").close()
     eventually(lambda: "witness" in stage.missed(), 20)
