@@ -2,6 +2,7 @@
 are."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -117,6 +118,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     place |= {ROOT / "tests" / name: len(place) + 1 for name in LAST}
     items.sort(key=lambda item: (place.get(item.path, len(LONGEST)), item.path))
+
+
+def pytest_collection_finish() -> None:
+    """What collecting leaves stays to the end: the garbage collector need not look at it again and
+    again (a twentieth of a worker's time)."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
