@@ -74,7 +74,7 @@ def keeps_the_rules(slot: bytes) -> bool:
     return True
 
 
-@settings(max_examples=3000)
+@settings(max_examples=1000)
 @given(st.sampled_from([{}, LIMIT]), fields)
 def test_what_is_plain_keeps_the_rules_of_every_command(
     base: dict[str, Any], values: dict[str, Any]

@@ -142,7 +142,7 @@ places = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(changes, orders)
 def test_a_change_of_an_order_gives_the_bytes_of_the_oracle(
     values: dict[str, Any], order: Order
@@ -158,7 +158,7 @@ def test_a_change_of_an_order_gives_the_bytes_of_the_oracle(
         assert not hot or values["price_match"] != PriceMatch.NONE
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(places, orders)
 def test_a_new_order_gives_the_bytes_of_the_oracle(values: dict[str, Any], order: Order) -> None:
     data = slot(**values)

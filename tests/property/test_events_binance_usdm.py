@@ -93,7 +93,7 @@ def written(event: dict[str, Any], order: dict[str, Any], wrapped: bool = False)
     return (f'{{"stream":"abc","data":{text}}}' if wrapped else text).encode(errors="replace")
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(
     fields,
     st.sets(st.sampled_from(list(ORDER)), max_size=6),
@@ -125,7 +125,7 @@ def test_ordinary_events_are_taken(
     assert both(written(EVENT, order, wrapped))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(
     st.lists(
         st.tuples(st.integers(0, 600), st.binary(max_size=3), st.integers(0, 3)),
@@ -183,7 +183,7 @@ def row(values: dict[str, Any]) -> bytes:
     return text.encode(errors="replace")
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(
     st.dictionaries(
         st.one_of(st.sampled_from([*ROW, "code", "msg"]), st.text(max_size=13)),
@@ -220,7 +220,7 @@ def test_ordinary_answers_are_taken(
     assert same_answer(row(ROW | values | times))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(
     st.lists(
         st.tuples(st.integers(0, 600), st.binary(max_size=3), st.integers(0, 3)),

@@ -150,7 +150,7 @@ odd = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=700)
 @given(places | changes)
 def test_a_hot_command_gives_the_bytes_of_the_oracle(values: dict[str, Any]) -> None:
     data = slot(**values)
@@ -170,7 +170,7 @@ def test_a_hot_command_gives_the_bytes_of_the_oracle(values: dict[str, Any]) -> 
         assert framed == api_oracle(data)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=700)
 @given(places | changes, odd)
 def test_whatever_is_odd_is_left_to_python_or_gives_the_same_bytes(
     values: dict[str, Any], changed: dict[str, Any]
