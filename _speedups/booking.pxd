@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from .desk cimport Command
 from .feed cimport Feed
+from .order_state cimport OrderState
 from .pooled cimport Pool
 from .segment cimport Segment
 from .states cimport AddressState, ClockState
@@ -35,7 +36,7 @@ cdef class Kind:                  # new orders, or cancels
 
 
 cdef class Form:                  # what one strategy's requests in one instrument of an account have in common
-    cdef object order
+    cdef OrderState order
     cdef Kind place, cancel
     cdef list owned
     cdef Pool pool                # the account's, while its encoding stands
@@ -52,21 +53,20 @@ cdef class Booking:
     cdef object handed, settle, spent, encoded, force, known, refs_made
     cdef object holdings, amend
     cdef dict keys, client_ids, commands, pending, under_way, counted, refs
-    cdef tuple ended
     cdef Segment segment
     cdef int book(
-        self, Command command, Form form, object order, uint64_t key, object name, int64_t read_ns, object request,
+        self, Command command, Form form, OrderState order, uint64_t key, object name, int64_t read_ns, object request,
         int64_t sent_ns, int64_t left_ns, object connection, object number, bytes data, object fault
     ) except -1
-    cdef object ordered(self, Command command, Form form, object key, object name, object read_ns)
+    cdef OrderState ordered(self, Command command, Form form, object key, object name, int64_t read_ns)
     cdef int carried(
         self, Form form, Kind kind, object request, object number, bytes data, object connection, int64_t left_ns
     ) except -1
     cdef object take(self, Form form, Kind kind, object message, int64_t left_ns)
     cdef int refer(self, Command command, Form form, object read_ns) except -1
-    cdef int placed(self, Command command, Form form, object order, object key, object read_ns) except -1
+    cdef int placed(self, Command command, Form form, OrderState order, object key, object read_ns) except -1
     cdef int pace(self, Form form, object read_ns) except -1
-    cdef int slowly(self, Form form, object order, object read_ns) except -1
+    cdef int slowly(self, Form form, OrderState order, object read_ns) except -1
     cdef bint weigh(self, Owned one, int64_t more_e, bint buys, int64_t mark_e) except -1
     cdef int hold(self, Owned one, bint buys) except -1
-    cdef int again(self, object order, object key) except -1
+    cdef int again(self, OrderState order, object key) except -1

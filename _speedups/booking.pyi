@@ -1,6 +1,6 @@
 """What is done about a request of the short way right behind its write."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from connector._speedups.feed import Feed
@@ -49,8 +49,7 @@ class Booking:
     """``settle(requests, error, sent)`` of the desk's outbox is told of a fault, ``handed(strategy,
     opened)`` that the journal of a strategy has grown. ``spent``, ``encoded``, ``refs`` make what
     has that name; ``known``: a reference as it is before anything is known of it; ``force(struct,
-    field, value)`` writes what else cannot be changed; ``ended``: states of orders that have;
-    ``amend``: what no cancel is."""
+    field, value)`` writes what else cannot be changed; ``amend``: what no cancel is."""
 
     def __init__(
         self,
@@ -63,6 +62,5 @@ class Booking:
         known: Any,
         refs: Callable[[], Any],
         force: Callable[[Any, str, Any], None],
-        ended: Iterable[Any],
         amend: Any,
     ) -> None: ...

@@ -12,8 +12,9 @@ from .atomics cimport monotonic_ns
 from .budget cimport Budget
 from .feed cimport Feed
 from .layout cimport CONNECTOR_ABSENT
-from .layout_orders cimport ACTION_PLACE, COMMAND_REDUCE_ONLY
+from .layout_orders cimport ACTION_PLACE, COMMAND_REDUCE_ONLY, ORDER_FILLED, ORDER_REJECTED
 from .desk cimport Command
+from .order_state cimport OrderState
 from .pooled cimport Pool
 from .segment cimport Segment
 from .states cimport RefsState
@@ -65,7 +66,7 @@ cdef class Form:
     under way, ``places``: of its budgets on the board, ``open``: its open orders, by key."""
 
     def __init__(
-        self, *, order, Kind place not None, Kind cancel not None, list owned not None, account, Feed feed not None,
+        self, *, OrderState order not None, Kind place not None, Kind cancel not None, list owned not None, account, Feed feed not None,
         str strategy not None, opened, dict flights not None, dict places not None, dict open not None,
         int64_t window_ns,
     ):
@@ -80,10 +81,9 @@ cdef class Form:
 cdef class Booking:
     """``settle(requests, error, sent)`` of the desk's outbox is told of a fault, ``handed(strategy, opened)`` that the journal of a strategy
     has grown. ``spent``, ``encoded``, ``refs`` make what has that name; ``known``: a reference as it is before anything
-    is known of it; ``force(struct, field, value)`` writes what else cannot be changed; ``ended``: states of orders that
-    have; ``amend``: what no cancel is."""
+    is known of it; ``force(struct, field, value)`` writes what else cannot be changed; ``amend``: what no cancel is."""
 
-    def __init__(self, *, desk, Segment segment not None, handed, spent, encoded, known, refs, force, ended, amend):
+    def __init__(self, *, desk, Segment segment not None, handed, spent, encoded, known, refs, force, amend):
         tracker = desk.tracker
         self.settle, self.handed = desk.outbox.settle, handed
         self.spent, self.encoded, self.known, self.refs_made, self.force = spent, encoded, known, refs, force
@@ -91,10 +91,10 @@ cdef class Booking:
         self.keys, self.client_ids = tracker.orders.by_key, tracker.orders.client_ids
         self.commands = tracker.orders.commands
         self.pending, self.under_way = tracker.requests, tracker.under_way
-        self.ended, self.amend, self.segment = tuple(ended), amend, segment
+        self.amend, self.segment = amend, segment
 
     cdef int book(
-        self, Command command, Form form, object order, uint64_t key, object name, int64_t read_ns, object request,
+        self, Command command, Form form, OrderState order, uint64_t key, object name, int64_t read_ns, object request,
         int64_t sent_ns, int64_t left_ns, object connection, object number, bytes data, object fault
     ) except -1:
         """``order``: what a cancel means; ``number``: the request's for an order API; ``fault``: what came of the write.
@@ -104,7 +104,7 @@ cdef class Booking:
         cdef Kind kind = form.place if placing else form.cancel
         cdef object pending = kind.pending.__copy__(), keyed = key, read = read_ns, flying
         if placing:
-            order = self.ordered(command, form, keyed, name, read)
+            order = self.ordered(command, form, keyed, name, read_ns)
         pending.request, pending.order, pending.command = request, order, command.raw.stamp
         pending.ref_id, pending.batch = command.ref_id, command.raw.batch
         pending.sent_ns, pending.deadline_ns = sent_ns, read_ns + form.window_ns
@@ -136,17 +136,15 @@ cdef class Booking:
             self.settle([pending], fault, True)
         return 0
 
-    cdef object ordered(self, Command command, Form form, object key, object name, object read_ns):
+    cdef OrderState ordered(self, Command command, Form form, object key, object name, int64_t read_ns):
         """As `connector.trading.admission.ordered`, of the orders that go the short way."""
-        cdef object order = form.order.__copy__()
-        order.fills = {}
-        order.key, order.client_order_id, order.created_ns = key, name, read_ns
-        order.side, order.order_type, order.time_in_force = command.side, command.order_type, command.time_in_force
-        order.qty_e, order.command, order.ref_id = command.raw.qty_e, command.raw.stamp, command.ref_id
-        if command.raw.price_e != CONNECTOR_ABSENT:
-            order.price_e = command.raw.price_e
-        if command.raw.flags & COMMAND_REDUCE_ONLY:
-            order.reduce_only = True
+        cdef OrderState order = form.order.copied(key)
+        order.client_order_id, order.ref_id, order.c.created_ns = name, command.ref_id, read_ns
+        order.is_side, order.is_order_type, order.is_time_in_force = command.side, command.order_type, command.time_in_force
+        order.c.side, order.c.order_type = command.raw.side, command.raw.order_type
+        order.c.time_in_force = command.raw.time_in_force
+        order.c.price_e, order.c.qty_e, order.command = command.raw.price_e, command.raw.qty_e, command.raw.stamp
+        order.reduce_only = command.raw.flags & COMMAND_REDUCE_ONLY != 0
         return order
 
     cdef int carried(
@@ -202,7 +200,7 @@ cdef class Booking:
             refs.forget(read_ns)
         return 0
 
-    cdef int placed(self, Command command, Form form, object order, object key, object read_ns) except -1:
+    cdef int placed(self, Command command, Form form, OrderState order, object key, object read_ns) except -1:
         """What a new order means for the limits of its owners. As `connector.trading.holdings.Holdings.order`."""
         cdef bint counts = command.raw.flags & COMMAND_REDUCE_ONLY == 0, buys = command.raw.side == BUY
         cdef int64_t more_e = command.raw.qty_e if counts else 0, mark_e = 0
@@ -230,7 +228,7 @@ cdef class Booking:
                 (<object>one.owner).took(read_ns)
         return 0
 
-    cdef int slowly(self, Form form, object order, object read_ns) except -1:
+    cdef int slowly(self, Form form, OrderState order, object read_ns) except -1:
         """The same by those whose words they are."""
         cdef Owned one
         for one in form.owned:
@@ -275,17 +273,17 @@ cdef class Booking:
         holding.sums[HELD_PROFIT_E], owner.sums[PROFIT_E] = one.profit_e, one.sum_e
         return 0
 
-    cdef int again(self, object order, object key) except -1:
+    cdef int again(self, OrderState order, object key) except -1:
         """The order of a cancel, counted as it is now: mostly as it was."""
-        cdef object was = self.counted.get(key), status, one
+        cdef object was = self.counted.get(key), one
         cdef int64_t leaves_e = 0
-        if was is not None and order.status not in self.ended:
+        if was is not None and not ORDER_FILLED <= order.c.status <= ORDER_REJECTED and not order.wide:
             for one in self.under_way[key]:
                 if one.action is self.amend:
                     break
             else:
                 if not order.reduce_only:
-                    leaves_e = max(0, <int64_t>order.qty_e - <int64_t>order.filled_qty_e)
+                    leaves_e = max(0, order.c.qty_e - order.c.filled_qty_e)
                 if leaves_e == <int64_t>was:
                     return 0
         self.holdings.order(order)

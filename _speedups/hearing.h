@@ -26,6 +26,17 @@ static inline int connector_short(unsigned __int128 value, int left, int64_t *av
   return 1;
 }
 
+/* One more fill, to a notional (high * 2^62 + low). False: too large for this. */
+static inline int connector_notional_add(uint64_t *high, uint64_t *low, int64_t quantity, int64_t price) {
+  unsigned __int128 value;
+  if (quantity < 0 || price < 0) return 0;
+  value = ((unsigned __int128)*high << 62 | *low) + (unsigned __int128)(uint64_t)quantity * (uint64_t)price;
+  if (value >> 98) return 0;
+  *high = (uint64_t)(value >> 62);
+  *low = (uint64_t)value & (((uint64_t)1 << 62) - 1);
+  return 1;
+}
+
 /* notional (high * 2^62 + low) / quantity with eight decimals more than a price has, zeros at its end left out and cut
    to 63 bits, as `Order.average_price`. False: too large for this. */
 static inline int connector_average(int64_t high, int64_t low, int64_t quantity, int price_exponent, int64_t *average_e,

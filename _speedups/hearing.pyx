@@ -10,7 +10,7 @@ it, in the same callback.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from .atomics cimport monotonic_ns
 from .codec cimport Codec, HANDLED, RARE
@@ -24,6 +24,7 @@ from .layout_orders cimport (
 from .order_reader cimport (
     HAPPENED_AMENDED, HAPPENED_CANCELLED, HAPPENED_EXPIRED, HAPPENED_NEW, HAPPENED_TRADE, OrderReader, Told, UNSAID,
 )
+from .order_state cimport OrderState, WIDE_NOTIONAL_E
 from .outlet cimport Outlet
 from .segment cimport Segment
 from .worth cimport Worth
@@ -41,15 +42,10 @@ cdef enum:
     STATUSES = 16
 
 cdef int64_t MOST_QTY = 1LL << 62   # two of them still fit
-cdef object MASK = (1 << 62) - 1
 
 
 cdef inline object word(const char* text, Py_ssize_t size):
     return PyUnicode_DecodeASCII(text, size, NULL) if size else ""
-
-
-cdef inline int64_t given(object value) except? -1:
-    return CONNECTOR_ABSENT if value is None else <int64_t>value
 
 
 cdef inline object given_of(int64_t value):
@@ -64,19 +60,6 @@ cdef inline bint write_text(char* field, Py_ssize_t room, object text) except -1
         return False
     memcpy(field, data, size)
     return True
-
-
-cdef bint readable(object average) except -1:
-    """An average price that fits its field; "" is none."""
-    cdef Py_ssize_t size = 0, i
-    cdef const char* data = PyUnicode_AsUTF8AndSize(average, &size)
-    cdef int points = 0
-    for i in range(size):
-        if data[i] == c'.':
-            points += 1
-        elif not c'0' <= data[i] <= c'9':
-            return False
-    return size - points <= 18 and points <= 1 and (size == 0 or data[0] != c'.')
 
 
 cdef inline bint ended(int status) noexcept:
@@ -99,7 +82,11 @@ cdef class Hearing(Codec):
     cdef Told told
     cdef OrderReportBody body
     cdef int64_t recv_ns
+    cdef object trade             # the venue's id of the fill; None: it is none, or is kept
     cdef object again             # the Fill that is told again
+    cdef object last              # the symbol of the last one, and its text
+    cdef const char* last_text
+    cdef Py_ssize_t last_size
 
     def use(
         self, OrderReader reader not None, account, tracker, Outlet outlet not None, *, moves, statuses, reasons, fill, report,
@@ -148,7 +135,8 @@ cdef class Hearing(Codec):
         return self.hear(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), recv_ns)
 
     cdef bint hear(self, const char* frame, Py_ssize_t length, int64_t recv_ns) except -1:
-        cdef object order, more, fault = None
+        cdef OrderState order
+        cdef object more, fault = None
         cdef int done = 0
         if self.reader is None or not self.reader.look(frame, length, &self.told):
             return False
@@ -187,59 +175,68 @@ cdef class Hearing(Codec):
             return word(self.told.venue_order_id, self.told.venue_order_id_size)
         return self.told.order_id
 
-    cdef object known(self):
+    cdef object symbol(self):
+        """Of the instrument; mostly that of the last event."""
+        cdef Told* t = &self.told
+        if self.last is None or t.symbol_size != self.last_size or memcmp(t.symbol, self.last_text, t.symbol_size) != 0:
+            self.last = word(t.symbol, t.symbol_size)
+            self.last_text = PyUnicode_AsUTF8AndSize(self.last, &self.last_size)
+        return self.last
+
+    cdef OrderState known(self):
         """As ``OrderIndex.find``, for an own order that has a name."""
         cdef Told* t = &self.told
-        cdef object symbol = word(t.symbol, t.symbol_size)
-        cdef object order = self.by_venue.get((self.account, symbol, self.name()))
-        if order is None:
-            order = self.by_client.get((self.account, word(t.name, t.name_size)))
-            if order is None or order.order_id is not None or order.venue_order_id or order.instrument.symbol != symbol:
+        cdef object symbol = self.symbol()
+        cdef object found = self.by_venue.get((self.account, symbol, self.name()))
+        cdef OrderState order
+        if found is None:
+            found = self.by_client.get((self.account, word(t.name, t.name_size)))
+            if found is None:
                 return None
+            order = <OrderState?>found
+            if order.order_id is not None or order.venue_order_id or order.symbol != symbol:
+                return None
+        order = <OrderState?>found
         if not order.strategy or not order.client_order_id or order.conditional_id is not None:
             return None
         return order
 
-    cdef object trade(self):
-        """The venue's id of the fill; None: it has none."""
-        if self.told.venue_trade_id_size:
-            return word(self.told.venue_trade_id, self.told.venue_trade_id_size)
-        return given_of(self.told.trade_id)
-
-    cdef bint plain(self, object order) except -1:
+    cdef bint plain(self, OrderState order) except -1:
         """Whether what is told of an order is for here; ``body`` then has what each report of it says. Changes nothing."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
-        cdef int status = order.status
-        cdef object instrument, requests, trade
-        if (ended(status) and status != ORDER_FILLED) or order.inferred_qty_e or not readable(order.average):
+        cdef int status = order.c.status
+        cdef object requests
+        if order.wide or (ended(status) and status != ORDER_FILLED) or order.c.inferred_qty_e or order.odd_average:
             return False
         if not order.submitted and (
-            not self.may(status, ORDER_NEW) or order.known_qty_e or order.filled_qty_e or order.average
+            not self.may(status, ORDER_NEW) or order.c.known_qty_e or order.c.filled_qty_e or order.said_average
         ):
             return False
-        requests = self.under_way.get(order.key)
+        requests = self.under_way.get(order.keyed)
         if requests is not None:
             for one in requests:
                 if one.unknown:
                     return False
-        instrument = order.instrument
-        if not self.reader.read(instrument.price_exponent, instrument.qty_exponent, t):
+        if not self.reader.read(order.price_exponent, order.qty_exponent, t):
             return False
-        self.again = None
+        self.again = self.trade = None
         if t.happened == HAPPENED_TRADE:
             if t.status not in (UNSAID, ORDER_PARTIALLY_FILLED, ORDER_FILLED):
                 return False
-            trade = self.trade()
-            if trade is None or t.last_price_e == CONNECTOR_ABSENT or t.last_qty_e <= 0:
+            if t.venue_trade_id_size:
+                self.trade = word(t.venue_trade_id, t.venue_trade_id_size)
+            elif t.trade_id != CONNECTOR_ABSENT:
+                self.trade = t.trade_id
+            if self.trade is None or t.last_price_e == CONNECTOR_ABSENT or t.last_qty_e <= 0:
                 return False
             if t.fee_asset_size > <Py_ssize_t>sizeof(body.fee_asset):
                 return False
             if t.venue_trade_id_size > <Py_ssize_t>sizeof(body.venue_trade_id):
                 return False
-            if t.last_qty_e > MOST_QTY or <int64_t>order.known_qty_e > MOST_QTY:
+            if t.last_qty_e >= MOST_QTY or order.c.known_qty_e >= MOST_QTY:
                 return False
-            self.again = (<dict?>order.fills).get(trade)
+            self.again = order.fills.get(self.trade)
         elif t.happened == HAPPENED_NEW:
             if t.status != ORDER_NEW:
                 return False
@@ -256,15 +253,15 @@ cdef class Hearing(Codec):
         if t.venue_order_id_size > <Py_ssize_t>sizeof(body.venue_order_id):
             return False
         memset(body, 0, sizeof(OrderReportBody))
-        body.order_key, body.command = order.key, order.command
+        body.order_key, body.command = order.c.key, order.c.command
         body.order_id = CONNECTOR_ABSENT if t.venue_order_id_size else t.order_id
         if t.venue_order_id_size:
             memcpy(body.venue_order_id, t.venue_order_id, t.venue_order_id_size)
-        body.qty_e, body.filled_qty_e = order.qty_e, order.filled_qty_e
-        body.price_e, body.stop_price_e = given(order.price_e), given(order.stop_price_e)
-        body.status, body.reason, body.side = status, order.reason, order.side
-        body.order_type, body.time_in_force = order.order_type, order.time_in_force
-        body.position_side = order.position_side
+        body.qty_e, body.filled_qty_e = order.c.qty_e, order.c.filled_qty_e
+        body.price_e, body.stop_price_e = order.c.price_e, order.c.stop_price_e
+        body.status, body.reason, body.side = status, order.c.reason, order.c.side
+        body.order_type, body.time_in_force = order.c.order_type, order.c.time_in_force
+        body.position_side = order.c.position_side
         return write_text(body.client_order_id, sizeof(body.client_order_id), order.client_order_id) and write_text(
             body.ref_id, sizeof(body.ref_id), order.ref_id
         )
@@ -272,19 +269,19 @@ cdef class Hearing(Codec):
     cdef inline bint may(self, int status, int then) noexcept:
         return self.moves[status] >> then & 1
 
-    cdef bint move(self, object order, int then) except -1:
+    cdef bint move(self, OrderState order, int then) except -1:
         """As ``Order.move``, where nothing can be revived."""
         if not self.may(self.body.status, then):
             return False
         self.body.status = then
-        order.status = self.statuses[then]
+        order.stand(then, self.statuses[then])
         return True
 
-    cdef int apply(self, object order) except -1:
+    cdef int apply(self, OrderState order) except -1:
         """As ``Tracker._apply``. Nothing is refused from here on."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
-        cdef int64_t known_e, now_ns
+        cdef int64_t now_ns
         cdef bint reported = False, over = False, new = t.happened == HAPPENED_TRADE and self.again is None
         cdef bint owes = new and t.fee_e == CONNECTOR_ABSENT
         cdef object report = None, more = None
@@ -298,40 +295,42 @@ cdef class Hearing(Codec):
             self.say(order, UPDATE_SUBMITTED)
             reported = True
         elif self.terms(order):
-            self.average(order, False, False)
+            self.average(order, False)
             self.say(order, UPDATE_AMENDED)
             reported = True
         if t.filled_qty_e != CONNECTOR_ABSENT:
             if t.filled_qty_e > body.filled_qty_e:
-                body.filled_qty_e = t.filled_qty_e
-                order.filled_qty_e = t.filled_qty_e
+                body.filled_qty_e = order.c.filled_qty_e = t.filled_qty_e
             if t.average_size:
-                order.average, order.average_of_e = word(t.average, t.average_size), t.filled_qty_e
+                order.averaged(word(t.average, t.average_size))
+                order.c.average_of_e = t.filled_qty_e
         if new:
             over = self.filled(order)
-            self.say_fill(order)
+            try:
+                self.say_fill(order)
+            finally:
+                self.keep(order)
         elif self.again is not None and t.fee_e != CONNECTOR_ABSENT and not self.again.fee_known:
             more = self.told_fee(order)
         if not new and t.status != ORDER_NEW and t.status != UNSAID and self.move(order, t.status):
-            body.reason = t.reason
-            order.reason = self.reasons[t.reason]
+            body.reason = order.c.reason = t.reason
+            order.is_reason = self.reasons[t.reason]
             over = ended(t.status)
             if t.status != ORDER_FILLED:
-                self.average(order, True, False)
+                self.average(order, True)
                 self.say(order, UPDATE_CANCELLED)
                 reported = True
-            elif body.filled_qty_e <= <int64_t>order.known_qty_e:  # its fills were told before, one by one
-                self.average(order, True, False)
+            elif body.filled_qty_e <= order.c.known_qty_e:  # its fills were told before, one by one
+                self.average(order, True)
                 self.say(order, UPDATE_EXECUTED)
                 reported = True
         histogram_add(self.segment.histograms + self.hop, monotonic_ns() - self.recv_ns)
         # The strategy has it.
         if new:
             report = self.told_fill(order)
-        known_e = order.known_qty_e
         if (
-            over or owes or more is not None or body.filled_qty_e > known_e or known_e >= body.qty_e > 0
-            or order.key in self.watched
+            over or owes or more is not None or body.filled_qty_e > order.c.known_qty_e
+            or order.c.known_qty_e >= body.qty_e > 0 or order.keyed in self.watched
         ):
             now_ns = self.clock()
             self.tracker.heard(order, now_ns, t.status != UNSAID, over, owes, more is not None)
@@ -343,126 +342,129 @@ cdef class Hearing(Codec):
             self.counted(order)
         return 0
 
-    cdef bint terms(self, object order) except -1:
+    cdef bint terms(self, OrderState order) noexcept:
         """As ``Tracker._terms``."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
         cdef bint changed = False
-        if t.status == UNSAID or t.told_ns < <int64_t>order.changed_ns:
+        if t.status == UNSAID or t.told_ns < order.c.changed_ns:
             return False
-        order.changed_ns = t.told_ns
+        order.c.changed_ns = t.told_ns
         if t.price_e != CONNECTOR_ABSENT and t.price_e != body.price_e:
             body.price_e, changed = t.price_e, True
-            order.price_e = t.price_e
+            order.c.price_e = t.price_e
         if t.qty_e != CONNECTOR_ABSENT and t.qty_e != body.qty_e:
             body.qty_e, changed = t.qty_e, True
-            order.qty_e = t.qty_e
+            order.c.qty_e = t.qty_e
         if t.stop_price_e != CONNECTOR_ABSENT and t.stop_price_e != body.stop_price_e:
             body.stop_price_e, changed = t.stop_price_e, True
-            order.stop_price_e = t.stop_price_e
+            order.c.stop_price_e = t.stop_price_e
         return changed
 
-    cdef bint filled(self, object order) except -1:
-        """As ``Tracker._fill`` and ``_book``; whether it ended the order."""
+    cdef bint filled(self, OrderState order) except -1:
+        """As ``Tracker._fill`` and ``_book``, but for what ``keep`` does; whether it ended the order."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
-        cdef int64_t known_e = <int64_t>order.known_qty_e + t.last_qty_e
-        cdef bint fee = t.fee_e != CONNECTOR_ABSENT
         cdef bint over
-        cdef object last_e = t.last_qty_e, price_e = t.last_price_e
-        order.fills[self.trade()] = self.fill(last_e, price_e, fee, t.fee_e if fee else None)
-        order.known_qty_e = known_e
-        order.notional_e = order.notional_e + last_e * price_e
-        if known_e > body.filled_qty_e:
-            body.filled_qty_e = known_e
-            order.filled_qty_e = known_e
-        over = self.whole(order, known_e) and self.move(order, ORDER_FILLED)
+        order.add_fill(t.last_qty_e, t.last_price_e)
+        if order.c.known_qty_e > body.filled_qty_e:
+            body.filled_qty_e = order.c.filled_qty_e = order.c.known_qty_e
+        over = self.whole(order) and self.move(order, ORDER_FILLED)
         if not over:
             self.move(order, ORDER_PARTIALLY_FILLED)
         return over
 
-    cdef bint whole(self, object order, int64_t known_e) except -1:
+    cdef int keep(self, OrderState order) except -1:
+        """Put the new fill down, if that is not done."""
+        cdef Told* t = &self.told
+        cdef bint fee = t.fee_e != CONNECTOR_ABSENT
+        if self.trade is not None and self.again is None:
+            order.fills[self.trade] = self.fill(t.last_qty_e, t.last_price_e, fee, t.fee_e if fee else None)
+            self.trade = None
+        return 0
+
+    cdef bint whole(self, OrderState order) except -1:
         """As ``Tracker._whole``."""
         cdef Told* t = &self.told
         cdef object requests
         if t.status != UNSAID:
             return t.status == ORDER_FILLED
-        if t.qty_e == CONNECTOR_ABSENT or t.qty_e <= 0 or known_e < t.qty_e or known_e < self.body.qty_e:
+        if t.qty_e == CONNECTOR_ABSENT or t.qty_e <= 0 or order.c.known_qty_e < max(t.qty_e, self.body.qty_e):
             return False
-        requests = self.under_way.get(order.key)
+        requests = self.under_way.get(order.keyed)
         if requests is not None:
             for one in requests:
-                if one.qty_e is not None and one.qty_e > known_e:
+                if one.qty_e is not None and one.qty_e > order.c.known_qty_e:
                     return False
         return True
 
-    cdef int average(self, object order, bint taken, bint new) except -1:
-        """As ``Order.average_price``; ``taken``: the order has what this event says of it, ``new``: its last fill, too."""
+    cdef int average(self, OrderState order, bint taken) except -1:
+        """As ``Order.average_price``; ``taken``: the order has what this event says of it."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
         if taken and t.average_size and t.filled_qty_e == body.filled_qty_e:
             body.average_e, body.average_exponent = t.average_e, t.average_exponent
-            return 0
-        if not taken or order.average_of_e == body.filled_qty_e:
+        elif order.said_average and order.c.average_of_e == body.filled_qty_e:
             body.average_e, body.average_exponent = order.average_price()
-        elif order.known_qty_e and not (self.harmonic(order, new) if order.instrument.inverse else self.summed(order)):
+        elif order.c.known_qty_e == 0:
+            body.average_e = body.average_exponent = 0
+        elif not (self.harmonic(order) if order.inverse else self.summed(order)):
+            self.keep(order)
             body.average_e, body.average_exponent = order.average_price()
         return 0
 
-    cdef bint harmonic(self, object order, bint new) except -1:
+    cdef bint harmonic(self, OrderState order) noexcept:
         """The same of an inverse contract; False: it is not summed up yet, or too large for here."""
-        cdef object found = order.worth
-        cdef Worth worth
-        cdef Py_ssize_t fills = len(<dict?>order.fills)
+        cdef Py_ssize_t fills = len(order.fills)
+        cdef Worth worth = order.worth
         cdef int exponent = 0
-        if found is None:
+        if worth is None:
             return False
-        worth = <Worth?>found
-        if new and worth.count == fills - 1:
-            worth.take(self.told.last_qty_e, self.told.last_price_e)
-        if worth.count != fills or not worth.average(
-            order.instrument.price_exponent, &self.body.average_e, &exponent
-        ):
+        if self.trade is not None and self.again is None:     # a new one, which is not kept yet
+            if worth.count == fills:
+                worth.take(self.told.last_qty_e, self.told.last_price_e)
+            fills += 1
+        if worth.count != fills or not worth.average(order.price_exponent, &self.body.average_e, &exponent):
             return False
         self.body.average_exponent = exponent
         return True
 
-    cdef bint summed(self, object order) except -1:
+    cdef bint summed(self, OrderState order) noexcept:
         """The average from the exact sums; False: they are too large for here."""
-        cdef object notional_e = order.notional_e, high = notional_e >> 62
         cdef int exponent = 0
         cdef bint found
-        if high >> 36:
+        if order.wide & WIDE_NOTIONAL_E:
             return False
         found = average_of(
-            high, notional_e & MASK, order.known_qty_e, order.instrument.price_exponent, &self.body.average_e, &exponent
+            order.c.notional_high, order.c.notional_low, order.c.known_qty_e, order.price_exponent,
+            &self.body.average_e, &exponent
         )
         self.body.average_exponent = exponent
         return found
 
-    cdef int say(self, object order, int update) except -1:
+    cdef int say(self, OrderState order, int update) except -1:
         """One more report of the order as it stands."""
         self.body.update = update
         self.body.last_price_e = self.body.fee_e = self.body.realised_e = self.body.trade_id = CONNECTOR_ABSENT
         return self.out(order)
 
-    cdef int out(self, object order) except -1:
+    cdef int out(self, OrderState order) except -1:
         self.body.wall_ns = self.wall()
         return self.put(order, RECORD_ORDER_REPORT, &self.body, sizeof(OrderReportBody))
 
-    cdef int put(self, object order, int kind, const void* body, size_t size) except -1:
+    cdef int put(self, OrderState order, int kind, const void* body, size_t size) except -1:
         """A record into the journal and to the order's strategy."""
-        cdef object strategy = order.strategy, symbol = order.instrument.symbol
         if not self.outlet.put(
-            strategy, symbol, kind, body, size, self.told.told_ns, self.recv_ns, self.body.order_key
+            order.strategy, order.symbol, kind, body, size, self.told.told_ns, self.recv_ns, self.body.order_key
         ):
+            self.keep(order)
             self.write(
                 order, kind, PyBytes_FromStringAndSize(<const char*>body, size), self.told.told_ns, self.recv_ns
             )
-            self.outlet.learn(strategy, symbol)
+            self.outlet.learn(order.strategy, order.symbol)
         return 0
 
-    cdef object told_fee(self, object order):
+    cdef object told_fee(self, OrderState order):
         """More about a fill that a short notice had told: the fee. As ``Tracker._detail``; for whoever counts it."""
         cdef Told* t = &self.told
         cdef FillDetailBody body
@@ -482,11 +484,11 @@ cdef class Hearing(Codec):
             fee_e, asset, given_of(t.realised_e), t.told_ns,
         )
 
-    cdef int say_fill(self, object order) except -1:
+    cdef int say_fill(self, OrderState order) except -1:
         """The report of a fill."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body
-        self.average(order, True, True)
+        self.average(order, True)
         body.update, body.flags = UPDATE_EXECUTED, t.liquidity
         body.last_qty_e, body.last_price_e, body.trade_id = t.last_qty_e, t.last_price_e, t.trade_id
         body.fee_e, body.realised_e = t.fee_e, t.realised_e
@@ -496,7 +498,7 @@ cdef class Hearing(Codec):
             memcpy(body.venue_trade_id, t.venue_trade_id, t.venue_trade_id_size)
         return self.out(order)
 
-    cdef object told_fill(self, object order):
+    cdef object told_fill(self, OrderState order):
         """What it said, for whoever counts it."""
         cdef Told* t = &self.told
         cdef OrderReportBody* body = &self.body

@@ -8,6 +8,7 @@ from .feed cimport Feed
 from .journal cimport Drain, Journal
 from .layout_orders cimport Command
 from .order_ids cimport Ids, Numbers
+from .order_state cimport OrderState
 from .segment cimport Segment
 from .states cimport (
     AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, HaltState, ListedState, OpenState,
@@ -58,10 +59,6 @@ cdef enum:
 cdef struct Need:                 # what an order asks of a budget, which the route holds
     PyObject* budget
     int64_t units, reserve
-
-cdef struct OrderMembers:         # where an order has its attributes
-    Py_ssize_t key, account, strategy, instrument, client_order_id, order_id, venue_order_id, conditional, side
-    Py_ssize_t position_side
 
 
 cdef class Bound:                 # one owner whose limits bind
@@ -115,9 +112,8 @@ cdef class Place:                 # a session's way in one instrument of one acc
 
 
 cdef class Lane:
-    cdef object slow, learn, failed, unbooked, desk, order_class
+    cdef object slow, learn, failed, unbooked, desk
     cdef Booking booking
-    cdef OrderMembers at
     cdef AdmissionState admission
     cdef BatchState held
     cdef HaltState halts
@@ -143,7 +139,7 @@ cdef class Lane:
     cdef Place place(self, object session, const Command* c)
     cdef int decide(self, bytes slot, Place place, int64_t read_ns) except -1
     cdef bint may_place(self, Route route, const Command* c, int64_t read_ns, int64_t now_ns) except -1
-    cdef bint resolve(self, Route route, const Command* c, Command* copy, object order) except -1
-    cdef object named(self, Route route, const Command* c)
+    cdef bint resolve(self, Route route, const Command* c, Command* copy, OrderState order) except -1
+    cdef OrderState named(self, Route route, const Command* c)
     cdef object carrier(self, Route route, bint placing)
-    cdef int leave(self, bytes slot, Place place, object order, int64_t read_ns, int64_t now_ns) except -1
+    cdef int leave(self, bytes slot, Place place, OrderState order, int64_t read_ns, int64_t now_ns) except -1

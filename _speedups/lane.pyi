@@ -60,10 +60,9 @@ class Lane:
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;
     ``failed(session, error)`` is told of a fault before anything left, ``booking`` of what has
-    left, ``unbooked`` of what has left that it could not do all about. ``order_class`` is that of
-    orders; ``numbers`` gives requests of an order API theirs; ``clear`` is how a halt file begins
-    in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals may be from the
-    disk."""
+    left, ``unbooked`` of what has left that it could not do all about. ``numbers`` gives requests
+    of an order API theirs; ``clear`` is how a halt file begins in which nothing is set;
+    ``most_bytes`` and ``most_ns`` are how far the journals may be from the disk."""
 
     on: bool
     """Else every command is left to ``slow``."""
@@ -76,7 +75,6 @@ class Lane:
         unbooked: Callable[..., None],
         failed: Callable[[Any, Exception], None],
         desk: Any,
-        order_class: type,
         halts: Any,
         ids: Ids,
         drain: Drain,

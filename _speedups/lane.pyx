@@ -30,7 +30,7 @@ from .layout_orders cimport (
     TYPE_LIMIT, TYPE_MARKET,
 )
 from .masked cimport MASKED_HEAD, MASKED_MOST, put_masked
-from .members cimport member, member_of
+from .order_state cimport OrderState
 from .order_ids cimport Ids, Numbers
 from .publish cimport KIND_BBO, KIND_BOOK, valid
 from .segment cimport Segment
@@ -233,12 +233,12 @@ cdef class Lane:
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None; ``failed(session, error)``
     is told of a fault before anything left, ``booking`` of what has left,
-    ``unbooked`` of what has left that it could not do all about. ``order_class`` is that of orders; ``numbers``
-    gives requests of an order API theirs; ``clear`` is how a halt file begins in which nothing is set; ``most_bytes``
-    and ``most_ns`` are how far the journals may be from the disk."""
+    ``unbooked`` of what has left that it could not do all about. ``numbers`` gives requests of an order API theirs;
+    ``clear`` is how a halt file begins in which nothing is set; ``most_bytes`` and ``most_ns`` are how far the journals
+    may be from the disk."""
 
     def __init__(
-        self, *, slow, learn, Booking booking not None, unbooked, failed, desk, order_class, halts, Ids ids not None,
+        self, *, slow, learn, Booking booking not None, unbooked, failed, desk, halts, Ids ids not None,
         Drain drain not None, uint64_t most_bytes, int64_t most_ns, Segment segment not None, bytes clear not None,
         Numbers numbers not None,
     ):
@@ -251,15 +251,6 @@ cdef class Lane:
         self.refs, self.requests = desk.refs, desk.outbox.requests
         self.by_key, self.client_ids, self.commands = orders.by_key, orders.client_ids, orders.commands
         self.routes, self.places, self.last = {}, [None] * LANE_PLACES, Place()
-        self.order_class = order_class
-        self.at.key, self.at.account = member_of(order_class, "key"), member_of(order_class, "account")
-        self.at.strategy = member_of(order_class, "strategy")
-        self.at.instrument = member_of(order_class, "instrument")
-        self.at.client_order_id = member_of(order_class, "client_order_id")
-        self.at.order_id = member_of(order_class, "order_id")
-        self.at.venue_order_id = member_of(order_class, "venue_order_id")
-        self.at.conditional = member_of(order_class, "conditional")
-        self.at.side, self.at.position_side = member_of(order_class, "side"), member_of(order_class, "position_side")
         self.on = True
 
     def take(self, session, bytes slot not None, int64_t read_ns):
@@ -400,25 +391,26 @@ cdef class Lane:
                 return False
         return True
 
-    cdef object named(self, Route route, const Command* c):
+    cdef OrderState named(self, Route route, const Command* c):
         """The own, known order a cancel means, by one name; None: the desk has to look."""
-        cdef object order, strategy, instrument
+        cdef object found
+        cdef OrderState order
         cdef bint named = c.client_order_id[0] != 0
         if c.order_key:
-            order = self.by_key.get(c.order_key)
+            found = self.by_key.get(c.order_key)
         elif c.placed_by:
-            order = self.commands.get((route.strategy, c.placed_by))
+            found = self.commands.get((route.strategy, c.placed_by))
         else:
-            order = self.client_ids.get((c.account, command_text(c.client_order_id, sizeof(c.client_order_id))))
+            found = self.client_ids.get((c.account, command_text(c.client_order_id, sizeof(c.client_order_id))))
             named = False
-        if order is None or type(order) is not self.order_class or member(order, self.at.conditional):
+        if found is None:
             return None
-        strategy, instrument = member(order, self.at.strategy), member(order, self.at.instrument)
+        order = <OrderState?>found
         if (
-            (strategy is not route.strategy and strategy != route.strategy)
-            or <int64_t>member(order, self.at.account) != c.account
-            or (instrument is not route.instrument and instrument.symbol != route.instrument.symbol)
-            or (named and command_text(c.client_order_id, sizeof(c.client_order_id)) != member(order, self.at.client_order_id))
+            order.conditional or order.account != c.account
+            or (order.strategy is not route.strategy and order.strategy != route.strategy)
+            or (order.of is not route.instrument and order.symbol != route.instrument.symbol)
+            or (named and command_text(c.client_order_id, sizeof(c.client_order_id)) != order.client_order_id)
         ):
             return None
         return order
@@ -443,9 +435,8 @@ cdef class Lane:
         found = pool.idle[free - 1]
         return found if found.reusable and not found.closing() else None
 
-    cdef bint resolve(self, Route route, const Command* c, Command* copy, object order) except -1:
+    cdef bint resolve(self, Route route, const Command* c, Command* copy, OrderState order) except -1:
         """The command as it is encoded: with the order's names. False: they do not fit."""
-        cdef object name
         memcpy(copy, c, sizeof(Command))
         if order is None:
             memset(copy.client_order_id, 0, sizeof(copy.client_order_id))
@@ -454,18 +445,16 @@ cdef class Lane:
             return self.ids.next_id >= self.ids.taken or (
                 c.account, command_text(copy.client_order_id, sizeof(copy.client_order_id))
             ) not in self.client_ids
-        if not put_text(copy.client_order_id, sizeof(copy.client_order_id), member(order, self.at.client_order_id)) or (
-            not put_text(copy.venue_order_id, sizeof(copy.venue_order_id), member(order, self.at.venue_order_id))
+        if not put_text(copy.client_order_id, sizeof(copy.client_order_id), order.client_order_id) or (
+            not put_text(copy.venue_order_id, sizeof(copy.venue_order_id), order.venue_order_id)
         ):
             return False
-        name = member(order, self.at.order_id)
-        if name is not None:
-            copy.order_id = name
-        copy.side = <unsigned char><int>member(order, self.at.side)
-        copy.position_side = <unsigned char><int>member(order, self.at.position_side)
+        if order.order_id is not None:
+            copy.order_id = order.order_id
+        copy.side, copy.position_side = order.c.side, order.c.position_side
         return True
 
-    cdef int leave(self, bytes slot, Place place, object order, int64_t read_ns, int64_t now_ns) except -1:
+    cdef int leave(self, bytes slot, Place place, OrderState order, int64_t read_ns, int64_t now_ns) except -1:
         """``order``: what a cancel means."""
         cdef bint placing = order is None
         cdef Route route = place.route
@@ -487,7 +476,7 @@ cdef class Lane:
         ):
             return 0
         route.described = route.opened.rolls + 1
-        key = self.ids.next_key if placing else <uint64_t>member(order, self.at.key)
+        key = self.ids.next_key if placing else order.c.key
         if route.over_api:
             route.encoder.number = self.numbers.number
         checked_ns = monotonic_ns()

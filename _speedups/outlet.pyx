@@ -7,6 +7,7 @@ from .journal cimport Journal
 from .layout cimport RecordHeader
 from .renumbering cimport CONNECTOR_NO_INSTRUMENT
 from .reports cimport Reports
+from .states cimport OpenState
 
 
 @cython.final
@@ -26,24 +27,25 @@ cdef class Outlet:
         self, object strategy, object symbol, int kind, const void* body, size_t size, int64_t venue_ns, int64_t recv_ns,
         uint64_t order_key,
     ) except -1:
-        cdef object opened = self.journals.get(strategy), index = None, reports
+        cdef object found = self.journals.get(strategy), index = None
+        cdef OpenState opened
         cdef Journal journal
-        if opened is None:
+        if found is None:
             return False
+        opened = <OpenState?>found
         if symbol is not None:
             index = self.places.get(symbol)
             if index is None or index not in opened.described:
                 return False
-        journal = opened.journal
+        journal = <Journal?>opened.journal
         if not journal.fits(sizeof(RecordHeader) + size):
             return False
         journal.put(
             <uint16_t>kind, body, size, CONNECTOR_NO_INSTRUMENT if index is None else index, self.venue, self.number,
             venue_ns, recv_ns, order_key,
         )
-        reports = opened.reports
         try:
-            if reports is not None and (<Reports?>reports).pump():
+            if opened.reports is not None and (<Reports?>opened.reports).pump():
                 self.handed(strategy, opened)
         except Exception as error:
             self.fault(error, strategy)

@@ -66,6 +66,8 @@ cdef class ListedState:
 
 cdef class OpenState:
     cdef public set described
+    cdef public object journal
+    cdef public object reports    # its session's; None: it has none
     cdef public uint64_t rolls    # how often it was emptied
 
 

@@ -3,6 +3,9 @@ any attribute."""
 
 from typing import Any
 
+from connector._speedups.journal import Journal
+from connector._speedups.reports import Reports
+
 class AccountState:
     """An account (`connector.accounts.AccountService`)."""
 
@@ -67,6 +70,8 @@ class OpenState:
     """A journal that is written (`connector.trading.journal.Open`)."""
 
     described: set[int]
+    journal: Journal
+    reports: Reports | None
     rolls: int
 
 class PoolState:

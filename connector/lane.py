@@ -19,7 +19,6 @@ from connector.market.live import Live
 from connector.model.instrument import Instrument, Status
 from connector.model.intents import Action, PositionSide
 from connector.model.order import Order
-from connector.model.reports import OrderStatus
 from connector.trading.admission import ordered
 from connector.trading.budget import Spent
 from connector.trading.commands import Command
@@ -59,7 +58,6 @@ class Lane:
             known=Known(b"", 0, 0),
             refs=Refs,
             force=force_setattr,
-            ended=[one for one in OrderStatus if one.terminal],
             amend=Action.AMEND,
         )
         self.kernel = Kernel(
@@ -69,7 +67,6 @@ class Lane:
             unbooked=self._unbooked,
             failed=self._failed,
             desk=desk,
-            order_class=Order,
             halts=halts,
             ids=ids,
             drain=journals.drain,

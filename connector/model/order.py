@@ -9,6 +9,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from connector._speedups.order_state import OrderState, use_model
 from connector._speedups.worth import Worth
 from connector.model.instrument import Instrument
 from connector.model.intents import OrderType, PositionSide, TimeInForce
@@ -39,6 +40,15 @@ MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 _FINE = 10**60
 """Reciprocals of prices are kept with so many digits, past any that shows."""
 
+use_model(
+    status=OrderStatus.PENDING,
+    reason=EndReason.NONE,
+    side=Side.BUY,
+    order_type=OrderType.LIMIT,
+    time_in_force=TimeInForce.NONE,
+    position_side=PositionSide.BOTH,
+)
+
 REVIVED: frozenset[OrderStatus] = MOVES[OrderStatus.UNKNOWN]
 """What becomes of an order that counted as rejected before the venue ever confirmed it, and is then
 heard of alive: the proof was wrong."""
@@ -54,8 +64,14 @@ class Fill(Struct):
     """In 10^-8; of an earlier run it is not kept."""
 
 
-class Order(Struct, kw_only=True, eq=False):
-    """One order of one account; the tracker alone changes it."""
+class Order(OrderState):
+    """One order of one account; the tracker alone changes it, and who takes plain events beside it.
+
+    Made of any of its fields by name, the first four at least. The others begin as 0, False, "" or
+    None, where they are members as those of a pending limit order to buy. They lie in C
+    (``_speedups/order_state.pyx``): there is one truth for who is quick, too."""
+
+    __slots__ = ()
 
     key: int
     """The connector's own id, never reused."""
@@ -63,56 +79,59 @@ class Order(Struct, kw_only=True, eq=False):
     strategy: str
     """"": foreign, not placed through this connector."""
     instrument: Instrument
-    client_order_id: str = ""
-    order_id: int | None = None
-    venue_order_id: str = ""
-    conditional_id: int | None = None
+    client_order_id: str
+    order_id: int | None
+    venue_order_id: str
+    conditional_id: int | None
     """The id it has, or had, in the venue's service for conditional orders."""
-    conditional: bool = False
+    conditional: bool
     """Not triggered yet: asked for and cancelled by ``conditional_id``."""
-    side: Side = Side.BUY
-    order_type: OrderType = OrderType.LIMIT
-    time_in_force: TimeInForce = TimeInForce.NONE
-    position_side: PositionSide = PositionSide.BOTH
-    reduce_only: bool = False
-    price_e: int | None = None
-    qty_e: int = 0
-    stop_price_e: int | None = None
-    command: int = 0
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    position_side: PositionSide
+    reduce_only: bool
+    price_e: int | None
+    qty_e: int
+    stop_price_e: int | None
+    command: int
     """Number of the command that placed it."""
-    ref_id: str = ""
-    created_ns: int = 0
+    ref_id: str
+    created_ns: int
     """CLOCK_MONOTONIC."""
 
-    status: OrderStatus = OrderStatus.PENDING
-    reason: EndReason = EndReason.NONE
-    filled_qty_e: int = 0
+    status: OrderStatus
+    reason: EndReason
+    filled_qty_e: int
     """Cumulative: the larger of what the venue counts and what the known fills add up to."""
-    fills: dict[int | str, Fill] = {}
+    fills: dict[int | str, Fill]
     """By the venue's trade id."""
-    known_qty_e: int = 0
+    known_qty_e: int
     """Sum of the fills."""
-    inferred_qty_e: int = 0
+    inferred_qty_e: int
     """Of them, what nobody named a trade for (yet)."""
-    inferred_price_e: int = 0
+    inferred_price_e: int
     """What that was booked at."""
-    notional_e: int = 0
+    notional_e: int
     """Sum of price times quantity of the fills."""
-    worth: Worth | None = None
+    worth: Worth | None
     """Of an inverse contract's fills, which never change, as many as are summed up."""
-    average: str = ""
+    average: str
     """As the venue wrote it last, for all of ``average_of_e``."""
-    average_of_e: int = 0
-    changed_ns: int = 0
+    average_of_e: int
+    changed_ns: int
     """Venue time of the newest word on price and quantity."""
-    submitted: bool = False
+    submitted: bool
     """Reported as accepted by the venue."""
-    restored: bool = False
+    restored: bool
     """Of an earlier run: ``created_ns`` is when it was taken over."""
-    echoed: bool = False
+    echoed: bool
     """The private stream has told of it."""
-    cancel_wanted: bool = False
+    cancel_wanted: bool
     """A cancel is a goal: pursued until the order has ended."""
+
+    def __repr__(self) -> str:
+        return f"Order({', '.join(f'{name}={getattr(self, name)!r}' for name in FIELDS)})"
 
     @property
     def foreign(self) -> bool:
@@ -169,6 +188,10 @@ class Order(Struct, kw_only=True, eq=False):
             pairs = [(fill.qty_e, fill.price_e) for fill in fills.values()]
             return short(harmonic_e([*pairs, (more, price_e)]), exponent + 8)
         return found
+
+
+FIELDS: tuple[str, ...] = tuple(Order.__annotations__)
+"""What an order has."""
 
 
 def harmonic_e(fills: Iterable[tuple[int, int]]) -> int:

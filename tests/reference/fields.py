@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from connector.model.order import FIELDS, Order
 from connector.trading.holdings import Holding, Owner
 
 _OWNED = ("kind", "name", "limits", "since_ns", "open_orders", "exposure_e", "profit_e", "unknown",
@@ -12,7 +13,9 @@ _HELD = ("account", "instrument", "position_side", "scale", "position_e", "buys_
 
 
 def fields_of(one: Any) -> dict[str, Any]:
-    """The fields of an owner, a holding or a Struct."""
+    """The fields of an order, an owner, a holding or a Struct."""
+    if isinstance(one, Order):
+        return {name: getattr(one, name) for name in FIELDS}
     if isinstance(one, Owner | Holding):
         return {name: getattr(one, name) for name in (_OWNED if isinstance(one, Owner) else _HELD)}
     return {name: getattr(one, name) for name in one.__struct_fields__}
