@@ -335,7 +335,9 @@ class Connection:
         if row.channel is Channel.DEPTH:
             base_ns = owner.feed(row.instrument).base_ns
             data_ns = data_ns if base_ns is None else base_ns  # whole books must come, too
-        expected = not row.sparse and row.quiet_ns > 0 and owner.trading(row.instrument)
+        if row.sparse:
+            return False  # what else its stream carries is judged by itself
+        expected = row.quiet_ns > 0 and owner.trading(row.instrument)
         self._expects |= expected
         granted_ns = found.session.granted.get(row.stream)
         heard = Heard(row.quiet_ns, expected, granted_ns, data_ns, found.data_ns)

@@ -73,6 +73,9 @@ class MixedFeed(Streams):
         found = super()._kinds(channels)
         return found | {FeedKind.BOOK} if FeedKind.BBO in found else found
 
+    def heard_ns(self, channel: Channel, line: int | None = None) -> int:
+        return super().heard_ns(Channel.DEPTH if channel is Channel.BBO else channel, line)
+
     def _on_book_served(self, now_ns: int) -> None:
         self._asked = False
         self._backoff.connected(now_ns)
@@ -101,8 +104,8 @@ class MixedFeed(Streams):
         if channel is Channel.TRADE:
             self._trades_stand(standing, number, now_ns)
             return
-        if FeedKind.BOOK not in self._served:
-            return
+        if channel not in (Channel.DEPTH, Channel.BBO) or FeedKind.BOOK not in self._served:
+            return  # of other streams nothing is kept
         if standing in (Standing.GAP, Standing.ENDED):
             self._shut()
             self._invalid(Reason.GAP, now_ns)

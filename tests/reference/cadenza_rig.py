@@ -159,9 +159,9 @@ class Rig:
                     if not isinstance(event, Unreadable):
                         self.feeds[event.symbol].on_event(event, 0, self.now_ns)
             elif isinstance(action, Stands):
-                kind, _, symbol = action.stream.partition(":")
-                channel = Channel.TRADE if kind == "trade" else Channel.DEPTH
-                self.feeds[symbol].on_stands(channel, action, self.now_ns)
+                rows = {row.instrument: row for row in self.rows if row.stream == action.stream}
+                for row in rows.values():
+                    self.feeds[row.instrument].on_stands(row.channel, action, self.now_ns)
             elif isinstance(action, Ask):
                 self.asked.append(action.tag)
             elif isinstance(action, TokenWanted):

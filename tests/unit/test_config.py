@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from connector.config import (
 )
 from connector.config_trading import AccountSettings, LimitSettings, StrategySettings
 from connector.errors import ConfigError
+from connector.venues.cadenza.config import Config as CadenzaConfig
 from connector.venues.contract import Channel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +67,22 @@ def test_every_commented_key_of_an_example_exists_with_the_value_shown(tmp_path:
     unlimited = LimitSettings()
     for name in LimitSettings.__struct_fields__:
         assert getattr(account.limits, name) != getattr(unlimited, name), f"{name} is shown"
+
+
+def test_the_example_of_cadenza_shows_every_key_of_its_section(tmp_path: Path) -> None:
+    text = (ROOT / "configs" / "cadenza.toml").read_text()
+    shown = re.sub(r"^# (\w+ = [^#]+?)\s+#", r"\1 #", text, flags=re.M)
+    path = tmp_path / "all.toml"
+    path.write_text(shown)
+    venue = read(path).venues["cadenza"]
+    config, default = configured("cadenza", venue), CadenzaConfig()
+    assert config.name == "Cadenza"
+    for name in CadenzaConfig.__struct_fields__:
+        assert re.search(rf"^{name} = ", shown, re.M), f"{name} is not shown"
+    for line in re.findall(r"^# (\w+) = ([^#\n]+)", text, re.M):
+        if line[0] in CadenzaConfig.__struct_fields__ and line[0] != "refresh_token":
+            value = tomllib.loads(f"{line[0]} = {line[1]}")[line[0]]
+            assert value == getattr(default, line[0]), "an example that shows a default shows it"
 
 
 def test_the_example_shows_every_key_of_accounts_and_strategies() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from connector.venues.cadenza import models, params, schemas
+from connector.venues.cadenza import figures, models, params, schemas
 from connector.venues.cadenza.limits import ACCOUNT, AUTH, MARKET, TRADING
 from connector.venues.contract import Channel, Endpoint, Permission, Retry, Route, Security, Status
 from connector.venues.endpoint import Rule
@@ -276,6 +276,6 @@ LATER = {row.name: row for row in LATER_ROWS}
 
 ENDPOINTS = PUBLISHED | LATER
 
-CHANNELS = frozenset({Channel.DEPTH, Channel.BBO, Channel.TRADE})
+CHANNELS = frozenset({Channel.DEPTH, Channel.BBO, Channel.TRADE, *figures.CHANNELS})
 ROUTES: tuple[Route, ...] = (Route("market", "", CHANNELS),)
 """One class of URL serves everything."""

@@ -42,15 +42,6 @@ def used(headers: Mapping[str, str]) -> dict[str, int]:
     return {REMAINING: max(0, int(limit) - int(left))}
 
 
-def stated(headers: Mapping[str, str]) -> int:
-    """The limit of the answer's own class as the venue tells it; 0: it does not."""
-    for name, value in headers.items():
-        digits = value.strip()
-        if name.lower() == LIMIT and digits.isascii() and digits.isdigit():
-            return int(digits[:9])
-    return 0
-
-
 LIMITS = Limits(
     # Nobody says; the server's own default is 128 channels a connection, commands one by one.
     streams=100,

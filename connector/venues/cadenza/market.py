@@ -17,6 +17,7 @@ from connector._speedups.decimal import parse
 from connector.model.instrument import Instrument
 from connector.protocol import centrifugo_frames as frames
 from connector.protocol.centrifugo_frames import NOTHING, Publication
+from connector.venues.cadenza import figures
 from connector.venues.contract import (
     Book,
     Depth,
@@ -98,11 +99,14 @@ _ROW = msgspec.json.Decoder(tuple[Raw, ...])
 
 
 def symbol_of(channel: str) -> tuple[str, str]:
-    """What a channel brings, ``book`` or ``trade``, and the symbol; "" for every other one."""
+    """What a channel brings, ``book``, ``trade``, ``ticker`` or ``kline_1m`` and so on, and the
+    symbol; "" for every other one."""
     for head in BOOKS:
         if channel.startswith(head):
             return "book", channel[len(head) :]
-    return ("trade", channel[len(TRADES) :]) if channel.startswith(TRADES) else ("", "")
+    if channel.startswith(TRADES):
+        return "trade", channel[len(TRADES) :]
+    return figures.kind_of(channel)
 
 
 def decode(frame: bytes, scales: Scales) -> list[Event]:
@@ -132,6 +136,10 @@ def published(channel: str, one: Publication, scales: Scales) -> list[Event]:
             raise ValueError(f"offset: {one.offset} is none")
         if kind == "trade":
             return list(trades(data, one.offset, one.time, instrument))
+        if kind == "ticker":
+            return figures.ticker(data, one.offset, instrument, _scaled)
+        if kind != "book":
+            return figures.klines(kind, data, one.offset, instrument, _scaled)
         return [book(data, one.offset, instrument)]
     except (ValueError, RecursionError) as error:
         fault = Unreadable(f"{symbol}: {error}: {data[:200]!r}")

@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 
 from connector.sim.matching.api import Matching
-from connector.venues.cadenza import sim_rest, sim_rpc
+from connector.venues.cadenza import sim_figures, sim_rest, sim_rpc
 from connector.venues.cadenza.sim_asked import Asked
 from connector.venues.cadenza.sim_broker import Broker, Claims, Expired, Namespace, Rules
 from connector.venues.cadenza.sim_centrifugo import Client
 from connector.venues.cadenza.sim_desk import ORDER_BOOK
 from connector.venues.cadenza.sim_envelope import CURRENT, SEED, Fault
+from connector.venues.cadenza.sim_figures import FigureFeed
 from connector.venues.sim_contract import (
     BookRow,
     Contract,
@@ -136,7 +137,7 @@ def stream(name: str, symbols: Mapping[str, Any]) -> Stream | None:
         symbol = name.removeprefix(head)
         if name.startswith(head) and symbol in symbols:
             return Stream(name, symbol, head, (ROUTE,), PERIOD_MS, LEVELS, head == TRADE)
-    return None
+    return sim_figures.stream(name, symbols, ROUTE)
 
 
 def outlet(rest: Any, name: str, data: bytes, now_ms: int) -> bytes | None:
@@ -146,6 +147,8 @@ def outlet(rest: Any, name: str, data: bytes, now_ms: int) -> bytes | None:
         return rest.broker.publish(name, data, now_ms)
     head, _, symbol = name.partition(":")[2].partition(":")
     spelled = f"market:{head}:"
+    if spelled in (sim_figures.TICKER, sim_figures.KLINE):
+        return rest.broker.publish(name, data, now_ms) if rest.profile == CURRENT else None
     if spelled == TRADE or (spelled == SPELLING[rest.profile] and rest.streamed(symbol)):
         return rest.broker.publish(name, data, now_ms)
     return None
@@ -180,8 +183,10 @@ def mishap(rest: Any, kind: str, symbol: str) -> None:
         rest.speak(symbol)
 
 
-def feed(one: Stream, market: MarketView) -> "BookFeed | TradeFeed | None":
+def feed(one: Stream, market: MarketView) -> "BookFeed | TradeFeed | FigureFeed | None":
     """What speaks in a channel."""
+    if one.kind in (sim_figures.TICKER, sim_figures.KLINE):
+        return FigureFeed(one, market)
     if one.kind == TRADE:
         return TradeFeed(one, market)
     return BookFeed(one, market)

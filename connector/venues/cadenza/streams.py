@@ -16,7 +16,7 @@ from connector.model.instrument import Instrument
 from connector.protocol import centrifugo_events as said
 from connector.protocol.centrifugo import Client
 from connector.protocol.centrifugo_frames import Class, Publication
-from connector.venues.cadenza import market
+from connector.venues.cadenza import figures, market
 from connector.venues.cadenza.endpoints import ENDPOINTS
 from connector.venues.contract import Channel, Event, Scales, Subscription
 from connector.venues.dialogue import (
@@ -47,7 +47,8 @@ BUG_NS = 3600 * SECOND_NS
 """After one that says that we broke the protocol: it would be broken again."""
 BROKEN = 3501
 HEADS = {"seed": market.BOOKS[0], "current": market.BOOKS[1]}
-KINDS = {Channel.DEPTH: "book", Channel.BBO: "book", Channel.TRADE: "trade"}
+KINDS = {Channel.DEPTH: "book", Channel.BBO: "book", Channel.TRADE: "trade"} | figures.CHANNELS
+SPARSE = frozenset(KINDS) - {Channel.DEPTH, Channel.BBO}
 LIST, MAKE = "list", "make "
 ACTIVE = "ACTIVE"
 ALREADY = 22017
@@ -73,15 +74,15 @@ _ROWS = msgspec.json.Decoder(_Rows)
 def subscription(
     instrument: Instrument, channel: Channel, options: Mapping[str, Any]
 ) -> Subscription:
-    """The stream that carries ``channel``, ``book`` or ``trade`` and the instrument's id: the
-    spelling is the connection's. The best prices are the book's.
+    """The stream that carries ``channel``: ``book``, ``trade``, ``ticker`` or ``kline_1m`` and its
+    like, and the instrument's id; the spelling is the connection's. The best prices are the book's.
 
     Option: ``quiet_ms`` after which the stream counts as stale (0: never)."""
     unknown = set(options) - {"quiet_ms"}
     if unknown:
         raise ValueError(f"{instrument.symbol}: unknown option {sorted(unknown)[0]!r}")
-    sparse = channel is not Channel.DEPTH
-    quiet_ns = 0 if channel is Channel.TRADE else QUIET_NS
+    sparse = channel in SPARSE
+    quiet_ns = 0 if sparse else QUIET_NS
     quiet_ns = int(options.get("quiet_ms", quiet_ns // 1_000_000)) * 1_000_000
     stream = f"{KINDS[channel]}:{instrument.symbol}"
     return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=sparse)
@@ -132,7 +133,9 @@ class Talk:
 
     def _channel(self, stream: str) -> str:
         kind, _, symbol = stream.partition(":")
-        return (self._head if kind == "book" else market.TRADES) + symbol
+        if kind in ("book", "trade"):
+            return (self._head if kind == "book" else market.TRADES) + symbol
+        return figures.channel_of(kind, symbol)
 
     def _stream(self, channel: str) -> str:
         """The stream a channel carries; "" for what is not wanted, or not in this spelling."""
