@@ -14,12 +14,12 @@ import pytest
 
 from tests.e2e.test_orders import Stage
 from tests.reference.ground import Ground
-from tests.reference.grounds import EACH
+from tests.reference.grounds import VENUES
 from tests.reference.stack import COMMAND, Sim, eventually
 from tests.reference.trading_stage import simulated
 
 
-@pytest.fixture(scope="module", params=EACH, ids=[one.name for one in EACH])
+@pytest.fixture(scope="module", params=VENUES, ids=[one.name for one in VENUES])
 def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
     """A ground, its venue, and accounts that nobody has used."""
     names = [f"sends{number}" for number in range(4)]

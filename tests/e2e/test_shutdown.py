@@ -13,7 +13,7 @@ import pytest
 
 from connector.model.reports import Code, Result, Update
 from tests.reference.ground import Ground
-from tests.reference.grounds import EACH, FAMILIES, VENUES, only
+from tests.reference.grounds import VENUES, WIRES, only
 from tests.reference.stack import Sim, eventually
 from tests.reference.trading_stage import Stage, simulated, staged
 
@@ -22,7 +22,7 @@ TESTS = 8
 Begins = Callable[..., Stage]
 
 
-@pytest.fixture(scope="module", params=FAMILIES, ids=[one.name for one in FAMILIES])
+@pytest.fixture(scope="module", params=WIRES, ids=[one.name for one in WIRES])
 def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
     """A ground, its venue, and accounts that nobody has used."""
     ground: Ground = request.param
@@ -46,11 +46,6 @@ def begins(venue: tuple[Ground, Sim, list[str]], tmp_path: Path) -> Iterator[Beg
 
 
 @pytest.fixture
-def a_family(venue: tuple[Ground, Sim, list[str]]) -> None:
-    only(venue[0], EACH)
-
-
-@pytest.fixture
 def a_venue(venue: tuple[Ground, Sim, list[str]]) -> None:
     only(venue[0], VENUES)
 
@@ -66,7 +61,7 @@ def rest(stage: Stage, *names: str) -> None:
 
 def test_open_orders_are_cancelled_and_the_status_is_0(begins: Begins) -> None:
     stage = begins()
-    number = signal.SIGTERM if stage.ground in EACH else signal.SIGINT
+    number = signal.SIGTERM if stage.ground in VENUES else signal.SIGINT
     rest(stage, "one", "two", "three")
     assert stage.daemon.stop(number, 30) == 0, stage.daemon.text()
     assert stage.open_orders() == []
@@ -77,7 +72,7 @@ def test_open_orders_are_cancelled_and_the_status_is_0(begins: Begins) -> None:
     ]
 
 
-@pytest.mark.usefixtures("a_family")
+@pytest.mark.usefixtures("a_venue")
 def test_what_a_policy_leaves_is_no_fault_and_is_found_again(begins: Begins) -> None:
     stage = begins(strategies={"maker": {"on_death": "leave"}})
     rest(stage, "one")
@@ -125,7 +120,7 @@ def test_a_venue_that_does_not_answer_is_status_3_within_the_time(begins: Begins
     eventually(lambda: stage.open_orders() == [], 20)
 
 
-@pytest.mark.usefixtures("a_family")
+@pytest.mark.usefixtures("a_venue")
 def test_cancelled_but_not_listed_is_status_3(begins: Begins) -> None:
     """The cancel is confirmed; the list of open orders never comes."""
     stage = begins(daemon={"stop_s": 2.0})

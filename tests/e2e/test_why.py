@@ -17,7 +17,7 @@ import connector
 from connector.model.reports import Update
 from tests.e2e.test_orders import Stage
 from tests.reference.ground import Ground
-from tests.reference.grounds import FAMILIES
+from tests.reference.grounds import WIRES
 from tests.reference.stack import Sim, eventually
 from tests.reference.trading_stage import KEY, simulated
 
@@ -34,7 +34,7 @@ PLACED = [
 ]
 
 
-@pytest.fixture(scope="module", params=FAMILIES, ids=[one.name for one in FAMILIES])
+@pytest.fixture(scope="module", params=WIRES, ids=[one.name for one in WIRES])
 def venue(request: pytest.FixtureRequest) -> Iterator[tuple[Ground, Sim, list[str]]]:
     """A ground, its venue, and accounts that nobody has used."""
     names = [f"why{number}" for number in range(2)]

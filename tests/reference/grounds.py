@@ -16,6 +16,8 @@ EACH = [binance_client.GROUNDS[0], INVERSE, phemex_hedged_client.GROUND]
 VENUES = [EACH[0], INVERSE]
 """One for each venue: the families of one differ in their requests and events, not in what is made
 of them."""
+WIRES = [*binance_client.GROUNDS, INVERSE]
+"""One for each venue and way that orders travel."""
 LINEAR_ONES = [EACH[0], EACH[2]]
 """One for each venue, settled in the currency of its prices."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")

@@ -16,7 +16,7 @@ PLACES = re.compile(
     r"|OrderSocket|accounts="
 )
 """Words of who places orders."""
-LISTS = {"EACH", "FAMILIES", "LINEAR_ONES", "VENUES", "GROUNDS", "PLACES"}
+LISTS = {"EACH", "FAMILIES", "LINEAR_ONES", "VENUES", "WIRES", "GROUNDS", "PLACES"}
 """Of grounds; ``PLACES``: those of a file, made of the others."""
 
 VENUE_S_OWN = {
@@ -41,6 +41,16 @@ ELSEWHERE = {
 }
 """The same laws from inside of one venue's daemon; the file that has them on all grounds."""
 NO_ORDER_LEAVES = {"e2e/test_strategy_calls.py": "calls of endpoints, and no orders"}
+ONE_FAMILY = {
+    "e2e/test_halt.py": "a halt is read before the venue is known",
+    "e2e/test_rate_limits.py": "limits are a venue's, whatever its families",
+    "e2e/test_send.py": "lines in and out; what becomes of them is in e2e/test_orders.py",
+    "e2e/test_shutdown.py": "which orders are left and what they are is asked as in "
+    "e2e/test_orders.py and e2e/test_deadman.py, which have every family",
+    "e2e/test_why.py": "the journal's own entries; requests and events of every family are in "
+    "e2e/test_order_types.py",
+}
+"""On one of a venue's families: why the other ones add nothing."""
 EXCEPTIONS = VENUE_S_OWN | ELSEWHERE | NO_ORDER_LEAVES
 
 
@@ -68,6 +78,12 @@ def test_every_file_that_places_orders_does_so_on_every_ground_or_says_why_not()
     assert alone == set(EXCEPTIONS) & alone, "on one venue alone, and nobody says why"
     assert set(EXCEPTIONS) <= set(files), "these place no orders any more"
     assert all(ELSEWHERE[name] in files and shared(files[ELSEWHERE[name]]) for name in ELSEWHERE)
+
+
+def test_who_leaves_a_family_out_says_why() -> None:
+    files = {name: names(path) for name, path in placing().items() if shared(path)}
+    fewer = {name for name, used in files.items() if not used & (LISTS - {"VENUES", "WIRES"})}
+    assert fewer == set(ONE_FAMILY)
 
 
 def test_no_shared_test_knows_which_venue_it_is_on() -> None:
