@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,13 +20,13 @@ from connector.clock import monotonic_ns, wall_ns
 from connector.config_paper import PaperSettings, scaled
 from connector.config_trading import AccountSettings
 from connector.desk import Desk
-from connector.errors import VenueError
+from connector.errors import ConfigError, VenueError
 from connector.market.live import Live
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
-from connector.model.reports import Code, Field, Text
+from connector.model.reports import Code, EndReason, Field, Text
 from connector.model.states import VALID, FeedKind
 from connector.paper.exchange import Answer, Exchange, NoMarket, Terms, Turn
 from connector.paper.market import PaperMarket
@@ -47,8 +47,8 @@ from connector.sim.matching.types import Order as EngineOrder
 from connector.trading.commands import Command, Refusal
 from connector.trading.roles import Account, Listed
 from connector.trading.texts import request_text
+from connector.venues import sim_contract
 from connector.venues.contract import Request, Scales, Venue
-from connector.venues.sim_contract import order_refusals
 from connector.venues.trading_contract import (
     AccountConfigEvent,
     AccountEvent,
@@ -131,7 +131,7 @@ class PaperAccount:
         self.desk: Desk
         self.reconciled = False
         self._terms = _terms(settings.paper)
-        self._refusal, self._lets_go = order_refusals(venue.folder)
+        self._refusal, self._lets_go = _refusals(venue.folder)
         self._market, self._find, self._segment = market, find, segment
         self._path, self._folder = state_dir / f"paper-{name}.state", venue.folder
         StateFile(self._path, self._folder).close()  # what is wrong with it is said at the start
@@ -493,6 +493,18 @@ def _at_hand(trading: Trading, paper: PaperSettings) -> Trading:
     return structs.replace(
         trading, denial=Denial(lag_ns=0), window_ns=min(trading.window_ns, there_ns)
     )
+
+
+def _refusals(
+    name: str,
+) -> tuple[sim_contract.OrderRefusal | None, Mapping[Reason, EndReason]]:
+    """How a venue refuses orders, and what it takes to let go of it at once; None and nothing of
+    one without a simulated side, which knows."""
+    try:
+        found = sim_contract.load(name)
+    except ConfigError:
+        return None, {}
+    return found.order_refusal, found.lets_go
 
 
 def _by_name(intent: Intent) -> Intent:

@@ -573,14 +573,6 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     tape: Tape
 
 
-def order_refusals(name: str) -> "tuple[OrderRefusal | None, Mapping[Reason, EndReason]]":
-    """``order_refusal`` and ``lets_go`` of a venue that has a simulated side; else nothing."""
-    try:
-        return (found := load(name)).order_refusal, found.lets_go
-    except ConfigError:
-        return None, {}
-
-
 def decimal(units: int, digits: int) -> str:
     """``units`` of 10**-digits as decimal text."""
     if not digits:

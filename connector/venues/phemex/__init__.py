@@ -8,6 +8,7 @@ from connector.venues.contract import Bases, Pool, Request, Venue
 from connector.venues.phemex import errors, instruments, limits, market
 from connector.venues.phemex.config import Config
 from connector.venues.phemex.endpoints import ENDPOINTS, PRODUCTS, ROUTES
+from connector.venues.phemex.histories import HISTORIES
 from connector.venues.phemex.trading import trading
 
 __all__ = ["VENUE"]
@@ -40,6 +41,7 @@ def configured(config: Config) -> Venue:
         limits=limits.LIMITS,
         pools=limits.POOLS,
         endpoints=ENDPOINTS,
+        histories=HISTORIES,
         lines=1,
         bases=Bases.STREAMED,
         fixed_scale=True,

@@ -5,6 +5,7 @@ answers what it does not understand with HTTP 500 and code 6001; everything else
 ``msg`` and ``data``.
 """
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -245,6 +246,8 @@ SIGNED_PATHS = frozenset(path for _, path in SIGNED)
 
 BAD_INPUT = "Please double check input arguments"
 KLINE_LIMITS = (5, 10, 50, 100, 500, 1000)
+KLINES_MOST = 2000
+"""Of a span."""
 
 
 class Missing(Exception):
@@ -255,35 +258,38 @@ class Missing(Exception):
 
 
 def _klines(params: Params, market: MarketView, now_ms: int) -> bytes:
-    for name in ("symbol", "resolution"):
-        if name not in params:
-            raise Missing(name)
-    row = market.symbols.get(params["symbol"])
-    seconds, limit = params["resolution"], params.get("limit", "100")
-    good = seconds.isdecimal() and int(seconds) in sim_feeds.INTERVALS_S
-    good = good and limit.isdecimal() and int(limit) in KLINE_LIMITS
-    if not good or not isinstance(row, Contract):
+    limit = params.get("limit", "100")
+    every = _candles(params, market)
+    if every is None or not limit.isdecimal() or int(limit) not in KLINE_LIMITS:
         return _failure(30000, BAD_INPUT)
-    rows: list[Any]
-    if sim_listings.decimal_family(row.symbol):
-        rows = sim_decimal.kline_rows(market, row.symbol, int(seconds), int(limit))
-    else:
-        rows = sim_feeds.kline_rows(market, row, int(seconds), int(limit))
-    return envelope({"total": -1, "rows": rows})
+    return envelope({"total": -1, "rows": every[: int(limit)]})
 
 
 def _klines_between(params: Params, market: MarketView, now_ms: int) -> bytes:
-    """Candles that begin from ``from`` and before ``to``, seconds both; all that is kept without
-    them."""
-    first, end = params.get("from", "0"), params.get("to", str(now_ms))
-    if not first.isdecimal() or not end.isdecimal():
+    """Candles that begin from ``from`` and before ``to``, seconds both; the usual number of the
+    newest without them."""
+    if "from" not in params:
+        return _klines(params, market, now_ms)
+    first, end = params["from"], params.get("to", str(now_ms))
+    every = _candles(params, market)
+    if every is None or not first.isdecimal() or not end.isdecimal():
         return _failure(30000, BAD_INPUT)
-    most = {"limit": str(KLINE_LIMITS[-1])} if "from" in params else {}
-    answer = orjson.loads(_klines(params | most, market, now_ms))
-    if answer["data"] is not None:
-        rows = answer["data"]["rows"]
-        answer["data"]["rows"] = [row for row in rows if int(first) <= row[0] < int(end)]
-    return orjson.dumps(answer)
+    found = [row for row in every if int(first) <= row[0] < int(end)]
+    return envelope({"total": -1, "rows": found[:KLINES_MOST]})
+
+
+def _candles(params: Params, market: MarketView) -> list[list[Any]] | None:
+    """All there are, newest first; None: the parameters are wrong."""
+    for name in ("symbol", "resolution"):
+        if name not in params:
+            raise Missing(name)
+    row, seconds = market.symbols.get(params["symbol"]), params["resolution"]
+    good = seconds.isdecimal() and int(seconds) in sim_feeds.INTERVALS_S
+    if not good or not isinstance(row, Contract):
+        return None
+    if sim_listings.decimal_family(row.symbol):
+        return sim_decimal.kline_rows(market, row.symbol, int(seconds), sys.maxsize)
+    return sim_feeds.kline_rows(market, row, int(seconds), sys.maxsize)
 
 
 def _funding(
