@@ -24,7 +24,8 @@ from connector.errors import ConfigError
 if TYPE_CHECKING:
     from connector.sim.matching.engine import Engine
     from connector.sim.server import VenueClock
-    from connector.venues.sim_contract import SimAccount, VenueSim
+    from connector.venues.sim_contract import VenueSim
+    from connector.venues.sim_setup import SimAccount
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: str | None) -> int:
     from connector.sim.server import Options, Server, VenueClock, ready_line
     from connector.sim.stamps import Stamps
-    from connector.venues.sim_contract import OrderSetup, load
+    from connector.venues.sim_contract import load
+    from connector.venues.sim_setup import OrderSetup
 
     venue = load(args.venue)
     given = {

@@ -19,7 +19,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from connector.venues.sim_contract import ApiKey, SimAccount
+from connector.venues.sim_setup import ApiKey, SimAccount
 
 UNIT = 100_000_000
 LETTERS = string.ascii_letters + string.digits

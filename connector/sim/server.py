@@ -30,12 +30,12 @@ from connector.venues.sim_contract import (
     House,
     MarketView,
     Opening,
-    OrderSetup,
     RestAnswer,
     SocketRules,
     Stream,
     VenueSim,
 )
+from connector.venues.sim_setup import OrderSetup
 
 log = logging.getLogger("connector.sim")
 

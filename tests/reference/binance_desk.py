@@ -12,13 +12,8 @@ from connector.protocol.http1 import Request
 from connector.sim.matching.book import ASK, BID, Book
 from connector.sim.matching.engine import Engine
 from connector.venues.binance_usdm.sim import SIM
-from connector.venues.sim_contract import (
-    ApiKey,
-    Contract,
-    OrderSetup,
-    RestAnswer,
-    SimAccount,
-)
+from connector.venues.sim_contract import Contract, RestAnswer
+from connector.venues.sim_setup import ApiKey, OrderSetup, SimAccount
 
 NOW_MS = 1_700_000_000_000
 UNIT = 100_000_000

@@ -19,7 +19,8 @@ from connector.venues.cadenza.endpoints import ENDPOINTS
 from connector.venues.cadenza.sim import SIM
 from connector.venues.contract import Request as Asked
 from connector.venues.contract import Security
-from connector.venues.sim_contract import ApiKey, House, OrderSetup, RestAnswer, SimAccount
+from connector.venues.sim_contract import House, RestAnswer
+from connector.venues.sim_setup import ApiKey, OrderSetup, SimAccount
 
 START_MS = 1_790_133_513_000
 STEP_NS = 1_000_000

@@ -15,14 +15,8 @@ from connector.sim.listings import contracts
 from connector.sim.matching.engine import Engine
 from connector.sim.synthetic import SyntheticMarket
 from connector.venues.phemex.sim import SIM
-from connector.venues.sim_contract import (
-    ApiKey,
-    House,
-    Opening,
-    OrderSetup,
-    RestAnswer,
-    SimAccount,
-)
+from connector.venues.sim_contract import House, Opening, RestAnswer
+from connector.venues.sim_setup import ApiKey, OrderSetup, SimAccount
 
 START_MS = 1_790_133_513_000
 STEP_NS = 1_000_000

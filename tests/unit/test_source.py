@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trading": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
     "ipc": BASE,
     "transport": BASE | {"protocol", "venues.contract", "venues.trading_contract"},
-    "sim": BASE | {"protocol", "transport", "venues.contract", "venues.sim_contract"},
+    "sim": BASE
+    | {"protocol", "transport", "venues.contract", "venues.sim_contract", "venues.sim_setup"},
     "config": BASE | {"protocol", "venues.contract", "venues.trading_contract", "config_trading"},
     "config_paper": BASE | {"venues.trading_contract"},
     "config_setup": BASE | {"venues.setup_contract"},

@@ -23,7 +23,7 @@ from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS
 from connector.venues.cadenza.sim import SIM
 from connector.venues.contract import Outcome
-from connector.venues.sim_contract import ApiKey, OrderSetup, SimAccount
+from connector.venues.sim_setup import ApiKey, OrderSetup, SimAccount
 from tests.reference.cadenza_rest import EMAIL, PASSWORD, SYMBOLS
 
 HOUR_MS = 3_600_000

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from connector.venues.sim_contract import ApiKey, SimAccount
+from connector.venues.sim_setup import ApiKey, SimAccount
 from tests.reference.binance_desk import (
     MAKER,
     NOW_MS,

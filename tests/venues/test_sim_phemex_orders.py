@@ -12,7 +12,7 @@ from connector.venues.phemex.sim_aop import Exposure, Holding, figures, ratios
 from connector.venues.phemex.sim_listings import products
 from connector.venues.phemex.sim_rules import CoinRules
 from connector.venues.phemex.sim_tickets import NOBODY
-from connector.venues.sim_contract import ApiKey, SimAccount
+from connector.venues.sim_setup import ApiKey, SimAccount
 from tests.reference.phemex_venue import OTHER, Phemex, Trader, account
 
 RULES: dict[str, Any] = {

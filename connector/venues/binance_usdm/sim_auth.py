@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from connector.venues.binance_usdm.sim_params import Fault, Params, invalid, malformed
-from connector.venues.sim_contract import ApiKey, SimAccount
+from connector.venues.sim_setup import ApiKey, SimAccount
 
 DEFAULT_WINDOW_MS, LONGEST_WINDOW_MS, AHEAD_MS = 5000, 60_000, 1000
 

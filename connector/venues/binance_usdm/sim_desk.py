@@ -21,7 +21,7 @@ from connector.venues.binance_usdm import sim_events
 from connector.venues.binance_usdm.sim_auth import Keyring
 from connector.venues.binance_usdm.sim_params import Fault, Params
 from connector.venues.binance_usdm.sim_private import ListenKeys, expired
-from connector.venues.sim_contract import OrderSetup
+from connector.venues.sim_setup import OrderSetup
 
 MS_NS = 1_000_000
 

@@ -30,10 +30,10 @@ from connector.venues.sim_contract import (
     MarketView,
     Opening,
     OrderApi,
-    OrderSetup,
     Refused,
     RestAnswer,
 )
+from connector.venues.sim_setup import OrderSetup
 
 TRADING = "TRADING"
 STATUSES = {

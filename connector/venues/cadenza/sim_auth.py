@@ -25,7 +25,7 @@ from connector.venues.cadenza.sim_envelope import (
     iso,
     made,
 )
-from connector.venues.sim_contract import SimAccount
+from connector.venues.sim_setup import SimAccount
 
 TOKEN_S, REFRESH_S = 3600, 7 * 86_400
 REUSE_MS = 10_000

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from connector.venues.cadenza.sim_envelope import CURRENT, NOT_FOUND, SEED, Fault, made
 from connector.venues.cadenza.sim_positions import Position
-from connector.venues.sim_contract import SimAccount, decimal
+from connector.venues.sim_contract import decimal
+from connector.venues.sim_setup import SimAccount
 
 CREATED, ACTIVE, INACTIVE, REVOKED = "CREATED", "ACTIVE", "INACTIVE", "REVOKED"
 DISCONNECTED = "DISCONNECTED"

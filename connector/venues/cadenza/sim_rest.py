@@ -38,10 +38,10 @@ from connector.venues.sim_contract import (
     MarketView,
     Opening,
     OrderApi,
-    OrderSetup,
     Refused,
     RestAnswer,
 )
+from connector.venues.sim_setup import OrderSetup
 
 log = logging.getLogger("connector.sim")
 

@@ -19,15 +19,8 @@ from connector.venues.cadenza.sim_centrifugo import Client
 from connector.venues.cadenza.sim_desk import ORDER_BOOK
 from connector.venues.cadenza.sim_envelope import CURRENT, SEED, Fault
 from connector.venues.cadenza.sim_figures import FigureFeed
-from connector.venues.sim_contract import (
-    BookRow,
-    Contract,
-    House,
-    MarketView,
-    Opening,
-    OrderSetup,
-    Stream,
-)
+from connector.venues.sim_contract import BookRow, Contract, House, MarketView, Opening, Stream
+from connector.venues.sim_setup import OrderSetup
 
 ROUTE = "centrifugo"
 JANUARY, TODAY, TRADE = "market:orderBook:", "market:orderbook:", "market:trade:"

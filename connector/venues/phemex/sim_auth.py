@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from connector.protocol.http1 import Request
-from connector.venues.sim_contract import SimAccount
+from connector.venues.sim_setup import SimAccount
 
 TOKEN, EXPIRY, SIGNATURE = (
     "x-phemex-access-token",

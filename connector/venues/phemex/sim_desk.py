@@ -59,7 +59,8 @@ from connector.venues.phemex.sim_tickets import (
     Ticket,
     made_id,
 )
-from connector.venues.sim_contract import MarketView, OrderSetup
+from connector.venues.sim_contract import MarketView
+from connector.venues.sim_setup import OrderSetup
 
 MS_NS = 1_000_000
 AOP, AOP_P = "aop", "aop_p"

@@ -37,11 +37,11 @@ from connector.venues.sim_contract import (
     MarketView,
     Opening,
     OrderApi,
-    OrderSetup,
     Refused,
     RestAnswer,
     TradeRow,
 )
+from connector.venues.sim_setup import OrderSetup
 
 Params = dict[str, str]
 Route = Callable[[Params, MarketView, int], bytes]
