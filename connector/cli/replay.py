@@ -7,7 +7,8 @@ ns. Snapshots and exchangeInfo are taken from the recording, and which venue it 
 
 --digest prints one JSON line after every N applied depth messages and one at the end:
 applied, u, bid, ask, nb, na, top20 and full (SHA-256 of the top 20 and of the whole book). Where
-whole books come on the stream, u is their sequence and applied counts the changes alone.
+whole books come on the stream, u is their sequence or offset (where there is none, a count) and
+applied counts the changes alone.
 
 Exit codes: 0 the book is live at the end, 1 a file cannot be read, 2 wrong usage, 3 the book is
 not live at the end (nothing is printed for it).
@@ -21,12 +22,18 @@ from itertools import chain
 import msgspec
 
 from connector.market.replay import Replay
+from connector.market.replay_mixed import MixedReplay
 from connector.market.replay_streamed import StreamedReplay
-from connector.market.replaying import Checkpoint
+from connector.market.replaying import Checkpoint, Replaying
 from connector.protocol.recording import Item, Kind, RecordingError, read
 from connector.venues.contract import Bases, Venue, folders, load
 
 FAILED, USAGE, NOT_LIVE = 1, 2, 3
+KINDS: dict[Bases, type[Replay] | type[StreamedReplay] | type[MixedReplay]] = {
+    Bases.ASKED: Replay,
+    Bases.STREAMED: StreamedReplay,
+    Bases.EITHER: MixedReplay,
+}
 MOST_WARNINGS = 20
 MOST_UNTOLD = 10_000
 """Lines without a depth message after which nobody asks any more whose the recording is."""
@@ -97,8 +104,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             show(_row(found))
 
-    kind = StreamedReplay if venue.bases is Bases.STREAMED else Replay
-    replay = kind(
+    replay = KINDS[venue.bases](
         venue,
         symbol=args.symbol,
         every=args.every,
@@ -135,14 +141,14 @@ def _row(found: Checkpoint) -> str:
     return f"{found.applied:>9} messages  u {found.u}  bid {bid}  ask {ask}  {found.nb}+{found.na}"
 
 
-def _summary(replay: Replay | StreamedReplay) -> None:
+def _summary(replay: Replaying) -> None:
     seconds = (replay.last_ns - replay.first_ns) / 1e9
     print(f"{replay.symbol or 'no symbol'}: {replay.applied} depth messages in {seconds:.1f} s")
     for name, number in sorted(replay.counts.items()):
         print(f"  {name:<18}{number}")
 
 
-def _why(replay: Replay | StreamedReplay) -> str:
+def _why(replay: Replaying) -> str:
     """Why the book is not live, as far as the recording tells."""
     name = replay.symbol
     known = ", ".join(sorted(replay.symbols)) or "none"

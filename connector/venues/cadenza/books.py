@@ -22,8 +22,19 @@ class Book(Struct):
     asks: list[list[Any]] | None = None
 
 
-class Answer(Struct):
+class Publication(Struct):
     data: Book | None = None
+
+
+class Push(Struct):
+    pub: Publication | None = None
+
+
+class Answer(Struct):
+    """Of REST, or what a channel brings."""
+
+    data: Book | None = None
+    push: Push | None = None
 
 
 _ANSWER = msgspec.json.Decoder(Answer)
@@ -45,7 +56,11 @@ def recorded(body: bytes) -> str:
 
 def wire_instrument(symbol: str, frame: bytes) -> Instrument:
     """An instrument as the text of a book shows it. Raises ValueError."""
-    book = _ANSWER.decode(frame).data or msgspec.json.decode(frame, type=Book)
+    found = _ANSWER.decode(frame)
+    told = found.push.pub if found.push is not None else None
+    book = found.data or (told.data if told is not None else None)
+    if book is None:
+        book = msgspec.json.decode(frame, type=Book)
     rows = [*(book.bids or ()), *(book.asks or ())]
     if not rows:
         raise ValueError("a book without levels")
