@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ NAMED = 3
 """How many pending streams the status line names."""
 
 
+_OVER = object()
+
+
 class App:
     """The daemon's inside; ``daemon.run`` drives it (``daemon.Application``).
 
@@ -80,6 +83,8 @@ class App:
         self._complete = asyncio.Event()
         self._failed: asyncio.Future[BaseException] | None = None
         self._is_ready = False
+        self._pieces: Iterator[None] | None = None
+        """What is left of a tick."""
         self._chores = ThreadPoolExecutor(1, "chores")
         """What waits for the kernel or the disk: memory for books, log files, copies of files."""
         self._refilling: asyncio.Future[None] | None = None
@@ -161,21 +166,35 @@ class App:
         if (lost := logs.lost()) != self._lines_lost:
             self._segment.count(Counter.LINES_LOST.value, lost - self._lines_lost)
             self._lines_lost = lost
+        if self._pieces is None:  # else the loop is busier than it should be: it goes on with it
+            self._pieces = self._tick()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The next piece of a tick, one in each turn: what came meanwhile is taken in between."""
+        if self._pieces is not None and next(self._pieces, _OVER) is not _OVER:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            self._pieces = None
+
+    def _tick(self) -> Iterator[None]:
         for name, service in self._services.items():
             try:
-                service.tick(now_ns)
+                yield from service.tick()
             except Exception:
                 log.exception("a tick failed", extra={"venue": name})
+            yield
         if self._orders is not None:
             try:
-                self._orders.tick(now_ns)
+                yield from self._orders.tick()
                 if self._orders.journals.untidy:
                     self._orders.journals.untidy = False
                     self._chores.submit(self._orders.journals.tidy)
-                if self._orders.profits.due(now_ns):
+                if self._orders.profits.due(monotonic_ns()):
                     self._chores.submit(self._orders.profits.copy)
             except Exception:
                 log.exception("a tick of the accounts failed")
+            yield
         if not self._is_ready and self._services and not self._pending():
             self._is_ready = True
             for service in self._services.values():
@@ -228,6 +247,7 @@ class App:
             self._orders.hurry()
 
     async def stop(self) -> None:
+        self._pieces = None
         if self._orders is not None:
             self._orders.desk.admission.draining = True
         for task in list(self._tasks):

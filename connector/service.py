@@ -4,7 +4,7 @@ Everything that decides is elsewhere and pure; this file brings it events and do
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -191,15 +191,17 @@ class MarketService:
         """The instruments come from the disk: the venue did not give them."""
         return self._instruments.old
 
-    def tick(self, now_ns: int) -> None:
-        """Timers: silence, gaps whose patience ended, snapshots that are due."""
+    def tick(self) -> Iterator[None]:
+        """Timers: silence, gaps whose patience ended, snapshots that are due. A piece in each turn
+        of the loop."""
         loop = asyncio.get_running_loop()
-        for connection in self._connections:
-            loop.call_soon(connection.tick, now_ns)
+        for connection in tuple(self._connections):
+            loop.call_soon(connection.tick, monotonic_ns())
+            yield
         loop.call_soon(self._ask_snapshot)
         # What counts by account is the accounts' to publish.
         mine = [one for one in self._rest.pools if one[0].name not in self._of_accounts]
-        self._board.publish(mine, now_ns, wall_ns())
+        self._board.publish(mine, monotonic_ns(), wall_ns())
         self.touched()
         idle = not self._to_look_at
         self._to_look_at = min(FEEDS_A_TICK, len(self._serving.turn))

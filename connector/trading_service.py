@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -278,17 +278,22 @@ class TradingService:
             self._count(Counter.RESTARTS, 1)
             await asyncio.sleep(wait_s)
 
-    def tick(self, now_ns: int) -> None:
-        """About every 50 ms."""
+    def tick(self) -> Iterator[None]:
+        """About every 50 ms, a piece in each turn of the loop: a command waits for one of them."""
         self.halts.tick()
-        self.profits.tick(now_ns, self.halts.resets())
-        self.desk.tick(now_ns)
-        self.dead_man.tick(now_ns)
+        yield
+        self.profits.tick(monotonic_ns(), self.halts.resets())
+        yield
+        self.desk.tick(monotonic_ns())
+        yield
+        self.dead_man.tick(monotonic_ns())
         for session in self.sessions.sessions():
             if lease_s := self._policy(session.strategy).lease_s:
-                session.keep_lease(int(lease_s * SECOND_NS), now_ns)
+                session.keep_lease(int(lease_s * SECOND_NS), monotonic_ns())
         for account in self.accounts:
-            account.tick(now_ns)
+            yield
+            account.tick(monotonic_ns())
+        yield
         self.journals.tick()
 
     async def wind_down(self, limit_s: float) -> list[str]:
