@@ -10,7 +10,7 @@ from connector.venues.trading_contract import Transport
 from tests.reference import ground
 from tests.reference.ground import Fill, Ground, Placed
 from tests.reference.signed_client import ORDER, Trader
-from tests.reference.sim_process import Simulator
+from tests.reference.sim_process import NOBODY, Simulator
 
 
 class Client(Trader, ground.Client):
@@ -18,7 +18,7 @@ class Client(Trader, ground.Client):
 
     def __init__(self, venue: Simulator, key: str, secret: str, where: Ground) -> None:
         super().__init__(venue, key, secret)
-        self._client = httpx.Client(timeout=30, trust_env=False)
+        self._client = httpx.Client(timeout=30, trust_env=False, verify=NOBODY)
         self._symbol, self._where = where.symbol, where
 
     def ask(self, method: str, path: str, timeout: float = 10, **params: Any) -> httpx.Response:

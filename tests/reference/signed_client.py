@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import httpx
 import websockets
 
-from tests.reference.sim_process import Simulator
+from tests.reference.sim_process import NOBODY, Simulator
 
 ORDER = "/fapi/v1/order"
 EVENTS = "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/TRADE_LITE/ALGO_UPDATE/listenKeyExpired"
@@ -36,7 +36,7 @@ class Trader:
         values = {"timestamp": now_ms(), **params}
         text = urlencode({name: value for name, value in values.items() if value is not None})
         text += f"&signature={self.sign(text)}"
-        with httpx.Client(timeout=timeout, trust_env=False) as client:
+        with httpx.Client(timeout=timeout, trust_env=False, verify=NOBODY) as client:
             return client.request(
                 method, f"{self.venue.rest}{path}?{text}", headers={"X-MBX-APIKEY": self.key}
             )
@@ -63,7 +63,7 @@ class Trader:
 
     def listen_key(self) -> str:
         headers = {"X-MBX-APIKEY": self.key}
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, verify=NOBODY) as client:
             answer = client.post(f"{self.venue.rest}/fapi/v1/listenKey", headers=headers)
         key: str = answer.json()["listenKey"]
         return key

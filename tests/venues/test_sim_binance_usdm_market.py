@@ -14,7 +14,7 @@ from connector.venues.binance_usdm import VENUE, sim_rest, sim_signed
 from connector.venues.binance_usdm.sim_weights import Weights
 from connector.venues.contract import Security, Status
 from tests.reference.signed_client import Trader
-from tests.reference.sim_process import Simulator, simulator
+from tests.reference.sim_process import NOBODY, Simulator, simulator
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,9 @@ def venue() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=30, trust_env=False, headers={"X-MBX-APIKEY": "KEY"}) as found:
+    with httpx.Client(
+        timeout=30, trust_env=False, verify=NOBODY, headers={"X-MBX-APIKEY": "KEY"}
+    ) as found:
         yield found
 
 
@@ -124,7 +126,7 @@ def test_what_is_wrong_has_the_venue_s_code(
 
 def test_old_trades_want_a_key(venue: Simulator) -> None:
     url = f"{venue.rest}/fapi/v1/historicalTrades?symbol=BTCUSDT"
-    with httpx.Client(timeout=30, trust_env=False) as nobody:
+    with httpx.Client(timeout=30, trust_env=False, verify=NOBODY) as nobody:
         assert nobody.get(url).json()["code"] in (-2014, -2015)
         found = nobody.get(url, headers={"X-MBX-APIKEY": "SOMEBODY"})
         assert json.loads(found.content)["code"] == -2015
