@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,16 +14,79 @@ from connector.errors import ConnectorError
 from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.trading import journal_files
+from connector.venues.contract import load
+from tests.reference.grounds import VENUES, only
 from tests.reference.stack import eventually
 from tests.reference.trading_stage import SECRET, Stage, staged
 
 TEXT = layout("TextBody")
 
 
-@pytest.fixture(scope="module")
-def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("calls")) as running:
+class Words(NamedTuple):
+    """How a venue calls what the tests ask for."""
+
+    market: tuple[str, dict[str, Any]]
+    """An endpoint of the public market, and a group it counts in."""
+    pool: str
+    own: tuple[str, dict[str, Any]]
+    refused: tuple[tuple[str, dict[str, Any], str], ...]
+    """What its parameters forbid, and how that is said."""
+    denied: tuple[str, dict[str, Any], str]
+    """What an account may be used for by name alone, and the name."""
+    order: dict[str, Any]
+    """Parameters of ``placeOrder``."""
+    leverage: str
+    """How a change of it leaves: method and path."""
+
+
+WORDS = {
+    "binance_usdm": Words(
+        market=("depth", {"symbol": "BTCUSDT", "limit": 5}),
+        pool="weight",
+        own=("balance", {}),
+        refused=(
+            ("depth", {}, "symbol: missing; a symbol, as BTCUSDT"),
+            ("depth", {"symbol": "X", "limit": 7}, "limit: 7 is not one of 5, 10, 20"),
+            ("depth", {"symbol": "X", "limit": "5"}, "limit: '5' is not one of"),
+            ("queryOrder", {"symbol": "X"}, "orderId: one of orderId, origClientOrderId is needed"),
+        ),
+        denied=("cancelAll", {"symbol": "BTCUSDT"}, "order"),
+        order={"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"},
+        leverage="POST /fapi/v1/leverage",
+    ),
+    "phemex": Words(
+        market=("orderbook", {"symbol": "BTCUSD"}),
+        pool="market",
+        own=("accountPositions", {"currency": "BTC"}),
+        refused=(
+            ("orderbook", {}, "symbol: missing"),
+            ("klines", {"symbol": "X", "resolution": 7}, "resolution: 7 is not one of 60, 300"),
+            ("queryOrder", {"symbol": "X"}, "orderID: one of orderID, clOrdID is needed"),
+        ),
+        denied=("transferIn", {"amountEv": 1, "currency": "BTC", "clientCnt": 0}, "transfer"),
+        order={"symbol": "BTCUSD", "clOrdID": "a", "side": "Buy", "ordType": "Market",
+               "orderQty": 1},
+        leverage="PUT /positions/leverage",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=VENUES, ids=[one.name for one in VENUES])
+def where(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    with staged(tmp_path_factory.mktemp("calls"), ground=request.param) as running:
         yield running
+
+
+@pytest.fixture
+def words(where: Stage) -> Words:
+    return WORDS[where.ground.venue]
+
+
+@pytest.fixture
+def a_venue(where: Stage) -> None:
+    only(where.ground, VENUES[:1])
 
 
 @pytest.fixture
@@ -52,22 +115,26 @@ def texts(where: Stage) -> list[tuple[str, str]]:
     return found
 
 
-def test_a_strategy_reads_the_market_and_its_own_account(reader: connector.Session) -> None:
-    answer = reader.call("BinanceU", "depth", {"symbol": "BTCUSDT", "limit": 5})
+def test_a_strategy_reads_the_market_and_its_own_account(
+    where: Stage, reader: connector.Session, words: Words
+) -> None:
+    answer = reader.call(where.ground.exchange, *words.market)
     assert (answer.ok, answer.outcome, answer.status) == (True, "ok", 200)
-    assert len(answer.value["bids"]) == 5
+    assert b"bids" in answer.body
     (weight,) = answer.budget
-    assert weight.pool == "weight"
-    assert 2 <= weight.used < weight.limit == weight.used + weight.left
-    long = reader.call("binance_usdm", "exchangeinfo")
-    assert long.value["symbols"][0]["symbol"] == "BTCUSDT"
-    balance = reader.call("BinanceU", "balance", account="main")
-    assert balance.value[0]["asset"] == "USDT"
+    assert weight.pool == words.pool
+    assert 1 <= weight.used < weight.limit == weight.used + weight.left
+    long = reader.call(where.ground.venue, load(where.ground.venue).instruments_endpoint.upper())
+    assert where.ground.symbol.encode() in long.body
+    name, given = words.own
+    own = reader.call(where.ground.exchange, name, given, account="main")
+    assert own.ok
+    assert next(iter(where.ground.rich)).encode() in own.body
 
 
 @pytest.mark.parametrize("count", [10, 20_000])
 def test_an_answer_comes_whole_however_long(
-    where: Stage, reader: connector.Session, count: int
+    where: Stage, reader: connector.Session, count: int, a_venue: None
 ) -> None:
     """Longer than a message of the control socket may be, too."""
     body = json.dumps([*range(count)])
@@ -77,82 +144,87 @@ def test_an_answer_comes_whole_however_long(
     assert answer.value == [*range(count)]
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "params", "text"),
-    [
-        ("depth", {}, "symbol: missing; a symbol, as BTCUSDT"),
-        ("depth", {"symbol": "X", "limit": 7}, "limit: 7 is not one of 5, 10, 20"),
-        ("depth", {"symbol": "X", "limit": "5"}, "limit: '5' is not one of"),
-        ("queryOrder", {"symbol": "X"}, "orderId: one of orderId, origClientOrderId is needed"),
-    ],
-)
 def test_a_wrong_parameter_is_a_value_error_with_its_rule(
-    reader: connector.Session, endpoint: str, params: dict[str, Any], text: str
+    where: Stage, reader: connector.Session, words: Words
 ) -> None:
-    with pytest.raises(ValueError, match=text):
-        reader.call("BinanceU", endpoint, params)
+    for endpoint, params, text in words.refused:
+        with pytest.raises(ValueError, match=text):
+            reader.call(where.ground.exchange, endpoint, params)
 
 
-ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "params", "account", "text"),
-    [
-        ("dept", {}, "", "no endpoint 'dept'; the nearest: depth"),
-        ("allForceOrders", {}, "", "removed 2021-04-27; use the stream"),
-        ("startStream", {}, "", "strategies never hold one"),
-        ("placeOrder", ORDER, "", r"use session.place\(\), which passes limits and halts"),
-        ("cancelAll", {"symbol": "BTCUSDT"}, "", 'accounts.main.allow does not name "order"'),
-        ("balance", {}, "other", "'maker' may not use account 'other'; it may use main"),
-        ("setLeverage", {"symbol": "BTCUSDT", "leverage": 3}, "", "only a trading session"),
-    ],
-)
 def test_what_is_not_allowed_is_not_sent(
-    where: Stage,
-    reader: connector.Session,
-    endpoint: str,
-    params: dict[str, Any],
-    account: str,
-    text: str,
+    where: Stage, reader: connector.Session, words: Words
 ) -> None:
-    with pytest.raises(ConnectorError, match=text):
-        reader.call("BinanceU", endpoint, params, account=account)
-    with pytest.raises(ConnectorError, match="no venue 'Kraken' here; there are: BinanceU"):
-        reader.call("Kraken", endpoint, params)
+    ground, (market, _), (own, given) = where.ground, words.market, words.own
+    near, (forbidden, parameters, right) = market[:-1], words.denied
+    leverage = {"symbol": ground.symbol, "leverage": 3}
+    for endpoint, params, account, text in (
+        (near, {}, "", f"no endpoint '{near}'; the nearest: {market}"),
+        ("placeOrder", words.order, "", r"use session.place\(\), which passes limits and halts"),
+        (forbidden, parameters, "", f'accounts.main.allow does not name "{right}"'),
+        (own, given, "other", "'maker' may not use account 'other'; it may use main"),
+        ("setLeverage", leverage, "", "only a trading session"),
+    ):
+        with pytest.raises(ConnectorError, match=text):
+            reader.call(ground.exchange, endpoint, params, account=account)
+    with pytest.raises(
+        ConnectorError, match=f"no venue 'Kraken' here; there are: {ground.exchange}"
+    ):
+        reader.call("Kraken", market)
     with (
         connector.attach("stranger", where.daemon.runtime_dir) as stranger,
-        pytest.raises(ConnectorError, match="no account of BinanceU may be used by 'stranger'"),
+        pytest.raises(
+            ConnectorError, match=f"no account of {ground.exchange} may be used by 'stranger'"
+        ),
     ):
-        stranger.call("BinanceU", "balance")
+        stranger.call(ground.exchange, own, given)
+
+
+def test_what_the_venue_took_back_is_named(reader: connector.Session, a_venue: None) -> None:
+    for endpoint, text in (
+        ("allForceOrders", "removed 2021-04-27; use the stream"),
+        ("startStream", "strategies never hold one"),
+    ):
+        with pytest.raises(ConnectorError, match=text):
+            reader.call("BinanceU", endpoint)
 
 
 def test_a_change_is_in_the_journal_before_and_after(
-    where: Stage, trader: connector.TradingSession
+    where: Stage, trader: connector.TradingSession, words: Words
 ) -> None:
+    symbol, exchange = where.ground.symbol, where.ground.exchange
     before = len(texts(where))
-    answer = trader.call("BinanceU", "setLeverage", {"symbol": "BTCUSDT", "leverage": 7})
-    assert (answer.ok, answer.value["leverage"]) == (True, 7)
-    again = trader.call("BinanceU", "setPositionMode", {"dualSidePosition": "false"})
-    assert (again.ok, again.outcome, again.code) == (True, "already", -4059)
+    answer = trader.call(exchange, "setLeverage", {"symbol": symbol, "leverage": 7})
+    assert answer.ok
     found = texts(where)[before:]
-    assert [what for what, _ in found] == ["request", "answer"] * 2
-    asked = "setLeverage: POST /fapi/v1/leverage?symbol=BTCUSDT&leverage=7"
-    assert found[0][1] == asked
+    assert [what for what, _ in found] == ["request", "answer"]
+    assert found[0][1] == f"setLeverage: {words.leverage}?symbol={symbol}&leverage=7"
     assert found[1][1].startswith("setLeverage: ok: {")
 
 
-def test_a_change_whose_answer_is_lost_is_unknown_and_was_sent_once(
-    where: Stage, trader: connector.TradingSession
+def test_what_is_so_already_is_no_error(
+    where: Stage, trader: connector.TradingSession, a_venue: None
 ) -> None:
-    where.sim.fault(kind="reset_http", path="/fapi/v1/leverage", count=1)
-    answer = trader.call("BinanceU", "setLeverage", {"symbol": "BTCUSDT", "leverage": 9})
+    before = len(texts(where))
+    again = trader.call("BinanceU", "setPositionMode", {"dualSidePosition": "false"})
+    assert (again.ok, again.outcome, again.code) == (True, "already", -4059)
+    assert [what for what, _ in texts(where)[before:]] == ["request", "answer"]
+
+
+def test_a_change_whose_answer_is_lost_is_unknown_and_was_sent_once(
+    where: Stage, trader: connector.TradingSession, words: Words
+) -> None:
+    path = words.leverage.partition(" ")[2]
+    before = where.sim.status()["requests"].get(path, 0)
+    where.sim.fault(kind="reset_http", path=path, count=1)
+    given = {"symbol": where.ground.symbol, "leverage": 9}
+    answer = trader.call(where.ground.exchange, "setLeverage", given)
     assert (answer.ok, answer.outcome, answer.status) == (False, "unknown", 0)
     assert texts(where)[-1][1].startswith("setLeverage: unknown: ")
-    rows = trader.call("BinanceU", "symbolConfig", {"symbol": "BTCUSDT"}).value
-    assert rows[0]["leverage"] == 9
+    assert where.sim.status()["requests"][path] == before + 1
 
 
+@pytest.mark.usefixtures("a_venue")
 def test_a_call_that_waits_keeps_nobody(where: Stage, reader: connector.Session) -> None:
     """Neither the daemon nor the other requests of anybody; and who waits too long is told that it
     is unknown."""
@@ -179,6 +251,7 @@ def test_a_call_that_waits_keeps_nobody(where: Stage, reader: connector.Session)
     assert reader.call("BinanceU", "time").ok, "the late answer is not taken for another's"
 
 
+@pytest.mark.usefixtures("a_venue")
 def test_a_call_that_is_begun_does_not_keep_its_strategy(
     where: Stage, trader: connector.TradingSession
 ) -> None:
@@ -219,6 +292,7 @@ def test_a_call_that_is_begun_does_not_keep_its_strategy(
         trader.start_call("BinanceU", "time")
 
 
+@pytest.mark.usefixtures("a_venue")
 def test_calls_of_an_asyncio_program_wait_beside_each_other_and_its_events(
     where: Stage, reader: connector.Session
 ) -> None:
@@ -251,6 +325,7 @@ def test_calls_of_an_asyncio_program_wait_beside_each_other_and_its_events(
     assert len(depth.value["bids"]) == 5
 
 
+@pytest.mark.usefixtures("a_venue")
 def test_the_command_calls_through_the_daemon_as_a_strategy(
     where: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,7 +40,9 @@ ELSEWHERE = {
     "trading/test_restart.py": "e2e/test_order_restart.py",
 }
 """The same laws from inside of one venue's daemon; the file that has them on all grounds."""
-NO_ORDER_LEAVES = {"e2e/test_strategy_calls.py": "calls of endpoints, and no orders"}
+NO_ORDER_LEAVES = {
+    "e2e/test_strategy_calls.py": "calls of endpoints by the words of each venue, and no orders"
+}
 ONE_FAMILY = {
     "e2e/test_halt.py": "a halt is read before the venue is known",
     "e2e/test_rate_limits.py": "limits are a venue's, whatever its families",
