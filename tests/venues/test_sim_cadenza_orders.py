@@ -330,6 +330,17 @@ def test_a_disabled_account_takes_no_new_orders_but_cancels(trader: Trader) -> N
     trader.place(limitPrice="50000.00")
 
 
+def test_without_its_key_the_venue_behind_lets_nobody_in(trader: Trader) -> None:
+    """A 401 that is not about the token."""
+    placed = trader.place(limitPrice="50000.00")
+    (account,) = trader.get("tradingAccountList", tradingAccountId=trader.account)
+    trader.get("credentialRevoke", credentialId=account["credentials"][0]["credentialId"])
+    assert trader.no(limitPrice="50000.00") == (401, 18005)
+    given = {"tradingAccountId": trader.account, "tradeOrderId": placed["tradeOrderId"]}
+    assert trader.refused("tradeOrderCancel", **given) == (401, 18005)
+    assert trader.order(placed["tradeOrderId"])["status"] == "ACCEPTED"
+
+
 def test_nobody_sees_or_cancels_what_is_another_users(trader: Trader) -> None:
     placed = trader.place(limitPrice="50000.00")
     other = Trader(trader.venue, "other@example.com")

@@ -16,6 +16,7 @@ from connector.venues.sim_setup import SimAccount
 
 CREATED, ACTIVE, INACTIVE, REVOKED = "CREATED", "ACTIVE", "INACTIVE", "REVOKED"
 DISCONNECTED = "DISCONNECTED"
+VENUE_DENIES = 18005
 FIRST = ("BINANCE", "OKX")
 """Venues at which everybody has an account with money from the start."""
 PLACES = ("main", "sub1")
@@ -83,6 +84,11 @@ class Account(Struct):
         if found is None:
             found = self.purses[asset] = Purse()
         return found
+
+    def entered(self) -> None:
+        """The venue behind lets somebody in with its keys, where it wants any. Raises `Fault`."""
+        if self.credentials and all(key.status == REVOKED for key in self.credentials):
+            raise Fault(VENUE_DENIES, "Venue authentication failed: credential is revoked")
 
     def moved(
         self, instrument_id: str, asset: str, qty: int, cost: int, now_ms: int

@@ -98,6 +98,7 @@ class Orders:
                 return [one.told(asked.profile) for one in _with_it(known)]
         if account.status != ACTIVE:
             raise Fault(checks.NOT_TAKEN, f"Trading account is {account.status}")
+        account.entered()
         if "quoteId" in fields or fields.get("orderType") == "QUOTED":
             ticket = self._quoted(asked, account, fields)
         else:
@@ -136,7 +137,8 @@ class Orders:
             self._changed(one)
         if ticket.algo_id:
             self._become(ticket, ACCEPTED)
-        if beside is not None and not ticket.ended:
+        self.take()
+        if beside is not None and not beside.ended:
             self._later([beside], now_ns)
 
     def _become(self, ticket: Ticket, status: str) -> None:
@@ -175,6 +177,7 @@ class Orders:
                 self._changed(one)
             else:
                 self._become(one, ACCEPTED)
+                self.take()
 
     def _follow(self, ticket: Ticket) -> None:
         """Do what the change of an order means for those that hang on it."""
@@ -257,6 +260,7 @@ class Orders:
         ticket = self.tickets.get(asked.fields["tradeOrderId"])
         if ticket is None or ticket.account is not account or ticket.ended:
             raise Fault(checks.NO_ORDER, "Order not found")
+        account.entered()
         if self._teller.slow_cancels and ticket.status != CREATED:
             if ticket not in self._leaving:
                 self._leaving.append(ticket)
