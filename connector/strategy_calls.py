@@ -1,7 +1,8 @@
 """Calls of venues' endpoints that strategies make: who may, what is written down, what it leaves of
 the budget."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from connector.accounts import AccountService
@@ -55,32 +56,53 @@ class StrategyCalls:
     async def _signed(
         self, market: MarketService, call: Call, row: Endpoint, request: Request
     ) -> Called:
-        account = self._account(market, call)
-        if row.permission is not None and row.permission not in account.settings.allow:
-            raise Refused(
-                f"{row.name} is not allowed: accounts.{account.name}.allow does not name "
-                f'"{row.permission.value}"'
-            )
+        send, account = self._sender(market, call, row, request)
         if not row.changes:
-            return await account.call(row, request, SHARE)
+            return await send()
         if not call.trades:
             raise Refused(f"{row.name} may change something: only a trading session calls it")
         assert self._orders is not None
         ledger = self._orders.ledger
         if ledger.behind():
             raise Refused("the journal is too far behind for a call that may change something")
-        hidden = account.trading.unwritten
+        trading = market.venue.trading
+        hidden = (*market.venue.unwritten, *(trading.unwritten if trading is not None else ()))
         text = f"{row.name}: {request.method} {request.target}".encode()
         text += b"\n" + request.body if request.body else b""
         _write(ledger, call, Text.REQUEST, hide(text, hidden), account)
         called = Called(endpoint=row.name, outcome=Outcome.UNKNOWN, message="the daemon ended")
         try:
-            called = await account.call(row, request, SHARE)
+            called = await send()
         finally:
             said = called.body or called.message.encode()
             text = f"{row.name}: {called.outcome.value}: ".encode() + said
             _write(ledger, call, Text.ANSWER, hide(text, hidden), account, called.status)
         return called
+
+    def _sender(
+        self, market: MarketService, call: Call, row: Endpoint, request: Request
+    ) -> tuple[Callable[[], Awaitable[Called]], AccountService | None]:
+        """What makes a call that is somebody's, and with whose key, if it is an account's. Raises
+        Refused."""
+        entry = market.venue.access
+        account = self._account(market, call) if entry is None or call.account else None
+        if entry is not None:
+            place, allow = f"venues.{market.venue.folder}", entry.allow
+            if call.strategy not in entry.strategies:
+                raise Refused(
+                    f"{row.name} is called as the venue's user: {place}.strategies does not name "
+                    f'"{call.strategy}"'
+                )
+        else:
+            assert account is not None
+            place, allow = f"accounts.{account.name}", account.settings.allow
+        if row.permission is not None and row.permission not in allow:
+            raise Refused(
+                f'{row.name} is not allowed: {place}.allow does not name "{row.permission.value}"'
+            )
+        if entry is None and account is not None:
+            return partial(account.call, row, request, SHARE), account
+        return partial(perform, market.rest, market.venue, row, request, SHARE), account
 
     def _account(self, market: MarketService, call: Call) -> AccountService:
         """The account whose key is used."""
@@ -120,7 +142,7 @@ def _asked(market: MarketService, call: Call) -> tuple[Endpoint, Request]:
 
 
 def _write(
-    ledger: Ledger, call: Call, what: Text, text: bytes, account: Account, status: int = 0
+    ledger: Ledger, call: Call, what: Text, text: bytes, account: Account | None, status: int = 0
 ) -> None:
     ledger.text(call.strategy, what, text, account=account, status=status)
 

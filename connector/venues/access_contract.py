@@ -62,5 +62,7 @@ class Access(Struct, frozen=True, kw_only=True):
     """Read what is needed from where it is kept. Raises ConfigError naming the place."""
     allow: tuple[Permission, ...] = ()
     """What the configuration lets be called as this user beside what needs no permission."""
+    strategies: tuple[str, ...] = ()
+    """Who may call as this user, beside whoever can read the configuration's secrets."""
     denial: int = 401
     """The status of an answer to a request whose token is not taken; nothing was executed."""

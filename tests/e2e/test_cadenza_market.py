@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import connector
+from connector.errors import ConnectorError
 from connector.model.counters import Counter
 from connector.model.records import RecordType
 from connector.model.states import State
@@ -35,7 +36,8 @@ class Stage:
         self.listed = self._symbols()
         keys = {
             "ws_url": self.sim.where["ws"] + "/connection/websocket",
-            "email": "env:CADENZA_EMAIL", "password": "env:CADENZA_PASSWORD", **venue,
+            "email": "env:CADENZA_EMAIL", "password": "env:CADENZA_PASSWORD",
+            "strategies": ["maker"], **venue,
         }  # fmt: skip
         channels = ["depth", "bbo", "trade", "ticker", "kline_1m"]
         feeds: list[dict[str, Any]] = [
@@ -107,7 +109,8 @@ def stage(
     ]
     arguments += ["--history", "300"] if kept else []
     named = "seed" if kept else "current"
-    made = Stage(tmp_path_factory.mktemp("d"), *arguments, profile=named, market_per_minute=1000)
+    limits = {"market_per_minute": 1000, "account_per_minute": 1000}
+    made = Stage(tmp_path_factory.mktemp("d"), *arguments, profile=named, **limits)
     with made.sim, made.daemon:
         made.kept = kept
         made.daemon.ready()
@@ -257,7 +260,44 @@ def test_a_channel_that_falls_silent_is_stale_and_asked_for_anew(
     assert reader.counter(Counter.SILENT) > stale
     eventually(lambda: reader.counter(Counter.RESUBSCRIBES) > anew, 20)
     stage.healed()
-    assert not any(row["silent"] for row in stage.daemon.state()["connections"])
+    eventually(lambda: not any(row["silent"] for row in stage.daemon.state()["connections"]))
+
+
+CREDENTIAL = {"credentialId": "14f773c5-2079-41e0-90e4-340a7b4d3391", "apiKey": "canary-3f"}
+
+
+def test_a_strategy_that_is_named_calls_as_the_venues_user(stage: Stage, reader: Reader) -> None:
+    """Without a key and without an account; what is about keys is nobody's."""
+    with connector.attach("maker", stage.daemon.runtime_dir) as session:
+        venues = session.call("Cadenza", "venueList", {})
+        assert (venues.outcome, venues.ok) == ("ok", True)
+        accounts = session.call("Cadenza", "tradingAccountList", {"limit": 10})
+        assert {row["venue"] for row in accounts.value["data"]} >= {"BINANCE", "OKX"}
+        assert accounts.budget[0].pool == "account"
+        renamed = {"tradingAccountId": accounts.value["data"][0]["tradingAccountId"]}
+        for endpoint, params, text in (
+            ("credentialRotate", CREDENTIAL, "strategies never hold one"),
+            ("credentialRevoke", {"credentialId": CREDENTIAL["credentialId"]}, "never hold one"),
+            ("tradeOrderList", {"limit": 5}, ""),
+            ("tradingAccountUpdate", renamed, r'venues\.cadenza\.allow does not name "accounts"'),
+            ("tradeOrderCancel", renamed | {"tradeOrderId": CREDENTIAL["credentialId"]},
+             r"use session\.cancel"),
+            ("tradingAccountSubscribe", renamed, "only a trading session calls it"),
+        ):  # fmt: skip
+            if not text:
+                assert session.call("Cadenza", endpoint, params).ok
+                continue
+            with pytest.raises(ConnectorError, match=text):
+                session.call("Cadenza", endpoint, params)
+    with connector.attach("look", stage.daemon.runtime_dir) as session:
+        assert session.call("Cadenza", "venueList", {}).ok
+        with pytest.raises(
+            ConnectorError, match=r'venues\.cadenza\.strategies does not name "look"'
+        ):
+            session.call("Cadenza", "tradingAccountList", {})
+    log = stage.daemon.text()
+    for secret in (stage.sim.where["account"]["secret"], "canary-3f", "eyJ"):
+        assert secret not in log
 
 
 def test_what_the_venue_cannot_bring_again_makes_a_new_book(stage: Stage, reader: Reader) -> None:

@@ -228,4 +228,4 @@ def _read(reference: str) -> str:
 
 def access(config: Config) -> Access:
     """How the venue is entered with this configuration."""
-    return Access(keeper=lambda: tokens(config), allow=config.allow)
+    return Access(keeper=lambda: tokens(config), allow=config.allow, strategies=config.strategies)

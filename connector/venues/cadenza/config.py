@@ -28,6 +28,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     gives a new one: it is written back to a ``file:``, and is lost with the process elsewhere."""
     allow: tuple[Permission, ...] = ()
     """Calls that may be made as this user beside what needs no permission."""
+    strategies: tuple[str, ...] = ()
+    """Strategies that may make calls as this user, which reach every account of the user."""
     profile: Literal["seed", "current"] = "seed"
     """Which state of the venue's published page is spoken: channels by instrument id (``seed``) or
     by venue and symbol in small letters (``current``). Answers are read in either."""
