@@ -377,6 +377,8 @@ class Tracker:
 
     def _apply(self, order: Order, event: OrderEvent, now_ns: int, asked_ns: int) -> None:
         self.orders.learn(order, event)
+        for fill in event.fills:
+            self._apply(order, fill, now_ns, asked_ns)
         if event.source in (Source.STREAM, Source.LITE):
             order.echoed = True
             self.watched.drop(order, Due.ECHO)

@@ -239,6 +239,8 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     transaction_ns: int = 0
     fee_listed_e: int | None = None
     """A fill from a list whose fees may have either sign: the fee as it is there, in 10^-8."""
+    fills: "tuple[OrderEvent, ...]" = ()
+    """The order's fills, oldest first, where the venue lists them with it: they go before."""
     passing: bool = False
     """It does not say how the order stands, and another event does soon, or the venue is asked: as
     when an order is taken off the book to be put back amended."""

@@ -143,6 +143,16 @@ FILL = OrderEvent(
     venue_ns=REST_NS,
     transaction_ns=REST_NS,
 )
+ROW = msgspec.structs.replace(
+    FILL,
+    execution=Execution.STATE,
+    last_qty_e=0,
+    last_price_e=None,
+    venue_trade_id="",
+    fee_e=None,
+    fee_asset="",
+    fills=(FILL,),
+)
 THIN = OrderEvent(
     source=Source.STREAM,
     execution=Execution.STATE,
@@ -177,7 +187,7 @@ ORDERS: dict[str, tuple[Any, OrderEvent]] = {
             },
             "data": {"order": REST_ORDER, "previousStatus": "ACCEPTED", "newStatus": "FILLED"},
         },
-        FILL,
+        ROW,
     ),
     "A2, its order without a status": (
         {
@@ -187,7 +197,7 @@ ORDERS: dict[str, tuple[Any, OrderEvent]] = {
                 "newStatus": "FILLED",
             },
         },
-        FILL,
+        ROW,
     ),
     "A3": ({"type": "orderUpdate", "order": {"orderId": ID, "status": "FILLED"}}, THIN),
     "A4": (
@@ -213,6 +223,14 @@ ORDERS: dict[str, tuple[Any, OrderEvent]] = {
 def test_orders_in_every_shape(shape: str) -> None:
     data, event = ORDERS[shape]
     assert heard(data, whose=whose, account_id=ACCOUNT) == Heard(events=(event,))
+
+
+def test_executions_can_be_told_one_by_one() -> None:
+    raw = json.dumps(REST_ORDER).encode()
+    assert order_rows.order_events(raw, scales, Source.STREAM) == [FILL]
+    body = answer(REST_ORDER, {**REST_ORDER, "tradeOrderId": "older"})
+    older, newer = order_rows.listed(body, scales)
+    assert (older.venue_order_id, newer.fills[0].source) == ("older", Source.QUERY)
 
 
 def test_portfolios_in_every_shape() -> None:
@@ -579,9 +597,10 @@ def test_every_fill_is_booked_once_in_any_order_of_arrival(data: st.DataObject) 
     told, named, fees, most = 0, set[str](), 0, 0
     for now_ns, (count, lists) in enumerate([*moments, (len(fills), False), (len(fills), True)]):
         most = max(most, count)
-        for event in order_rows.order_events(
-            row(fills, count, whole, lists), scales, Source.STREAM
-        ):
+        raw, several = row(fills, count, whole, lists), data.draw(st.booleans())
+        events = order_rows.order_events(raw, scales, Source.STREAM)
+        one = order_rows.order_event(raw, scales, Source.STREAM)
+        for event in events if several else [one]:
             for effect in tracker.event(0, event, now_ns + 1):
                 if isinstance(effect, Report) and effect.update is Update.EXECUTED:
                     told += effect.last_qty_e

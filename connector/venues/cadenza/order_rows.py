@@ -3,11 +3,12 @@
 A row is ``TradeOrder`` of REST, ``rpcTradeOrder`` of the account channel, or what is left of either
 in the thinner events; all three are read by the same code, field by field. For whoever has a row:
 
-- ``order_event(row, scales, source)``: how the order stands, one event;
+- ``order_event(row, scales, source)``: how the order stands, one event that has the row's
+  ``executions`` in ``fills``;
 - ``order_events(row, scales, source)``: the same behind one TRADE event for each of the row's
   ``executions``, oldest first. The last event says how the order stands;
 - ``rows(body)``: the rows of an answer of REST, whose ``data`` is one or a list of them;
-  ``listed(body, scales)``: what they say, as of a list of orders or of fills.
+  ``listed(body, scales)``: one event for each.
 
 A row counts: ``filled_qty_e`` and ``cost_e`` are sums over the order's whole life. Where it lists
 no executions (``rpcTradeOrder`` never does) the tracker books what the sums have grown by, at what
@@ -168,10 +169,9 @@ def rows(body: bytes) -> list[Raw]:
 
 
 def listed(body: bytes, scales: Scales) -> Sequence[OrderEvent]:
-    """The executions and the state of every order of an answer to a question; the venue lists the
-    newest order first, here it comes last. Raises ValueError."""
-    found = [order_events(row, scales, Source.QUERY) for row in rows(body)]
-    return [event for events in reversed(found) for event in events]
+    """One event for every order of an answer to a question; the venue lists the newest first, here
+    it comes last. Raises ValueError."""
+    return [order_event(row, scales, Source.QUERY) for row in reversed(rows(body))]
 
 
 def name_of(raw: Raw | bytes) -> str:
@@ -199,7 +199,10 @@ def order_event(
     ``execution`` is what its own answer says has happened; ``told_ns``: the time of a message whose
     row has none; ``whose`` finds the instrument of an order whose row does not name it. Without
     an instrument there are no numbers, and without its name the event says "" for it."""
-    return _order_event(_ROW.decode(raw), scales, source, execution, told_ns, whose)
+    row = _ROW.decode(raw)
+    last = _order_event(row, scales, source, execution, told_ns, whose)
+    fills = _executions(row, last, _instrument(row, scales, whose))
+    return msgspec.structs.replace(last, fills=tuple(fills)) if fills else last
 
 
 def order_events(
@@ -213,9 +216,16 @@ def order_events(
     """The executions of a row, oldest first, and at the end how the order stands."""
     row = _ROW.decode(raw)
     last = _order_event(row, scales, source, None, told_ns, whose)
-    fills = _fills(row, _instrument(row, scales, whose))
+    fills = _executions(row, last, _instrument(row, scales, whose))
+    return fills if fills and fills[-1].status is not None else [*fills, last]
+
+
+def _executions(row: OrderRow, last: OrderEvent, instrument: Instrument | None) -> list[OrderEvent]:
+    """The executions of a row, oldest first; the last of them says what the order came to where
+    that is nothing but filled."""
+    fills = _fills(row, instrument)
     if not fills or last.filled_qty_e is None:
-        return [last]
+        return []
     # What is counted beyond the list came before it.
     count_e = max(0, last.filled_qty_e - sum(fill.qty_e for fill in fills))
     cost_e = 0 if last.cost_e is None else last.cost_e - sum(fill.cost_e for fill in fills)
@@ -247,8 +257,7 @@ def order_events(
             events[-1], status=last.status, average=last.average, filled_qty_e=last.filled_qty_e,
             cost_e=last.cost_e if last.cost_e is not None else events[-1].cost_e,
         )  # fmt: skip
-        return events
-    return [*events, last]
+    return events
 
 
 def _order_event(

@@ -179,13 +179,13 @@ class _Reader:
 
     def _order(self, raw: bytes, told_ns: int) -> None:
         self._of_us(order_rows.account_of(raw))
-        events = order_rows.order_events(
+        event = order_rows.order_event(
             raw, self._scales, Source.STREAM, told_ns=told_ns, whose=self._whose
         )
-        if events[0].symbol:
-            self._events += events
+        if event.symbol:
+            self._events.append(event)
         else:
-            self._orders.append(events[0].venue_order_id)
+            self._orders.append(event.venue_order_id)
 
     def _portfolio(self, raw: bytes, told_ns: int) -> None:
         found = portfolios.portfolio(raw, self._scales, told_ns)
