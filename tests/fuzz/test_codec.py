@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from connector.venues import binance_usdm, phemex
+from connector.venues import binance_usdm, cadenza, phemex
 from connector.venues.contract import Traded
-from tests.reference import decoding, decoding_phemex
+from tests.reference import decoding, decoding_cadenza, decoding_phemex
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
@@ -69,8 +69,38 @@ def frames(folder: str) -> list[bytes]:
     return [json.loads(line)["raw"].encode() for line in lines]
 
 
-@pytest.fixture(scope="module", params=["binance_usdm", "phemex"])
+def pushes() -> list[bytes]:
+    """Nobody has recorded Cadenza: the forms of its page and of its clients."""
+    book = {
+        "updateType": "DIFF", "instrumentId": "BINANCE:BTC/USDT", "orderBookType": "L2_COUNTED",
+        "columns": ["price", "quantity", "orderCount"], "bids": [["50000.00", "1.5", "3"]],
+        "asks": [["50001.00", "0", "0"], ["50002.5", "2.25", "1"]], "timestamp": 1703052635110,
+    }  # fmt: skip
+    plain = {
+        "bids": [["50000.00", "1.5"]], "asks": [["50001", "2"]], "timestamp": 1703052635110,
+    }  # fmt: skip
+    trade = {
+        "tradeId": "7", "price": "50000.5", "quantity": "0.25", "side": "SELL",
+        "timestamp": 1703052635110,
+    }  # fmt: skip
+    told = [
+        ("market:orderbook:BINANCE:BTC/USDT", {"data": book, "offset": 42}),
+        ("market:orderBook:BINANCE:BTC/USDT", {"data": plain}),
+        ("market:trade:BINANCE:BTC/USDT", {"data": trade, "offset": 7}),
+        ("market:trade:OKX:ETH/USDT", {"data": [trade, trade], "time": 5}),
+    ]
+    return [
+        json.dumps({"push": {"channel": name, "pub": pub}}, separators=(",", ":")).encode()
+        for name, pub in told
+    ]
+
+
+@pytest.fixture(scope="module", params=["binance_usdm", "phemex", "cadenza"])
 def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "cadenza":
+        names = ("BINANCE:BTC/USDT", "OKX:ETH/USDT")
+        known = [decoding_cadenza.instrument(name) for name in names]
+        return Case(decoding_cadenza.AnyDecoder(*known), cadenza.VENUE.decode, pushes())
     found = frames(request.param)
     if request.param == "phemex":
         known = [decoding_phemex.instrument(name) for name in ("BTCUSD", "XTZUSD")]
