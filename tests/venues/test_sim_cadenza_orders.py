@@ -330,6 +330,37 @@ def test_a_disabled_account_takes_no_new_orders_but_cancels(trader: Trader) -> N
     trader.place(limitPrice="50000.00")
 
 
+def test_each_venue_behind_has_its_own_money_and_takes_its_own_orders(trader: Trader) -> None:
+    key = trader.get("credentialCreate", venue="B2C2", credentialType="API_KEY", apiKey="k")
+    given = {"credentialIds": [key["credentialId"]], "externalTradingAccountId": "b2c2-main"}
+    dealers = trader.get("tradingAccountConnect", **given)["tradingAccountId"]
+    (okx,) = (row["tradingAccountId"] for row in trader.get("tradingAccountList", venue="OKX"))
+
+    def held(account: str) -> dict[str, str]:
+        (row,) = trader.get("portfolioList", tradingAccountId=account)
+        return {one["securitySymbol"]: one["total"] for one in row["balances"]}
+
+    whole = held(trader.account)
+    assert held(okx) == held(dealers) == whole
+    sell = {"orderSide": "SELL", "orderType": "MARKET", "awaitClosed": True}
+    at_okx = {"tradingAccountId": okx, "instrumentId": "OKX:BTC/USDT"}
+    (done,) = trader.get("tradeOrderSubmit", **trader.wish(**sell, **at_okx))
+    assert (done["status"], done["venue"], done["fees"][0]["security"]) == (
+        "FILLED", "OKX", "OKX:USDT",
+    )  # fmt: skip
+    at_dealer = {"tradingAccountId": dealers, "instrumentId": "B2C2:BTC/USD"}
+    assert trader.no(**at_dealer, limitPrice="50000.00") == (400, 18001)
+    assert trader.no(**at_dealer, **sell, timeInForce="IOC") == (400, 18003)
+    (done,) = trader.get("tradeOrderSubmit", **trader.wish(**sell, **at_dealer))
+    assert (done["status"], done["quoteAsset"]) == ("FILLED", "USD")
+    assert held(okx)["BTC"] == held(dealers)["BTC"] == "1.90000000"
+    assert held(trader.account) == whole
+    trader.get("tradingAccountDisconnect", tradingAccountId=dealers)
+    again = trader.get("tradingAccountConnect", **given)["tradingAccountId"]
+    assert again != dealers
+    assert held(again)["BTC"] == "1.90000000", "it is there, connected or not"
+
+
 def test_without_its_key_the_venue_behind_lets_nobody_in(trader: Trader) -> None:
     """A 401 that is not about the token."""
     placed = trader.place(limitPrice="50000.00")
