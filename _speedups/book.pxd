@@ -16,6 +16,7 @@ cdef enum:
     WINDOW_TICKS = 1 << 20
     WINDOW_PAGES = WINDOW_TICKS >> 6
     WINDOW_GROUPS = WINDOW_PAGES >> 6
+    CHANGES = 4                   # of quantities alone, that are written one by one
 
 cdef enum BookStatus:
     BOOK_OK = 0
@@ -27,7 +28,9 @@ cdef struct Side:
     uint64_t* summary
     int64_t best                  # tick within the window; -1 (bids) or WINDOW_TICKS (asks): none
     int64_t edge_e                # the worst price in the last top written: a level beyond it changes no top
-    bint touched                  # since the last top: a level of the best 20 may have changed
+    bint touched                  # since the last top: the best 20 may be other levels, or more changed than `changes` holds
+    int changed                   # else how many of them were given another quantity
+    Level changes[CHANGES]
     Py_ssize_t count              # levels, far ones included
     Level* far
     Py_ssize_t far_count, far_capacity

@@ -9,9 +9,10 @@ from libc.string cimport memmove, memset
 
 from .atomics cimport likely, unlikely
 from .ladder cimport (
-    Walk, block_give, block_take, copy_behind, copy_side, far_put, highest, lowest, page_above, page_below, page_give,
-    page_occupied, page_quantity, page_take, pages_fetch, pages_refill, pages_spare, pages_take_over, pages_want,
-    prefetch, set_grid, set_window, tick_of, walk_begin, walk_next, window_start,
+    Walk, ask_cell, ask_directory, block_give, block_take, copy_behind, copy_side, far_put, highest, lowest,
+    page_above, page_below, page_give, page_occupied, page_quantity, page_take, pages_fetch, pages_refill,
+    pages_spare, pages_take_over, pages_want, put_changes, set_grid, set_window, tick_of, walk_begin, walk_next,
+    window_start,
 )
 from .layout cimport CONNECTOR_TOP_LEVELS, Level, LevelsCell
 
@@ -29,6 +30,7 @@ cdef void side_reset(Side* side, bint bid) noexcept nogil:
     side.best = -1 if bid else WINDOW_TICKS
     side.edge_e = INT64_MIN if bid else INT64_MAX
     side.touched = True
+    side.changed = 0
     side.count = 0
     side.far_count = 0
 
@@ -131,23 +133,6 @@ cdef void find_best(const BookC* book, Side* side, bint bid) noexcept nogil:
 
 # --- apply ----------------------------------------------------------------------------------------------------------
 
-# A book among hundreds is in no cache, so memory is asked for in stages: the directory while signs are looked at,
-# then what the directory says, and only then the first level is applied.
-
-cdef inline void ask_directory(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
-    cdef uint64_t tick = tick_of(book, price_e)
-    if likely(tick < book.ticks):
-        prefetch(&side.directory[tick >> 6])
-
-
-cdef inline void ask_cell(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
-    cdef uint64_t tick = tick_of(book, price_e)
-    cdef uint32_t page
-    if likely(tick < book.ticks):
-        page = side.directory[tick >> 6]
-        prefetch(&page_quantity[(<size_t>page << 6) + (tick & 63)])
-
-
 cdef inline void change_occupancy(
     BookC* book, Side* side, bint bid, uint64_t tick, uint32_t page, bint present
 ) noexcept nogil:
@@ -172,42 +157,48 @@ cdef inline void change_occupancy(
         find_best(book, side, bid)
 
 
-cdef inline void apply_level(BookC* book, Side* side, bint bid, int64_t price_e, int64_t qty_e) noexcept nogil:
+# Whether there may be other levels now; else it has another quantity at most.
+cdef inline bint apply_level(BookC* book, Side* side, bint bid, int64_t price_e, int64_t qty_e) noexcept nogil:
     cdef uint64_t tick = tick_of(book, price_e)
     cdef uint32_t page
     cdef int64_t* cell
     cdef int64_t old_e
     if unlikely(tick >= book.ticks):
         far_put(book, side, price_e, qty_e)
-        return
+        return True
     page = side.directory[tick >> 6]
     if unlikely(page == 0):
         if qty_e == 0:
-            return
+            return False
         page = take_page(book)
         if page == 0:
-            return
+            return True
         side.directory[tick >> 6] = page
     cell = page_quantity + (<size_t>page << 6) + (tick & 63)
     old_e = cell[0]
     cell[0] = qty_e
-    if (qty_e != 0) != (old_e != 0):
-        change_occupancy(book, side, bid, tick, page, qty_e != 0)
+    if (qty_e != 0) == (old_e != 0):
+        return False
+    change_occupancy(book, side, bid, tick, page, qty_e != 0)
+    return True
 
 
 cdef inline void apply_side(BookC* book, Side* side, bint bid, const Level* level, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t i
     cdef int64_t edge_e = side.edge_e
-    cdef bint touched = side.touched
+    cdef bint inside, moved
     for i in range(count):
         if unlikely(i + AHEAD < count):
             ask_cell(book, side, level[i + AHEAD].price_e)
-        if bid:
-            touched |= level[i].price_e >= edge_e
+        inside = level[i].price_e >= edge_e if bid else level[i].price_e <= edge_e
+        moved = apply_level(book, side, bid, level[i].price_e, level[i].qty_e)
+        if not inside or side.touched:
+            continue
+        if moved or level[i].qty_e == 0 or side.changed == CHANGES:
+            side.touched = True
         else:
-            touched |= level[i].price_e <= edge_e
-        apply_level(book, side, bid, level[i].price_e, level[i].qty_e)
-    side.touched = touched
+            side.changes[side.changed] = level[i]
+            side.changed += 1
 
 
 cdef int book_apply(BookC* book, const Level* levels, Py_ssize_t bids, Py_ssize_t asks) noexcept nogil:
@@ -258,12 +249,16 @@ cdef void book_top(BookC* book, LevelsCell* cell) noexcept nogil:
         count = copy_side(book, &book.bids, True, cell.bid, CONNECTOR_TOP_LEVELS)
         cell.bids = <uint32_t>count
         book.bids.edge_e = cell.bid[count - 1].price_e if count == CONNECTOR_TOP_LEVELS else INT64_MIN
-        book.bids.touched = False
+        book.bids.touched, book.bids.changed = False, 0
+    elif book.bids.changed:
+        put_changes(&book.bids, cell.bid, cell.bids)
     if book.asks.touched:
         count = copy_side(book, &book.asks, False, cell.ask, CONNECTOR_TOP_LEVELS)
         cell.asks = <uint32_t>count
         book.asks.edge_e = cell.ask[count - 1].price_e if count == CONNECTOR_TOP_LEVELS else INT64_MAX
-        book.asks.touched = False
+        book.asks.touched, book.asks.changed = False, 0
+    elif book.asks.changed:
+        put_changes(&book.asks, cell.ask, cell.asks)
 
 
 cdef int64_t book_best_price(const BookC* book, bint bid) noexcept nogil:

@@ -142,6 +142,23 @@ cdef inline void far_put(BookC* book, Side* side, int64_t price_e, int64_t qty_e
     side.count += 1
 
 
+# A book among hundreds is in no cache, so memory is asked for in stages: the directory while signs are looked at,
+# then what the directory says, and only then the first level is applied.
+
+cdef inline void ask_directory(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
+    cdef uint64_t tick = tick_of(book, price_e)
+    if likely(tick < book.ticks):
+        prefetch(&side.directory[tick >> 6])
+
+
+cdef inline void ask_cell(const BookC* book, const Side* side, int64_t price_e) noexcept nogil:
+    cdef uint64_t tick = tick_of(book, price_e)
+    cdef uint32_t page
+    if likely(tick < book.ticks):
+        page = side.directory[tick >> 6]
+        prefetch(&page_quantity[(<size_t>page << 6) + (tick & 63)])
+
+
 # --- ordered walks --------------------------------------------------------------------------------------------------
 
 cdef struct Walk:                 # one side, best first; the window's levels merged with the far ones
@@ -250,3 +267,15 @@ cdef inline Py_ssize_t copy_behind(
     while count < most and walk_next(&walk, bid, out + count):
         count += 1
     return count
+
+
+# The same levels as they were, some with other quantities.
+cdef inline void put_changes(Side* side, Level* out, Py_ssize_t count) noexcept nogil:
+    cdef int i
+    cdef Py_ssize_t at
+    for i in range(side.changed):
+        for at in range(count):
+            if out[at].price_e == side.changes[i].price_e:
+                out[at].qty_e = side.changes[i].qty_e
+                break
+    side.changed = 0

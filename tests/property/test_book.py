@@ -71,6 +71,12 @@ class BookMachine(RuleBasedStateMachine):
         best = self.book.bids(bids), self.book.asks(asks)
         self._apply(*([n for price_e, _ in side for n in (price_e, 0)] for side in best))
 
+    @rule(bids=st.integers(0, 8), asks=st.integers(0, 8), first_e=QTY, then_e=QTY)
+    def change_the_best_twice(self, bids: int, asks: int, first_e: int, then_e: int) -> None:
+        best = self.book.bids(bids), self.book.asks(asks)
+        for qty_e in (first_e, then_e):
+            self._apply(*([n for price_e, _ in side for n in (price_e, qty_e)] for side in best))
+
     @rule(data=st.data())
     def recentre(self, data: st.DataObject) -> None:
         self.book.recentre(data.draw(st.one_of(st.none(), prices(self.book))))
