@@ -11,7 +11,7 @@ from connector.model.intents import Action
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.error_codes import ROWS, Proof
 from connector.venues.cadenza.errors import judge, judge_change, judge_order, read
-from connector.venues.cadenza.limits import pools, stated, used
+from connector.venues.cadenza.limits import pools, used
 from connector.venues.contract import Outcome
 from connector.venues.trading_contract import OrderOutcome
 
@@ -156,7 +156,6 @@ def test_what_is_used_of_a_class_its_answers_tell() -> None:
     (header,) = {pool.header for pool in pools(Config())}
     told = {"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "47", "X-RateLimit-Reset": "1"}
     assert used(told) == {header: 3}
-    assert stated(told) == 50
     assert used({"X-RateLimit-Remaining": "47"}) == {}
     assert used({"X-RateLimit-Limit": "x", "X-RateLimit-Remaining": "47"}) == {}
     assert used({"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "7"}) == {header: 0}

@@ -61,7 +61,8 @@ def channel_of(kind: str, symbol: str) -> str:
 def kind_of(channel: str) -> tuple[str, str]:
     """Kind and symbol of such a channel; "": it is none."""
     if channel.startswith(TICKER):
-        return "ticker", channel[len(TICKER) :]
+        symbol = channel[len(TICKER) :]
+        return ("ticker", symbol) if ":" in symbol else ("", "")  # that of a whole venue
     if channel.startswith(KLINE):
         symbol, _, interval = channel[len(KLINE) :].rpartition(":")
         if symbol and interval in INTERVALS:
