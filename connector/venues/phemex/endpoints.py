@@ -250,7 +250,7 @@ MARKET_ENDPOINTS = {
             schemas.KlineRangeParams,
             schemas.RowsAnswer,
             OTHERS,
-            "the same as klineRange, at most 2,000",
+            "the candles that begin between two seconds, of either family; at most 2,000",
             weight=10,
         ),
         _get(
