@@ -17,7 +17,7 @@ from connector.trading.tracker import ALIVE, DENIALS, Tracker
 from connector.venues.trading_contract import OrderAnswer, OrderOutcome
 from tests.reference.order_venue import FEE_E, INSTRUMENT, MS, WINDOW_NS, TrueVenue
 
-SCHEDULES = 12_000
+SCHEDULES = 10_008
 BLOCKS = 12
 SECOND_NS = 1000 * MS
 ACCOUNT = 3
