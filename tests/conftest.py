@@ -75,7 +75,6 @@ SHARES_NOTHING = {
     "e2e/test_daemon.py",
     "e2e/test_demo.py",
     "e2e/test_lines.py",
-    "e2e/test_paper.py",
     "e2e/test_rate_limits.py",
     "e2e/test_refresh.py",
     "e2e/test_sim_ccxt.py",
