@@ -294,8 +294,8 @@ class AccountService(AccountState):
             self._throttled(answer, asked.pool if asked is not None and answer.alone else "")
         elif answer.outcome is OrderOutcome.CLOCK:
             self._mend_clock()
-        elif answer.outcome is OrderOutcome.AUTH and self.rest.access is not None:
-            self.rest.access.refused(flying.renewals)
+        elif self.rest.access is not None:
+            self.rest.access.refused(answer.status, flying.renewals)
         if answer.reconcile:
             self._reconciler.doubt()
 

@@ -91,8 +91,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _traded() -> list[str]:
-    """The venues on which orders can be placed: the demo's strategy trades."""
-    return [name for name in folders() if load(name).trading is not None]
+    """The venues on which the demo's strategy trades: those its configurations have."""
+    shown = set[str]()
+    for path in CONFIGS.glob("demo*.toml"):
+        shown |= tomllib.loads(path.read_text()).get("venues", {}).keys()
+    return [
+        name
+        for name in folders()
+        if load(name).trading is not None and (name in shown or not shown)
+    ]
 
 
 def _config(venues: Sequence[Venue]) -> Path:

@@ -76,9 +76,10 @@ class Gate:
         self._again_ns = now_ns + AGAIN_NS
         self._renewing(keeper)
 
-    def refused(self, renewals: int) -> None:
-        """The venue took no more the token that was in use after so many renewals."""
-        if self._keeper is not None and renewals == self.renewals:
+    def refused(self, status: int, renewals: int) -> None:
+        """A request that bore the token that was in use after so many renewals was answered so."""
+        denied = status == self._access.denial
+        if denied and self._keeper is not None and renewals == self.renewals:
             self._keeper.denied(self._keeper.token)
             self._again_ns = 0
 

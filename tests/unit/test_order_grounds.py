@@ -20,6 +20,8 @@ LISTS = {"EACH", "FAMILIES", "LINEAR_ONES", "VENUES", "WIRES", "GROUNDS", "PLACE
 """Of grounds; ``PLACES``: those of a file, made of the others."""
 
 VENUE_S_OWN = {
+    "e2e/test_cadenza_orders.py": "Cadenza knows orders by its own ids alone, amends none, and"
+    " buys and sells assets: it is no ground of tests about positions and margin",
     "e2e/test_countdown.py": "Phemex has no countdown and no cancel on disconnect: no version of "
     "its document names one (phemex/NOTES.md, REST)",
     "e2e/test_phemex_hedged.py": "its wallets, and the change to two positions by a call",

@@ -8,15 +8,10 @@ from typing import Any
 from connector.venues.cadenza import auth, books, errors, instruments, limits, market, streams
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS, ROUTES
+from connector.venues.cadenza.trading import UNWRITTEN, trading
 from connector.venues.contract import Bases, Event, Pool, Scales, Venue
 
 __all__ = ["VENUE"]
-
-UNWRITTEN = (
-    "password", "accessToken", "refreshToken", "token", "apiKey", "apiSecret", "apiPassphrase",
-    "secretKey", "secretPassphrase",
-)  # fmt: skip
-"""Events of accounts may carry credentials, too."""
 
 
 def _codec(segment: Any) -> Any:
@@ -74,6 +69,7 @@ def configured(config: Config) -> Venue:
         depth_stream=market.depth_stream,
         wire_instrument=books.wire_instrument,
         access=auth.access(config),
+        trading=trading(config),
         unwritten=UNWRITTEN,
     )
 

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from connector.model.intents import Action
 from connector.venues.cadenza import order_rows
 from connector.venues.cadenza.endpoints import ENDPOINTS
+from connector.venues.cadenza.error_codes import AUTHENTICATION
 from connector.venues.cadenza.errors import Verdict, judge_order
 from connector.venues.contract import Request, Scales
 from connector.venues.trading_contract import (
@@ -25,7 +26,7 @@ from connector.venues.trading_contract import (
 
 MOST_WORDS = 4096
 """Of the venue's own words, as much as an answer carries on."""
-NO_ORDER = 18018
+NO_ORDER, NO_TOKEN = 18018, 19002
 MOST = 10_000
 """Rows of a list that are asked for at all."""
 
@@ -99,8 +100,12 @@ def next_page(request: Request, body: bytes) -> Request | None:
 
 
 def _answer(verdict: Verdict, status: int, words: str) -> OrderAnswer:
+    outcome, code = verdict.outcome, verdict.code
+    about_token = code in (0, NO_TOKEN) or code // 1000 == AUTHENTICATION
+    if status == 401 and outcome is OrderOutcome.AUTH and about_token:
+        outcome = OrderOutcome.NOT_EXECUTED  # the next token may be taken
     return OrderAnswer(
-        verdict.outcome,
+        outcome,
         status,
         verdict.code,
         words,

@@ -35,6 +35,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     by venue and symbol in small letters (``current``). Answers are read in either."""
     probe: bool = True
     """Both spellings of one channel are asked for at first, and the one that speaks is kept."""
+    await_closed: bool = False
+    """The answer to a new order waits for its end, up to a second."""
     venues: tuple[Behind, ...] = ()
     """The venues behind it whose instruments are loaded; empty: all."""
     auth_per_minute: PerMinute = 10
