@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from connector.model.instrument import Instrument
 from connector.model.intents import Action, CommandFlag, OrderType, PositionSide, TimeInForce
-from connector.model.order import Fill, Order
+from connector.model.order import Fill, Order, round_half_even
 from connector.model.packing import given, layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
@@ -367,9 +367,10 @@ class Replay:
     def _fill(self, order: KeptOrder, said: Any) -> None:
         name = said.venue_trade_id or given(said.trade_id)
         price_e = given(said.last_price_e) or 0
-        if name is None:
+        if name is None:  # there may be several, each at its own price
+            cost_e = order.inferred_qty_e * order.inferred_price_e + said.last_qty_e * price_e
             order.inferred_qty_e += said.last_qty_e
-            order.inferred_price_e = price_e
+            order.inferred_price_e = round_half_even(cost_e, order.inferred_qty_e)
         elif all(name != fill[0] for fill in order.fills):
             order.fills = [*order.fills, (name, said.last_qty_e, price_e, given(said.fee_e))]
         if order.strategy:

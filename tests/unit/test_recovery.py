@@ -113,6 +113,16 @@ def test_a_fill_that_was_inferred_and_is_named_in_parts_counts_once(restart: int
     assert list(Run(run.journal).positions.values()) == [9]
 
 
+def test_what_was_counted_at_several_prices_keeps_its_cost_over_a_restart() -> None:
+    """Else the next part, told by the sums alone, gets a price that makes up for it."""
+    run = begun()
+    for count, cost_e in ((1, 5_000_000), (2, 10_000_300), (4, 20_000_300)):
+        run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=count, cost_e=cost_e)
+        run = Run(run.journal)
+        (order,) = run.tracker.orders
+        assert (order.known_qty_e, order.notional_e) == (count, cost_e)
+
+
 def cancel_all(run: Run, command: int, ref_id: str = "") -> None:
     """Taken and accepted; the process is killed before any cancel leaves."""
     slot = COMMAND.pack(

@@ -242,6 +242,9 @@ def test_a_whole_portfolio_ends_what_is_not_in_it() -> None:
     part = {"balances": [{"securitySymbol": "ETH", "total": "3", "free": "3"}], "positions": []}
     say(rig, {"data": part})
     assert rig.balances["ETH"].wallet_e == 3 * E8
+    for silent in ({"positions": []}, {"positions": [], "balances": None}):
+        say(rig, {"data": {"updateMode": "SNAPSHOT", **silent}})
+        assert rig.balances["ETH"].wallet_e == 3 * E8  # of balances that says nothing
     rig.venue.rest.teller.repeat("")
     rig.venue.tell()
     assert rig.balances["ETH"].wallet_e == 0

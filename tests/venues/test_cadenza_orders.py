@@ -194,6 +194,7 @@ NAMELESS = replace(BTC, contract=ContractType.UNKNOWN)
         (SEED, {**LIMIT, "time_in_force": TimeInForce.DAY}, Field.TIME_IN_FORCE, "not DAY"),
         (replace(SEED, times_in_force=("GTC",)), {**LIMIT, "time_in_force": TimeInForce.GTX},
          Field.TIME_IN_FORCE, "not GTX"),
+        (BTC, {**LIMIT, "time_in_force": TimeInForce.GTX}, Field.TIME_IN_FORCE, "post-only"),
         (SEED, {**STOP, "order_type": OrderType.STOP, "price_e": 1,
                 "time_in_force": TimeInForce.GTX}, Field.TIME_IN_FORCE, "post-only"),
         (BTC, {"qty_e": 1, "order_type": MARKET, "time_in_force": TimeInForce.GTC},

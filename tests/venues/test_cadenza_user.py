@@ -13,9 +13,12 @@ from msgspec import Raw
 
 from connector.model.instrument import ContractType, Instrument
 from connector.model.intents import OrderType, PositionSide, TimeInForce
+from connector.model.order import Order
 from connector.model.records import Side
 from connector.model.reports import EndReason, OrderStatus
 from connector.protocol.centrifugo_frames import Publication
+from connector.trading.effects import Report
+from connector.trading.tracker import Tracker
 from connector.venues.cadenza import order_rows, portfolios
 from connector.venues.cadenza.user import Heard, decode, read, redacted
 from connector.venues.trading_contract import (
@@ -354,7 +357,7 @@ def order(**fields: Any) -> OrderEvent:
         ("FILLED", OrderStatus.FILLED, False),
         ("CANCELLED", OrderStatus.CANCELLED, False),
         ("REVOKED", OrderStatus.CANCELLED, False),
-        ("REJECTED", OrderStatus.REJECTED, False),
+        ("REJECTED", OrderStatus.CANCELLED, False),
         ("EXPIRED", OrderStatus.EXPIRED, False),
         ("UNKNOWN", None, True),
         ("", None, True),
@@ -376,6 +379,16 @@ def test_an_end_that_does_not_say_how_much_was_filled_is_asked_for() -> None:
     event = order(status="REJECTED", executedQuantity=None, rejectReason="no funds")
     assert (event.status, event.words) == (OrderStatus.REJECTED, "no funds")
     assert order(status="ACCEPTED", executedQuantity="0").status is OrderStatus.NEW
+
+
+def test_what_was_filled_of_an_order_that_is_rejected_then_counts() -> None:
+    tracker = Tracker(iter(range(9)).__next__)
+    own = Order(key=9, account=0, strategy="s", instrument=BTC, client_order_id=ID, qty_e=2 * E8)
+    tracker.orders.add(own)
+    said = order(status="REJECTED", clientOrderId=ID, rejectReason="no funds")
+    effects = tracker.event(0, said, 1)
+    told = [one.last_qty_e for one in effects if isinstance(one, Report) and one.last_qty_e]
+    assert (told, own.status, said.words) == ([E8 // 2], OrderStatus.CANCELLED, "no funds")
 
 
 @pytest.mark.parametrize(

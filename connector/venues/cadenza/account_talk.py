@@ -305,17 +305,19 @@ class AccountTalk:
         assets = {one.asset for one in found.balances}
         held = {(one.symbol, one.position_side) for one in found.positions}
         events: list[UserEvent] = [*found.balances, *found.positions]
-        if found.whole:
-            told_ns = found.venue_ns
+        told_ns = found.venue_ns
+        if found.whole and found.lists_balances:
             events += [
                 BalanceEvent(asset=asset, wallet_e=0, available_e=0, venue_ns=told_ns)
                 for asset in sorted(self._assets - assets)
             ]
+            self._assets = assets
+        if found.whole and found.lists_positions:
             events += [
                 PositionEvent(symbol=symbol, position_side=side, qty_e=0, venue_ns=told_ns)
                 for symbol, side in sorted(self._held - held)
             ]
-            self._assets, self._held = assets, held
+            self._held = held
         self._assets |= assets
         self._held |= held
         return events

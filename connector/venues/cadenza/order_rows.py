@@ -282,8 +282,11 @@ def _order_event(
     # FILLED alone does not say how much, nor CANCELLED that nothing was.
     counted = filled_e is not None or instrument is None
     untold = not counted and status in UNTOLD
+    words = _words(row) if status is OrderStatus.REJECTED else ""
     if status is OrderStatus.NEW and filled_e:
         status = OrderStatus.PARTIALLY_FILLED
+    elif status is OrderStatus.REJECTED and filled_e:
+        status = OrderStatus.CANCELLED  # only its rest was refused: what was filled counts
     passing = status is None or untold
     kind, time = text(row.order_type), TIMES.get(text(row.time_in_force))
     if kind == "LIMIT_MAKER":
@@ -308,7 +311,7 @@ def _order_event(
         average=average(row.executed_price),
         stop_price_e=positive(row.stop_price, price_exponent),
         reason=_reason(row, status, time) if not passing else EndReason.NONE,
-        words=_words(row) if status is OrderStatus.REJECTED else "",
+        words=words,
         venue_ns=venue_ns,
         transaction_ns=stamp(row.updated_at),
     )

@@ -196,6 +196,8 @@ def _kind(intent: Intent, instrument: Instrument) -> tuple[str, str]:
             _refuse(Field.TIME_IN_FORCE, "only a limit order is post-only")
         if MAKER in types:
             return MAKER, ""
+        if TIMES[wanted] not in instrument.times_in_force:  # who does not know it might take
+            _refuse(Field.TIME_IN_FORCE, "not GTX: the instrument lists nothing post-only")
     if wanted is TimeInForce.NONE:
         wanted = TimeInForce.GTC
     return _listed(intent.order_type, types), _time(wanted, instrument)

@@ -69,6 +69,9 @@ class Portfolio(Struct, frozen=True):
     """A balance without its total, or a row that could not be read: the portfolio is to be asked
     for."""
     venue_ns: int = 0
+    lists_balances: bool = True
+    """Else it says nothing of them, whole or not."""
+    lists_positions: bool = True
 
 
 class _Answer(Struct):
@@ -125,7 +128,10 @@ def portfolio(raw: Raw | bytes, scales: Scales, told_ns: int = 0) -> Portfolio:
             positions.append(event)
     whole = text(row.update_mode) == "SNAPSHOT" and not odd
     account_id = text(row.trading_account_id)
-    return Portfolio(account_id, whole, balances, positions, odd, told_ns)
+    return Portfolio(
+        account_id, whole, balances, positions, odd, told_ns,
+        lists_balances=_is_list(row.balances), lists_positions=_is_list(row.positions),
+    )  # fmt: skip
 
 
 def _balances(row: PortfolioRow, told_ns: int = 0) -> tuple[list[BalanceEvent], bool]:
@@ -201,4 +207,8 @@ def _position(raw: Raw, scales: Scales, told_ns: int) -> tuple[PositionEvent | N
 
 
 def _list(raw: Raw) -> list[Raw]:
-    return _RAWS.decode(raw) if bytes(raw).startswith(b"[") else []
+    return _RAWS.decode(raw) if _is_list(raw) else []
+
+
+def _is_list(raw: Raw) -> bool:
+    return bytes(raw).startswith(b"[")
