@@ -37,7 +37,8 @@ def fits(order: Order, event: OrderEvent) -> bool:
         and order.position_side is event.position_side
         and event.side in (None, order.side)
         and event.order_type in (None, order.order_type)
-        and event.price_e in (None, order.price_e)
+        # An order at the market has no price, and a venue may write one all the same.
+        and (order.price_e is None or event.price_e in (None, order.price_e))
         and event.qty_e in (None, order.qty_e)
         and event.stop_price_e in (None, order.stop_price_e)
     )

@@ -59,11 +59,12 @@ def new_part(order: Order, event: OrderEvent) -> int:
     """How much of a fill that is named for the first time was not booked without its name before;
     the rest gets the price it had."""
     assert event.last_price_e is not None
-    last_e, new_e = event.last_qty_e, 0
-    if order.inferred_qty_e < last_e:
-        new_e = last_e
-        if event.cost_e is not None:  # the count up to this fill says what can be new
-            new_e = min(last_e, max(0, (event.filled_qty_e or 0) - order.known_qty_e))
+    new_e = last_e = event.last_qty_e
+    if order.inferred_qty_e or event.cost_e is not None:
+        # The count up to this fill says what can be new; where none is told, that of all.
+        told_e = event.filled_qty_e
+        count_e = order.filled_qty_e if told_e is None else told_e
+        new_e = min(last_e, max(0, count_e - order.known_qty_e))
     named_e = min(last_e - new_e, order.inferred_qty_e)
     if named_e:
         order.inferred_qty_e -= named_e

@@ -225,6 +225,13 @@ def test_a_row_is_ours_if_it_can_be_nobody_else_s(rows: list[OrderEvent], named:
     assert known.venue_order_id == "known"
 
 
+def test_the_price_a_venue_writes_to_an_order_at_the_market_speaks_against_nothing() -> None:
+    stage = Stage()
+    order, _ = stage.order("mine", order_type=OrderType.MARKET, price_e=None)
+    told, orders = row(order_type=OrderType.MARKET), stage.tracker.orders
+    assert find(order, [told], orders, orders.open_of(ACCOUNT)).event == told
+
+
 def test_a_row_that_fits_two_of_ours_is_neither_s() -> None:
     stage = Stage()
     orders = stage.tracker.orders

@@ -113,6 +113,21 @@ def test_a_fill_that_was_inferred_and_is_named_in_parts_counts_once(restart: int
     assert list(Run(run.journal).positions.values()) == [9]
 
 
+def test_a_new_fill_is_no_part_of_what_was_inferred_before_it() -> None:
+    run = begun()
+    run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=3, average="50000")
+    now_ns = SECOND_NS
+    while not run.booked:
+        now_ns += 20 * SECOND_NS
+        run.write(run.tracker.tick(now_ns))
+    run.hear(Execution.TRADE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=5, trade_id=12,
+             last_qty_e=2, last_price_e=5_000_000)  # fmt: skip
+    run.trades([(11, 3), (12, 2)])
+    (order,) = run.tracker.orders
+    assert run.booked == [(None, 3), (12, 2)]
+    assert (order.known_qty_e, order.inferred_qty_e, order.filled_qty_e) == (5, 0, 5)
+
+
 def test_what_was_counted_at_several_prices_keeps_its_cost_over_a_restart() -> None:
     """Else the next part, told by the sums alone, gets a price that makes up for it."""
     run = begun()
