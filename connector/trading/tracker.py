@@ -413,7 +413,7 @@ class Tracker:
         said = event.status is not None and event.source is not Source.ANSWER
         self._alive(order, said, event.source in _ASKED, now_ns)
         if event.passing and not order.status.terminal:
-            self.watched.ask(order, now_ns + SECOND_NS)
+            self.watched.unsaid(order, now_ns + SECOND_NS, event.source in _ASKED)
         for before in self._births.claimed(order, event):
             self._apply(order, before, now_ns, 0)
 

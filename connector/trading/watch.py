@@ -55,6 +55,13 @@ class WatchList:
         watch = self._of(order)
         watch.ask_ns = min(watch.ask_ns or at_ns, at_ns)
 
+    def unsaid(self, order: Order, at_ns: int, asked: bool) -> None:
+        """The venue did not say how it stands: query it then. If it was ``asked``, the next
+        question that is planned serves: they come less and less often."""
+        watch = self._of(order)
+        if not (asked and watch.ask_ns):
+            self.ask(order, at_ns)
+
     def ask_soon(self, order: Order, now_ns: int) -> None:
         self.ask(order, now_ns + ASK_NS[0])
 

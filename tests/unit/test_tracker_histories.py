@@ -110,6 +110,17 @@ def test_an_order_taken_off_to_be_amended_is_asked_for_if_nothing_follows() -> N
     assert stage.asked(0.2)
 
 
+def test_a_venue_that_never_says_how_an_order_stands_is_asked_less_and_less_often() -> None:
+    stage, asks = Stage(), 0
+    stage.order()
+    stage.hear(status=None, passing=True)
+    for _ in range(600):
+        if stage.asked(0.1):
+            asks += 1
+            stage.hear(Source.QUERY, status=None, passing=True)
+    assert 5 < asks < 10
+
+
 def test_and_is_not_if_it_is_put_back() -> None:
     stage = Stage()
     order = stage.order()
