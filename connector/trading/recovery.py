@@ -386,8 +386,9 @@ class Replay:
         name, fee_e = more.venue_trade_id or given(more.trade_id), given(more.fee_e)
         if all(name != fill[0] for fill in order.fills):  # a part of what was inferred has its name
             if name is not None:
-                order.fills = [*order.fills, (name, more.last_qty_e, more.last_price_e, fee_e)]
-                order.inferred_qty_e = max(0, order.inferred_qty_e - more.last_qty_e)
+                named_e = min(more.last_qty_e, order.inferred_qty_e)  # the rest was told already
+                order.fills = [*order.fills, (name, named_e, more.last_price_e, fee_e)]
+                order.inferred_qty_e -= named_e
             return
         order.fills = [
             (*fill[:3], fee_e if fill[0] == name and fill[3] is None else fill[3])

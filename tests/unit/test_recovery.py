@@ -128,6 +128,17 @@ def test_a_new_fill_is_no_part_of_what_was_inferred_before_it() -> None:
     assert (order.known_qty_e, order.inferred_qty_e, order.filled_qty_e) == (5, 0, 5)
 
 
+def test_a_fill_that_is_told_under_two_names_counts_once_after_a_restart_too() -> None:
+    run = begun()
+    run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=1, cost_e=50)
+    for name in ("one", "other"):
+        run.hear(Execution.TRADE, None, filled_qty_e=3, cost_e=150, venue_trade_id=name,
+                 last_qty_e=3, last_price_e=50)  # fmt: skip
+    for life in (run, Run(run.journal)):
+        (order,) = life.tracker.orders
+        assert (order.known_qty_e, order.filled_qty_e) == (3, 3)
+
+
 def test_what_was_counted_at_several_prices_keeps_its_cost_over_a_restart() -> None:
     """Else the next part, told by the sums alone, gets a price that makes up for it."""
     run = begun()
