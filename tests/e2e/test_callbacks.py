@@ -13,8 +13,10 @@ time. The rule is held, therefore,
   took more than that alone.
 
 Even so a core that is taken away counts as CPU time of whoever had it: milliseconds, once in ten
-thousand callbacks. That does not hit the same kind each time: guilty is who breaks the same part of
-the rule in each of five runs.
+thousand callbacks, or, in the bad minutes of a shared machine, a hundred times as often. Work that
+is always the same runs behind each callback, and shows how often that is: for as much time of its
+own a kind may go over the millisecond three times as often. And guilty is who breaks the same part
+of the rule in each of five runs.
 
 Excluded is nothing that runs on the loop after READY."""
 
@@ -23,6 +25,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -42,6 +45,15 @@ OFTEN = 30
 RUNS = 5
 
 
+class Taken(NamedTuple):
+    """Microseconds of CPU time."""
+
+    by_name: dict[str, list[int]]
+    """Of each callback, by its kind."""
+    same: list[int]
+    """Of the same work, each time."""
+
+
 @pytest.mark.alone
 def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
     guilty = faults(run(tmp_path / "0"))
@@ -53,8 +65,8 @@ def test_no_callback_holds_the_loop(tmp_path: Path) -> None:
     assert guilty == {}
 
 
-def run(folder: Path) -> dict[str, list[int]]:
-    """A daemon's life in which everything happens: the microseconds of every callback, by kind."""
+def run(folder: Path) -> Taken:
+    """A daemon's life in which everything happens: what every callback took."""
     folder.mkdir()
     report = folder / "callbacks.json"
     command = [sys.executable, "-m", "tests.reference.measured_daemon", str(report)]
@@ -88,15 +100,19 @@ def run(folder: Path) -> dict[str, list[int]]:
             time.sleep(0.2)
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.text()
-    by_name: dict[str, list[int]] = json.loads(report.read_text())["by_name"]
-    return by_name
+    return Taken(**json.loads(report.read_text()))
 
 
-def faults(by_name: dict[str, list[int]]) -> dict[str, str]:
+def faults(taken: Taken) -> dict[str, str]:
     """Who broke which part of the rule, and by how much."""
     busy = {
-        name: sorted(us for us in took if us > IDLE_US) for name, took in sorted(by_name.items())
+        name: sorted(us for us in took if us > IDLE_US)
+        for name, took in sorted(taken.by_name.items())
     }
+    same = sorted(taken.same)
+    taken_away = sum(us > WORST_US for us in same)
+    alike_us = len(same) * same[len(same) // 2]
+    """What the same work takes in all where nothing is taken away."""
     every = sum(map(len, busy.values()))
     assert every > 1000, "the daemon had something to do"
     found = {}
@@ -109,7 +125,8 @@ def faults(by_name: dict[str, list[int]]) -> dict[str, str]:
         seen = f"median {median} us, worst {worst} us, {slow} of {len(took)} over {LIMIT_US} us"
         if len(took) >= OFTEN and median > LIMIT_US:
             found[f"{name}, as a rule"] = seen
-        if worst > WORST_US:
+        own_us = len(took) * min(took[(len(took) - 1) // 2], LIMIT_US)
+        if sum(us > WORST_US for us in took) > 3 * taken_away * own_us / alike_us:
             found[f"{name}, once"] = seen
     if over > every // 10 + 1:
         found["one in ten"] = f"{over} of {every}"
@@ -117,9 +134,19 @@ def faults(by_name: dict[str, list[int]]) -> dict[str, str]:
 
 
 def test_a_slow_callback_is_found() -> None:
+    def found(by_name: dict[str, list[int]], same: list[int] = [20] * 2000) -> list[str]:
+        return list(faults(Taken(by_name, same)))
+
     usual = {"quick": [20] * 2000}
-    assert faults(usual) == {}
-    assert list(faults(usual | {"slow": [LIMIT_US + 1] * OFTEN})) == ["slow, as a rule"]
-    assert list(faults(usual | {"rare": [30, WORST_US + 1]})) == ["rare, once"]
+    slow = [WORST_US + 1]
+    assert found(usual) == []
+    assert found(usual | {"slow": [LIMIT_US + 1] * OFTEN}) == ["slow, as a rule"]
+    assert found(usual | {"rare": [30, *slow]}) == ["rare, once"]
     few = {f"kind {number}": [30, LIMIT_US + 1, 30] for number in range(400)}
-    assert list(faults(usual | few)) == ["one in ten"]
+    assert found(usual | few) == ["one in ten"]
+    # A core that is taken away ten times from the same work: from a kind that runs as long, too,
+    # but what takes so long each time it runs is found all the same.
+    taken = [20] * 1990 + slow * 10
+    assert found({"quick": [20] * 1980 + slow * 20}, taken) == []
+    assert found({"quick": [20] * 1960 + slow * 40}, taken) == ["quick, once"]
+    assert found(usual | {"rare": [30, *slow]}, taken) == ["rare, once"]

@@ -2,7 +2,8 @@
 
 ``python -m tests.reference.measured_daemon REPORT run …`` takes the arguments of ``connector``.
 SIGUSR1 starts and stops the counting; at the end REPORT holds, as JSON, what each callback used of
-its thread's CPU time: wall time on a shared machine tells of the neighbours."""
+its thread's CPU time, and behind each that did anything what work used that is always the same:
+wall time on a shared machine tells of the neighbours, and so does CPU time now and then."""
 
 import gc
 import json
@@ -15,22 +16,34 @@ from typing import Any
 
 import uvloop
 
+IDLE_NS = 5_000
+"""Callbacks below this only look whether there is anything to do."""
+SAME = range(2_000)
+"""What is counted through as the work that is always the same: some 20 microseconds."""
+
 
 class Clock:
-    """How long callbacks took, in microseconds, by the name of what was called."""
+    """How long callbacks took, in microseconds, by the name of what was called; and how long the
+    same work took beside them."""
 
     def __init__(self) -> None:
         self.on = False
         self.by_name: dict[str, list[int]] = {}
+        self.same: list[int] = []
 
     def turn(self, *_: object) -> None:
         self.on = not self.on
 
     def add(self, took_ns: int, callback: Any) -> None:
         self.by_name.setdefault(_name(callback), []).append(took_ns // 1000)
+        if took_ns > IDLE_NS:
+            began_ns = time.thread_time_ns()
+            for _ in SAME:
+                pass
+            self.same.append((time.thread_time_ns() - began_ns) // 1000)
 
     def report(self) -> dict[str, Any]:
-        return {"by_name": self.by_name}
+        return {"by_name": self.by_name, "same": self.same}
 
 
 def _name(callback: Any) -> str:
