@@ -20,6 +20,8 @@ LISTS = {"EACH", "FAMILIES", "LINEAR_ONES", "VENUES", "WIRES", "GROUNDS", "PLACE
 """Of grounds; ``PLACES``: those of a file, made of the others."""
 
 VENUE_S_OWN = {
+    "e2e/test_cadenza_account.py": "the account channel of Cadenza, one for orders and balances, "
+    "and what its lists say when it is broken; it is no ground yet (test_cadenza_orders.py)",
     "e2e/test_cadenza_orders.py": "Cadenza knows orders by its own ids alone, amends none, and"
     " buys and sells assets: it is no ground of tests about positions and margin",
     "e2e/test_countdown.py": "Phemex has no countdown and no cancel on disconnect: no version of "
