@@ -1,5 +1,6 @@
 """Killed between any two entries of its journal, a daemon's next run counts every fill of its
-strategies once: their own position is the sum of what was reported and of what the venue did."""
+strategies once: their own position is the sum of what was reported and of what the venue did. And
+every command that was taken has one final answer in the end."""
 
 import itertools
 import random
@@ -18,7 +19,7 @@ from connector.model.intents import Action, PositionSide
 from connector.model.order import Order
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
-from connector.model.reports import ReportFlag
+from connector.model.reports import ReportFlag, Result
 from connector.trading import checkpoint as checkpoints
 from connector.trading.checkpoint import checkpoint
 from connector.trading.halts import Halts, path_of
@@ -36,6 +37,7 @@ SEEDS = 240
 SECOND_NS = 1_000_000_000
 STRATEGY, PLACE = "maker", (0, "BTCUSDT", PositionSide.BOTH)
 ENTRY, REPORT = layout("InstrumentEntry"), layout("OrderReportBody")
+TAKEN, ANSWER = layout("CommandBody"), layout("CommandAnswerBody")
 assert BARE.price_exponent == INSTRUMENT.price_exponent
 assert BARE.qty_exponent == INSTRUMENT.qty_exponent
 
@@ -240,6 +242,18 @@ class Life:
                     found[said.trade_id] += said.last_qty_e * 1000 // 10**exponent
         return found
 
+    def answered(self) -> tuple[list[int], list[int]]:
+        """Commands that were taken, and those of the final answers."""
+        taken, final = list[int](), list[int]()
+        for kind, _, body in self.journal.entries:
+            if kind is RecordType.COMMAND:
+                command: Any = COMMAND.unpack(TAKEN.unpack(body).command)
+                taken.append(command.stamp)
+            elif kind is RecordType.COMMAND_ANSWER:
+                answer: Any = ANSWER.unpack(body)
+                final += [answer.command] * (answer.result != Result.UNKNOWN)
+        return taken, final
+
     def own(self) -> int:
         return self.desk.positions.own(STRATEGY, PLACE) * 1000 // self.scale
 
@@ -329,6 +343,8 @@ def test_own_positions_are_the_fills_over_every_restart(
         told = life.reported()
         unnamed = told.pop(None, 0)
         true = true_fills(life)
+        taken, final = life.answered()
+        assert sorted(final) == taken, f"seed {seed}"
         assert life.own() == sum(true.values()), f"seed {seed}"
         assert told.total() + unnamed == sum(true.values()), f"seed {seed}"
         assert all(true[name] == qty_e for name, qty_e in told.items() if name), f"seed {seed}"
