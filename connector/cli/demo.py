@@ -43,6 +43,7 @@ from connector.errors import AttachError, ConfigError, ConnectorError
 from connector.model.counters import Counter
 from connector.model.states import VALID
 from connector.venues.contract import Bases, Venue, folders, load
+from connector.venues.sim_contract import Mishap
 from connector.venues.sim_contract import load as sim
 
 CONFIGS = Path(connector.__file__).parents[1] / "configs"
@@ -50,6 +51,10 @@ START_S = 30.0
 """Simulator, daemon and every book have to be up by then."""
 HEAL_S = 15.0
 """A gap that is not healed by then will not be."""
+PAUSE_NS = 100_000_000
+"""Several messages of a book, also where they come slowly."""
+TRIES = 2
+"""To have it show what was withheld, before more is."""
 REFRESH_S = 0.5
 EVERY = "all"
 TERMINAL_GAP_S = 5.0
@@ -280,8 +285,37 @@ class Demo:
             symbol = [book.symbol for book in books if book.exchange == venue.name][-1]
             self._wounded.append((venue.name, symbol))
             for mishap in sim(venue.folder).mishaps(symbol):
-                self._run_until(monotonic_ns() + mishap.after_ms * 1_000_000)
-                self._ask_venue(venue, "/_sim/faults", orjson.dumps(mishap.faults))
+                if mishap.shown_by:
+                    self._wound_until_shown(venue, symbol, mishap)
+                else:
+                    self._ask_venue(venue, "/_sim/faults", orjson.dumps(mishap.faults))
+
+    def _wound_until_shown(self, venue: Venue, symbol: str, mishap: Mishap) -> None:
+        """Order what does not show by itself. Later messages may make up for it, and a whole book
+        that follows on it at once is no more than the next change: then once more."""
+        deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
+        while True:
+            gaps = self._gaps(venue, symbol)
+            self._ask_venue(venue, "/_sim/faults", orjson.dumps(mishap.faults))
+            while self._in_force(venue, mishap) and monotonic_ns() < deadline_ns:
+                self._run_until(monotonic_ns() + PAUSE_NS)
+            for _ in range(TRIES):
+                self._run_until(monotonic_ns() + PAUSE_NS)  # other messages come first
+                self._ask_venue(venue, "/_sim/faults", orjson.dumps(mishap.shown_by))
+                self._run_until(monotonic_ns() + PAUSE_NS)
+                if self._gaps(venue, symbol) > gaps or monotonic_ns() > deadline_ns:
+                    return
+
+    def _in_force(self, venue: Venue, mishap: Mishap) -> bool:
+        """Whether a mishap's faults still wait for messages."""
+        kinds = {fault["kind"] for fault in mishap.faults}
+        return any(rule["kind"] in kinds for rule in self._ask_venue(venue, "/_sim/faults"))
+
+    def _gaps(self, venue: Venue, symbol: str) -> int:
+        """How many gaps of a book were found."""
+        assert self._watch is not None
+        books = self._watch.sample().books
+        return sum(b.gaps for b in books if (b.exchange, b.symbol) == (venue.name, symbol))
 
     @property
     def _wounds(self) -> str:

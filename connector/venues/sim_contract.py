@@ -451,10 +451,11 @@ OrderRefusal = Callable[[Action, EngineRefused], tuple[int, bytes]]
 
 
 class Mishap(Struct, frozen=True):
-    """Faults to order, so long after those before."""
+    """Faults to order together."""
 
     faults: tuple[Mapping[str, Any], ...]
-    after_ms: int = 0
+    shown_by: tuple[Mapping[str, Any], ...] = ()
+    """What to order once they are spent, so that they show; none: they show by themselves."""
 
 
 class VenueSim(Struct, frozen=True, kw_only=True):
