@@ -181,7 +181,8 @@ def test_a_terminal_code_ends_it_and_an_ended_token_is_replaced(desk: Desk) -> N
             desk.sim.fault("expire")
             with pytest.raises(urllib.error.HTTPError) as denied:
                 await asyncio.to_thread(desk.place)
-            assert denied.value.code == 401
+            with denied.value:  # it has the answer's socket
+                assert denied.value.code == 401
             desk.sim.fault("close", code=3011, stream=CHANNELS)
             await until(lambda: len(guest.heard.subscribed) == 2)
             assert desk.token != old, "the client asked for one, as it was told 109"
