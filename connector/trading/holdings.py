@@ -346,7 +346,9 @@ class Holdings:
         for _ in range(min(MARKED_A_TICK, len(self._turn))):
             self._turn.rotate(-1)
             owner, holding = self._turn[0]
-            self.remark(owner, holding)
+            # What nobody used so far finds a mark with its first order.
+            if holding.fresh or holding.worst_e or holding.position_e:
+                self.remark(owner, holding)
 
     def begin(self, owner: Owner, since_ns: int) -> None:
         """The owner's profit begins anew."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -542,6 +542,16 @@ def meant(side: Side, fields: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+PLAIN = {
+    "price_e": 49_990_00, "qty_e": 1, "side": Direction.BUY, "flags": 0,
+    "valid_ns": 3_600_000_000_000, "time_in_force": TimeInForce.GTC, "who": "maker", "last": False,
+}  # fmt: skip
+A_MARK_BEFORE_ANY_ORDER_COUNTED = [
+    ("place", PLAIN), ("place", PLAIN), ("tick", None), ("mark", 4_990_000_000_000),
+    ("place", PLAIN | {"qty_e": 5}),
+]  # fmt: skip
+
+
 @settings(
     max_examples=100,
     deadline=None,
@@ -554,6 +564,7 @@ def meant(side: Side, fields: dict[str, Any]) -> dict[str, Any]:
     st.sampled_from(INSTRUMENTS),
     st.sampled_from(WAYS),
 )
+@example(A_MARK_BEFORE_ANY_ORDER_COUNTED, None, None, INSTRUMENT, {"transport": Transport.HTTP})
 def test_both_ways_agree(
     script: list[tuple[str, Any]],
     account: Limits | None,
