@@ -31,6 +31,7 @@ from connector.model.records import Side as Direction
 from connector.model.states import FeedKind, State
 from connector.trading.risk import Limits
 from tests.reference.lane_rig import (
+    A_MARK_BEFORE_ANY_ORDER_COUNTED,
     BODY,
     COMMAND,
     EMPTY,
@@ -40,6 +41,7 @@ from tests.reference.lane_rig import (
     SECOND_NS,
     SENT,
     Side,
+    scaled,
 )
 
 WAYS: list[dict[str, Any]] = [{"transport": Transport.HTTP}, {"transport": Transport.WS_API}]
@@ -47,11 +49,6 @@ WAYS.append({"venue": "phemex"})
 HOUR_NS = 3600 * SECOND_NS
 MONEY = 10**8
 BID_E, ASK_E, MARK_E = 49_999_00, 50_001_00, 50_000 * 10**8
-
-
-def scaled(value_e: int, from_exponent: int, to_exponent: int) -> int:
-    shift = to_exponent - from_exponent
-    return value_e * 10**shift if shift >= 0 else value_e // 10**-shift
 
 
 @contextmanager
@@ -540,16 +537,6 @@ def meant(side: Side, fields: dict[str, Any]) -> dict[str, Any]:
         said = {"order_key": order.key, "client_order_id": order.client_order_id}
         found[name] = said.get(name, order.order_id or 1)
     return found
-
-
-PLAIN = {
-    "price_e": 49_990_00, "qty_e": 1, "side": Direction.BUY, "flags": 0,
-    "valid_ns": 3_600_000_000_000, "time_in_force": TimeInForce.GTC, "who": "maker", "last": False,
-}  # fmt: skip
-A_MARK_BEFORE_ANY_ORDER_COUNTED = [
-    ("place", PLAIN), ("place", PLAIN), ("tick", None), ("mark", 4_990_000_000_000),
-    ("place", PLAIN | {"qty_e": 5}),
-]  # fmt: skip
 
 
 @settings(

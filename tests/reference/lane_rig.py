@@ -23,8 +23,10 @@ from connector.market.live import Live
 from connector.market.selection import Chosen
 from connector.model.counters import Counter
 from connector.model.instrument import ABSENT, Instrument, Status
+from connector.model.intents import TimeInForce
 from connector.model.packing import layout
 from connector.model.records import RecordType
+from connector.model.records import Side as RecordSide
 from connector.model.reports import OrderStatus
 from connector.protocol.ratelimit import RollingWindow
 from connector.trading.halts import Halt, Halts, Scope, clear, path_of, set_halt, writing
@@ -53,6 +55,14 @@ INVERSE = replace(
     qty_exponent=0, qty_digits=0, step_e=1, min_qty_e=1, tick_e=1_000, min_price_e=ABSENT,
     max_price_e=ABSENT, min_notional_e=ABSENT, contract_size_e=100 * 10**8,
 )  # fmt: skip
+PLAIN = {
+    "price_e": 49_990_00, "qty_e": 1, "side": RecordSide.BUY, "flags": 0,
+    "valid_ns": 3600 * SECOND_NS, "time_in_force": TimeInForce.GTC, "who": "maker", "last": False,
+}  # fmt: skip
+A_MARK_BEFORE_ANY_ORDER_COUNTED = [
+    ("place", PLAIN), ("place", PLAIN), ("tick", None), ("mark", 4_990_000_000_000),
+    ("place", PLAIN | {"qty_e": 5}),
+]  # fmt: skip
 INSTRUMENTS = [
     INSTRUMENT,
     replace(INSTRUMENT, price_exponent=5, price_digits=5, qty_exponent=0, qty_digits=0,
@@ -78,6 +88,11 @@ STAMPS = re.compile(
     rb"|again in [\d.]+ s\0*"
 )
 order_socket.NUMBERS = Numbers(10**9)  # of one length: some are left out
+
+
+def scaled(value_e: int, from_exponent: int, to_exponent: int) -> int:
+    shift = to_exponent - from_exponent
+    return value_e * 10**shift if shift >= 0 else value_e // 10**-shift
 
 
 class Wire:
