@@ -251,15 +251,17 @@ def test_a_fault_can_be_for_one_connection_only(venue: Simulator) -> None:
             websockets.connect(f"{url}/{other}", max_size=None) as one,
             websockets.connect(url, max_size=None) as two,
         ):
-            await one.recv()
-            await two.recv()
+            # What came before the fault: the message after it is compared with that.
+            before = [await one.recv(), await two.recv()]
+            while DEPTH not in before[0][:40]:
+                before[0] = await one.recv()
             rows = (await asyncio.to_thread(venue.status))["connections"]
             (first,) = [row["id"] for row in rows if other in row["streams"]]
             fault = {"kind": "drop", "stream": DEPTH, "connection": first}
             ordered = asyncio.create_task(fence(venue, fault))
             found = await asyncio.gather(past(one, ordered), past(two, ordered))
             mine = [message for message in found[0] if DEPTH in message[:40]]
-            return chain(mine), chain(found[1])
+            return chain([before[0], *mine]), chain([before[1], *found[1]])
 
     one, two = asyncio.run(run())
     assert (one.count(False), two.count(False)) == (1, 0)
