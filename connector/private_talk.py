@@ -86,7 +86,7 @@ class TalkedStream:
         """It delivers, and nothing is missing."""
         life_ns = int(settings.connection_life_s * SECOND_NS) or venue.heartbeat.lifetime_ns
         link = Link(
-            Backoff(SECOND_NS // 5, 20 * SECOND_NS, random.random),
+            Backoff(SECOND_NS // 5, int(settings.reconnect_s * SECOND_NS), random.random),
             gate,
             random.random,
             life_ns,
