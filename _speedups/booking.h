@@ -29,6 +29,18 @@ static inline int booking_worth(const BookingHeld *held, int64_t *value_e, int64
   return *value_e == worst && *profit_e == worth;
 }
 
+/* What a signed quantity at a price and a fee take off the cash; 0: it does not fit. */
+static inline int booking_fill(BookingHeld *held, int64_t qty_e, int64_t price_e, int64_t fee_e) {
+  __int128 money = (__int128)qty_e * price_e;
+  if (held->scale <= 0) return 0;
+  if (__builtin_mul_overflow(money, (__int128)held->size_e, &money)) return 0;
+  money = money / held->scale - (money % held->scale < 0);
+  if (__builtin_add_overflow(money, (__int128)fee_e, &money)) return 0;
+  if (__builtin_sub_overflow((__int128)held->cash_e, money, &money)) return 0;
+  held->cash_e = (int64_t)money;
+  return held->cash_e == money;
+}
+
 /* A sum of which one part has changed; 0: it does not fit. */
 static inline int booking_moves(int64_t sum_e, int64_t part_e, int64_t now_e, int64_t *moved_e) {
   __int128 moved = (__int128)sum_e - part_e + now_e;

@@ -13,6 +13,7 @@ cdef extern from "booking.h" nogil:
         int64_t position_e, buys_e, sells_e, cash_e, mark_e, size_e, scale
 
     int booking_worth(const BookingHeld* held, int64_t* value_e, int64_t* profit_e) noexcept
+    int booking_fill(BookingHeld* held, int64_t qty_e, int64_t price_e, int64_t fee_e) noexcept
     int booking_moves(int64_t sum_e, int64_t part_e, int64_t now_e, int64_t* moved_e) noexcept
 
 

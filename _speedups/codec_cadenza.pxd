@@ -26,17 +26,10 @@ cdef enum ToldOfTrade:            # likewise, under any of their names
     TOLD_STAMP = 8
     TOLD_TRADE = 15
 
-cdef enum:
-    MOST_TRADES = 1024            # in a publication: their place in it is ten bits of their number
-    PLACE_BITS = 10
-
 cdef enum Kind:
     WHOLE = 0
     CHANGE = 1
     TRADES = 2
-
-cdef struct TradeRow:
-    int64_t venue_ns, price_e, qty_e, side
 
 cdef struct BookMessage:          # beside its levels
     FeedSlot* slot

@@ -17,14 +17,16 @@ from libc.string cimport memchr, memcmp, memset
 from .atomics cimport likely, unlikely
 from .codec cimport HANDLED, RARE, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
-from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth, feed_trade
-from .layout cimport SIDE_BUY, SIDE_SELL, STATE_LIVE, BookDeltaBody, Level, RecordHeader, TradeBody
-from .publish cimport KIND_BOOK, KIND_TRADE, ORIGIN_MARKET, add, next_trade_number
-from .ring cimport ring_claim
+from .feed cimport MAX_LINES, VERDICT_RARE, FeedC, feed_depth
+from .layout cimport SIDE_BUY, SIDE_SELL, STATE_LIVE, BookDeltaBody, Level, RecordHeader
+from .publish cimport KIND_BOOK, KIND_TRADE, add, next_trade_number
 from .scan cimport (
     MAX_VALUE, NUMBER_OK, Cursor, take, take_integer, take_levels, take_milliseconds, take_quoted, take_text,
 )
-from .sides cimport MOST_LEVELS, SidesCodec, claim_difference, claim_levels, levels_of, put_levels
+from .sides cimport (
+    MOST_LEVELS, MOST_TRADES, PLACE_BITS, SidesCodec, TradeRow, claim_difference, claim_levels, give_trade, levels_of,
+    put_levels,
+)
 from .snapshot cimport DepthC, SnapshotC
 from .window cimport in_order
 
@@ -346,28 +348,6 @@ cdef inline int give(CadenzaCodec codec, const BookMessage* m, int64_t recv_ns, 
         add(&feed.stats.snapshots)
         count(feed.counters, COUNT_SNAPSHOTS)
     return HANDLED
-
-
-cdef inline void give_trade(
-    FeedC* feed, const TradeRow* row, int64_t number, int64_t recv_ns, uint16_t line
-) noexcept nogil:
-    cdef RecordHeader* record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(TradeBody))
-    cdef TradeBody* body
-    if unlikely(record == NULL):
-        return                    # never: every ring has room for so little
-    record.venue_ns = row.venue_ns
-    record.recv_ns = recv_ns
-    record.update_id = number
-    record.line = line
-    body = <TradeBody*>(record + 1)
-    memset(body, 0, sizeof(TradeBody))
-    body.price_e = row.price_e
-    body.qty_e = body.normal_qty_e = row.qty_e
-    body.first_trade_id = body.last_trade_id = number
-    body.transaction_ns = row.venue_ns
-    body.side = <unsigned char>row.side
-    body.origin = ORIGIN_MARKET
-    feed_trade(feed, record)
 
 
 # The venue numbers no trades: the publication's offset and the place in it tell them apart, else they are counted.

@@ -6,8 +6,6 @@ from .sides cimport SidesCodec
 
 cdef enum:
     MOST_DEPTH = 0x7FFFFFFF
-    MOST_TRADES = 1024            # in a message: their place in it is ten bits of their number
-    PLACE_BITS = 10
     SHORTEST = 20                 # bytes; no message is
     LONGEST_TAIL = 200            # bytes behind the levels in which the symbol is looked for
 
@@ -18,9 +16,6 @@ cdef struct BookMessage:          # beside its levels
     int64_t venue_ns              # 0: none was written, as in 2020
     Py_ssize_t bids, asks
     bint snapshot
-
-cdef struct TradeRow:
-    int64_t venue_ns, price_e, qty_e, side
 
 cdef enum Told:                   # of a market24h message
     TOLD_MARK = 1

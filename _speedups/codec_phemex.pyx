@@ -15,18 +15,20 @@ from .atomics cimport likely, unlikely
 from .codec cimport HANDLED, RARE, FeedSlot, find_slot
 from .counters cimport COUNT_FALLBACK, COUNT_FAST, COUNT_SNAPSHOTS, count
 from .crosscheck cimport note_trades, trades_contradict
-from .feed cimport MAX_LINES, NO_LINE, VERDICT_RARE, FeedC, feed_depth, feed_mark_price, feed_trade
+from .feed cimport MAX_LINES, NO_LINE, VERDICT_RARE, FeedC, feed_depth, feed_mark_price
 from .layout cimport (
     CONNECTOR_ABSENT, SIDE_BUY, SIDE_SELL, STATE_DOWN, STATE_LIVE, BookDeltaBody, Level, MarkPriceBody, RecordHeader,
-    TradeBody,
 )
-from .publish cimport KIND_BOOK, KIND_MARK_PRICE, KIND_TICKER, ORIGIN_MARKET, add, heard
+from .publish cimport KIND_BOOK, KIND_MARK_PRICE, KIND_TICKER, add, heard
 from .ring cimport ring_claim
 from .scan cimport (
     MAX_VALUE, NUMBER_OK, POW10, Cursor, multiply, take, take_integer, take_integer_levels, take_levels, take_quoted,
     take_short_integer, take_text,
 )
-from .sides cimport MOST_LEVELS, SidesCodec, claim_difference, claim_levels, levels_of, put_levels
+from .sides cimport (
+    MOST_LEVELS, MOST_TRADES, PLACE_BITS, SidesCodec, TradeRow, claim_difference, claim_levels, give_trade, levels_of,
+    put_levels,
+)
 from .snapshot cimport DepthC, SnapshotC
 from .window cimport in_order
 
@@ -252,26 +254,6 @@ cdef inline bint doubt_book(const FeedC* feed, const TradeRow* rows, Py_ssize_t 
     if rows[0].side == SIDE_BUY:
         return trades_contradict(feed, sequence, CONNECTOR_ABSENT, least)
     return trades_contradict(feed, sequence, most, CONNECTOR_ABSENT)
-
-
-cdef inline int give_trade(FeedC* feed, const TradeRow* row, int64_t number, int64_t recv_ns, uint16_t line) noexcept nogil:
-    cdef RecordHeader* record = ring_claim(feed.ring, sizeof(RecordHeader) + sizeof(TradeBody))
-    cdef TradeBody* body
-    if unlikely(record == NULL):
-        return VERDICT_RARE
-    record.venue_ns = row.venue_ns
-    record.recv_ns = recv_ns
-    record.update_id = number
-    record.line = line
-    body = <TradeBody*>(record + 1)
-    memset(body, 0, sizeof(TradeBody))
-    body.price_e = row.price_e
-    body.qty_e = body.normal_qty_e = row.qty_e
-    body.first_trade_id = body.last_trade_id = number
-    body.transaction_ns = row.venue_ns
-    body.side = <unsigned char>row.side
-    body.origin = ORIGIN_MARKET
-    return feed_trade(feed, record)
 
 
 # The venue numbers no trades: they are told apart by the message's sequence and their place in it.

@@ -146,25 +146,39 @@ cdef inline bint take_scalar(Cursor* c, Token* out) noexcept nogil:
         if out.size == 0:
             out.p = NULL
         return True
-    if take(c, b"null", 4):
+    if c.p[0] < c'A':             # no word
+        if unlikely(take_integer(c, &number) != NUMBER_OK):
+            return False
+    elif take(c, b"null", 4):
         return True
-    if not take(c, b"true", 4) and not take(c, b"false", 5) and take_integer(c, &number) != NUMBER_OK:
+    elif not take(c, b"true", 4) and not take(c, b"false", 5):
         return False
     out.p, out.size = begin, c.p - begin
     return True
+
+
+# A key and its colon.
+cdef inline bint take_key(Cursor* c, const char** key, Py_ssize_t* size) noexcept nogil:
+    cdef const char* p = c.p
+    cdef bint wide = False
+    if likely(c.end - p >= 4 and p[2] == c'"' and p[3] == c':' and p[0] == c'"' and c'a' <= p[1] | 32 <= c'z'):
+        key[0], size[0] = p + 1, 1
+        c.p = p + 4
+        return True
+    return take_text(c, key, size, &wide) and not wide and take(c, b":", 1)
 
 
 # An object's scalars; what is nested in `nested` under the key "o".
 cdef bint take_object(Cursor* c, Fields* fields, Fields* nested, bint answer) noexcept nogil:
     cdef const char* key = NULL
     cdef Py_ssize_t size = 0
-    cdef bint wide = False, seen = False
+    cdef bint seen = False
     cdef Token value
     cdef int at
     if unlikely(not take(c, b"{", 1)):
         return False
     while True:
-        if unlikely(not take_text(c, &key, &size, &wide) or wide or not take(c, b":", 1)):
+        if unlikely(not take_key(c, &key, &size)):
             return False
         at = place_in_answer(key, size) if answer else place(key, size)
         if at == c'o' and nested != NULL:

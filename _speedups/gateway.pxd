@@ -17,20 +17,27 @@ cdef struct Door:                 # one trading session's command ring, as the d
     bint shut                     # broken: not looked at any more
 
 
+cdef class Taker:                 # who takes commands; of C where a call in between would be felt
+    cdef readonly bytes again     # one that may be rehearsed next, None: there is none
+    cdef object again_by          # ... and whose it is
+    # `rehearsing`: an old one, of which nothing is to come
+    cdef int take_command(self, object session, bytes slot, int64_t read_ns, bint rehearsing) except -1
+
+
 cdef class Gateway:               # takes the commands of all trading sessions
     cdef Door* doors
     cdef Py_ssize_t count
     cdef Py_ssize_t first         # whose turn it is to be served first
     cdef list sessions            # in the order of `doors`
     cdef dict memory              # doorbell -> (up, down), kept alive
-    cdef object handler
+    cdef Taker taker
     cdef object failed
     cdef object broken
     cdef object after
     cdef object call_soon
     cdef object next_method
-    cdef object rehearse          # what keeps the way of a command in the caches, or None
-    cdef int64_t rehearse_ns      # when it is due again
+    cdef bint rehearses           # now and then old commands go their way once more: what they need stays in the caches
+    cdef int64_t rehearse_ns      # when one is due again
     cdef uint64_t published       # what the segment's ring had then
     cdef Segment segment
     cdef uint64_t turn
@@ -45,6 +52,6 @@ cdef class Gateway:               # takes the commands of all trading sessions
     cdef void idle(self, int64_t now_ns) noexcept
     cdef void taken_all(self) noexcept
     cdef bint serve(self, Py_ssize_t index, int64_t until_ns) noexcept
-    cdef object copy(self, Door* door)
+    cdef bint hand(self, Door* door, object session, const Command* at, uint64_t number) noexcept
     cdef void shut(self, Py_ssize_t index, str why) noexcept
     cdef bint waiting(self) noexcept

@@ -3,11 +3,18 @@ from typing import Any, final
 
 from connector._speedups.segment import Mapping, Segment
 
+class Taker:
+    """Takes commands (`connector._speedups.lane.Lane`)."""
+
+    @property
+    def again(self) -> bytes | None:
+        """What is rehearsed next."""
+
 @final
 class Gateway:
     def __init__(
         self,
-        handler: Callable[[Any, bytes, int], object],
+        handler: Taker | Callable[[Any, bytes, int], object],
         *,
         failed: Callable[[Any, bytes, Exception], object] | None = None,
         broken: Callable[[Any, str], object] | None = None,

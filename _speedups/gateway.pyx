@@ -5,7 +5,7 @@ copy is looked at; a number that cannot be ends the session, everything else in 
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -31,9 +31,35 @@ cdef enum:
     HOP_COMMAND_TO_TAKE = 4       # connector.model.counters.Hop
 
 
+cdef class Taker:
+    """Takes commands (`connector._speedups.lane.Lane`)."""
+
+    cdef int take_command(self, object session, bytes slot, int64_t read_ns, bint rehearsing) except -1:
+        raise NotImplementedError
+
+
+@cython.final
+cdef class Called(Taker):
+    """Has them taken by functions of Python."""
+
+    cdef object handler, rehearse
+
+    def __init__(self, handler, rehearse):
+        self.handler, self.rehearse = handler, rehearse
+        self.again = None if rehearse is None else bytes(sizeof(Command))
+
+    cdef int take_command(self, object session, bytes slot, int64_t read_ns, bint rehearsing) except -1:
+        if rehearsing:
+            self.rehearse()
+        else:
+            self.handler(session, slot, read_ns)
+        return 0
+
+
 @cython.final
 cdef class Gateway:
     """Hands each command to ``handler(session, slot, read_ns)``: the session's object, the copied slot, CLOCK_MONOTONIC.
+    A Taker is called without Python in between, and rehearses by itself.
 
     What the handler raises is counted and told to ``failed(session, slot, error)``; a command ring that cannot be is
     told to ``broken(session, why)`` and not looked at again. ``after()`` is called once nothing is left to be taken.
@@ -45,8 +71,8 @@ cdef class Gateway:
     def __init__(
         self, handler, *, failed=None, broken=None, after=None, call_soon=None, Segment segment=None, rehearse=None
     ):
-        self.handler = handler
-        self.rehearse = rehearse
+        self.taker = handler if isinstance(handler, Taker) else Called(handler, rehearse)
+        self.rehearses = True
         self.after = after
         self.failed = failed
         self.broken = broken
@@ -117,12 +143,13 @@ cdef class Gateway:
         self.pending = False
         self.turn += 1
         cdef Py_ssize_t taken = self.poll()
-        if taken == 0 and self.rehearse is not None and self.call_soon is None and self.count:
+        if taken == 0 and self.rehearses and self.call_soon is None and self.count and self.taker.again is not None:
             self.idle(monotonic_ns())
         return taken
 
     cdef void idle(self, int64_t now_ns) noexcept:
         """Nothing is to be taken, and the loop spins."""
+        cdef const Command* slot
         if now_ns < self.rehearse_ns or self.busy:
             return
         if self.segment is not None and self.segment.ring.sequence != self.published:
@@ -130,13 +157,8 @@ cdef class Gateway:
             if now_ns < self.rehearse_ns + LEAST_NS:
                 return                        # more frames may be waiting
         self.rehearse_ns = now_ns + REHEARSE_NS
-        try:
-            self.rehearse()
-        except Exception as error:
-            self.rehearse = None
-            if self.segment is not None:
-                count(self.segment.counters, COUNT_COMMAND_ERRORS)
-            self.tell(None, b"", error)
+        slot = <const Command*>PyBytes_AS_STRING(self.taker.again)
+        self.hand(NULL, self.taker.again_by, slot, slot.stamp)
 
     cdef Py_ssize_t poll(self) noexcept:
         cdef Py_ssize_t index, step
@@ -180,7 +202,6 @@ cdef class Gateway:
         cdef Door* door = self.doors + index
         cdef int fd = door.fd
         cdef uint64_t stamp
-        cdef int64_t now_ns
         if door.turn != self.turn:
             door.turn, door.used = self.turn, 0
         if not self.pending and self.call_soon is not None:
@@ -196,33 +217,9 @@ cdef class Gateway:
             if stamp != door.next:
                 self.shut(index, f"command {stamp} in the place of {door.next}")
                 return True
-            session = self.sessions[index]
-            self.busy = True
-            try:
-                slot = self.copy(door)
-                now_ns = monotonic_ns()
-                if slot is None:
-                    self.shut(index, f"command {door.next} was changed while it was taken")
-                    return True
-                door.used += 1
-                door.next += 1
-                door.stale = door.next - CONNECTOR_COMMANDS if door.next > door.begun + CONNECTOR_COMMANDS else 0
-                store_release(door.cursor, door.next - 1)
-                self.taken += 1
-                if self.segment is not None:
-                    count(self.segment.counters, COUNT_COMMANDS)
-                self.handler(session, slot, now_ns)
-                if self.segment is not None:
-                    histogram_add(
-                        self.segment.histograms + HOP_COMMAND_TO_TAKE,
-                        now_ns - (<const Command*><const char*><bytes>slot).created_ns,
-                    )
-            except Exception as error:
-                if self.segment is not None:
-                    count(self.segment.counters, COUNT_COMMAND_ERRORS)
-                self.tell(session, slot, error)
-            finally:
-                self.busy = False
+            if not self.hand(door, self.sessions[index], door.slots + (door.next - 1) % CONNECTOR_COMMANDS, stamp):
+                self.shut(index, f"command {stamp} was changed while it was taken")
+                return True
             if index >= self.count or self.doors[index].fd != fd:
                 return True       # it left
             door = self.doors + index
@@ -230,14 +227,40 @@ cdef class Gateway:
                 return False
         return True
 
-    cdef object copy(self, Door* door):
-        """The next slot's bytes; None when the strategy wrote on while it was copied."""
-        cdef const Command* slot = door.slots + (door.next - 1) % CONNECTOR_COMMANDS
-        cdef bytes copied = PyBytes_FromStringAndSize(<const char*>slot, sizeof(Command))
-        fence_acquire()
-        if (<const Command*><const char*>copied).stamp != door.next or load_relaxed(&slot.stamp) != door.next:
-            return None
-        return copied
+    cdef bint hand(self, Door* door, object session, const Command* at, uint64_t number) noexcept:
+        """Give a command to its taker; False: the strategy wrote on while it was copied. ``door`` NULL: in a rehearsal."""
+        cdef bytes slot = None
+        cdef int64_t now_ns
+        self.busy = True
+        try:
+            slot = PyBytes_FromStringAndSize(<const char*>at, sizeof(Command))
+            fence_acquire()
+            if (<const Command*>PyBytes_AS_STRING(slot)).stamp != number or load_relaxed(&at.stamp) != number:
+                return False
+            now_ns = monotonic_ns()
+            if door != NULL:
+                door.used += 1
+                door.next += 1
+                door.stale = door.next - CONNECTOR_COMMANDS if door.next > door.begun + CONNECTOR_COMMANDS else 0
+                store_release(door.cursor, door.next - 1)
+                self.taken += 1
+                if self.segment is not None:
+                    count(self.segment.counters, COUNT_COMMANDS)
+            self.taker.take_command(session, slot, now_ns, door == NULL)
+            if door != NULL and self.segment is not None:
+                histogram_add(
+                    self.segment.histograms + HOP_COMMAND_TO_TAKE,
+                    now_ns - (<const Command*>PyBytes_AS_STRING(slot)).created_ns,
+                )
+        except Exception as error:
+            if door == NULL:
+                self.rehearses, session, slot = False, None, b""
+            if self.segment is not None:
+                count(self.segment.counters, COUNT_COMMAND_ERRORS)
+            self.tell(session, slot, error)
+        finally:
+            self.busy = False
+        return True
 
     def tell(self, session, slot, error):
         """Say that a handler failed; nothing may come of saying it."""

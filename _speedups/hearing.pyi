@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from connector._speedups.codec import Codec
+from connector._speedups.filling import Filling
 from connector._speedups.order_reader import OrderReader
 from connector._speedups.outlet import Outlet
 from connector.model.order import Fill, Order
@@ -24,6 +25,7 @@ class Hearing(Codec):
         write: Callable[[Order, int, bytes, int, int], object],
         clock: Callable[[], int],
         wall: Callable[[], int],
+        filling: Filling,
         follow: Callable[[Any], object],
         detail: Callable[[Any], object],
         counted: Callable[[Order], object],

@@ -15,6 +15,7 @@ from libc.string cimport memcmp, memcpy, memset
 from .atomics cimport monotonic_ns
 from .codec cimport Codec, HANDLED, RARE
 from .counters cimport COUNT_HEARD, COUNT_RARE_ERRORS, count
+from .filling cimport Filling
 from .histogram cimport histogram_add
 from .layout cimport CONNECTOR_ABSENT, RECORD_FILL_DETAIL, RECORD_ORDER_REPORT
 from .layout_orders cimport (
@@ -73,6 +74,7 @@ cdef class Hearing(Codec):
     cdef OrderReader reader
     cdef object tracker, index, fill, report, detailed, write, clock, wall, follow, detail, counted, failed
     cdef Outlet outlet
+    cdef Filling filling
     cdef dict under_way, watched, by_venue, by_client
     cdef list statuses, reasons
     cdef uint32_t[STATUSES] moves
@@ -90,14 +92,14 @@ cdef class Hearing(Codec):
 
     def use(
         self, OrderReader reader not None, account, tracker, Outlet outlet not None, *, moves, statuses, reasons, fill, report,
-        detailed, write, clock, wall, follow, detail, counted, rest, tell, failed, int hop,
+        detailed, write, clock, wall, Filling filling not None, follow, detail, counted, rest, tell, failed, int hop,
     ):
         """Begin; until then every frame is left to the tracker.
 
         ``moves``: what may become of each status; ``statuses``, ``reasons``: the members by number; ``fill``,
         ``report`` and ``detailed`` make a Fill, a Report and a Detail. ``write(order, kind, body, told_ns, recv_ns)``
         journals a record and hands it over where ``outlet`` cannot. ``clock`` is CLOCK_MONOTONIC, ``wall`` Unix;
-        ``follow(report)`` counts a fill, ``detail(more)`` its fee, ``counted(order)`` what is open of an order;
+        ``filling`` counts a fill, ``follow(report)`` one that is not for it, ``detail(more)`` its fee, ``counted(order)`` what is open of an order;
         ``rest(frame, recv_ns, done)`` is given what a frame says behind its first ``done`` events, ``tell(events, recv_ns)``
         what it says besides orders; ``failed(error)`` is told of faults of ours. ``hop``: in which histogram it is put
         down how long reports took."""
@@ -106,7 +108,7 @@ cdef class Hearing(Codec):
         self.under_way, self.watched = tracker.under_way, tracker.watched.plans
         self.by_venue, self.by_client = tracker.orders.venue_ids, tracker.orders.client_ids
         self.fill, self.report, self.detailed, self.clock, self.wall = fill, report, detailed, clock, wall
-        self.write, self.follow, self.detail, self.counted = write, follow, detail, counted
+        self.write, self.filling, self.follow, self.detail, self.counted = write, filling, follow, detail, counted
         self.scales, self.rest, self.tell = account.scales, rest, tell
         self.failed, self.hop = failed, hop
         self.statuses, self.reasons = [None] * STATUSES, [None] * 256
@@ -284,7 +286,7 @@ cdef class Hearing(Codec):
         cdef int64_t now_ns
         cdef bint reported = False, over = False, new = t.happened == HAPPENED_TRADE and self.again is None
         cdef bint owes = new and t.fee_e == CONNECTOR_ABSENT
-        cdef object report = None, more = None
+        cdef object more = None
         order.echoed = True
         if order.order_id is None and not order.venue_order_id:
             self.index.named(order, self.name())
@@ -326,19 +328,20 @@ cdef class Hearing(Codec):
                 reported = True
         histogram_add(self.segment.histograms + self.hop, monotonic_ns() - self.recv_ns)
         # The strategy has it.
-        if new:
-            report = self.told_fill(order)
         if (
             over or owes or more is not None or body.filled_qty_e > order.c.known_qty_e
             or order.c.known_qty_e >= body.qty_e > 0 or order.keyed in self.watched
         ):
             now_ns = self.clock()
             self.tracker.heard(order, now_ns, t.status != UNSAID, over, owes, more is not None)
-        if report is not None:
-            self.follow(report)
+        if new:
+            if not self.filling.take(
+                order, t.last_qty_e, t.last_price_e, t.fee_e, t.fee_asset, t.fee_asset_size, t.told_ns
+            ):
+                self.follow(self.told_fill(order))
         elif more is not None:
             self.detail(more)
-        if reported and report is None:
+        if reported and not new:
             self.counted(order)
         return 0
 

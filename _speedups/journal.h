@@ -161,20 +161,10 @@ static int journal_turn(JournalDrain *drain, int last) {
   return 1;
 }
 
-/* A daemon that spins has a processor to itself: the thread goes to the others. */
-static void journal_leave_processor(void) {
-  cpu_set_t mine, others;
-  if (sched_getaffinity(0, sizeof mine, &mine) || CPU_COUNT(&mine) != 1) return;
-  CPU_ZERO(&others);
-  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-    if (!CPU_ISSET(cpu, &mine)) CPU_SET(cpu, &others);
-  sched_setaffinity(0, sizeof others, &others);
-}
-
 static void *journal_run(void *argument) {
   JournalThread *thread = argument;
   struct timespec pause = {thread->pause_ns / 1000000000, thread->pause_ns % 1000000000};
-  journal_leave_processor();
+  if (CPU_COUNT(&thread->cpus)) sched_setaffinity(0, sizeof thread->cpus, &thread->cpus);
   pthread_setname_np(pthread_self(), "journal");
   for (;;) {
     int last = (int)JOURNAL_LOAD(&thread->stop);

@@ -12,6 +12,10 @@ from .atomics cimport fetch_to_write, load_acquire, monotonic_ns, store_relaxed,
 from .layout cimport RECORD_COMMAND_ANSWER, RecordHeader
 from .ring cimport ring_round
 
+cdef extern from "sched.h" nogil:
+    ctypedef struct cpu_set_t:
+        pass
+
 cdef extern from "journal_entry.h" nogil:
     const uint64_t JOURNAL_LIVE_MAGIC, JOURNAL_LOG_MAGIC
     enum:
@@ -42,6 +46,7 @@ cdef extern from "journal_entry.h" nogil:
         JournalDrain* first
         int64_t pause_ns
         uint64_t stop, finished, running
+        cpu_set_t cpus
 
     uint64_t journal_word(uint64_t length, uint64_t type, uint64_t flags) noexcept
     uint64_t journal_stamp(uint64_t position, uint64_t word, const char* entry, uint64_t length) noexcept
@@ -118,6 +123,8 @@ cdef class Journal:
     cdef uint64_t window(self) noexcept nogil
     # Are there so many bytes of entries left?
     cdef bint fits(self, uint64_t size) noexcept nogil
+    # Begin at the first byte again; of a scratch journal.
+    cdef void anew(self) noexcept nogil
     # Bring where the next entries go into the caches; nothing comes of it.
     cdef uint64_t rehearse(self, uint64_t size) noexcept nogil
     # Where the body of the next entry goes, if it fits: for `put_here`, and what is there is its own.
@@ -131,6 +138,10 @@ cdef class Journal:
         self, uint16_t kind, const void* body, uint64_t size, uint32_t instrument, uint16_t venue, uint16_t account,
         int64_t venue_ns, int64_t recv_ns, uint64_t order_key
     ) noexcept nogil
+
+
+# One that nobody reads, for rehearsals.
+cdef Journal scratch_journal()
 
 
 cdef class Drain:

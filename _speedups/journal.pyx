@@ -21,6 +21,9 @@ from .layout cimport (
 from .layout_orders cimport Command
 from .ring cimport RING_MIN_BYTES
 
+cdef extern from "sched.h" nogil:
+    void CPU_SET(int cpu, cpu_set_t* cpus) noexcept
+
 cdef extern from "journal.h" nogil:
     char* journal_map(int fd, uint64_t capacity, LiveHead** head) noexcept
     void journal_unmap(char* base, uint64_t capacity) noexcept
@@ -331,6 +334,9 @@ cdef class Journal:
     cdef bint fits(self, uint64_t size) noexcept nogil:
         return self.started and tape_claim(&self.tape, size) != NULL
 
+    cdef void anew(self) noexcept nogil:
+        self.tape.position = 0
+
     cdef uint64_t rehearse(self, uint64_t size) noexcept nogil:
         return journal_stamp(self.tape.position, 0, <char*>tape_at(&self.tape, self.tape.position), size)
 
@@ -410,6 +416,18 @@ cdef class Journal:
         return position if found else -1
 
 
+cdef Journal scratch_journal():
+    cdef Journal made
+    cdef int fd = os.memfd_create("rehearsals")
+    try:
+        create_live(fd, MIN_CAPACITY, 0, 0, 0)
+        made = Journal(fd)
+    finally:
+        os.close(fd)
+    made.tape.room, made.started = made.tape.capacity, True
+    return made
+
+
 cdef class Drain:
     """The thread that copies journals to disk, looking at each of them every ``pause_ns``."""
 
@@ -424,11 +442,13 @@ cdef class Drain:
         if self.thread != NULL and not self.thread.running:
             free(self.thread)
 
-    def start(self):
-        """Start the thread; OSError when there can be no other."""
+    def start(self, cpus=frozenset()):
+        """Start the thread, on these CPUs if there are any; OSError when there can be no other."""
         cdef int code
         if self.thread.running:
             return
+        for cpu in cpus:
+            CPU_SET(cpu, &self.thread.cpus)
         code = journal_start(self.thread)
         if code:
             raise OSError(code, f"cannot start a thread: {os.strerror(code)}")

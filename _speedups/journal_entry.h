@@ -3,6 +3,7 @@
 #define CONNECTOR_JOURNAL_ENTRY_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ typedef struct {
   JournalDrain *first;
   int64_t pause_ns;
   uint64_t stop, finished, running;
+  cpu_set_t cpus;                                   /* where it runs; none: where its maker does */
 } JournalThread;
 
 #define JOURNAL_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)

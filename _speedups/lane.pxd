@@ -5,14 +5,15 @@ from .booking cimport Booking, Form
 from .budget cimport Budget
 from .encoder cimport OrderEncoder
 from .feed cimport Feed
+from .gateway cimport Taker
 from .journal cimport Drain, Journal
 from .layout_orders cimport Command
 from .order_ids cimport Ids, Numbers
 from .order_state cimport OrderState
 from .segment cimport Segment
 from .states cimport (
-    AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, HaltState, ListedState, OpenState,
-    PoolState, SocketState,
+    AccountState, AddressState, AdmissionState, BatchState, BudgetState, ClockState, ConnectionState, HaltState,
+    ListedState, OpenState, PoolState, SocketState,
 )
 from .sums cimport HoldingState, OwnerState
 
@@ -111,7 +112,7 @@ cdef class Place:                 # a session's way in one instrument of one acc
     cdef uint16_t account
 
 
-cdef class Lane:
+cdef class Lane(Taker):
     cdef object slow, learn, failed, unbooked, desk
     cdef Booking booking
     cdef AdmissionState admission
@@ -121,7 +122,6 @@ cdef class Lane:
     cdef bint rehearsing          # the command at hand is an old one: nothing is to come of it
     cdef bytes placed, cancelled  # the last order and the last cancel that left, or None
     cdef Place placed_by, cancelled_by
-    cdef bint turn                # which of them is next
     cdef uint32_t[LANE_KEYS] keys  # of the next frames, from the last to the first
     cdef int keys_left
     cdef dict routes, refs, by_key, client_ids, commands
@@ -130,16 +130,19 @@ cdef class Lane:
     cdef Numbers requests, numbers
     cdef Ids ids
     cdef Drain drain
+    cdef Journal scratch          # where rehearsals write what a journal would get
     cdef uint64_t most_bytes
     cdef int64_t most_ns
     cdef Segment segment
     cdef bytes clear
     cdef public bint on
+    cdef void other(self, bytes slot) noexcept
+    cdef void forget(self, bytes slot) noexcept
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1
     cdef Place place(self, object session, const Command* c)
     cdef int decide(self, bytes slot, Place place, int64_t read_ns) except -1
     cdef bint may_place(self, Route route, const Command* c, int64_t read_ns, int64_t now_ns) except -1
     cdef bint resolve(self, Route route, const Command* c, Command* copy, OrderState order) except -1
     cdef OrderState named(self, Route route, const Command* c)
-    cdef object carrier(self, Route route, bint placing)
+    cdef ConnectionState carrier(self, Route route, bint placing)
     cdef int leave(self, bytes slot, Place place, OrderState order, int64_t read_ns, int64_t now_ns) except -1

@@ -7,6 +7,7 @@ from typing import Any
 from connector._speedups.booking import Booking, Form
 from connector._speedups.encoder import OrderEncoder
 from connector._speedups.feed import Feed
+from connector._speedups.gateway import Taker
 from connector._speedups.journal import Drain, Journal
 from connector._speedups.order_ids import Ids, Numbers
 from connector._speedups.segment import Segment
@@ -55,7 +56,7 @@ class Route:
         form: Form,
     ) -> None: ...
 
-class Lane:
+class Lane(Taker):
     """Takes commands as ``Desk.take`` does, which is ``slow``.
 
     ``learn(session, account, instrument)`` gives the Route of what went the other way, or None;

@@ -23,7 +23,7 @@ from .desk cimport Command as Taken, command_text, plain_command
 from .encoder cimport OrderEncoder
 from .feed cimport Feed
 from .histogram cimport histogram_add
-from .journal cimport Drain, Journal
+from .journal cimport Drain, Journal, scratch_journal
 from .layout cimport CONNECTOR_ABSENT, RECORD_COMMAND, RECORD_SENT, RecordHeader, STATE_LIVE
 from .layout_orders cimport (
     ACTION_CANCEL, ACTION_PLACE, COMMAND_REDUCE_ONLY, Command, CommandBody, POSITION_BOTH, SentBody, STP_DEFAULT,
@@ -71,6 +71,11 @@ cdef inline bint put_text(char* field, Py_ssize_t room, object text) except -1:
     memset(field, 0, room)
     memcpy(field, found, size)
     return True
+
+
+# Whether a command that left is a new order.
+cdef inline bint places(bytes slot) noexcept:
+    return (<const Command*>PyBytes_AS_STRING(slot)).action == ACTION_PLACE
 
 
 cdef int64_t limit_of(object value) except? -1:
@@ -251,21 +256,38 @@ cdef class Lane:
         self.refs, self.requests = desk.refs, desk.outbox.requests
         self.by_key, self.client_ids, self.commands = orders.by_key, orders.client_ids, orders.commands
         self.routes, self.places, self.last = {}, [None] * LANE_PLACES, Place()
+        self.scratch = scratch_journal()
         self.on = True
 
     def take(self, session, bytes slot not None, int64_t read_ns):
         """One command, as copied from the session's ring."""
+        self.take_command(session, slot, read_ns, False)
+
+    def rehearse(self):
+        """Go the way of the last order or, in turn, of the last cancel once more, up to where something would change: so
+        its code, and what it looks at, are in the caches when the next one comes. For moments in which nothing else is
+        to be done."""
+        if self.again is not None:
+            self.take_command(self.again_by, self.again, monotonic_ns(), True)
+
+    cdef int take_command(self, object session, bytes slot, int64_t read_ns, bint rehearsing) except -1:
         cdef const Command* c
         cdef object key, route
-        self.left = self.rehearsing = False
+        self.left, self.rehearsing = False, rehearsing
         if self.on:
             try:
                 self.go(session, slot, read_ns)
             except Exception as error:
-                self.failed(session, error)
+                if rehearsing:                    # who comes next will stumble, too, and be heard
+                    self.forget(slot)
+                else:
+                    self.failed(session, error)
+        if rehearsing:
+            self.other(slot)
+            return 0
         if self.left:
             count(self.segment.counters, COUNT_LANE)
-            return
+            return 0
         count(self.segment.counters, COUNT_LANE_LEFT)
         self.slow(session, slot, read_ns)
         if self.on and PyBytes_GET_SIZE(slot) == sizeof(Command):
@@ -277,26 +299,24 @@ cdef class Lane:
                 if route is not None:
                     self.routes[key] = route
                     self.places, self.last = [None] * LANE_PLACES, Place()
+        return 0
 
-    def rehearse(self):
-        """Go the way of the last order or, in turn, of the last cancel once more, up to where something would change: so
-        its code, and what it looks at, are in the caches when the next one comes. For moments in which nothing else is
-        to be done."""
-        cdef bytes slot
-        self.turn = not self.turn
-        slot = self.placed if self.turn else self.cancelled
-        if not self.on or slot is None:
-            return
-        self.rehearsing = True
-        try:
-            self.decide(slot, self.placed_by if self.turn else self.cancelled_by, monotonic_ns())
-        except Exception:                     # who comes next will stumble, too, and be heard
-            if self.turn:
-                self.placed = None
-            else:
-                self.cancelled = None
-        finally:
-            self.rehearsing = False
+    cdef void other(self, bytes slot) noexcept:
+        """What is rehearsed behind this one: an order behind a cancel, and a cancel behind an order. By what it is: the
+        gateway hands copies on."""
+        if self.placed is not None and (self.cancelled is None or not places(slot)):
+            self.again, self.again_by = self.placed, self.placed_by.session
+        elif self.cancelled is not None:
+            self.again, self.again_by = self.cancelled, self.cancelled_by.session
+        else:
+            self.again = self.again_by = None
+
+    cdef void forget(self, bytes slot) noexcept:
+        """It is not rehearsed any more."""
+        if places(slot):
+            self.placed = None
+        else:
+            self.cancelled = None
 
     cdef int go(self, object session, bytes slot, int64_t read_ns) except -1:
         """Sets ``left``: it is gone, and everything about it is done; until then nothing is changed."""
@@ -415,25 +435,24 @@ cdef class Lane:
             return None
         return order
 
-    cdef object carrier(self, Route route, bint placing):
+    cdef ConnectionState carrier(self, Route route, bint placing):
         """What would be written to now; None: it has to wait. As `OrderPool.send` and `OrderSocket.send`."""
-        cdef object connection
         cdef PoolState pool = route.pool
         cdef Py_ssize_t free = len(pool.idle)
         cdef ConnectionState found
         if not route.account.running:
             return None
         if route.over_api:
-            connection = route.socket.serving
-            if connection is None or connection.logged_on or not connection.connection.is_open:
+            found = route.socket.serving
+            if found is None or found.logged_on or not found.open():
                 return None
-            return <ConnectionState?>connection if not placing or free or pool.busy else None
+            return found if not placing or free or pool.busy else None
         if free == 0 or pool.queue:
             return None
         if placing and free <= min(free + <Py_ssize_t>len(pool.busy) - 1, pool.reserved):
             return None
         found = pool.idle[free - 1]
-        return found if found.reusable and not found.closing() else None
+        return found if found.reusable and found.open() else None
 
     cdef bint resolve(self, Route route, const Command* c, Command* copy, OrderState order) except -1:
         """The command as it is encoded: with the order's names. False: they do not fit."""
@@ -459,16 +478,18 @@ cdef class Lane:
         cdef bint placing = order is None
         cdef Route route = place.route
         cdef const Command* c = <const Command*>PyBytes_AS_STRING(slot)
+        cdef Journal journal = self.scratch if self.rehearsing else route.journal
         cdef Command copy
         cdef CommandBody* body
         cdef SentBody* sent
         cdef char[REQUEST_MOST] out
         cdef char[REQUEST_MOST + MASKED_HEAD] framed
         cdef int64_t venue_ns = route.clock.offset_ns, wall_ns, sent_ns, checked_ns, encoded_ns
-        cdef Py_ssize_t length
-        cdef bytes data, frame = None
+        cdef Py_ssize_t length, size
+        cdef char* bytes_out = out
         cdef uint64_t key, request
-        cdef object connection = self.carrier(route, placing), fault = None
+        cdef ConnectionState connection = self.carrier(route, placing)
+        cdef object fault = None
         if (
             connection is None or not route.affords(placing, now_ns) or not self.resolve(route, c, &copy, order)
             or (route.described != route.opened.rolls + 1 and c.instrument not in route.opened.described)
@@ -480,56 +501,57 @@ cdef class Lane:
         if route.over_api:
             route.encoder.number = self.numbers.number
         checked_ns = monotonic_ns()
-        length = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
-        if length <= 0:
+        length = size = route.encoder.encode_command(&copy, read_ns + venue_ns, out, REQUEST_MOST)
+        if size <= 0:
             return 0
-        data = PyBytes_FromStringAndSize(out, length)
         if route.over_api:
             if self.keys_left == 0:               # nobody may guess them: RFC 6455, section 5.3
                 memcpy(self.keys, PyBytes_AS_STRING(urandom(sizeof(self.keys))), sizeof(self.keys))
                 self.keys_left = LANE_KEYS
             self.keys_left -= not self.rehearsing
-            length = put_masked(framed, out, length, self.keys[self.keys_left - self.rehearsing])
-            frame = PyBytes_FromStringAndSize(framed, length)
+            length = put_masked(framed, out, size, self.keys[self.keys_left - self.rehearsing])
+            bytes_out = framed
         encoded_ns = monotonic_ns()
         if placing and (                      # last: whoever halts while this is decided is heard
             self.halts._fault or self.halts.page == NULL
             or not watched_equal(self.halts.page, PyBytes_AS_STRING(self.clear), PyBytes_GET_SIZE(self.clear))
         ):
             return 0
-        if self.rehearsing:
-            route.journal.rehearse(JOURNALLED)
-            if (<ConnectionState>connection).buffered() == 0:
-                (<ConnectionState>connection).write(b"")      # which writes nothing
-            return 0
         # Nothing fails from here on.
         request = self.requests.number
-        self.requests.number += 1
-        if placing:
-            self.ids.next_id += 1
-            self.ids.next_key += 1
-        if route.over_api:
-            self.numbers.number += 1
+        if self.rehearsing:
+            journal.anew()
+        else:
+            self.requests.number += 1
+            if placing:
+                self.ids.next_id += 1
+                self.ids.next_key += 1
+            if route.over_api:
+                self.numbers.number += 1
         sent_ns, wall_ns = monotonic_ns(), lane_wall_ns()
-        body = <CommandBody*>route.journal.here(sizeof(CommandBody))
+        body = <CommandBody*>journal.here(sizeof(CommandBody))
         memcpy(body, c, sizeof(Command))
         memset(<char*>body + sizeof(Command), 0, sizeof(CommandBody) - sizeof(Command))
         memcpy(body.client_order_id, copy.client_order_id, sizeof(copy.client_order_id))
         body.session, body.order_key, body.read_ns, body.wall_ns = place.number, key, read_ns, wall_ns
         body.checked_ns, body.encoded_ns = checked_ns, encoded_ns
-        route.journal.put_here(
+        journal.put_here(
             RECORD_COMMAND, sizeof(CommandBody), route.index, route.venue, route.number, 0, read_ns, key, sent_ns
         )
-        sent = <SentBody*>route.journal.here(sizeof(SentBody))
+        sent = <SentBody*>journal.here(sizeof(SentBody))
         memset(sent, 0, sizeof(SentBody))
         sent.order_key, sent.command, sent.request, sent.action = key, c.stamp, request, c.action
         sent.sent_ns, sent.wall_ns, sent.deadline_ns = sent_ns, wall_ns, read_ns + route.window_ns + venue_ns
-        route.journal.put_here(
+        journal.put_here(
             RECORD_SENT, sizeof(SentBody), route.index, route.venue, route.number, 0, 0, key, sent_ns
         )
+        if self.rehearsing:
+            route.journal.rehearse(JOURNALLED)
+            connection.put(bytes_out, 0)
+            return 0
         self.left = True
         try:
-            (<ConnectionState>connection).write(data if frame is None else frame)
+            connection.put(bytes_out, length)
         except Exception as error:
             fault = error
         histogram_add(self.segment.histograms + HOP_TAKE_TO_SENT, monotonic_ns() - read_ns)
@@ -538,11 +560,13 @@ cdef class Lane:
             self.placed, self.placed_by = slot, place
         else:
             self.cancelled, self.cancelled_by = slot, place
+        self.again, self.again_by = slot, place.session
         try:
             return self.booking.book(
                 Taken(slot), route.form, order, key,
                 command_text(copy.client_order_id, sizeof(copy.client_order_id)), read_ns, request, sent_ns, sent_ns,
-                connection, route.encoder.number if route.over_api else None, data, fault,
+                connection, route.encoder.number if route.over_api else None, PyBytes_FromStringAndSize(out, size),
+                fault,
             )
         except Exception as error:    # memory ran out, say, and what left has to be known all the same
             self.unbooked(

@@ -5,7 +5,7 @@ refusal: it has the words for it. Sections 3 and 8 of the venue's reference.
 """
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcpy
 
 from .atomics cimport unlikely
 from .encoder cimport ENCODE_RARE, ENCODE_ROOM, NAME_BYTES, OrderEncoder, Written, put, put_decimal, put_integer
@@ -15,7 +15,12 @@ from .layout_orders cimport (
     Command, MATCH_NONE, POSITION_BOTH, POSITION_LONG, POSITION_SHORT, STP_DEFAULT, STP_EXPIRE_BOTH,
     STP_EXPIRE_TAKER, TIF_GTX, TIF_NONE, TYPE_LIMIT, TYPE_MARKET, WORKING_DEFAULT,
 )
-from .signer cimport HMAC_HEX, HmacSigner, hmac_hex
+from .signer cimport (
+    HMAC_BYTES, HMAC_HEX, HmacSigner, SHA256_BLOCK, bswap64, hmac_begin, hmac_hex, hmac_hex_behind,
+)
+
+cdef extern from "<string.h>" nogil:
+    void explicit_bzero(void* p, size_t n)
 
 cdef extern from *:
     """
@@ -215,6 +220,14 @@ cdef class BinanceUsdmEncoder(OrderEncoder):
         return put(p, self.tail, self.tail_length) - out
 
 
+# Of a name with at least eight bytes of a query from its beginning on.
+cdef inline uint64_t name_order(const char* name, size_t length) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, name, 8)
+    word = bswap64(word)
+    return word if length >= 8 else word & ~<uint64_t>0 << 8 * (8 - length)
+
+
 # The parameters of a query; 0: they are too many.
 cdef inline int split(const char* query, const char* end, Pair* pairs) noexcept nogil:
     cdef int count = 0
@@ -226,6 +239,7 @@ cdef inline int split(const char* query, const char* end, Pair* pairs) noexcept 
         while p[0] != c"=":
             p += 1
         pairs[count].name_length = p - pairs[count].name
+        pairs[count].order = name_order(pairs[count].name, pairs[count].name_length)
         p += 1
         pairs[count].value = p
         while p < end and p[0] != c"&":
@@ -236,19 +250,11 @@ cdef inline int split(const char* query, const char* end, Pair* pairs) noexcept 
     return count
 
 
-cdef inline bint before(const Pair* one, const Pair* other) noexcept nogil:
-    cdef size_t shorter = min(one.name_length, other.name_length)
-    cdef int found = memcmp(one.name, other.name, shorter)
-    return found < 0 or (found == 0 and one.name_length < other.name_length)
-
-
-cdef inline bint named(const Pair* pair, const char* name, size_t length) noexcept nogil:
-    return pair.name_length == length and memcmp(pair.name, name, length) == 0
-
-
 # A value as it was before ``put_client_id``; nothing else is ever percent-encoded here.
 cdef inline char* put_value(char* p, const Pair* pair) noexcept nogil:
     cdef size_t i = 0
+    if memchr(pair.value, c"%", pair.value_length) == NULL:
+        return put(p, pair.value, pair.value_length)
     while i < pair.value_length:
         if pair.value[i] == c"%":
             p[0] = c"/" if pair.value[i + 1] == c"2" else c":"
@@ -258,6 +264,11 @@ cdef inline char* put_value(char* p, const Pair* pair) noexcept nogil:
             i += 1
         p += 1
     return p
+
+
+cdef uint64_t ORDER_ID = name_order(b"orderId=", 7)
+cdef uint64_t RECV_WINDOW = name_order(b"recvWindow", 10)
+cdef uint64_t TIMESTAMP = name_order(b"timestamp", 9)
 
 
 @cython.final
@@ -270,8 +281,15 @@ cdef class BinanceUsdmApiEncoder(OrderEncoder):
             raise ValueError("a key of other characters than letters, digits and the like")
         if not 0 < window_ms <= 60_000:
             raise ValueError(f"recvWindow {window_ms} is not within 1 to 60000")
-        self.signer, self.key = signer, _text(key)
+        self.signer = signer
+        self.key, self.signed_key = _text(f'"apiKey":"{key}","signature":"'), _text(f"apiKey={key}&")
         self.window = _text(f"&recvWindow={window_ms}&timestamp=")
+        if signer.key.update != NULL and self.signed_key.length >= SHA256_BLOCK:
+            hmac_begin(&signer.key, self.signed_key.bytes, self.begun)
+            self.begun_bytes = SHA256_BLOCK
+
+    def __dealloc__(self):
+        explicit_bzero(self.begun, HMAC_BYTES)
 
     cdef Py_ssize_t encode_command(
         self, const Command* command, int64_t venue_ns, char* out, size_t room
@@ -280,6 +298,7 @@ cdef class BinanceUsdmApiEncoder(OrderEncoder):
         cdef char[FRAME_BYTES] signed
         cdef Pair[PAIRS_MOST] pairs
         cdef int[PAIRS_MOST] order
+        cdef Pair* pair
         cdef const Written* written
         cdef char* p
         cdef char* s
@@ -315,33 +334,34 @@ cdef class BinanceUsdmApiEncoder(OrderEncoder):
         if unlikely(count == 0):
             return ENCODE_RARE
         for i in range(count):
+            pair = &pairs[i]
             s[0] = c'"'
-            s = put(put(s + 1, pairs[i].name, pairs[i].name_length), b'":', 2)
-            if named(&pairs[i], b"orderId", 7) or named(&pairs[i], b"recvWindow", 10) \
-                    or named(&pairs[i], b"timestamp", 9):
-                s = put(s, pairs[i].value, pairs[i].value_length)
+            s = put(put(s + 1, pair.name, pair.name_length), b'":', 2)
+            if pair.order == ORDER_ID or pair.order == RECV_WINDOW or pair.order == TIMESTAMP:
+                s = put(s, pair.value, pair.value_length)
             else:
                 s[0] = c'"'
-                s = put(put_value(s + 1, &pairs[i]), b'"', 1)
+                p = put_value(s + 1, pair)
+                pair.value, pair.value_length = s + 1, p - s - 1      # as it is signed, too
+                s = put(p, b'"', 1)
             s[0] = c","
             s += 1
-        s = put(put(put(s, b'"apiKey":"', 10), self.key.bytes, self.key.length), b'","signature":"', 15)
-        pairs[count].name, pairs[count].name_length = b"apiKey", 6
-        pairs[count].value, pairs[count].value_length = self.key.bytes, self.key.length
-        for i in range(count + 1):
             j = i
-            while j > 0 and before(&pairs[i], &pairs[order[j - 1]]):
+            while j > 0 and pair.order < pairs[order[j - 1]].order:
                 order[j] = order[j - 1]
                 j -= 1
             order[j] = i
-        p = signed
-        for i in range(count + 1):
-            p = put(put(p, pairs[order[i]].name, pairs[order[i]].name_length), b"=", 1)
-            if order[i] == count:
-                p = put(p, self.key.bytes, self.key.length)
-            else:
-                p = put_value(p, &pairs[order[i]])
-            p[0] = c"&"
-            p += 1
-        hmac_hex(&self.signer.key, signed, p - signed - 1, s)
+        s = put(s, self.key.bytes, self.key.length)
+        p = put(signed, self.signed_key.bytes, self.signed_key.length)   # of all names the first
+        for i in range(count):
+            pair = &pairs[order[i]]
+            p = put(put(p, pair.name, pair.name_length), b"=", 1)
+            p = put(put(p, pair.value, pair.value_length), b"&", 1)
+        if self.begun_bytes:
+            hmac_hex_behind(
+                &self.signer.key, self.begun, SHA256_BLOCK + self.begun_bytes, signed + self.begun_bytes,
+                p - signed - 1 - self.begun_bytes, s,
+            )
+        else:
+            hmac_hex(&self.signer.key, signed, p - signed - 1, s)
         return put(s + HMAC_HEX, b'"}}', 3) - out

@@ -4,6 +4,7 @@ Everything rare is left to the classes in Python that are made of these."""
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t
 
 from .atomics cimport monotonic_ns
@@ -95,7 +96,7 @@ cdef class Pool(PoolState):
             if not cancels and count <= min(self.reserved, count + <Py_ssize_t>len(self.busy) - 1):
                 return None
             connection = self.idle.pop()
-            if connection.reusable and connection.way is not None and not connection.closing():
+            if connection.reusable and connection.open():
                 return connection
             count = len(self.idle)
         return None
@@ -104,7 +105,7 @@ cdef class Pool(PoolState):
         """Send on a connection that is free."""
         cdef int64_t now_ns = monotonic_ns()
         self.expect(connection, request, now_ns)
-        connection.write(message)
+        connection.put(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message))
         self.owner.left(request, now_ns)
 
     cdef int expect(self, Exchange connection, object request, int64_t now_ns) except -1:
@@ -131,7 +132,7 @@ cdef class Pool(PoolState):
     cdef int answered(self, Exchange connection) except -1:
         cdef object request = self.busy.pop(connection)[0]
         cdef Answer answer = connection.answer
-        if connection.reusable and connection.way is not None and not connection.closing():
+        if connection.reusable and connection.open():
             self.idle.append(connection)
         else:
             connection.close()

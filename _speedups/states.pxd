@@ -2,6 +2,9 @@
 # So there is one truth, and who is quick reads it without an object in between.
 from libc.stdint cimport int64_t, uint64_t
 
+from aiofastnet.transport cimport StreamTransport, Transport
+from picows.picows cimport WSTransport
+
 cdef extern from "watched.h" nogil:
     ctypedef struct Watched:
         int torn
@@ -49,8 +52,14 @@ cdef class ClockState:
 
 cdef class ConnectionState:
     cdef public bint reusable
+    cdef public bint logged_on    # of an order API: its requests go without a signature
     cdef object way
-    cdef object write, closing, buffered      # the transport's methods, bound once
+    cdef object write             # its method, bound once
+    cdef Transport fast           # the same, if it can be called without Python; else None
+    cdef StreamTransport bare     # ... without TLS in between; else None
+    cdef public WSTransport talk  # picows', if it is a WebSocket: open until one side has said goodbye
+    cdef bint open(self) except -1
+    cdef int put(self, char* data, Py_ssize_t size) except -1
 
 
 cdef class HaltState:

@@ -48,6 +48,15 @@ class ConnectionState:
 
     reusable: bool
     transport: Any
+    talk: Any
+    """Picows' transport, if it is a WebSocket."""
+    logged_on: bool
+    """Of an order API: its requests go without a signature."""
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written now has a chance: it is dropped silently afterwards."""
+    def puts(self, data: bytes) -> None:
+        """Write bytes. For tests."""
 
 class HaltState:
     """The file of halts (`connector.trading.halts.Halts`)."""

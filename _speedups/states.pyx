@@ -3,9 +3,15 @@
 Bases with no other behaviour than to keep what is asked at hand.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
+
+cdef extern from "sys/socket.h" nogil:
+    enum:
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+    ssize_t send(int fd, const void* data, size_t size, int flags)
 
 
 cdef inline uint64_t bit_of(const char* ref) noexcept nogil:
@@ -52,10 +58,38 @@ cdef class ConnectionState:
     @transport.setter
     def transport(self, way):
         self.way = way
-        if way is None:
-            self.write = self.closing = self.buffered = None
-        else:
-            self.write, self.closing, self.buffered = way.write, way.is_closing, way.get_write_buffer_size
+        self.write = None if way is None else way.write
+        self.fast = way if isinstance(way, Transport) else None
+        self.bare = way if isinstance(way, StreamTransport) else None
+
+    @property
+    def is_open(self):
+        """Whether what is written now has a chance: it is dropped silently afterwards."""
+        return self.open()
+
+    cdef bint open(self) except -1:
+        if self.way is None or (self.talk is not None and (self.talk.is_disconnected or self.talk.is_close_frame_sent)):
+            return False
+        return not (self.way.is_closing() if self.fast is None else self.fast.is_closing())
+
+    cdef int put(self, char* data, Py_ssize_t size) except -1:
+        """Write bytes, which may be gone afterwards. None at all: only its way is gone, the kernel's part of a bare
+        socket's, too, which sends nothing then."""
+        cdef StreamTransport bare = self.bare
+        cdef ssize_t gone = 0
+        if bare is not None and not (
+            bare._write_backlog_size or bare._write_eof or bare._closing or bare._finalizing_close
+        ):
+            gone = max(0, send(bare._fileno, data, size, MSG_DONTWAIT | MSG_NOSIGNAL))
+        if self.fast is None:
+            self.write(PyBytes_FromStringAndSize(data, size))
+        elif gone < size:             # what the socket did not take, or why
+            self.fast.write_c(data + gone, size - gone)
+        return 0
+
+    def puts(self, bytes data not None):
+        """``put``. For tests."""
+        self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
 
 cdef class HaltState:

@@ -25,6 +25,7 @@ from connector.model.instrument import Instrument
 from connector.model.intents import Action
 from connector.model.order import Order
 from connector.model.reports import Code, Field
+from connector.private import Sockets
 from connector.private_talk import stream_of
 from connector.protocol.ratelimit import RollingWindow
 from connector.reconcile import FAULTS, Reconciler, keep_clock, look_at_clock
@@ -137,10 +138,10 @@ class AccountService(AccountState):
         if self.socket is not None and api is not None:
             encoder = api.encoder(self.signer) if api.encoder is not None else None
             self.encoding = Encoding(encoder, trading.charges, self.count, next_number)
-        self._private = stream_of(
-            self, self._venue, self._venue_settings, self._segment, self._bell, self._context,
-            self._gate,
-        )  # fmt: skip
+        self._sockets = Sockets(
+            self._venue, self._venue_settings, self._segment, self._bell, self._context, self._gate
+        )
+        self._private = stream_of(self, self._sockets)
 
     def _order_socket(self) -> OrderSocket | None:
         api, settings = self.trading.api, self._venue_settings
@@ -259,7 +260,8 @@ class AccountService(AccountState):
 
     def ask_fills(self, order: Order, spare: bool = False) -> None:
         if self.running:
-            self._start(self._reconciler.fills(order, spare), "fills")
+            reconciler = self._reconciler
+            self._start(reconciler.fees(order) if spare else reconciler.fills(order), "fills")
 
     def ask_positions(
         self, then: Callable[[Account, Sequence[PositionEvent] | None], None]
@@ -295,7 +297,7 @@ class AccountService(AccountState):
         elif answer.outcome is OrderOutcome.CLOCK:
             self._mend_clock()
         elif self.rest.access is not None:
-            self.rest.access.refused(answer.status, flying.renewals)
+            self.rest.access.refused(answer.status, answer.code, flying.renewals)
         if answer.reconcile:
             self._reconciler.doubt()
 
@@ -335,7 +337,7 @@ class AccountService(AccountState):
         self._begin()
         hearing = self.desk.hearing(self, self._segment, self.ear.frame, self.ear.tell)
         if hearing is not None:
-            self._private.codec = hearing
+            self._sockets.codec = hearing
         self.running = True
         try:
             async with asyncio.TaskGroup() as group:

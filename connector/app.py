@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from connector import logs
+from connector import cpus, logs
 from connector._speedups.bell import Bell
 from connector._speedups.book import fetch_memory, memory_wanted, refill, take_over_memory
 from connector._speedups.segment import Segment
@@ -85,7 +85,7 @@ class App:
         self._is_ready = False
         self._pieces: Iterator[None] | None = None
         """What is left of a tick."""
-        self._chores = ThreadPoolExecutor(1, "chores")
+        self._chores = ThreadPoolExecutor(1, "chores", cpus.leave)
         """What waits for the kernel or the disk: memory for books, log files, copies of files."""
         self._refilling: asyncio.Future[None] | None = None
         self._lines_lost = 0
@@ -168,7 +168,7 @@ class App:
             self._lines_lost = lost
         if self._pieces is None:  # else the loop is busier than it should be: it goes on with it
             self._pieces = self._tick()
-            self._go_on()
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         """The next piece of a tick, one in each turn: what came meanwhile is taken in between."""
@@ -255,6 +255,7 @@ class App:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.close()
+        self._pieces = None  # ticks went on meanwhile: nothing is looked at behind the end
         if self._orders is not None and self._orders.close() and self._lock >= 0:
             os.close(self._lock)  # else a journal's thread may still write: the process's end does
             self._lock = -1
@@ -276,6 +277,9 @@ class App:
             more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
             text += f", waiting for {', '.join(pending[:NAMED])}{more}"
         return text
+
+    def at_rest(self) -> bool:
+        return self._orders is None or not self._orders.desk.holdings.counted
 
     def turns(
         self, call_soon: Callable[..., object], spin_ns: int, rest: Callable[[], bool] | None

@@ -236,6 +236,15 @@ def _has_secret(venue: str, serving: Mapping[str, Venue]) -> bool:
     return trading is None or trading.secret
 
 
+def _reduces(venue: str) -> bool:
+    """Whether orders there can be bound to a position."""
+    try:
+        trading = load(venue).trading
+    except ConfigError:
+        return True
+    return trading is None or trading.reduces
+
+
 def _named(venue: str, symbols: Symbols) -> frozenset[str] | None:
     """The symbols an account there may trade; None: any, or it is no venue."""
     try:
@@ -275,4 +284,9 @@ def judge_strategy(
             faults.append(
                 f"{path}.on_death: flatten closes every position of accounts.{key}, "
                 f"which {', '.join(others)} may use, too"
+            )
+        if not _reduces(account.venue):
+            faults.append(
+                f"{path}.on_death: flatten needs orders that can only reduce a position, "
+                f"which {account.venue} of accounts.{key} has not"
             )

@@ -41,8 +41,8 @@ STREAMS_A_TICK = 32
 """Streams looked at in one tick of 50 ms."""
 FEEDS_A_TURN = 2
 GRANTS_A_TURN = 24
-STREAMS_A_TURN = 8
-"""And in one turn of the loop: no callback may take longer than 200 us."""
+STREAMS_A_TURN = 2
+"""And in one turn of the loop, some 20 us: a frame that comes meanwhile waits."""
 OVERLAP_NS = SECOND_NS
 """Old and new connection run side by side at least this long: what is on its way on the slower one
 still counts."""
@@ -306,7 +306,8 @@ class Connection:
 
     def _look(self, epoch: int, found: OpenLine, now_ns: int) -> None:
         """Judge the next streams of the connection in use."""
-        self._look_on(epoch, found, now_ns, min(STREAMS_A_TICK, len(self._streams)))
+        left = min(STREAMS_A_TICK, len(self._streams))
+        asyncio.get_running_loop().call_soon(self._look_on, epoch, found, now_ns, left)
 
     def _look_on(self, epoch: int, found: OpenLine, now_ns: int, left: int) -> None:
         """Some of them a turn of the loop: frames that wait come in between."""

@@ -6,20 +6,20 @@ Knows nothing of markets: the application comes as an object with a few methods.
 import asyncio
 import ctypes
 import errno
-import gc
 import logging
 import os
 import resource
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
 from connector._speedups.turns import Turns
 from connector.clock import monotonic_ns
 from connector.config import Daemon, LoopMode
+from connector.cpus import bind, isolated_cpus
 from connector.errors import ConfigError, ConnectorError
+from connector.garbage import Collector
 
 log = logging.getLogger("connector.daemon")
 
@@ -68,6 +68,9 @@ class Application(Protocol):
 
     def status(self) -> str:
         """One line on how things are."""
+
+    def at_rest(self) -> bool:
+        """No order is open or under way: a pause of some milliseconds costs least now."""
 
     def turns(
         self, call_soon: Callable[..., object], spin_ns: int, rest: Callable[[], bool] | None
@@ -124,34 +127,6 @@ def choose_mode(settings: Daemon, isolated: frozenset[int] | None = None) -> Loo
     mine = os.sched_getaffinity(0)
     isolated = isolated_cpus() if isolated is None else isolated
     return LoopMode.SPIN if len(mine) == 1 and mine <= isolated else LoopMode.ADAPTIVE
-
-
-def isolated_cpus(path: Path = Path("/sys/devices/system/cpu/isolated")) -> frozenset[int]:
-    """The CPUs the kernel keeps other work away from."""
-    try:
-        return parse_cpus(path.read_text())
-    except (OSError, ValueError):
-        return frozenset()
-
-
-def parse_cpus(text: str) -> frozenset[int]:
-    """``0,2-4`` as numbers."""
-    found: set[int] = set()
-    for part in text.strip().split(","):
-        if part:
-            low, _, high = part.partition("-")
-            found.update(range(int(low), int(high or low) + 1))
-    return frozenset(found)
-
-
-def bind(cpu: int | None) -> None:
-    """Keep this process on ``cpu``."""
-    if cpu is None:
-        return
-    try:
-        os.sched_setaffinity(0, {cpu})
-    except OSError as error:
-        raise ConfigError(f"daemon.cpu: {cpu}: {error.strerror}") from None
 
 
 def lock_memory() -> bool:
@@ -224,42 +199,6 @@ class Turner:
             self._spin(self._turns)
 
 
-class Collector:
-    """Python's garbage collection by hand: off after the start, young objects in idle ticks.
-
-    A collection of everything is left to a rare tick; what lived at the start is frozen out of
-    it."""
-
-    YOUNG, MIDDLE_TICKS, OLD_TICKS = 700, 200, 12_000  # ticks of 50 ms: 10 s and 10 min
-
-    def __init__(self) -> None:
-        self._ticks = 0
-        self._on = False
-
-    def freeze(self) -> None:
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        self._on = True
-
-    def thaw(self) -> None:
-        if self._on:
-            gc.unfreeze()
-            gc.enable()
-            self._on = False
-
-    def tick(self) -> None:
-        if not self._on:
-            return
-        self._ticks += 1
-        if self._ticks % self.OLD_TICKS == 0:
-            gc.collect()
-        elif self._ticks % self.MIDDLE_TICKS == 0:
-            gc.collect(1)
-        elif gc.get_count()[0] >= self.YOUNG:
-            gc.collect(0)
-
-
 async def _main(
     application: Application, settings: Daemon, manager: Manager, mode: LoopMode
 ) -> int:
@@ -285,7 +224,7 @@ async def _main(
     loop.add_signal_handler(signal.SIGHUP, changed)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     turner = Turner(loop, application, mode, settings.spin_us * 1000)
-    collector = Collector()
+    collector = Collector(application.at_rest)
     ticker = _Ticker(loop, application, manager, collector)
     try:
         ticker.start()
@@ -369,10 +308,13 @@ class _Ticker:
             self._manager.watchdog()
         if now_ns - self._status_ns >= 1_000_000_000:
             self._status_ns = now_ns
-            status = self._application.status()
-            if status != self._status:
-                self._status = status
-                self._manager.status(status)
+            self._loop.call_soon(self._tell)
+
+    def _tell(self) -> None:
+        status = self._application.status()
+        if status != self._status:
+            self._status = status
+            self._manager.status(status)
 
 
 async def _start(application: Application, asked: asyncio.Event) -> int | None:

@@ -4,7 +4,7 @@ Every command is journalled before anything of it leaves, refused ones too. What
 event means is the tracker's; how a request travels is the account's."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -96,7 +96,7 @@ class Desk:
         """Registered for the command at hand."""
         self._ledger = ledger
         self.listed_at, self._find = listed, find
-        self._clock, self._observe = clock, observe
+        self._clock, self._observe, self._count = clock, observe, count
         self.refs: dict[str, Refs] = {}
         self.outbox = Outbox(
             accounts, self.tracker, self.holdings, ledger, find, clock, self.perform, count
@@ -255,8 +255,12 @@ class Desk:
         echo_ns = now_ns + account.trading.stream.echo_ns
         self.perform(self.tracker.answered(request, answer, now_ns, echo_ns))
         said = answer.order
-        if said is not None and self.tracker.orders.find(account.index, said) is None:
+        if said is None:
+            return
+        if self.tracker.orders.find(account.index, said) is None:
             self.order_event(account, said)  # an order nobody here had heard of
+        elif said.unfit:
+            self._unfit(account, said)
 
     def lost(self, request: int) -> None:
         """Sent, and no answer will come."""
@@ -297,7 +301,27 @@ class Desk:
             instrument = listed.instrument if listed else account.scales(event.symbol)
             if instrument is not None:
                 effects = self.tracker.stranger(account.index, event, instrument, now_ns)
+        if event.unfit:
+            self._unfit(account, event)
         self.perform(effects)
+
+    def _unfit(self, account: Account, event: OrderEvent) -> None:
+        """Something was filled in a number that cannot be taken whole: told of once, however often
+        the channel, lists and answers repeat it."""
+        orders = self.tracker.orders
+        order = orders.find(account.index, event)
+        if order is not None:
+            told = orders.odd.setdefault(order.key, set())
+            if event.unfit in told:
+                return
+            told.add(event.unfit)
+        self._count(Counter.NUMBER_ERRORS, 1)
+        log.error(
+            "an order's numbers do not fit its instrument: %s",
+            event.unfit,
+            extra={"account": account.name, "instrument": event.symbol,
+                   "order": event.venue_order_id or event.client_order_id},
+        )  # fmt: skip
 
     def absent(self, order: Order, asked_ns: int) -> None:
         """The venue does not know an order it was asked for at ``asked_ns``."""
@@ -367,10 +391,10 @@ class Desk:
             for account, event in events:
                 self._tell(account, event, strategy)
 
-    def tick(self, now_ns: int) -> None:
-        """About every 50 ms."""
+    def tick(self, now_ns: int) -> Iterator[None]:
+        """About every 50 ms, a piece for each turn of the loop."""
         self.perform(self.tracker.tick(now_ns))
-        self.holdings.tick()
+        yield from self.holdings.tick()
 
     # Effects
 

@@ -8,9 +8,9 @@ from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.desk import Desk
 from connector.model.counters import Counter, Hop
+from connector.model.redaction import hide
 from connector.model.reports import Text
 from connector.trading.roles import Account
-from connector.trading.texts import hide
 from connector.venues.trading_contract import (
     OrderEvent,
     StreamExpired,

@@ -12,10 +12,11 @@ from connector.desk import Desk
 from connector.model.counters import Counter, Hop
 from connector.model.intents import Action
 from connector.model.order import Order
+from connector.model.redaction import hide
 from connector.model.reports import Code, Text
 from connector.trading.budget import OrderBudget, Spent
 from connector.trading.roles import Account
-from connector.trading.texts import hide, request_text
+from connector.trading.texts import request_text
 from connector.transport.order_pool import Priority
 from connector.venues.trading_contract import Message, OrderAnswer, OrderOutcome
 

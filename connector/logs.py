@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
 
+from connector.model.redaction import hide
+
 WAITING_MOST = 10_000
 """Lines that wait for a stderr that is full; more are counted and lost."""
 GOODBYE_S = 2.0
@@ -87,7 +89,8 @@ class Writer(logging.Handler):
             self.lost += 1
             return
         try:
-            self._lines.put((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+            line = self.format(record).encode("utf-8", "backslashreplace")
+            self._lines.put(hide(line) + b"\n")
         except Exception:
             self.handleError(record)
 

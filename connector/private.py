@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import ssl
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -64,14 +65,11 @@ class Owner(Protocol):
     def count(self, counter: Counter) -> None: ...
 
 
-class PrivateStream:
-    """Runs until cancelled. A second socket opens before the first is cut by the venue; while both
-    are open everything arrives twice, which the tracker expects."""
+class Sockets:
+    """Opens an account's private connections, as the venue and its settings say."""
 
     def __init__(
         self,
-        owner: Owner,
-        name: str,
         venue: Venue,
         settings: VenueSettings,
         segment: Segment,
@@ -79,20 +77,50 @@ class PrivateStream:
         context: ssl.SSLContext | None,
         gate: RollingWindow,
     ) -> None:
-        assert venue.trading is not None
-        self._owner, self._name = owner, name
-        self._venue, self._settings, self._context = venue, settings, context
-        self._stream = venue.trading.stream
-        self._bell = bell
+        self.venue, self.settings, self.gate = venue, settings, gate
+        self._bell, self._context = bell, context
         self.codec = Codec(segment)
-        """Reads frames first; what it leaves goes to the owner."""
+        """Reads frames first; what it leaves goes to who opened the connection."""
+        self.life_ns = int(settings.connection_life_s * SECOND_NS) or venue.heartbeat.lifetime_ns
+
+    def backoff(self, shortest_ns: int) -> Backoff:
+        return Backoff(shortest_ns, int(self.settings.reconnect_s * SECOND_NS), random.random)
+
+    async def open(
+        self,
+        target: str,
+        arrived: Callable[[bytes, int, int], None],
+        failed: Callable[[Listener, Exception, bytes], None],
+    ) -> tuple[WebSocket, Listener]:
+        """``arrived`` is called with each frame, ``failed`` when that raises."""
+        most = self.venue.limits.max_message
+        listener = Listener(self.codec, 0, self._bell, arrived, _nothing, _nothing, most, failed)
+        socket = await connect(
+            self.venue.ws_url.rstrip("/") + target,
+            lambda: listener,
+            context=self._context,
+            timeout_s=self.settings.connect_s,
+            max_message=most,
+            local_address=self.settings.local_address,
+        )
+        return socket, listener
+
+
+class PrivateStream:
+    """Runs until cancelled. A second socket opens before the first is cut by the venue; while both
+    are open everything arrives twice, which the tracker expects."""
+
+    def __init__(self, owner: Owner, name: str, sockets: Sockets) -> None:
+        trading = sockets.venue.trading
+        assert trading is not None
+        self._owner, self._name, self._sockets = owner, name, sockets
+        self._stream = trading.stream
         self._key = ""
         self._key_wanted = asyncio.Event()
         self._open: dict[int, _Socket] = {}
         self._began: dict[int, tuple[str, Listener]] = {}
-        life_ns = int(settings.connection_life_s * SECOND_NS) or venue.heartbeat.lifetime_ns
-        backoff = Backoff(SECOND_NS // 4, int(settings.reconnect_s * SECOND_NS), random.random)
-        link = Link(backoff, gate, random.random, life_ns)
+        backoff = sockets.backoff(SECOND_NS // 4)
+        link = Link(backoff, sockets.gate, random.random, sockets.life_ns)
         self._supervisor = Supervisor(f"private/{name}", link, self._connect, self)
 
     @property
@@ -131,7 +159,7 @@ class PrivateStream:
     def tick(self, now_ns: int) -> None:
         """Now and then: an account may have nothing to say for days, a dead connection neither. A
         venue that wants pings gets them, whatever is heard."""
-        every_ns = self._venue.heartbeat.ping_every_ns
+        every_ns = self._sockets.venue.heartbeat.ping_every_ns
         for epoch, socket in list(self._open.items()):
             heard_ns = 0 if every_ns else socket.listener.last_frame_ns
             if now_ns - max(socket.probed_ns, heard_ns) > (every_ns or PROBE_NS):
@@ -209,16 +237,7 @@ class PrivateStream:
             )
 
         key = self._key
-        most = self._venue.limits.max_message
-        listener = Listener(self.codec, 0, self._bell, arrived, _nothing, _nothing, most, failed)
-        socket = await connect(
-            self._venue.ws_url.rstrip("/") + self._stream.target(key),
-            lambda: listener,
-            context=self._context,
-            timeout_s=self._settings.connect_s,
-            max_message=most,
-            local_address=self._settings.local_address,
-        )
+        socket, listener = await self._sockets.open(self._stream.target(key), arrived, failed)
         self._began[epoch] = (key, listener)
         return socket
 
@@ -253,7 +272,7 @@ class PrivateStream:
     def _say(self, socket: _Socket, now_ns: int) -> None:
         """The next message of the logon."""
         assert socket.connection is not None
-        socket.patient_ns = now_ns + int(self._settings.request_s * SECOND_NS)
+        socket.patient_ns = now_ns + int(self._sockets.settings.request_s * SECOND_NS)
         socket.connection.send(socket.steps[0])
 
     def _answered(self, logon: Logon, epoch: int, frame: bytes) -> bool:

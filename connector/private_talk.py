@@ -3,28 +3,21 @@ dialogue's wishes done. Beside `connector.private.PrivateStream`, which serves a
 
 import logging
 import random
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from connector._speedups.bell import Bell
-from connector._speedups.codec import Codec
 from connector._speedups.listener import Listener
-from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
-from connector.config import VenueSettings
 from connector.desk import Desk
 from connector.model.counters import Counter
 from connector.model.instrument import Instrument
 from connector.private import Owner as PlainOwner
-from connector.private import PrivateStream
-from connector.protocol.backoff import Backoff
-from connector.protocol.ratelimit import RollingWindow
+from connector.private import PrivateStream, Sockets
 from connector.protocol.session import Link
 from connector.talking import Talking
 from connector.transport.rest import Rest
 from connector.transport.supervisor import Supervisor
-from connector.transport.websocket import WebSocket, connect
+from connector.transport.websocket import WebSocket
 from connector.venues.account_dialogue import (
     AccountDialogue,
     Action,
@@ -35,7 +28,7 @@ from connector.venues.account_dialogue import (
     MakeAccountDialogue,
     Unclear,
 )
-from connector.venues.contract import Scales, Venue
+from connector.venues.contract import Scales
 from connector.venues.dialogue import Drop, Send
 
 log = logging.getLogger("connector.private")
@@ -62,20 +55,8 @@ class Owner(PlainOwner, Protocol):
 class TalkedStream:
     """Runs until cancelled; one socket at a time, for a position of the stream is one place."""
 
-    def __init__(
-        self,
-        make: MakeAccountDialogue,
-        owner: Owner,
-        venue: Venue,
-        settings: VenueSettings,
-        segment: Segment,
-        bell: Bell,
-        context: ssl.SSLContext | None,
-        gate: RollingWindow,
-    ) -> None:
-        self._owner, self._venue, self._settings = owner, venue, settings
-        self._context, self._bell = context, bell
-        self.codec = Codec(segment)
+    def __init__(self, make: MakeAccountDialogue, owner: Owner, sockets: Sockets) -> None:
+        self._owner, self._sockets = owner, sockets
         self._talk: AccountDialogue = make(owner.signer, owner.scales, self._whose, random.random)
         self._talking = Talking(self._talk, lambda: owner.rest, self._give)
         self._open: WebSocket | None = None
@@ -84,12 +65,11 @@ class TalkedStream:
         self._probed_ns = 0
         self.up = False
         """It delivers, and nothing is missing."""
-        life_ns = int(settings.connection_life_s * SECOND_NS) or venue.heartbeat.lifetime_ns
         link = Link(
-            Backoff(SECOND_NS // 5, int(settings.reconnect_s * SECOND_NS), random.random),
-            gate,
+            sockets.backoff(SECOND_NS // 5),
+            sockets.gate,
             random.random,
-            life_ns,
+            sockets.life_ns,
             overlap=lambda: False,
             held=self._talking.held,
         )
@@ -148,17 +128,7 @@ class TalkedStream:
             log.error("a private frame could not be handled", extra=self._told, exc_info=error)
             self.renew()  # what it said is not known
 
-        most = self._venue.limits.max_message
-        listener = Listener(self.codec, 0, self._bell, arrived, _nothing, _nothing, most, failed)
-        socket = await connect(
-            self._venue.ws_url.rstrip("/"),
-            lambda: listener,
-            context=self._context,
-            timeout_s=self._settings.connect_s,
-            max_message=most,
-            local_address=self._settings.local_address,
-        )
-        self._listener = listener
+        socket, self._listener = await self._sockets.open("", arrived, failed)
         return socket
 
     @property
@@ -232,22 +202,10 @@ class TalkedStream:
             self._owner.stream_down(why)
 
 
-def _nothing(*_: object) -> None:
-    """Nobody needs to know: the supervisor tells."""
-
-
-def stream_of(
-    owner: Owner,
-    venue: Venue,
-    settings: VenueSettings,
-    segment: Segment,
-    bell: Bell,
-    context: ssl.SSLContext | None,
-    gate: RollingWindow,
-) -> PrivateStream | TalkedStream:
+def stream_of(owner: Owner, sockets: Sockets) -> PrivateStream | TalkedStream:
     """An account's private stream."""
-    assert venue.trading is not None
-    make = venue.trading.stream.dialogue
+    assert sockets.venue.trading is not None
+    make = sockets.venue.trading.stream.dialogue
     if make is not None:
-        return TalkedStream(make, owner, venue, settings, segment, bell, context, gate)
-    return PrivateStream(owner, owner.name, venue, settings, segment, bell, context, gate)
+        return TalkedStream(make, owner, sockets)
+    return PrivateStream(owner, owner.name, sockets)

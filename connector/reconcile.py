@@ -38,11 +38,19 @@ FILLS_BACK_NS = 600 * SECOND_NS
 come before orders."""
 SHARE = 0.5
 """Of the address's weight that looking without need may use up."""
+FEES_SHARE = 0.25
+"""The same for fees that are still owed: nothing else waits for them, and they may be many."""
+FEES_AT_ONCE = 8
+"""Questions for owed fees that are under way."""
 PATIENCE_S = 1.0
 """Until weight for a doubt is looked for again."""
 SETTLE_S = 0.5
 """Between a list and its comparison: the stream may be on its way with the same news."""
 FAULTS = (VenueError, ValueError, RecursionError)
+
+Answers = dict[Request, tuple[int, list[bytes]]]
+"""What was asked in one look: when, CLOCK_MONOTONIC, and the pages that came. One answer may hold
+positions and balances, too."""
 
 
 class Asked(Protocol):
@@ -86,6 +94,7 @@ class Reconciler:
     def __init__(self, owner: Owner, every_s: float) -> None:
         self._owner, self._every_s = owner, every_s
         self._wanted, self._needed = asyncio.Event(), asyncio.Event()
+        self._fees_asked = 0
 
     def want(self) -> None:
         """As soon as possible."""
@@ -134,10 +143,16 @@ class Reconciler:
         lookups, epoch = owner.trading.lookups, owner.epoch()
         if lookups.limits is not None and lookups.limit_pools is not None:
             owner.limited(lookups.limit_pools(await owner.signed(lookups.limits())))
+        sure = {order.key for order in owner.open_orders() if order.submitted}
         listed = await self.orders()
-        await self.positions()
-        asked_ns = monotonic_ns()
-        self._balances(await self._asked_balances(), asked_ns)
+        there = self._there(listed)
+        for order in owner.open_orders():
+            if order.key in sure - there:  # it ended meanwhile, or the venue forgot it
+                more = {"account": owner.name, "client_order_id": order.client_order_id}
+                log.info("not among the venue's open orders: it is asked for", extra=more)
+        answers: Answers = {}
+        await self.positions(answers)
+        self._balances(*await self._asked_balances(answers))
         if lookups.config is not None and lookups.config_event is not None:
             config = lookups.config_event(await owner.signed(lookups.config()))
             owner.desk.account_event(owner, config)
@@ -147,7 +162,7 @@ class Reconciler:
         """Whether a look at everything leaves enough weight to others."""
         lookups, about = self._owner.trading.lookups, self._owner.instruments()
         each = (lookups.open_orders(about), lookups.positions(about), lookups.balances(about))
-        requests = [request for several in each for request in several]
+        requests = {request for several in each for request in several}
         return self._owner.affordable(sum(request.weight for request in requests), SHARE)
 
     # Now and then
@@ -164,8 +179,9 @@ class Reconciler:
         sure = {order.key for order in owner.open_orders() if order.submitted}
         try:
             rows = await self._rows()
-            positions = await self._asked_positions()
-            balances = await self._asked_balances()
+            answers: Answers = {}
+            positions = await self._asked_positions(answers)
+            balances, _ = await self._asked_balances(answers)
         except FAULTS as error:
             log.warning("cannot compare: %s", error, extra={"account": owner.name})
             return
@@ -173,7 +189,7 @@ class Reconciler:
         if epoch != owner.epoch() or self._wanted.is_set():
             return  # everything is asked for anyway
         desk = owner.desk
-        there = {order.key for row in rows if (order := desk.tracker.orders.find(owner.index, row))}
+        there = self._there(rows)
         for order in owner.open_orders():
             if order.key in sure - there:
                 self._differs("order", order.client_order_id, "open here, not at the venue")
@@ -191,6 +207,11 @@ class Reconciler:
             lambda: self._balances(balances, asked_ns),
         )
         owner.count(Counter.RECONCILED)
+
+    def _there(self, rows: Sequence[OrderEvent]) -> set[int]:
+        """Keys of the orders that the venue lists."""
+        owner, orders = self._owner, self._owner.desk.tracker.orders
+        return {order.key for row in rows if (order := orders.find(owner.index, row))}
 
     def _compare(
         self, kind: str, known: Callable[[], dict[Hashable, object]], tell: Callable[[], object]
@@ -252,26 +273,46 @@ class Reconciler:
             desk.order_event(self._owner, row, asked_ns)
         desk.listed(self._owner, rows, asked_ns)
 
-    async def positions(self) -> Sequence[PositionEvent]:
+    async def positions(self, answers: Answers | None = None) -> Sequence[PositionEvent]:
         """All positions; the desk is told. Raises what ``FAULTS`` are."""
         owner, asked_ns = self._owner, monotonic_ns()
-        found = await self._asked_positions()
+        found = await self._asked_positions({} if answers is None else answers)
         owner.desk.positions_listed(owner, found, owner.venue_ns(asked_ns))
         return found
 
-    async def _asked_positions(self) -> list[PositionEvent]:
+    async def _asked_positions(self, answers: Answers) -> list[PositionEvent]:
         owner, found = self._owner, list[PositionEvent]()
         for request in owner.trading.lookups.positions(owner.instruments()):
-            async for body in pages(owner, request):
+            for body in await self._bodies(request, answers):
                 found += owner.trading.lookups.position_events(body, owner.scales)
         return found
 
-    async def _asked_balances(self) -> list[BalanceEvent]:
-        owner, found = self._owner, list[BalanceEvent]()
+    async def _asked_balances(self, answers: Answers) -> tuple[list[BalanceEvent], int]:
+        """All balances, and when the first question about them left, CLOCK_MONOTONIC."""
+        owner, found, asked_ns = self._owner, list[BalanceEvent](), monotonic_ns()
         for request in owner.trading.lookups.balances(owner.instruments()):
-            async for body in pages(owner, request):
+            for body in await self._bodies(request, answers):
                 found += owner.trading.lookups.balance_events(body)
-        return found
+            asked_ns = min(asked_ns, answers[request][0])
+        return found, asked_ns
+
+    async def _bodies(self, request: Request, answers: Answers) -> list[bytes]:
+        """The pages of an answer; what was asked for already is not asked for again."""
+        if request not in answers:
+            asked_ns = monotonic_ns()
+            answers[request] = asked_ns, [body async for body in pages(self._owner, request)]
+        return answers[request][1]
+
+    async def fees(self, order: Order) -> None:
+        """The fills of an order whose fees are owed, unless that takes from others; the desk is
+        told."""
+        if self._fees_asked >= FEES_AT_ONCE:
+            return  # the tracker asks again
+        self._fees_asked += 1
+        try:
+            await self.fills(order, spare=True)
+        finally:
+            self._fees_asked -= 1
 
     async def fills(self, order: Order, spare: bool = False) -> None:
         """The fills of an order; the desk is told. Those of orders nobody knows any more were told
@@ -287,7 +328,7 @@ class Reconciler:
         name = order.order_id or order.venue_order_id or None
         order_id = None if spare and not order.restored else name
         request = lookups.fills(order.instrument, order_id, since_ns, FILLS)
-        if spare and not owner.affordable(request.weight, SHARE):
+        if spare and not owner.affordable(request.weight, FEES_SHARE):
             return  # the tracker asks again
         try:
             events = lookups.fill_events(await owner.signed(request), owner.scales)

@@ -21,6 +21,8 @@ log = logging.getLogger("connector.accounts")
 SECOND_NS = 1_000_000_000
 BEFORE_NS = 2 * SECOND_NS
 """The venue's clock is known to about this."""
+EARLIER_NS = 62 * SECOND_NS
+"""The same for an order of an earlier run, which may have had the longest window there is."""
 DAY_NS = 86_400 * SECOND_NS
 
 
@@ -86,7 +88,8 @@ class Seeker:
         owner = self._owner
         for pending in owner.desk.tracker.under_way.get(order.key, ()):
             if pending.action is Action.PLACE:
-                return (pending.venue_ns or owner.venue_ns(pending.sent_ns)) - BEFORE_NS
+                began_ns = pending.venue_ns or owner.venue_ns(pending.sent_ns)
+                return began_ns - (EARLIER_NS if order.restored else BEFORE_NS)
         began_ns = owner.venue_ns(order.created_ns)
         return began_ns - (DAY_NS if order.restored else BEFORE_NS)
 

@@ -52,7 +52,7 @@ log = logging.getLogger("connector.service")
 SECOND_NS = 1_000_000_000
 FEEDS_A_TICK = 32
 """Feeds looked at in one tick of 50 ms."""
-SLICE_NS = 50_000
+SLICE_NS = 20_000
 """Then frames that wait come first: no callback may take longer than 200 us."""
 SAMPLES = 5
 """Unknown events that are written to the log, a kind once; the rest is only counted."""

@@ -9,11 +9,11 @@ from connector.accounts import AccountService
 from connector.clock import monotonic_ns, wall_ns
 from connector.ipc.calls import BadCall, Call
 from connector.ipc.trading import Refused
+from connector.model.redaction import hide
 from connector.model.reports import Text
 from connector.service import MarketService
 from connector.trading.ledger import Ledger
 from connector.trading.roles import Account
-from connector.trading.texts import hide
 from connector.trading_service import TradingService
 from connector.transport.calls import Called, perform
 from connector.transport.rest import Rest

@@ -36,6 +36,8 @@ class Talking(Generic[Talks]):
         self.dialogue = dialogue
         self.token = ""
         self._held_ns = 0
+        self._entered, self._denied = 0, -1
+        """Renewals up to the token in use, and up to the last denial; -1: none that counts."""
         self._rest, self._give = rest, give
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,12 +54,18 @@ class Talking(Generic[Talks]):
             self.token = await access.token()
         except VenueError as error:
             raise NotSent(f"no token: {error}") from None
+        self._entered = access.renewals
 
     def ended(self, verdict: Verdict, now_ns: int, link: str) -> None:
         """The connection is gone: what follows."""
         access = self._rest().access
         if verdict.new_token and access is not None:
+            # What was got before the last denial may have ended with it: no new token is refused.
+            older = verdict.wait_ns > 0 and self._entered == self._denied
+            self._denied = -1 if older else access.renewals
             access.deny(self.token)
+            if older:
+                return
         if verdict.wait_ns:
             self._held_ns = now_ns + verdict.wait_ns
         if verdict.alert:

@@ -135,13 +135,12 @@ class TradingService:
         self._shutdown = Shutdown(self.desk, self.dead_man, self.accounts, self._policy)
         self.hurry = self._shutdown.hurry
         self.sessions = Trading(
-            self.lane.take,
+            self.lane.kernel,
             accounts=self._allowed,
             last_command=self.journals.last_command,
             opened=self._opened,
             closed=self._closed,
             after=self.desk.taken,
-            rehearse=self.lane.kernel.rehearse,
             segment=segment,
             timezone=timezone,
         )
@@ -284,7 +283,7 @@ class TradingService:
         yield
         self.profits.tick(monotonic_ns(), self.halts.resets())
         yield
-        self.desk.tick(monotonic_ns())
+        yield from self.desk.tick(monotonic_ns())
         yield
         self.dead_man.tick(monotonic_ns())
         for session in self.sessions.sessions():
@@ -377,6 +376,8 @@ class TradingService:
                 account.name,
                 self._markets[account.venue].venue.name,
                 account.venue,
+                account.trading.amends,
+                account.trading.order_pools,
             )
             for account in self.accounts
             if strategy in account.strategies

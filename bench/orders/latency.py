@@ -166,6 +166,8 @@ def tick_to_trade(rig: Rig, rounds: int, what: str) -> list[Group]:
         written = [[t.left_ns - t.written_ns for t in b] for b in turns]
         show(path, f"{name}: since the sender's write", written)
         show(path, f"{name}: of it the strategy has the event", _had(turns))
+        received = [[t.left_ns - t.recv_ns for t in b] for b in turns]
+        show(path, f"{name}: since the daemon received it", received)
         every = [turn for batch in turns for turn in batch]
         calm = [turn for turn in every if turn.calm]
         _calm(path, name, [t.left_ns - t.written_ns for t in calm], len(every))

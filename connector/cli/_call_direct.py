@@ -15,9 +15,9 @@ from connector.config import Config, VenueSettings, configured, read, state_dire
 from connector.config_trading import AccountSettings, AccountType
 from connector.errors import ConfigError, ConnectorError
 from connector.model.paths import runtime_directory
+from connector.model.redaction import hide
 from connector.model.secret import SecretRef
 from connector.trading import halts
-from connector.trading.texts import hide
 from connector.transport.calls import Called, perform
 from connector.transport.http import HttpClient
 from connector.transport.rest import Rest
@@ -247,7 +247,7 @@ class _Notes:
             "what": called.outcome.value,
             "status": called.status,
             "code": called.code,
-            "message": called.message,
+            "message": hide(called.message.encode()).decode(),
         }
         with contextlib.suppress(OSError):  # it is shown all the same
             self._write(told)

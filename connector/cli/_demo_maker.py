@@ -1,4 +1,7 @@
-"""What the demo's strategy trades: both sides of the touch, one order a side, moved with it."""
+"""What the demo's strategy trades: both sides of the touch, one order a side, moved with it.
+
+It asks for no venue's name: whether orders can be amended, and how many requests there may be, is
+what the session says of the account."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +29,14 @@ PAUSE_NS = 300_000_000
 """Between two commands for one order: the venue counts orders."""
 ANEW = 4
 """Every so many moves an order is cancelled and placed anew instead of amended."""
-VALID_MS = 2000
+KEPT = 0.25
+"""Share of what the venue allows in a window that is left for the last cancels, and for whatever
+else the daemon asks it."""
+SPREAD = 3
+"""What is left beside that is spread over a window divided by this: quick at first, then steady."""
+LOOK_NS = 100_000_000
+"""Between two looks at a budget that is used up."""
+VALID_MS = 5000
 """The demo also runs on machines with better things to do."""
 
 
@@ -35,7 +45,13 @@ class Maker:
 
     def __init__(self, session: TradingSession, instruments: Sequence[Instrument]) -> None:
         self._session = session
-        self._pairs = {one: Pair(session, one) for one in instruments}
+        accounts = {exchange: name for name, exchange in session.exchanges.items()}
+        paces = {name: Pace(session, name) for name in accounts.values()}
+        self._pairs = {
+            one: Pair(session, one, paces[accounts[one.exchange]])
+            for one in instruments
+            if one.exchange in accounts
+        }
 
     def hear(self, event: Event) -> None:
         """Any event of the session."""
@@ -55,11 +71,41 @@ class Maker:
         return not self._session.waiting and not self._session.orders()
 
 
+class Pace:
+    """How fast commands for an account may follow each other, by what the venue still allows."""
+
+    def __init__(self, session: TradingSession, account: str) -> None:
+        self._session, self._account = session, account
+        self.amends = session.amends(account)
+        """Whether orders can be changed; else they are cancelled, and placed anew."""
+        self._next_ns = 0
+
+    def take(self, now_ns: int) -> bool:
+        """Whether there may be another command now; then it is counted as given."""
+        if now_ns < self._next_ns:
+            return False
+        pause_ns = self._pause_ns()
+        self._next_ns = now_ns + (LOOK_NS if pause_ns is None else pause_ns)
+        return pause_ns is not None
+
+    def _pause_ns(self) -> int | None:
+        """Between this one and the next; None: nothing may be spent now."""
+        pause_ns = 0
+        for one in self._session.budget(self._account, orders=True):
+            free = one.left - one.limit * KEPT
+            if free < 1:
+                return None
+            pause_ns = max(pause_ns, int(one.window_ns / (SPREAD * free)))
+        return pause_ns
+
+
 class Pair:
     """Both sides of one instrument, and what they bought and sold."""
 
-    def __init__(self, session: TradingSession, instrument: Instrument) -> None:
-        self._buy, self._sell = (Quote(session, instrument, side) for side in (Side.BUY, Side.SELL))
+    def __init__(self, session: TradingSession, instrument: Instrument, pace: Pace) -> None:
+        self._buy, self._sell = (
+            Quote(session, instrument, side, pace) for side in (Side.BUY, Side.SELL)
+        )
         self._orders_held = 0.0
         """What was bought less what was sold, in orders."""
 
@@ -80,8 +126,11 @@ class Pair:
 class Quote:
     """One side of one instrument: at most one order."""
 
-    def __init__(self, session: TradingSession, instrument: Instrument, side: Side) -> None:
+    def __init__(
+        self, session: TradingSession, instrument: Instrument, side: Side, pace: Pace
+    ) -> None:
         self._session, self._instrument, self._side = session, instrument, side
+        self._pace = pace
         self._placed: Ticket | None = None
         """The command that made the order there is."""
         self._order: OrderReport | None = None
@@ -96,14 +145,18 @@ class Quote:
         session, order, now_ns = self._session, self._order, monotonic_ns()
         if now_ns < self._next_ns or self._asked in session.waiting:
             return
+        if self._placed is None:
+            wanted = price is not None
+        else:
+            wanted = order is not None and price != order.price
+        if not wanted or not self._pace.take(now_ns):
+            return
         if self._placed is None and price is not None:
             qty = lots_worth(self._instrument, price)
             self._asked = self._placed = session.place(
                 self._instrument, self._side, qty, price, valid_for_ms=VALID_MS
             )
-        elif order is None or price == order.price:
-            return
-        elif price is None or self._moves % ANEW == ANEW - 1:
+        elif price is None or not self._pace.amends or self._moves % ANEW == ANEW - 1:
             self._moves += 1
             self._asked = session.cancel(order)
         else:

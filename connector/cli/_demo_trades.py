@@ -1,6 +1,6 @@
 """What the demo's strategy traded, by its journal alone: counts, positions, latencies."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +33,10 @@ class Trades(Struct):
     """Whose outcome is not known yet."""
     positions: dict[str, Decimal] = {}
     """Sum of the fills by symbol; flat ones are left out."""
+    fills_of: Counter[int] = field(default_factory=Counter)
+    """Of ``fills``, by the account's place among the configuration's."""
+    resolved_of: Counter[int] = field(default_factory=Counter)
+    """Of ``unknown_resolved``, likewise."""
     tick_to_trade_ns: deque[int] = field(default_factory=lambda: deque(maxlen=KEPT))
     """From the frame the strategy had read last to just before send(2) of an order. Of requests
     that were answered, as the next."""
@@ -86,6 +90,7 @@ class Tally:
         if number in self._waiting or found_out:
             self._waiting.discard(number)
             self._sums.unknown_resolved += 1
+            self._sums.resolved_of[answer["account"]] += 1
         if answer["result"] == "REFUSED":
             if answer["action"] == "PLACE":
                 self._rejected += 1
@@ -106,6 +111,7 @@ class Tally:
                 self._sums.cancels += 1
             case "EXECUTED" if qty := Decimal(report["last_qty"]):  # else only its status is news
                 self._sums.fills += 1
+                self._sums.fills_of[report["account"]] += 1
                 symbol, sign = report["instrument"], 1 if report["side"] == "BUY" else -1
                 self._held[symbol] = self._held.get(symbol, Decimal(0)) + sign * qty
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from connector.daemon import isolated_cpus
+from connector.cpus import isolated_cpus
 
 
 class Finding(Struct, frozen=True):

@@ -76,6 +76,11 @@ class Family:
             if (code := child.poll()) is not None:
                 raise ConnectorError(f"{name} ended with status {code}{self._last_words(name)}")
 
+    def dismiss(self, child: subprocess.Popen[bytes]) -> None:
+        """This one has ended, as it should."""
+        self._children = [(name, each) for name, each in self._children if each is not child]
+        _close(child)
+
     def end(self) -> None:
         """Stop every child, the last one first, as each may need those before it to end in order:
         SIGTERM, then SIGKILL for those that do not hear."""
@@ -88,10 +93,7 @@ class Family:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-            for pipe in (child.stdin, child.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        pipe.close()
+            _close(child)
         self._children.clear()
 
     def _last_words(self, name: str) -> str:
@@ -100,6 +102,13 @@ class Family:
         except OSError:
             return ""
         return "".join(f"\n  {line}" for line in lines)
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 @contextlib.contextmanager

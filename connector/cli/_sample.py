@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CATCH_UP = 1_000_000
 """Records passed over at one look, at most; a look costs some 0.1 us a record."""
 COUNTS = ("last_data_ns", "deltas", "bbos", "trades", "marks", "gaps", "resyncs", "crossed")
+Levels = list[tuple[int, int]]
 _CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i32": "i", "i64": "q"}
 
 
@@ -75,6 +76,14 @@ class Watch:
                 for row in venue["connections"]
             ],
         )
+
+    def best(self) -> "list[tuple[Instrument, Levels, Levels]]":
+        """The best levels of every book, bids and asks, as (price_e, qty_e), best first."""
+        found = []
+        for instrument in self._session.listed_now():
+            levels = self._session.top(instrument).levels()
+            found.append((instrument, levels.bids_e, levels.asks_e))
+        return found
 
     def _halts(self) -> list[str]:
         """Read from the file, as the daemon does; it tells them while the daemon hangs, too."""

@@ -8,9 +8,10 @@ symbol are withheld, to show that the gap is found and healed, and the venue's a
 is, to show that its outcome is found out.
 
 The exit code is 1 when a book was not live or crossed (unless changes were withheld where only that
-can show it), when the strategy lost records, when the gap was not healed, when the lost answer was
-not found out, when an order was refused or left open, or when the venue counts other positions than
-the fills add up to; 0 otherwise. Nothing it starts outlives it.
+can show it), when its best levels are not the venue's once nobody trades any more, when the
+strategy lost records, when the gap was not healed, when the lost answer was not found out, when an
+order was refused or left open, or when the venue counts other positions than the fills add up to; 0
+otherwise. Nothing it starts outlives it.
 """
 
 import argparse
@@ -22,10 +23,11 @@ import tempfile
 import time
 import tomllib
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import orjson
 from rich.console import Console, Group
@@ -43,7 +45,7 @@ from connector.errors import AttachError, ConfigError, ConnectorError
 from connector.model.counters import Counter
 from connector.model.states import VALID
 from connector.venues.contract import Bases, Venue, folders, load
-from connector.venues.sim_contract import Mishap
+from connector.venues.sim_contract import Activity, Mishap
 from connector.venues.sim_contract import load as sim
 
 CONFIGS = Path(connector.__file__).parents[1] / "configs"
@@ -55,6 +57,10 @@ PAUSE_NS = 100_000_000
 """Several messages of a book, also where they come slowly."""
 TRIES = 2
 """To have it show what was withheld, before more is."""
+HISTORY = 300
+"""Messages a stream keeps for those that missed some, where a venue may keep any."""
+SEEN = 20
+"""Levels a side that strategies see."""
 REFRESH_S = 0.5
 EVERY = "all"
 TERMINAL_GAP_S = 5.0
@@ -126,6 +132,10 @@ class Demo:
         self._folder = folder
         self._family = family
         self._venues, self._config = venues, _config(venues)
+        config = tomllib.loads(self._config.read_text())
+        self._sections = config["venues"]
+        self._accounts = [account["venue"] for account in config["accounts"].values()]
+        """The venue's folder of each."""
         self.sims: dict[str, dict[str, Any]] = {}
         """What the simulators printed, by the venue's folder: where it is, its account."""
         self._watch: Watch | None = None
@@ -142,15 +152,17 @@ class Demo:
         keys: dict[str, str] = {}
         for venue in self._venues:
             options = ["--venue", venue.folder, "--symbols", symbols, "--rate", rate]
+            options += ["--history", str(HISTORY)]
             if measured:
                 stamps.append(str(self._folder / f"stamps-{venue.folder}"))
                 options += ["--stamps", stamps[-1]]
             child = self._family.start(f"sim-{venue.folder}", "connector", "sim", *options)
             ready = self.sims[venue.folder] = self._answer(child, START_S)
             for name, url in (("rest_url", ready["rest"]), ("ws_url", ready["ws"])):
-                places += ["--set", f'venues.{venue.folder}.{name}="{url}"']
-            for name in ("key", "secret"):
-                keys[f"CONNECTOR_DEMO_{venue.folder}_{name}".upper()] = ready["account"][name]
+                path = urlsplit(self._sections[venue.folder][name]).path
+                places += ["--set", f'venues.{venue.folder}.{name}="{url}{path}"']
+            for name, value in ready["account"].items():
+                keys[f"CONNECTOR_DEMO_{venue.folder}_{name}".upper()] = value
         self.runtime.mkdir(mode=0o700)
         self._family.start(
             "daemon", "connector", "run", str(self._config),
@@ -323,14 +335,23 @@ class Demo:
 
     def _ask_venue(self, venue: Venue, path: str, body: bytes | None = None) -> Any:
         """Ask the simulator's own side."""
+        return orjson.loads(self._ask_raw(venue, path, body))
+
+    def _ask_raw(self, venue: Venue, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(self.sims[venue.folder]["rest"] + path, body)
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return orjson.loads(answer.read())
+            found: bytes = answer.read()
+            return found
 
     def _found_out(self) -> bool:
         """An answer of each venue was lost, and no outcome is unknown."""
         traded = self._trades.read()
-        return traded.unknown_resolved >= len(self._venues) and not traded.unknown
+        return not traded.unknown and not self._without(traded.resolved_of)
+
+    def _without(self, counted: Mapping[int, int]) -> list[str]:
+        """Names of the venues on whose accounts nothing of this was counted."""
+        there = {self._accounts[account] for account, times in counted.items() if times}
+        return [venue.name for venue in self._venues if venue.folder not in there]
 
     def _lost_so_far(self, sample: _frame.Sample) -> str:
         if sample.counters[Counter.REQUESTS_LOST]:
@@ -362,11 +383,12 @@ class Demo:
         self, sample: _frame.Sample, result: dict[str, Any]
     ) -> tuple[Trades, Sequence[str]]:
         """What was traded, and what is wrong. The last fills may be told a moment after the end of
-        their orders."""
+        their orders, and so may the last changes of the books."""
+        self._stand_still()
         deadline_ns = monotonic_ns() + int(HEAL_S * 1e9)
         while True:
             traded = self._trades.read()
-            wrong = self._trading_complaints(result, traded)
+            wrong = [*self._trading_complaints(result, traded), *self._book_complaints()]
             if not wrong or monotonic_ns() > deadline_ns:
                 return traded, [*self._market_complaints(sample, result), *wrong]
             self._run_until(monotonic_ns() + 200_000_000)
@@ -391,21 +413,49 @@ class Demo:
         return found
 
     def _trading_complaints(self, result: dict[str, Any], traded: Trades) -> list[str]:
-        found = []
-        if not traded.fills:
-            found.append("the strategy was not filled")
+        found = list[str]()
+        found += [
+            f"the strategy was not filled at {name}" for name in self._without(traded.fills_of)
+        ]
         if traded.rejects:
             found.append(f"{traded.rejects} requests were refused")
         if self._wounded and not self._found_out():
             found.append("what became of the order whose answer was lost was not found out")
         there: dict[str, Decimal] = {}
         for venue in self._venues:
-            (standing,) = self._ask_venue(venue, "/_sim/status")["accounts"].values()
-            if result["orders_open"] or standing["open_orders"]:
-                found.append(f"{standing['open_orders']} orders are still open at {venue.name}")
-            there |= {one["symbol"]: Decimal(one["qty"]) for one in standing["positions"]}
+            accounts = [*self._ask_venue(venue, "/_sim/status")["accounts"].values()]
+            still_open = sum(standing["open_orders"] for standing in accounts)
+            if result["orders_open"] or still_open:
+                found.append(f"{still_open} orders are still open at {venue.name}")
+            for standing in accounts:
+                there |= {one["symbol"]: Decimal(one["qty"]) for one in standing["positions"]}
         if there != traded.positions:
             found.append(f"the venue has positions {there}, the fills add up to {traded.positions}")
+        return found
+
+    def _stand_still(self) -> None:
+        """Have nobody trade at the venues any more, so that books can be compared."""
+        for venue in self._venues:
+            statuses = sim(venue.folder).statuses.items()
+            (halted, *_) = [word for word, what in statuses if what is Activity.HALTED]
+            for symbol in self._ask_venue(venue, "/_sim/status")["market"]["last_update_id"]:
+                order = orjson.dumps({"symbol": symbol, "status": halted})
+                self._ask_venue(venue, "/_sim/instruments", order)
+
+    def _book_complaints(self) -> list[str]:
+        """Books that strategies do not see as they are at the venue."""
+        assert self._watch is not None
+        venues = {venue.name: venue for venue in self._venues}
+        found = []
+        instrument: Any  # a strategy's, which has the scales, too: no more is read of it
+        for instrument, *ours in self._watch.best():
+            venue = venues[instrument.exchange]
+            path = f"/_sim/book?symbol={quote(instrument.symbol, safe='')}"
+            theirs = venue.snapshot(self._ask_raw(venue, path), instrument)
+            for mine, flat in zip(ours, (theirs.bids, theirs.asks), strict=True):
+                if not whole(mine, flat):
+                    found.append(f"the book of {instrument.symbol} is not the venue's")
+                    break
         return found
 
     def _finish_strategy(self) -> dict[str, Any]:
@@ -415,6 +465,7 @@ class Demo:
         self._strategy.stdin.close()
         result = self._answer(self._strategy, 60.0)
         self._strategy.wait(10.0)
+        self._family.dismiss(self._strategy)
         return result
 
     def _answer(self, child: subprocess.Popen[bytes], timeout_s: float) -> dict[str, Any]:
@@ -432,6 +483,13 @@ class Demo:
         answer = orjson.loads(line)
         assert isinstance(answer, dict)
         return answer
+
+
+def whole(mine: Sequence[tuple[int, int]], flat: Sequence[int]) -> bool:
+    """Whether a side of a book, as strategies see it, is as much of the venue's (prices and
+    quantities in turn, best first) as they can see, down to the last level."""
+    levels = [*zip(flat[::2], flat[1::2], strict=True)][:SEEN]
+    return bool(mine) and list(mine) == levels
 
 
 def _seconds(text: str) -> float:

@@ -1,7 +1,7 @@
 """Run a simulated venue: synthetic or replayed market data over the venue's own protocols.
 
 When it listens it prints one JSON line: ``{"rest": URL, "ws": URL, "ca": FILE or null, "pid": N}``,
-with ``"account"`` (name, key, secret) when it made a throw-away account.
+with ``"account"`` (name, key, secret and what else the venue wants) when it made a throw-away one.
 ``connector sim fault KIND [key=value ...] --url URL`` makes a running one misbehave.
 """
 
@@ -140,7 +140,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         strict_private=args.strict_private,
         token_s=args.token_life,
         history=args.history,
-        profile=_profile(venue, args.profile),
+        profile=_profile(venue, args.profile, getattr(market, "profile", "")),
     )
     try:
         server = Server(venue, market, options, clock=clock, engine=engine, setup=setup)
@@ -155,8 +155,7 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
         server.hub.stamps = Stamps(stamps, venue.stamped)
     ready = ready_line(server, args.host, ca)
     if made is not None:
-        (key,) = made.keys
-        ready["account"] = {"name": made.name, "key": key.key, "secret": key.secret}
+        ready["account"] = {"name": made.name, **venue.credentials(made, [*market.symbols])}
     print(orjson.dumps(ready).decode(), flush=True)
     loop = asyncio.get_running_loop()
     for at_s, command in scenario:
@@ -181,11 +180,14 @@ async def _serve(args: argparse.Namespace, context: ssl.SSLContext | None, ca: s
     return 0
 
 
-def _profile(venue: "VenueSim", name: str) -> str:
+def _profile(venue: "VenueSim", name: str, recorded: str) -> str:
+    """The state of the venue to be; a recording is of one."""
+    if name and recorded and name != recorded:
+        raise ConfigError(f"--profile {name}: the recording is of {recorded!r}")
     if name and name not in venue.profiles:
         known = f"there are: {', '.join(venue.profiles)}" if venue.profiles else "it has one only"
         raise ConfigError(f"--profile: {venue.folder} has no {name!r}; {known}")
-    return name
+    return name or recorded
 
 
 def _engine(

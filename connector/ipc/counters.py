@@ -76,14 +76,18 @@ class Counters:
 
     def budgets(self) -> list[Budget]:
         """Every rate budget."""
-        return [one for one in map(self._budget, range(MAX_BUDGETS)) if one is not None]
+        found = []
+        for index in range(MAX_BUDGETS):
+            start = self._budgets + index * _BUDGET_WORDS
+            numbers = self._words[start : start + _BUDGET_WORDS].tolist()
+            if not numbers[5] & 0xFF:  # a name's first letter is written last: none follow
+                break
+            if numbers[1]:
+                found.append(self._budget(numbers))
+        return found
 
-    def _budget(self, index: int) -> Budget | None:
-        start = self._budgets + index * _BUDGET_WORDS
-        numbers = self._words[start : start + _BUDGET_WORDS].tolist()
+    def _budget(self, numbers: list[int]) -> Budget:
         name = b"".join(word.to_bytes(8, "little") for word in numbers[5:]).rstrip(b"\0")
-        if not name or not numbers[1]:
-            return None
         venue, account = numbers[4] & 0xFFFF, numbers[4] >> 16 & 0xFFFF
         mine = account if account != EVERYBODY else None
         used, limit, window_ns, resets_ns = numbers[:4]

@@ -63,8 +63,12 @@ class TradingSession(Session, TradingReader):
         super().__init__(strategy, runtime_dir, timeout)
         self.accounts: dict[str, int] = {}
         """The accounts this strategy may use: name -> index in commands and reports."""
+        self.exchanges: dict[str, str] = {}
+        """Where they are: name -> exchange."""
         self._venues: dict[int, int] = {}
         """Where each account is, as the rate budgets say it."""
+        self._amending: frozenset[int] = frozenset()
+        self._order_pools: dict[int, frozenset[str]] = {}
         self._takeover, self._resume = takeover, resume
         self._doorbell = -1
 
@@ -82,7 +86,11 @@ class TradingSession(Session, TradingReader):
         context = Renderer(self.strategy, names, zone)
         self.open_reports(down, int(answer["resume"]), context, int(answer["stands_at"]))
         self.accounts = {name: index for index, name, _ in accounts}
-        self._venues = {int(one["index"]): int(one["venue"]) for one in answer["accounts"]}
+        self.exchanges = {name: exchange for _, name, exchange in accounts}
+        told = {int(one["index"]): one for one in answer["accounts"]}
+        self._venues = {index: int(one["venue"]) for index, one in told.items()}
+        self._amending = frozenset(index for index, one in told.items() if one["amends"])
+        self._order_pools = {index: frozenset(one["order_pools"]) for index, one in told.items()}
         self._doorbell = fds[4]
         return [fds[3], fds[4]]
 
@@ -126,15 +134,30 @@ class TradingSession(Session, TradingReader):
         """Keep how a command was written, up to 4 KiB, beside it in the journal."""
         self.request("text", command=command, text=text)
 
-    def budget(self, account: str | int) -> list[Budget]:
+    def budget(self, account: str | int, *, orders: bool = False) -> list[Budget]:
         """The venue's limits for an account's orders and for whatever comes from the daemon's
-        address, by name or index; read from shared memory."""
+        address, by name or index; ``orders``: only those a new order counts in. Read from shared
+        memory."""
+        index = self._index(account)
+        found = self.counters.budgets()
+        venue, named = self._venues.get(index), self._order_pools.get(index, frozenset())
+        return [
+            one
+            for one in found
+            if one.venue == venue
+            and one.account in (index, None)
+            and (not orders or one.pool in named)
+        ]
+
+    def amends(self, account: str | int) -> bool:
+        """Whether the orders of an account, by name or index, can be amended: where not, ``amend``
+        is refused, and an order is cancelled and placed anew."""
+        return self._index(account) in self._amending
+
+    def _index(self, account: str | int) -> int:
         if isinstance(account, str) and account not in self.accounts:
             raise ValueError(f"account: {account!r} is none of {', '.join(self.accounts)}")
-        index = self.accounts[account] if isinstance(account, str) else account
-        found = self.counters.budgets()
-        venue = self._venues.get(index)
-        return [one for one in found if one.venue == venue and one.account in (index, None)]
+        return self.accounts[account] if isinstance(account, str) else account
 
     def find_instrument(self, what: Any) -> Instrument:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from connector._speedups.gateway import Gateway
+from connector._speedups.gateway import Gateway, Taker
 from connector._speedups.segment import Segment
 from connector.clock import monotonic_ns
 from connector.errors import ConnectorError
@@ -42,6 +42,10 @@ class AccountInfo(Struct, frozen=True):
     """The exchange name of its venue."""
     venue: int = 0
     """The venue's number in the rate budgets."""
+    amends: bool = True
+    """Whether its orders can be amended."""
+    order_pools: tuple[str, ...] = ()
+    """The rate budgets that a new order counts in, by their names."""
 
 
 class TradingSession:
@@ -113,27 +117,24 @@ class Trading:
     ``opened(session)`` is called before the strategy is answered, so that nothing is missed, and
     sets ``session.resume`` where it is None; a ValueError refuses the attach.
     ``closed(session, why)`` is called when it is gone, whatever ended it. ``after`` is called once
-    the commands that were there are taken (``Desk.taken``), ``rehearse`` now and then in turns of a
-    loop that spins in which there are none. ``timezone``: of the
-    local times in JSON, for its library."""
+    the commands that were there are taken (``Desk.taken``). ``timezone``: of the local times in
+    JSON, for its library."""
 
     def __init__(
         self,
-        handler: Callable[[TradingSession, bytes, int], object],
+        handler: Taker | Callable[[TradingSession, bytes, int], object],
         *,
         accounts: Callable[[str], Sequence[AccountInfo]] = _no_accounts,
         last_command: Callable[[str], int] | None = None,
         opened: Callable[[TradingSession], object] = _nothing,
         closed: Callable[[TradingSession, str], object] = _nothing,
         after: Callable[[], object] | None = None,
-        rehearse: Callable[[], object] | None = None,
         segment: Segment | None = None,
         report_bytes: int = REPORT_BYTES,
         timezone: str = "UTC",
     ) -> None:
         self.gateway = Gateway(
-            handler, failed=_failed, broken=_broken, after=after, segment=segment,
-            rehearse=rehearse,
+            handler, failed=_failed, broken=_broken, after=after, segment=segment
         )  # fmt: skip
         self.report_bytes, self.timezone = report_bytes, timezone
         self._accounts, self._last_command = accounts, last_command

@@ -34,8 +34,9 @@ AUDIT_NS = 30 * SECOND_NS
 SOON_NS = 2 * SECOND_NS
 """When the last comparison could not be made; also how long a stream has to be quiet so that a
 later book must be the same."""
-COMPARED = 5
-"""Levels a side."""
+LEAST, COMPARED = 5, 20
+"""Levels a side: as many as readers of the top table see. A stream may be less deep than the
+answer; so few are there in any case."""
 UNNUMBERED = -1
 CLOSED = 0
 
@@ -374,7 +375,7 @@ class MixedFeed(Streams):
         self._audited_ns = now_ns
         levels: Any = found.snapshot if isinstance(found, PreparedBase) else found
         sides = (kernel.bids(), levels.bids), (kernel.asks(), levels.asks)
-        if all(mine[:COMPARED] == _pairs(theirs)[:COMPARED] for mine, theirs in sides):
+        if all(_same(mine, _pairs(theirs)) for mine, theirs in sides):
             return
         self._count(Counter.BOOKS_DIFFERED)
         self._gap(Reason.GAP, now_ns)
@@ -383,6 +384,12 @@ class MixedFeed(Streams):
 
 def _empty(number: int, venue_ns: int) -> Depth:
     return Depth("", number, number, 0, venue_ns, venue_ns, [], [])
+
+
+def _same(mine: Sequence[tuple[int, int]], theirs: Sequence[tuple[int, int]]) -> bool:
+    """Whether two sides are one, as deep as both go."""
+    depth = min(COMPARED, max(LEAST, min(len(mine), len(theirs))))
+    return mine[:depth] == theirs[:depth]
 
 
 def _pairs(flat: Sequence[int]) -> list[tuple[int, int]]:

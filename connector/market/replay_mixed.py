@@ -6,30 +6,24 @@ anything: a book begins with an answer of the recording or with a whole book on 
 publications have numbers, one that is missing is a gap, and one that goes back is a stream that
 began anew; where they have none, only an answer that shows another book tells of a loss."""
 
-from connector._speedups.feed import Feed
-from connector._speedups.segment import Segment
-from connector.market.feeds import make_feed
-from connector.market.replay_streamed import StreamedDigests
-from connector.market.replaying import FIRST_LINE, HANDLED, RING_BYTES, Replaying
-from connector.market.streams import Streams
+from typing import ClassVar
+
+from connector.market.replaying import FIRST_LINE
+from connector.market.replaying_stream import StreamReplaying
 from connector.model.counters import Counter
 from connector.protocol.recording import Item, Kind
-from connector.venues.contract import Book, Channel, Depth, Subscription, Unreadable, Voided
+from connector.venues.contract import Book, Channel, Depth, Unreadable, Voided
 from connector.venues.dialogue import Standing, Stands
 
-DIFFERED = "an answer shows another book than was kept: a message was lost"
 UNNUMBERED = -1
 
 
-class MixedReplay(Replaying):
-    """Of a venue whose books begin with an answer or on the stream; ``symbols`` counts messages of
-    books, whole ones among them."""
+class MixedReplay(StreamReplaying):
+    """Of a venue whose books begin with an answer or on the stream."""
 
-    LOST = (
-        "{symbol}: the book is lost after update {update}, {applied} messages applied; it waits"
-        " for a whole one"
-    )
-    _feed: Streams | None = None
+    FAULTS: ClassVar = {
+        Counter.BOOKS_DIFFERED: "an answer shows another book than was kept: a message was lost"
+    }
     _number = UNNUMBERED
     """Of the last publication."""
     _stands = False
@@ -56,54 +50,36 @@ class MixedReplay(Replaying):
             return
         self._count("frames")
         if self._feed is None:
-            self._begin(line, time_ns)
+            self._first(line, time_ns)
         if self._feed is not None:
             self._decode(line, stream, time_ns)
 
-    def _begin(self, frame: bytes, time_ns: int) -> None:
+    def _first(self, frame: bytes, time_ns: int) -> None:
         """The first levels show the scale."""
         try:
             instrument = self._venue.wire_instrument(self.symbol, frame)
         except ValueError:
             self._count("early")
             return
-        self.instrument = instrument
-        segment = Segment.create(RING_BYTES)
-        self._kernel = Feed(segment, segment.add_instrument(instrument), instrument)
-        self._codec = self._venue.codec(segment)
-        self._codec.add(instrument.symbol, self._kernel)
-        subscriptions = [Subscription(instrument.symbol, Channel.DEPTH, "", 0)]
-        self._feed = make_feed(self._venue, self._kernel, subscriptions, self._counted)
-        self._feed.on_line_up(FIRST_LINE, 1, time_ns)
-        self._digests = StreamedDigests(instrument)
+        self._begin(instrument, time_ns)
 
     # Messages
 
     def _decode(self, line: bytes, stream: str, time_ns: int) -> None:
         """The compiled codec takes a publication, or the venue's decoder and the feed do."""
         assert self._feed is not None
-        before = self._kernel.last_id
-        whole = self._codec.book(line) is not None
-        if self._codec.decode(line, time_ns, FIRST_LINE) == HANDLED:
-            self._number = self._kernel.last_id if self._number != UNNUMBERED else UNNUMBERED
-            self._moved(before, whole)
+        if self._compiled(line, time_ns):
+            if self._number != UNNUMBERED:
+                self._number = self._kernel.last_id
             return
-        self._count("rare")
-        try:
-            events = self._venue.decode(line, self._scales)
-        except ValueError as error:
-            events = Unreadable(str(error))
-        for event in events if isinstance(events, list) else [events]:
+        for event in self._events(line):
             if isinstance(event, Unreadable):
-                self._count("undecodable")
-                self._warn(f"a message that cannot be read: {event.words}")
+                self._unreadable(event.words)
             elif isinstance(event, Voided):
                 self._feed.on_event(event, FIRST_LINE, time_ns)
             elif isinstance(event, Depth | Book):
                 self._stand(event, stream, time_ns)
-                before = self._kernel.last_id
-                self._feed.on_event(event, FIRST_LINE, time_ns)
-                self._moved(before, isinstance(event, Book))
+                self._hear(event, time_ns)
             self._look()
 
     def _stand(self, event: Depth | Book, stream: str, time_ns: int) -> None:
@@ -120,17 +96,12 @@ class MixedReplay(Replaying):
             self._stands = True
         self._number = number
 
-    def _moved(self, before: int, whole: bool) -> None:
-        """After a message that may have moved the book: changes count, whole books do not."""
-        if not whole and self._kernel.last_id != before:
-            self._one_applied()
-
     # Answers
 
     def _take_answer(self, item: Item) -> None:
         """A book that somebody asked for, if it is of this instrument."""
         if self._feed is None and self.symbol in self.symbols:
-            self._begin(item.payload, item.time_ns)
+            self._first(item.payload, item.time_ns)
         if self._feed is None or self.instrument is None:
             self._count("early")
             return
@@ -144,8 +115,3 @@ class MixedReplay(Replaying):
         self._feed.on_snapshot_asked(item.time_ns)
         self._feed.on_snapshot(found, self._feed.epoch, item.time_ns)
         self._look()
-
-    def _counted(self, counter: Counter) -> None:
-        self._count(counter.name.lower())
-        if counter is Counter.BOOKS_DIFFERED:
-            self._warn(f"{self.symbol}: {DIFFERED}, {self.applied} messages applied")

@@ -159,6 +159,8 @@ class Streams(ABC):
         self._kernel = kernel
         self._subscriptions: dict[Channel, Subscription] = {}
         self._quiet_ns: list[tuple[FeedKind, int]] = []
+        self._one_stream = False
+        """The best prices are the book's: they have no messages of their own."""
         self._want(subscriptions)
         self._count = count
         self._beside = Beside(kernel, count)
@@ -187,6 +189,8 @@ class Streams(ABC):
             for row in self._subscriptions.values()
             if row.quiet_ns
         ]
+        depth, bbo = (self._subscriptions.get(one) for one in (Channel.DEPTH, Channel.BBO))
+        self._one_stream = depth is not None and bbo is not None and depth.stream == bbo.stream
 
     def change(self, subscriptions: Iterable[Subscription], now_ns: int) -> None:
         """These are wanted from now on: a kind of which nothing is wanted any more is DOWN and what
@@ -419,6 +423,8 @@ class Streams(ABC):
             if kind not in self._served:
                 continue
             heard_ns = self._last_heard_ns(kind)
+            if kind is FeedKind.BBO and self._one_stream:
+                heard_ns = max(heard_ns, self._last_heard_ns(FeedKind.BOOK))
             if now_ns - heard_ns <= quiet_ns:
                 self._silent.discard(kind)
                 continue

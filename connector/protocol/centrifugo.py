@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from connector.protocol import centrifugo_frames as frames
+from connector.protocol.centrifugo_channels import SECOND_NS, Channel, Command, Counts, renew_ns
 from connector.protocol.centrifugo_events import (
     Answer,
     Close,
@@ -26,6 +27,7 @@ from connector.protocol.centrifugo_events import (
     Continuity,
     Event,
     Gap,
+    Garbled,
     Joined,
     Published,
     Refused,
@@ -36,15 +38,10 @@ from connector.protocol.centrifugo_events import (
 )
 from connector.protocol.centrifugo_frames import Class, ConnectResult, Publication, SubscribeResult
 
-SECOND_NS = 1_000_000_000
 COMMAND_NS = 5 * SECOND_NS
 """A command without an answer for this long failed; what it did is not known."""
 PING_MARGIN_NS = 10 * SECOND_NS
 """Beyond the server's own interval of pings, then the connection counts as dead."""
-TOKEN_SHARE = 0.8
-"""Of a token's life after which the next one is asked for."""
-TOKEN_LEAST_NS = 30 * SECOND_NS
-"""At least so long before the end, where the life is long enough."""
 EARLY_MOST = 10_000
 """Publications of one channel that may come before the answer to its subscription."""
 
@@ -53,46 +50,6 @@ class State(Enum):
     CLOSED = "closed"
     CONNECTING = "connecting"
     CONNECTED = "connected"
-
-
-class Counts(Struct):
-    """What went by, for the owner's counters."""
-
-    duplicates: int = 0
-    gaps: int = 0
-    unmatched: int = 0
-    """Replies to nothing, pushes of channels nobody asked for."""
-    undecodable: int = 0
-    pings: int = 0
-
-
-class _Command(Struct):
-    key: str
-    due_ns: int
-    channel: str = ""
-
-
-class _Channel(Struct):
-    """A subscription that is wanted, over all connections."""
-
-    name: str
-    token: str = ""
-    data: Raw | None = None
-    server: bool = False
-    """The server subscribed us: nothing is sent for it."""
-    positioned: bool = False
-    epoch: str = ""
-    offset: int = 0
-    lost: bool = False
-    """Something was missed that no position can bring back."""
-    served: bool = False
-    number: int = 0
-    """Of the subscribe command under way."""
-    retry_ns: int = 0
-    """When to subscribe (again); 0: not planned."""
-    failures: int = 0
-    token_ns: int = 0
-    early: list[Publication] = []
 
 
 class Client:
@@ -118,14 +75,16 @@ class Client:
         self.state = State.CLOSED
         self._uniform = uniform
         self._name, self._version, self._data = name, version, data
-        self._channels: dict[str, _Channel] = {}
-        self._commands: dict[int, _Command] = {}
+        self._channels: dict[str, Channel] = {}
+        self._commands: dict[int, Command] = {}
         self._number = 0
         self._pongs = 0
         self._out: list[bytes] = []
         self._ping_ns = self._heard_ns = self._token_ns = 0
-        self._answers_pings = False
+        self._answers_pings = self._expires = False
         self._fresh_token = False
+        self.token_refused = False
+        """What ended the last connection was about its token."""
         self._closing: Close | None = None
 
     # What the owner of the socket does
@@ -134,7 +93,8 @@ class Client:
         """A socket is open: the first command must be `connect`."""
         self._forget()
         self.state, self._heard_ns = State.CONNECTING, now_ns
-        theirs = [one for one in self._channels.values() if one.server and one.positioned]
+        channels = self._channels.values()
+        theirs = [one for one in channels if one.server and (one.epoch or one.offset)]
         fields = {
             "token": self.token,
             "data": self._data,
@@ -165,23 +125,31 @@ class Client:
         if meaning is Class.RESYNC:
             for channel in self._channels.values():
                 self._void(channel)
-        if meaning is Class.TOKEN:
+        self.token_refused = meaning is Class.TOKEN
+        if self.token_refused:
             if self._fresh_token:
                 return Class.FINAL  # a token that is new is refused, too
             self._fresh_token = True
         return meaning
 
     def received(self, frame: bytes, now_ns: int) -> list[Event]:
-        """One text frame; nothing of a frame that cannot be read is lost but the line at fault."""
+        """One text frame. A line that cannot be read ends the connection: what it said is lost, and
+        of a channel without positions nobody would ever know."""
         self._heard_ns = now_ns
         events: list[Event] = []
         for line in frame.split(b"\n"):
+            if self.state is State.CLOSED:
+                break  # it is being closed: nothing after the fault counts
             if not line.strip():
                 continue
             try:
-                self._take(frames.decode(line), events, now_ns)
-            except ValueError:
+                reply = frames.decode(line)
+            except ValueError as error:
                 self.counts.undecodable += 1
+                why = f"a line that cannot be read: {error}"
+                events += [Garbled(why), self._close(3000, why)]
+            else:
+                self._take(reply, events, now_ns)
         return events
 
     @property
@@ -209,7 +177,12 @@ class Client:
                 if command.key in ("connect", "subscribe", "unsubscribe"):
                     # What it did is not known, and guessing would end in a silent channel.
                     return [*events, self._close(3012, f"no answer to {command.key}")]
-                if command.key not in ("refresh", "sub_refresh"):
+                if command.key == "refresh":
+                    self._token_ns = now_ns
+                elif command.key == "sub_refresh":
+                    if command.channel in self._channels:
+                        self._channels[command.channel].token_ns = now_ns
+                else:
                     events.append(Answer(number, command.key, frames.NOTHING, frames.ErrorBody()))
         if self._token_ns and now_ns >= self._token_ns:
             self._token_ns = 0
@@ -230,7 +203,7 @@ class Client:
         """Want a channel, from now on and on every connection; asked again, with the new token."""
         channel = self._channels.get(name)
         if channel is None:
-            channel = self._channels[name] = _Channel(name)
+            channel = self._channels[name] = Channel(name)
         channel.token, channel.data, channel.failures = token, data, 0
         if self.state is State.CONNECTED and not channel.served and not channel.number:
             self._subscribe(channel, now_ns)
@@ -258,13 +231,14 @@ class Client:
 
     def restore(self, name: str, epoch: str, offset: int) -> None:
         """Take up a position that was kept elsewhere, before the channel is subscribed."""
-        channel = self._channels.setdefault(name, _Channel(name))
+        channel = self._channels.setdefault(name, Channel(name))
         channel.epoch, channel.offset, channel.positioned = epoch, offset, True
 
     def refresh(self, token: str, now_ns: int) -> None:
-        """Prolong the connection with a new token; only where the server said that it expires."""
+        """Prolong the connection with a new token, where the server said that it expires: else it
+        closes for good."""
         self.token = token
-        if self.state is State.CONNECTED:
+        if self.state is State.CONNECTED and self._expires:
             self._command("refresh", {"token": token}, now_ns)
 
     def refresh_channel(self, name: str, token: str, now_ns: int) -> None:
@@ -318,11 +292,11 @@ class Client:
 
     def _command(self, key: str, fields: Mapping[str, Any], now_ns: int, channel: str = "") -> int:
         self._number += 1
-        self._commands[self._number] = _Command(key, now_ns + COMMAND_NS, channel)
+        self._commands[self._number] = Command(key, now_ns + COMMAND_NS, channel)
         self._out.append(frames.command(self._number, key, fields))
         return self._number
 
-    def _subscribe(self, channel: _Channel, now_ns: int) -> None:
+    def _subscribe(self, channel: Channel, now_ns: int) -> None:
         channel.retry_ns = 0
         if channel.server:
             return
@@ -356,8 +330,6 @@ class Client:
     # Inside: in
 
     def _take(self, reply: frames.Reply, events: list[Event], now_ns: int) -> None:
-        if self.state is State.CLOSED:
-            return  # it is being closed: nothing after the fault counts
         if reply.push is not None:
             self._pushed(reply.push, events, now_ns)
         elif reply.id:
@@ -373,7 +345,7 @@ class Client:
             self.counts.unmatched += 1
 
     def _replied(
-        self, reply: frames.Reply, command: _Command, events: list[Event], now_ns: int
+        self, reply: frames.Reply, command: Command, events: list[Event], now_ns: int
     ) -> None:
         error = reply.error
         if command.key == "connect":
@@ -412,16 +384,19 @@ class Client:
 
     def _connected(self, result: ConnectResult, events: list[Event], now_ns: int) -> None:
         self.state, self._fresh_token = State.CONNECTED, False
-        self._answers_pings = result.pong
+        self._answers_pings, self._expires = result.pong, result.expires
         self._ping_ns = result.ping * SECOND_NS + PING_MARGIN_NS if result.ping else 0
-        self._token_ns = _renew_ns(result.expires, result.ttl, now_ns)
+        self._token_ns = renew_ns(result.expires, result.ttl, now_ns)
         events.append(Connected(result))
-        for name, subscription in result.subs.items():
-            channel = self._channels.setdefault(name, _Channel(name))
+        for name, subscription in (result.subs or {}).items():
+            if not name:  # named again in the next `connect` it would be the end
+                self.counts.unmatched += 1
+                continue
+            channel = self._channels.setdefault(name, Channel(name))
             channel.server = True
             self._subscribed(channel, subscription, events, now_ns)
         for channel in list(self._channels.values()):
-            if channel.server and channel.name not in result.subs:
+            if channel.server and channel.name not in (result.subs or ()):
                 channel.server = False  # the server dropped it; it is wanted all the same
             if not channel.served and not channel.number:
                 self._subscribe(channel, now_ns)
@@ -435,10 +410,10 @@ class Client:
             else:
                 events.append(self._close(3500, f"refresh: {error.code} {error.message}"))
         elif result is not None:
-            self._token_ns = _renew_ns(result.expires, result.ttl, now_ns)
+            self._token_ns = renew_ns(result.expires, result.ttl, now_ns)
 
     def _subscribed(
-        self, channel: _Channel, result: SubscribeResult, events: list[Event], now_ns: int
+        self, channel: Channel, result: SubscribeResult, events: list[Event], now_ns: int
     ) -> None:
         """Apply what was missed, in order, and say whether it is everything."""
         had_position = bool(channel.epoch or channel.offset)
@@ -446,7 +421,7 @@ class Client:
         kept = had_position and result.recovered and result.epoch in (channel.epoch, "")
         positioned = result.recoverable or result.positioned
         early, channel.early = channel.early, []
-        for one in result.publications:
+        for one in result.publications or ():
             if kept and not self._follows(channel, one.offset):
                 if one.offset <= channel.offset:
                     continue
@@ -457,7 +432,7 @@ class Client:
             kept = False
         channel.served, channel.failures, channel.positioned = True, 0, positioned
         channel.epoch, channel.offset = (result.epoch, result.offset) if positioned else ("", 0)
-        channel.token_ns = _renew_ns(result.expires, result.ttl, now_ns)
+        channel.token_ns = renew_ns(result.expires, result.ttl, now_ns)
         continuity = Continuity.KEPT if kept else Continuity.FRESH
         if channel.lost or (had_position and not kept):
             continuity = Continuity.LOST
@@ -466,12 +441,14 @@ class Client:
         for one in early:
             self._published(channel, one, events, now_ns)
 
-    def _follows(self, channel: _Channel, offset: int) -> bool:
+    def _follows(self, channel: Channel, offset: int) -> bool:
         return not offset or offset == channel.offset + 1
 
     def _refused(
-        self, channel: _Channel, error: frames.ErrorBody, events: list[Event], now_ns: int
+        self, channel: Channel, error: frames.ErrorBody, events: list[Event], now_ns: int
     ) -> None:
+        if error.code == 105 and channel.served:
+            return  # the server did it by itself, before it read our command
         meaning = frames.error_class(error.code, error.temporary)
         events.append(Refused(channel.name, error.code, error.message, meaning))
         if error.code == 105:  # we lost count of our own channels
@@ -490,9 +467,9 @@ class Client:
         elif push.connect is not None:
             self._connected(push.connect, events, now_ns)
         elif push.refresh is not None:
-            self._token_ns = _renew_ns(push.refresh.expires, push.refresh.ttl, now_ns)
-        elif push.subscribe is not None:
-            channel = self._channels.setdefault(push.channel, _Channel(push.channel))
+            self._token_ns = renew_ns(push.refresh.expires, push.refresh.ttl, now_ns)
+        elif push.subscribe is not None and push.channel:
+            channel = self._channels.setdefault(push.channel, Channel(push.channel))
             channel.server = True
             self._subscribed(channel, push.subscribe, events, now_ns)
         else:
@@ -516,7 +493,7 @@ class Client:
             events.append(Joined(channel.name, push.leave.info, left=True))
 
     def _published(
-        self, channel: _Channel, one: Publication, events: list[Event], now_ns: int
+        self, channel: Channel, one: Publication, events: list[Event], now_ns: int
     ) -> None:
         if not channel.served:
             self.counts.unmatched += 1
@@ -533,7 +510,7 @@ class Client:
             channel.offset = one.offset
         events.append(Published(channel.name, one))
 
-    def _again(self, channel: _Channel, events: list[Event], now_ns: int) -> None:
+    def _again(self, channel: Channel, events: list[Event], now_ns: int) -> None:
         """Subscribe anew from the last position, in order behind the unsubscription."""
         if channel.server:  # only a new connection brings it back
             events.append(self._close(3010, f"a gap in {channel.name}"))
@@ -542,18 +519,18 @@ class Client:
         self._command("unsubscribe", {"channel": channel.name}, now_ns, channel.name)
         self._subscribe(channel, now_ns)
 
-    def _void(self, channel: _Channel) -> None:
+    def _void(self, channel: Channel) -> None:
         """Its position is of no use any more."""
         channel.lost = channel.lost or bool(channel.epoch or channel.offset)
         channel.epoch, channel.offset = "", 0
 
     def _prolonged(
-        self, channel: _Channel, reply: frames.Reply, events: list[Event], now_ns: int
+        self, channel: Channel, reply: frames.Reply, events: list[Event], now_ns: int
     ) -> None:
         error, result = reply.error, reply.sub_refresh
         if error is None:
             if result is not None:
-                channel.token_ns = _renew_ns(result.expires, result.ttl, now_ns)
+                channel.token_ns = renew_ns(result.expires, result.ttl, now_ns)
             return
         meaning = frames.error_class(error.code, error.temporary)
         if meaning is Class.RETRY:
@@ -563,7 +540,7 @@ class Client:
 
     def _unsubscribed(
         self,
-        channel: _Channel,
+        channel: Channel,
         said: frames.Unsubscribed,
         events: list[Event],
         now_ns: int,
@@ -576,21 +553,16 @@ class Client:
             channel.token = ""
         if meaning is Class.FINAL:
             del self._channels[channel.name]
+        elif channel.server:  # only a new connection brings it back
+            code = 3005 if meaning is Class.TOKEN else 3010
+            events.append(self._close(code, f"{channel.name}: {said.code} {said.reason}"))
         elif meaning is Class.TOKEN:
             events.append(TokenWanted(channel.name))
-        elif not channel.server:
+        else:
             self._plan(channel, now_ns)
 
-    def _plan(self, channel: _Channel, now_ns: int) -> None:
+    def _plan(self, channel: Channel, now_ns: int) -> None:
         """Subscribe again after a wait that grows from 0.1 to 10 s, with full jitter."""
         ceiling_ns = min(10 * SECOND_NS, SECOND_NS // 10 << min(channel.failures, 7))
         channel.failures += 1
         channel.retry_ns = now_ns + max(1, int(self._uniform() * ceiling_ns))
-
-
-def _renew_ns(expires: bool, ttl_s: int, now_ns: int) -> int:
-    """When to ask for the next token; 0: it does not end."""
-    if not expires or ttl_s <= 0:
-        return 0
-    ttl_ns = ttl_s * SECOND_NS
-    return now_ns + max(min(int(ttl_ns * TOKEN_SHARE), ttl_ns - TOKEN_LEAST_NS), ttl_ns // 2)

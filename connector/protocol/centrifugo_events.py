@@ -106,6 +106,12 @@ class Told(Struct, frozen=True):
     data: Raw
 
 
+class Garbled(Struct, frozen=True):
+    """A line that cannot be read; `Close` follows."""
+
+    why: str
+
+
 class Close(Struct, frozen=True):
     """Close the connection: it is of no use. ``closed`` with this code says what follows."""
 
@@ -124,5 +130,6 @@ Event = (
     | Answer
     | Joined
     | Told
+    | Garbled
     | Close
 )

@@ -1,8 +1,9 @@
 """The Centrifugo JSON protocol's shapes and codes: bytes out, bytes in, no state.
 
 A text frame holds JSON objects, one a line. The server omits fields that are zero, false or empty;
-the vendor's own samples print some of them: a missing field means its zero value. Keys are
-snake_case, whatever a vendor's schema says. What is not known is ignored."""
+the vendor's own samples print some of them: a missing field means its zero value, and so does a
+null where a list or an object may be. Keys are snake_case, whatever a vendor's schema says. What
+is not known is ignored."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -126,7 +127,7 @@ class Publication(Struct, frozen=True):
     time: int = 0
     """When the server took it, in ms; 0: it does not say."""
     info: ClientInfo | None = None
-    tags: dict[str, str] = {}
+    tags: dict[str, str] | None = None
     delta: bool = False
 
 
@@ -137,7 +138,7 @@ class SubscribeResult(Struct, frozen=True):
     positioned: bool = False
     epoch: str = ""
     offset: int = 0
-    publications: list[Publication] = []
+    publications: list[Publication] | None = None
     recovered: bool = False
     was_recovering: bool = False
     data: Raw = NOTHING
@@ -149,7 +150,7 @@ class ConnectResult(Struct, frozen=True):
     expires: bool = False
     ttl: int = 0
     data: Raw = NOTHING
-    subs: dict[str, SubscribeResult] = {}
+    subs: dict[str, SubscribeResult] | None = None
     ping: int = 0
     pong: bool = False
     session: str = ""

@@ -107,6 +107,12 @@ class ReplayMarket:
         """Whether the recording is at its end."""
         return self._next is None
 
+    @property
+    def profile(self) -> str:
+        """The state of the venue that was recorded; "": it may be any."""
+        told = map(self._venue.tape.profile, self._streams)
+        return next((name for name in told if name), "")
+
     # What the REST side asks.
 
     @property

@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import orjson
 from picows import WSAutoPingStrategy, WSUpgradeRequest
@@ -198,6 +199,12 @@ class HttpConnection(asyncio.Protocol):
                 return 200, orjson.dumps(server.relist(request.body))
             except ValueError as error:
                 return 400, orjson.dumps({"error": str(error)})
+        if what == ("GET", "/_sim/book"):
+            symbol = dict(parse_qsl(request.query)).get("symbol", "")
+            if symbol not in server.market.symbols:
+                return 400, orjson.dumps({"error": f"no symbol {symbol!r}"})
+            levels = server.venue.snapshot_levels
+            return 200, server.market.depth(symbol, levels, server.clock())
         if what == ("GET", "/_sim/faults"):
             return 200, orjson.dumps([rule_row(rule) for rule in server.faults.rules()])
         if what == ("DELETE", "/_sim/faults"):

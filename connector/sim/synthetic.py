@@ -12,13 +12,14 @@ from typing import Any
 from zlib import crc32
 
 from connector.clock import monotonic_ns
-from connector.sim.exchange import Cut, Exchange, Listing, SymbolState, Trade
+from connector.sim.exchange import Exchange, Listing, SymbolState, Trade
 from connector.sim.flow import Flow, Kind, Step
 from connector.sim.hub import Hub
 from connector.sim.listings import changed, listing
 from connector.sim.matching.engine import Engine
 from connector.sim.matching.regrid import Grid
 from connector.sim.matching.rules import Rules
+from connector.sim.running import Running
 from connector.venues.sim_contract import (
     Activity,
     AggRow,
@@ -26,10 +27,8 @@ from connector.venues.sim_contract import (
     Candle,
     Contract,
     Feed,
-    Frames,
     MarkTexts,
     Stream,
-    StreamNames,
     TickerRow,
     TradeRow,
     VenueSim,
@@ -48,70 +47,6 @@ FIRST_ID = 9_000_000_000_000
 
 Action = Callable[[int, int], int | None]
 """Called with the time and the time it was due; returns when it is due again, None: never."""
-
-
-class Running:
-    """One symbol that trades: its state, its flow and the names and texts of its streams."""
-
-    def __init__(self, venue: VenueSim, state: SymbolState, flow: Flow) -> None:
-        self.state, self.flow = state, flow
-        self._venue = venue
-        row = state.listing
-        self.activity = Activity.OPEN
-        self.spell()
-        frames = venue.frames
-        self.names = frames.names(row.symbol) if frames is not None else StreamNames()
-        self.late_bbo: list[bytes] = []
-        self.partial_ids: dict[str, int] = {}
-        self.shown = state.best()
-        """The best prices as last published."""
-        # The oldest book anybody can be told of: before everything that was streamed.
-        self.first_snapshot = self.snapshot(venue.snapshot_levels, state.time_ms)
-
-    def spell(self) -> None:
-        """Write numbers as the listing says now."""
-        row = self.state.listing
-        self.texts = self._venue.texts(
-            row.symbol, row.price_digits, row.tick, row.qty_digits, row.step
-        )
-
-    @property
-    def frames(self) -> Frames:
-        """What speaks on the streams of ``names``."""
-        assert self._venue.frames is not None
-        return self._venue.frames
-
-    def cut(self, message: Cut, event_ms: int) -> bytes:
-        state, texts = self.state, self.texts
-        ids = (message.first_id, message.last_id, message.prev_id)
-        return self.frames.depth(
-            state.listing.symbol, event_ms, state.time_ms, ids,
-            texts.levels(message.bids), texts.levels(message.asks),
-        )  # fmt: skip
-
-    def snapshot(self, limit: int, now_ms: int) -> bytes:
-        state = self.state
-        bids, asks = state.top(limit)
-        texts = self.texts
-        return self._venue.snapshot(
-            state.listing.symbol, state.update_id, now_ms, state.time_ms,
-            texts.levels(bids), texts.levels(asks),
-        )  # fmt: skip
-
-    def top(self, levels: int) -> BookRow:
-        state, price, qty = self.state, self.texts.price, self.texts.qty
-        bids, asks = state.top(levels or 1 << 30)
-        return BookRow(
-            state.update_id,
-            state.time_ms,
-            [(price(tick), qty(lots)) for tick, lots in bids],
-            [(price(tick), qty(lots)) for tick, lots in asks],
-        )
-
-    def best(self) -> tuple[str, str, str, str]:
-        texts = self.texts
-        bid, bid_lots, ask, ask_lots = self.state.best()
-        return texts.price(bid), texts.qty(bid_lots), texts.price(ask), texts.qty(ask_lots)
 
 
 class SyntheticMarket:
@@ -456,6 +391,8 @@ class SyntheticMarket:
         if self._running.get(running.state.listing.symbol) is not running:
             return None
         if running.activity is not Activity.OPEN:
+            if running.activity is Activity.HALTED:  # what happened before is still told
+                self._publish_depth(running, self._wall_ms())
             flow.next_ns = now_ns + IDLE_NS
             return flow.next_ns
         if now_ns - flow.next_ns > BEHIND_NS:

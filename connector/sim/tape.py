@@ -113,7 +113,7 @@ class SymbolReplay:
         self.agg_trades: deque[bytes] = deque(maxlen=1000)
         self.ticker = b""
         self.mark = b""
-        self._first_prev_id = 0
+        self._first_prev_id = self._whole_id = 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self.on_base: Callable[[Levels, Levels], None] | None = None
@@ -143,7 +143,8 @@ class SymbolReplay:
     def holds(self) -> bool:
         """Whether the next depth message must wait until the snapshot was asked for."""
         return (
-            not self.asked
+            self._tape.waits
+            and not self.asked
             and not self.missed
             and self.after >= HELD_AFTER
             and self.first is not None
@@ -167,9 +168,11 @@ class SymbolReplay:
     def _apply(self, depth: RecordedDepth) -> None:
         if depth.whole:
             self._restart(depth.bids, depth.asks)
-            self.last_id, self.time_ms = depth.last_id, depth.time_ms
+            self.last_id = self._whole_id = depth.last_id
+            self.time_ms = depth.time_ms
             return
-        if self.live and depth.last_id <= self.last_id:
+        known_id = self._whole_id - 1 if depth.timed else self.last_id
+        if self.live and depth.last_id <= known_id:
             return
         if self.live and depth.prev_id > self.last_id:
             # The recording has a hole: the book is wrong until the next recorded snapshot.
@@ -191,6 +194,7 @@ class SymbolReplay:
         if not self.snapshots or depth.last_id < self.snapshots[0].last_id:
             return False
         base = self.snapshots.popleft().parsed
+        self._whole_id = base.last_id
         self._restart(base.bids, base.asks)
         return True
 
@@ -226,8 +230,12 @@ class SymbolReplay:
         )
 
     def top(self, levels: int) -> BookRow:
-        """The own book at this point of the replay."""
+        """The own book at this point of the replay; before it begins, the one to come."""
         self.settle()
+        if not self.live and self.snapshots:
+            ahead = self.snapshots[0].parsed
+            most = levels or None
+            return BookRow(ahead.last_id, ahead.time_ms, ahead.bids[:most], ahead.asks[:most])
         return BookRow(
             self.last_id,
             self.time_ms,
@@ -297,22 +305,22 @@ class Tape:
             bare: list[bytes] = []
             joint = True
             for item in recording.read([path], warn):
-                found = self._message(item, joint)
-                if found is None:
+                said = self._messages(item, joint)
+                if not said:
                     self._answer(item, bare, warn)
-                    continue
-                symbol = found.track.symbol
-                own[symbol] = None
-                if only and symbol != only:
-                    continue
-                joint = False
-                self._open(found)
-                self.counts[found.track.stream] = self.counts.get(found.track.stream, 0) + 1
-                kept += len(found.framed) + len(found.payload) + 120
-                if kept > KEPT_BYTES:
-                    self._kept = None
-                if self._kept is not None:
-                    self._kept.append(found)
+                for found in said:
+                    symbol = found.track.symbol
+                    own[symbol] = None
+                    if only and symbol != only:
+                        continue
+                    joint = False
+                    self._open(found)
+                    self.counts[found.track.stream] = self.counts.get(found.track.stream, 0) + 1
+                    kept += len(found.framed) + len(found.payload) + 120
+                    if kept > KEPT_BYTES:
+                        self._kept = None
+                    if self._kept is not None:
+                        self._kept.append(found)
             if bare and len(own) != 1:
                 warn(f"{path}: {len(bare)} snapshots name no symbol and the file has {len(own)}")
                 continue
@@ -338,15 +346,24 @@ class Tape:
         for path in self._paths:
             joint = True
             for item in recording.read([path]):
-                found = self._message(item, joint)
-                if found is not None and found.track.symbol in self.symbols:
-                    joint = False
-                    yield found
+                for found in self._messages(item, joint):
+                    if found.track.symbol in self.symbols:
+                        joint = False
+                        yield found
 
-    def _message(self, item: recording.Item, joint: bool) -> Message | None:
+    def _messages(self, item: recording.Item, joint: bool) -> list[Message]:
+        """The messages of streams in a line; the first of a file keeps the pace over its seam."""
         if item.kind is not recording.Kind.FRAME:
-            return None
-        found = self._venue.tape.message(item.payload)
+            return []
+        found: list[Message] = []
+        for line in self._venue.tape.lines(item.payload):
+            one = self._message(line, item.time_ns, joint and not found)
+            if one is not None:
+                found.append(one)
+        return found
+
+    def _message(self, line: bytes, time_ns: int, joint: bool) -> Message | None:
+        found = self._venue.tape.message(line)
         if found is None:
             return None
         track = self.tracks.get(found.stream)
@@ -356,8 +373,8 @@ class Tape:
                 return None
             track = self.tracks[found.stream] = Track(found.stream, symbol, kind)
             track.book = self._symbol(symbol)
-        framed = frame(item.payload) if found.combined else b""
-        return Message(item.time_ns, track, found.payload, framed, joint)
+        framed = frame(line) if found.combined else b""
+        return Message(time_ns, track, found.payload, framed, joint)
 
     def _open(self, found: Message) -> None:
         """Note a symbol's first full book, if it is on its stream."""

@@ -98,7 +98,10 @@ def checkpoint(
         for request in requests:
             if tracker.request(request.request) is request:
                 account = accounts[request.account]
+                # Of a request from before a start only the venue's time is what it was.
                 deadline_ns = account.venue_ns(request.deadline_ns)
+                if request.venue_ns:
+                    deadline_ns = request.venue_ns + account.trading.window_ns
                 part.commands.append(kept_command(request, account.name, deadline_ns))
         yield _part(part)
 

@@ -15,6 +15,15 @@ WAITS_NS = (5 * SECOND_NS, 10 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS)
 """After the fill, and between questions; the last one again and again."""
 MOST = 60
 """Questions about one order."""
+AT_ONCE = 8
+"""Questions of one tick. Orders whose fees are never told may be thousands, the more after a
+restart, and each question is a task and a request."""
+PAUSE_NS = SECOND_NS
+"""Between ticks that ask."""
+
+
+Place = tuple[int, str, int]
+"""What one answer is of: account, symbol, and the key of one order or 0."""
 
 
 class Owed(Struct):
@@ -33,6 +42,8 @@ class Fees:
         """By account: 1 when its lists have the sign of events, -1 when the opposite."""
         self._witnesses: dict[int, Order] = {}
         """By account: an order of an earlier run that has a fill with a known fee."""
+        self._not_before_ns = 0
+        """When the next questions may be asked."""
 
     def __len__(self) -> int:
         return len(self._owed)
@@ -70,21 +81,36 @@ class Fees:
 
     def due(self, now_ns: int) -> list[Order]:
         """Whose fills are to be asked for: of those of one instrument the oldest, since one
-        answer has them all; of an order of an earlier run its own."""
-        asked: dict[tuple[int, str, int], Order] = {}
-        for key, owed in list(self._owed.items()):
-            if owed.at_ns > now_ns:
+        answer has them all; of an order of an earlier run its own. Those that have waited longest
+        come first; who is not among the first ``AT_ONCE`` waits on, and has used up nothing."""
+        if now_ns < self._not_before_ns:
+            return []
+        asked: dict[Place, Order] = {}
+        waiting = [owed for owed in self._owed.values() if owed.at_ns <= now_ns]
+        waiting.sort(key=lambda owed: owed.at_ns)
+        for owed in waiting:
+            order = owed.order
+            if owed.asks >= MOST:
+                del self._owed[order.key]
+                continue
+            questions = self._questions(order)
+            if len(asked.keys() | questions.keys()) > AT_ONCE:
                 continue
             owed.asks += 1
             owed.at_ns = now_ns + WAITS_NS[min(owed.asks, len(WAITS_NS) - 1)]
-            if owed.asks > MOST:
-                del self._owed[key]
-                continue
-            order = owed.order
-            place = order.account, order.instrument.symbol, order.key if order.restored else 0
-            witness = self._witnesses.get(order.account)
-            if order.restored and order.account not in self._signs and witness is not None:
-                asked[order.account, witness.instrument.symbol, witness.key] = witness
-            if place not in asked or order.created_ns < asked[place].created_ns:
-                asked[place] = order
+            for place, one in questions.items():
+                if place not in asked or one.created_ns < asked[place].created_ns:
+                    asked[place] = one
+        if asked:
+            self._not_before_ns = now_ns + PAUSE_NS
         return list(asked.values())
+
+    def _questions(self, order: Order) -> dict[Place, Order]:
+        """What is to be asked for an order: its fills, and before them those that show the sign,
+        if an earlier run left any."""
+        found: dict[Place, Order] = {}
+        witness = self._witnesses.get(order.account)
+        if order.restored and order.account not in self._signs and witness is not None:
+            found[order.account, witness.instrument.symbol, witness.key] = witness
+        place = order.account, order.instrument.symbol, order.key if order.restored else 0
+        return found | {place: order}

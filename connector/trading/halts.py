@@ -119,8 +119,13 @@ class Halts(HaltState):
     ) -> None:
         self._path, self._gid, self._count = path, gid, count
         self._fd = -1
+        self._at = os.fspath(path)
+        self._inode = (-1, -1)
+        """Device and number of the file that is open."""
         self._seen = b""
         self._standing: list[Halt] = []
+        self._resets_seen = b""
+        self._resets: list[tuple[int, Scope, str]] = []
         self._fault = "the daemon is starting"
         self._told: list[Halt] = []
 
@@ -193,20 +198,22 @@ class Halts(HaltState):
     def _look(self) -> None:
         """Is the file at the path the one that is open, and in order?"""
         try:
-            there = self._path.lstat()
-            mine = os.fstat(self._fd) if self._fd >= 0 else None
-            if mine is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            found = os.lstat(self._at)  # twenty times a second: no Path
+            if self._fd < 0 or (found.st_dev, found.st_ino) != self._inode:
                 fd = _opened(self._path, self._gid, make=False)
                 self.close()
-                self._fd = fd
-            _owned(os.fstat(self._fd))
+                self._fd, found = fd, os.fstat(fd)
+                self._inode = found.st_dev, found.st_ino
+            _owned(found)
             self._fault = ""
         except (OSError, Damaged) as error:
             why = error.strerror if isinstance(error, OSError) else error
             self._fault = f"{self._path}: {why}"
             return
         head = os.pread(self._fd, HEAD, 0)
-        self._read(head)
+        # Whom a halt is for stands behind the head. While none is set nothing else can be new.
+        if head != self._seen or self._standing or found.st_size < SIZE:
+            self._read(head)
         # Of a file that is cut short within its head the page shows zeros behind: as one in which
         # nothing is set.
         self.watch(self._fd if self._seen else -1)
@@ -216,12 +223,15 @@ class Halts(HaltState):
         if self._fd < 0 or self._fault:
             return []
         data = os.pread(self._fd, LINES * RESET, RESETS)
-        found = []
+        if data == self._resets_seen:
+            return self._resets
+        found: list[tuple[int, Scope, str]] = []
         for index in range(len(data) // RESET):
             wall_ns, scope = _RESET.unpack_from(data, index * RESET)
             if wall_ns and scope in set(Scope):
                 name = _text(data[index * RESET + _RESET.size : (index + 1) * RESET])
                 found.append((wall_ns, Scope(scope), name))
+        self._resets_seen, self._resets = data, found
         return found
 
 

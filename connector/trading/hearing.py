@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from connector._speedups.filling import Filling
 from connector._speedups.hearing import Hearing
 from connector._speedups.outlet import Outlet
 from connector._speedups.segment import Segment
 from connector._speedups.telling import Telling
 from connector.model.counters import Hop
+from connector.model.intents import Action
 from connector.model.order import MOVES, Fill, Order
 from connector.model.records import RecordType
 from connector.model.reports import EndReason, OrderStatus, Update
 from connector.trading.effects import Detail, Report
-from connector.trading.holdings import Holdings
+from connector.trading.holdings import Holding, Holdings, Owner
 from connector.trading.ledger import NOBODY, Ledger
-from connector.trading.positions import Positions
+from connector.trading.positions import Place, Positions
 from connector.trading.reports import scaled
 from connector.trading.roles import Account, Listed
 from connector.trading.tracker import Tracker
@@ -69,6 +71,17 @@ def hearing(
         listed = find(venue, symbol) if symbol else None
         ledger.noted(strategy, RecordType(kind), body, listed, account, told_ns, recv_ns)
 
+    def owners(order: Order) -> tuple[tuple[str, Place], list[tuple[Owner, Holding]]]:
+        place = order.account, order.instrument.symbol, order.position_side
+        return (order.strategy, place), holdings.shares(order)
+
+    filling = Filling(
+        holdings=holdings,
+        own=positions.by_fills,
+        under_way=tracker.under_way,
+        amend=Action.AMEND,
+        owners=owners,
+    )
     journals = ledger.journals
     outlet = Outlet(
         account.index,
@@ -109,6 +122,7 @@ def hearing(
         write=write,
         clock=clock,
         wall=ledger.wall,
+        filling=filling,
         follow=follow,
         detail=holdings.detail,
         counted=holdings.order,

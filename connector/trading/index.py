@@ -26,6 +26,8 @@ class OrderIndex:
         self._open: dict[int, dict[int, Order]] = {}
         self._ended: deque[Order] = deque()
         self._kept = kept
+        self.odd: dict[int, set[str]] = {}
+        """By key: numbers of the order that did not fit its instrument and were told of."""
         self.met: Callable[[str], object] = lambda name: None
         """Told of each client id."""
 
@@ -139,6 +141,7 @@ class OrderIndex:
 
     def _drop(self, order: Order) -> None:
         self.by_key.pop(order.key, None)
+        self.odd.pop(order.key, None)
         self.commands.pop((order.strategy, order.command), None)
         client, name = (order.account, order.client_order_id), _id(order)
         if self.client_ids.get(client) is order:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from connector import cpus
 from connector._speedups.bell import Bell
 from connector._speedups.journal import Drain, Journal
 from connector._speedups.renumbering import Renumbering
@@ -115,7 +116,7 @@ class Journals:
             os.close(found.log_fd)
             raise
         self.drain.add(found.journal)
-        self.drain.start()
+        self.drain.start(cpus.spare())
         opened = self._open[strategy] = Open(found.journal, found.position)
         if found.faults:
             self._count(Counter.JOURNAL_MENDED, len(found.faults))

@@ -30,7 +30,8 @@ class Positions:
     scale, short negative."""
 
     def __init__(self) -> None:
-        self._own: dict[tuple[str, Place], int] = {}
+        self.by_fills: dict[tuple[str, Place], int] = {}
+        """What each strategy's fills add up to."""
         self._said: dict[Place, PositionEvent] = {}
         self._balances: dict[tuple[int, str], BalanceEvent] = {}
 
@@ -40,7 +41,7 @@ class Positions:
         place = (order.account, order.instrument.symbol, order.position_side)
         signed = report.last_qty_e if order.side is Side.BUY else -report.last_qty_e
         key = (order.strategy, place)
-        self._own[key] = self._own.get(key, 0) + signed
+        self.by_fills[key] = self.by_fills.get(key, 0) + signed
 
     def said(self, account: int, event: PositionEvent) -> bool:
         """Take over the venue's word; False when the same or something newer was said before."""
@@ -101,14 +102,14 @@ class Positions:
 
     def restore(self, strategy: str, place: Place, qty_e: int) -> None:
         """What a strategy's fills add up to from earlier runs, once for each scale they had."""
-        self._own[strategy, place] = self.own(strategy, place) + qty_e
+        self.by_fills[strategy, place] = self.own(strategy, place) + qty_e
 
     def owned(self, strategy: str) -> list[tuple[Place, int]]:
         """Every own position of a strategy."""
-        return [(place, qty) for (owner, place), qty in self._own.items() if owner == strategy]
+        return [(place, qty) for (owner, place), qty in self.by_fills.items() if owner == strategy]
 
     def own(self, strategy: str, place: Place) -> int:
-        return self._own.get((strategy, place), 0)
+        return self.by_fills.get((strategy, place), 0)
 
     def held(self, strategy: str, account: int) -> list[PositionEvent]:
         """The same, and where the venue says nothing but the strategy's own fills do not add up to

@@ -1,8 +1,9 @@
 """The day's profits over a restart: a small file in the runtime directory, which outlives the
 process, and a copy in the state directory, which outlives the machine's memory.
 
-It is written when a fill changed something, at most twenty times a second: what was filled after
-the last time is taken in at mark by the next start, which knows the positions exactly."""
+It is written when a fill changed something, at most five times a second, since the loop waits for
+it: what was filled after the last time is taken in at mark by the next start, which knows the
+positions exactly."""
 
 import contextlib
 import errno
@@ -21,6 +22,8 @@ from connector.trading.holdings import Holdings, KeptOwner
 log = logging.getLogger("connector.trading")
 
 NAME = "profits"
+WRITE_NS = 200_000_000
+"""A fill is in the file after at most so long."""
 STATE_NS = 5_000_000_000
 """How far the copy in the state directory may be behind."""
 
@@ -48,6 +51,8 @@ class ProfitFile:
         self._holdings, self._wall, self._count = holdings, wall, count
         self._runtime_dir, self._state_dir = runtime_dir, state_dir
         self._due_ns = 0
+        self._write_ns = 0
+        """Not again before that."""
         self._copy = b""
         self._complained: set[Path] = set()
 
@@ -77,7 +82,8 @@ class ProfitFile:
                 if meant and owner.since_ns < wall_ns:
                     log.warning("the day's loss begins anew", extra={owner.kind: owner.name})
                     self._holdings.begin(owner, wall_ns)
-        if self._holdings.changed:
+        if self._holdings.changed and now_ns >= self._write_ns:
+            self._write_ns = now_ns + WRITE_NS
             self._copy = self._encoded()
             if not self._save(self._runtime_dir, self._copy):
                 self._holdings.changed = True  # again at the next tick

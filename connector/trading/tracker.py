@@ -467,19 +467,18 @@ class Tracker:
                 self._detail(order, event)
             return
         assert event.last_price_e is not None
-        order.fills[name] = Fill(event.last_qty_e, event.last_price_e, fee_e is not None, fee_e)
+        fill = Fill(event.last_qty_e, event.last_price_e, fee_e is not None, fee_e)
+        order.fills[name] = fill
         if fee_e is None:
             self._fees.owe(order, now_ns)
-        new_e = unnamed.new_part(order, event)
+        new_e, fill.qty_e = unnamed.new_part(order, event)
         if not new_e:  # reported already, without its name
             if fee_e is not None:
                 self._fees.told(order)
             self._detail(order, event)
             return
-        if new_e < event.last_qty_e:
-            event = replace(event, last_qty_e=new_e)
-        flags = _RECOVERED if event.source in _ASKED else 0
-        self._book(order, event, flags)
+        part = event if new_e == event.last_qty_e else replace(event, last_qty_e=new_e)
+        self._book(order, part, _RECOVERED if event.source in _ASKED else 0)
 
     def _book(self, order: Order, event: OrderEvent, flags: int) -> None:
         assert event.last_price_e is not None

@@ -55,9 +55,12 @@ def inferred(order: Order) -> OrderEvent | None:
     )
 
 
-def new_part(order: Order, event: OrderEvent) -> int:
-    """How much of a fill that is named for the first time was not booked without its name before;
-    the rest gets the price it had."""
+def new_part(order: Order, event: OrderEvent) -> tuple[int, int]:
+    """How much of a fill that is named for the first time was not booked without its name before,
+    and how much of it counts by its name at all; what was booked gets the price it had.
+
+    A count may end before the fills that are told with it do (two of one moment, the newer one
+    first): what it does not cover yet is booked by the sum, and named by nobody."""
     assert event.last_price_e is not None
     new_e = last_e = event.last_qty_e
     if order.inferred_qty_e or event.cost_e is not None:
@@ -72,4 +75,4 @@ def new_part(order: Order, event: OrderEvent) -> int:
         fills = order.fills.values()
         if not order.inferred_qty_e and sum(one.qty_e for one in fills) == order.known_qty_e:
             order.notional_e = sum(one.qty_e * one.price_e for one in fills)
-    return new_e
+    return new_e, new_e + named_e

@@ -12,7 +12,9 @@ from connector.venues.contract import Access, Keeper, NoEntry, Request
 log = logging.getLogger("connector.access")
 
 AGAIN_NS = 5_000_000_000
-"""Between two renewals that nobody waits for."""
+"""Between two renewals that nobody waits for. A token younger than that did not end with others."""
+DOUBT_NS = 60_000_000_000
+"""A token younger than that is not what a code under another status than the denial's is about."""
 TRIES = 4
 """Requests for one token: a renewal, the same once more when no answer came, a login, and again."""
 
@@ -31,7 +33,7 @@ class Gate:
         self._renewal: asyncio.Task[None] | None = None
         self.renewals = 0
         """Tokens got."""
-        self._again_ns = 0
+        self._again_ns = self._got_ns = 0
 
     async def bear(self, request: Request) -> tuple[Request, str]:
         """The request with a token that is good now, and the token."""
@@ -76,24 +78,34 @@ class Gate:
         self._again_ns = now_ns + AGAIN_NS
         self._renewing(keeper)
 
-    def refused(self, status: int, renewals: int) -> None:
+    def refused(self, status: int, code: int, renewals: int) -> None:
         """A request that bore the token that was in use after so many renewals was answered so."""
-        denied = status == self._access.denial
+        denied = self._is_denial(status, code)
         if denied and self._keeper is not None and renewals == self.renewals:
             self._keeper.denied(self._keeper.token)
             self._again_ns = 0
 
-    def denied(self, answer: HttpAnswer, token: str) -> bool:
-        """Whether the answer says that the token is taken no more: then a new one is got."""
-        if answer.status != self._access.denial or self._keeper is None:
+    def _is_denial(self, status: int, code: int) -> bool:
+        if status == self._access.denial:
+            return not self._access.excuses(code)
+        # From 500 on something in between may speak of a request that went through.
+        named = status < 500 and self._access.denials(code)
+        return named and monotonic_ns() >= self._got_ns + DOUBT_NS
+
+    def denied(self, status: int, code: int, token: str) -> bool:
+        """Whether an answer says that the token is taken no more: then a new one is got."""
+        if self._keeper is None or not self._is_denial(status, code):
             return False
         self._keeper.denied(token)
         return True
 
     def deny(self, token: str) -> None:
-        """The venue took this token no more, elsewhere than in an answer."""
+        """The venue took this token no more, elsewhere than in an answer: what ended it may have
+        ended one that came after it, too, but for one that has only just come. Many connections
+        that end at once cost one renewal."""
         if self._keeper is not None:
-            self._keeper.denied(token)
+            grown = monotonic_ns() >= self._got_ns + AGAIN_NS
+            self._keeper.denied(self._keeper.token if grown else token)
 
     async def close(self) -> None:
         """End a renewal under way."""
@@ -137,6 +149,7 @@ class Gate:
             why = keeper.answered(answer.status, answer.headers, answer.body, wall_ns())
             if not why:
                 self.renewals += 1
+                self._got_ns = monotonic_ns()
                 log.info("new token", extra={"venue": self._venue, "by": request.name})
                 await self._save(keeper)
                 return

@@ -56,7 +56,7 @@ class Line(ConnectionState):
 
     def __init__(self, epoch: int, connection: WebSocket) -> None:
         self.epoch, self.connection = epoch, connection
-        self.transport = connection.carrier
+        self.transport, self.talk = connection.carrier, connection.talk
         self.flights: dict[int, _Flight] = {}
         """What is under way, by number."""
         self.logon = 0
@@ -254,7 +254,7 @@ class OrderSocket(SocketState):
     def _start(self, line: Line, request: int, message: ApiRequest) -> bool:
         """Send; False when not one byte left. A request that relies on the logon leaves only on a
         connection that has it."""
-        if not (message.signed or line.logged_on) or not line.connection.is_open:
+        if not (message.signed or line.logged_on) or not line.is_open:
             return False
         now_ns = monotonic_ns()
         line.flights[message.number] = _Flight(request, now_ns + self._timeout_ns)

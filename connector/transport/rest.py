@@ -111,7 +111,7 @@ class Rest(AddressState):
             return await self._exchange(request, share, fresh)
         bearing, token = await self.access.bear(request)
         answer, verdict = await self._exchange(bearing, share, fresh)
-        if self.access.denied(answer, token):
+        if self.access.denied(answer.status, verdict.code, token):
             # Nothing was executed. Once: a second denial is about more than the token's age.
             bearing, token = await self.access.bear(request)
             answer, verdict = await self._exchange(bearing, share, fresh)

@@ -67,6 +67,11 @@ class WebSocket:
         return True
 
     @property
+    def talk(self) -> WSTransport:
+        """What its messages go through."""
+        return self._transport
+
+    @property
     def carrier(self) -> Any:
         """What carries its bytes: takes a whole, masked frame while the connection is open."""
         return self._transport.underlying_transport

@@ -66,3 +66,7 @@ class Access(Struct, frozen=True, kw_only=True):
     """Who may call as this user, beside whoever can read the configuration's secrets."""
     denial: int = 401
     """The status of an answer to a request whose token is not taken; nothing was executed."""
+    denials: Callable[[int], bool] = lambda _: False
+    """Codes of the venue's own that say the same under another status below 500."""
+    excuses: Callable[[int], bool] = lambda _: False
+    """Codes of the venue's own that are about something else under that status."""

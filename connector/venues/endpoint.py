@@ -126,7 +126,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     successor: str = ""
     """REPLACED, REMOVED: what to use, the name of an endpoint or words."""
     since: str = ""
-    """REPLACED, REMOVED: when, as a date."""
+    """REPLACED, REMOVED: when, as a date; CURRENT: when it came, where an earlier state of the
+    venue that may still be served has not got it."""
     permission: Permission | None = None
     harmless: bool = False
     """No GET, and changes nothing at the venue all the same."""

@@ -84,13 +84,15 @@ def _limits(row: Endpoint) -> Iterable[tuple[int, int]]:
 
 
 def became(row: Endpoint) -> str:
-    """What became of it; "": it is current."""
+    """What became of it, or since when it is; "": it is current."""
     when = f" {row.since}" if row.since else ""
     if row.status is Status.SOCKET:
         return f"a connection: {row.successor}"
     if row.status is Status.REMOVED:
         return f"removed{when}: {row.successor}"
-    return f"replaced{when}: {row.successor}" if row.status is Status.REPLACED else ""
+    if row.status is Status.REPLACED:
+        return f"replaced{when}: {row.successor}"
+    return f"since{when}" if when else ""
 
 
 def rights(row: Endpoint) -> str:

@@ -13,7 +13,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -26,7 +26,7 @@ from connector.sim.matching.rules import Rules
 from connector.sim.matching.types import Reason
 from connector.sim.matching.types import Refused as EngineRefused
 from connector.venues.contract import load as load_venue
-from connector.venues.sim_setup import OrderSetup
+from connector.venues.sim_setup import OrderSetup, SimAccount
 
 # The market
 
@@ -385,6 +385,9 @@ class RecordedDepth(Struct, gc=False):
     time_ms: int
     whole: bool = False
     """A full book instead of changes; it continues nothing."""
+    timed: bool = False
+    """The id is a time, which several changes may share or go back in: only what is older than the
+    last full book is in that already."""
 
 
 class RecordedSnapshot(Struct):
@@ -396,8 +399,12 @@ class RecordedSnapshot(Struct):
     time_ms: int
 
 
+def _unknown(payload: bytes) -> NoReturn:
+    raise ValueError("the venue has no such messages")
+
+
 class Tape(Struct, frozen=True):
-    """How this venue's recordings are read."""
+    """How this venue's recordings are read; what it leaves out the venue does not have."""
 
     message: Callable[[bytes], RecordedMessage | None]
     """The message of a line; None when it is none of a stream."""
@@ -414,11 +421,18 @@ class Tape(Struct, frozen=True):
     """A snapshot's bytes with another last id."""
     trades: Callable[[bytes], Sequence[TradeRow]]
     """The trades that a payload of a stream of kind trade reports, oldest first."""
-    agg_trade: Callable[[bytes], AggRow]
-    mark: Callable[[bytes], MarkTexts]
-    bbo: Callable[[bytes], TickerRow]
+    agg_trade: Callable[[bytes], AggRow] = _unknown
+    mark: Callable[[bytes], MarkTexts] = _unknown
+    bbo: Callable[[bytes], TickerRow] = _unknown
     listed: Callable[[Contract], Contract] = lambda contract: contract
     """A contract of which only recorded levels are known, as the venue would list it."""
+    lines: Callable[[bytes], Sequence[bytes]] = lambda whole: (whole,)
+    """The messages that one frame holds."""
+    profile: Callable[[str], str] = lambda name: ""
+    """The state of the venue (`VenueSim.profiles`) that a recorded stream is of; "": any."""
+    waits: bool = True
+    """Whether the flow waits for a client to ask for the recorded snapshot, as the venue's clients
+    must begin with one that is older than what they buffered. Else they may ask at any time."""
 
 
 # All of it
@@ -456,6 +470,12 @@ class Mishap(Struct, frozen=True):
     faults: tuple[Mapping[str, Any], ...]
     shown_by: tuple[Mapping[str, Any], ...] = ()
     """What to order once they are spent, so that they show; none: they show by themselves."""
+
+
+def key_and_secret(account: SimAccount, listed: Sequence[str]) -> Mapping[str, str]:
+    """Those of an account's one key."""
+    (key,) = account.keys
+    return {"key": key.key, "secret": key.secret}
 
 
 class VenueSim(Struct, frozen=True, kw_only=True):
@@ -524,6 +544,9 @@ class VenueSim(Struct, frozen=True, kw_only=True):
     """The tradable ones of an instruments answer; raises ValueError naming the fault."""
     funds: Mapping[str, int]
     """What an account starts with unless told otherwise, in units of 1e-8 of each asset."""
+    credentials: Callable[[SimAccount, Sequence[str]], Mapping[str, str]] = key_and_secret
+    """What a client needs to trade with a new account, by name, key and secret among it; the other
+    argument is what is listed."""
     profiles: Sequence[str] = ()
     """States of its published interface that the venue can speak; the usual one first."""
     invented: Callable[[int], str] = "SIM{:03d}USDT".format

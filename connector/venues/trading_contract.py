@@ -244,6 +244,9 @@ class OrderEvent(Struct, frozen=True, kw_only=True):
     passing: bool = False
     """It does not say how the order stands, and another event does soon, or the venue is asked: as
     when an order is taken off the book to be put back amended."""
+    unfit: str = ""
+    """A number of what was filled that the instrument's scale does not hold, by its name and as the
+    venue writes it; what of it the scale holds is in the event. It is counted and logged."""
 
     @property
     def anonymous(self) -> bool:
@@ -521,6 +524,10 @@ class Trading(Struct, frozen=True, kw_only=True):
     """The usual one first."""
     secret: bool = True
     """An account has a secret of its own; False: who has logged in may trade with it."""
+    amends: bool = True
+    """Open orders can be changed; False: they are cancelled, and placed anew."""
+    reduces: bool = True
+    """An order can be bound to a position; False: no strategy's positions are closed for it."""
     encode: Callable[[Intent, Signer, int], Request]
     """Intent, signer, the venue's time in ns: the complete signed request. The oracle of the
     compiled encoder and the path of everything rare. Raises CannotEncode."""
@@ -553,3 +560,12 @@ class Trading(Struct, frozen=True, kw_only=True):
     denial: Denial = Denial()
     setup: Setup | None = None
     """How accounts are set up; None: the connector changes nothing there."""
+
+    @property
+    def order_pools(self) -> tuple[str, ...]:
+        """Names of the pools that a new order counts in."""
+        charge = self.charges.get(Action.PLACE)
+        if charge is None:
+            return ()
+        weighed = (charge.pool,) if charge.weight else ()
+        return tuple(dict.fromkeys([*weighed, *(cost.pool for cost in charge.orders)]))

@@ -8,7 +8,6 @@ import pytest
 from connector.model.counters import Counter
 from connector.model.reports import Update
 from tests.e2e.test_cadenza_orders import (
-    BASE,
     CANCEL,
     CANCELLED,
     CHANNEL,
@@ -75,14 +74,10 @@ def rests(stage: Stage) -> str:
 
 
 MISHAPS = {
-    "insufficient state": [("close", {"code": 3010})],
-    "invalid token": [("close", {"code": 3500})],
-    "expired": [("expire", {}), ("close", {"code": 3005})],
-    "abrupt": [("cut", {"how": "abrupt"})],
-    "a new epoch": [("reset", {}), ("close", {"code": 3001})],
-    "nothing kept": [("forget", {}), ("close", {"code": 3001})],
-    "unsubscribed": [("unsubscribe", {"code": 2500})],
+    "abrupt": ("cut", {"how": "abrupt"}),
+    "unsubscribed": ("unsubscribe", {"code": 2500}),
 }
+"""Beside those of test_cadenza_faults.py."""
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)
@@ -91,13 +86,8 @@ def test_what_ended_meanwhile_is_told(stage: Stage, mishap: str) -> None:
     stage.sim.fault("drop", stream=CHANNEL, count=100)
     ended_elsewhere(stage, name)
     stage.sim.clear()
-    for kind, how in MISHAPS[mishap]:
-        about = {"stream": CHANNEL} if kind in ("close", "cut", "unsubscribe") else {}
-        stage.sim.fault(kind, **about, **how)
-        if kind == "expire":
-            who = stage.sim.where["account"]
-            login = {"email": who["key"], "password": who["secret"]}
-            stage.token = stage.ask(f"{BASE}/auth/login", login)["accessToken"]
+    kind, how = MISHAPS[mishap]
+    stage.sim.fault(kind, stream=CHANNEL, **how)
     ends(stage, name)
     stage.ready()
 

@@ -5,13 +5,15 @@ import itertools
 import json
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import connector
+from connector.model.counters import Counter
 from connector.model.reports import OrderStatus, Result, Update
 from connector.model.states import State
 from tests.reference.notebook import Notebook
@@ -22,6 +24,7 @@ SYMBOL, PERPETUAL = "BINANCE:BTC/USDT", "DERIBIT:BTC-PERPETUAL"
 BASE = "/api/v3"
 SUBMIT, CANCEL = f"{BASE}/tradeOrder/submit", f"{BASE}/tradeOrder/cancel"
 LIST = f"{BASE}/tradeOrder/list"
+PORTFOLIO = f"{BASE}/tradingAccount/portfolio/list"
 CHANNEL = "tradingAccount:*"
 SUBMITTED = (Update.SUBMITTED, OrderStatus.NEW)
 CANCELLED = (Update.CANCELLED, OrderStatus.CANCELLED)
@@ -32,7 +35,11 @@ _names = itertools.count(1)
 class Stage:
     """A simulated venue, a daemon with one account there, and its strategy."""
 
-    def __init__(self, folder: Path, sim: Sim) -> None:
+    def __init__(
+        self, folder: Path, sim: Sim, *, quiet_ms: int = 600_000,
+        account: dict[str, Any] | None = None,
+        more: Callable[["Stage"], dict[str, dict[str, Any]]] = lambda stage: {}, **venue: Any,
+    ) -> None:  # fmt: skip
         self.sim = sim
         who = self.sim.where["account"]
         login = {"email": who["key"], "password": who["secret"]}
@@ -47,15 +54,18 @@ class Stage:
             "ws_url": self.sim.where["ws"] + "/connection/websocket",
             "email": "env:CADENZA_EMAIL", "password": "env:CADENZA_PASSWORD", "probe": False,
             "request_s": 2.0, "market_per_minute": 10_000, "trading_per_minute": 10_000,
-            "account_per_minute": 10_000,
+            "account_per_minute": 10_000, **venue,
         }  # fmt: skip
         feeds = [
-            {"instruments": [SYMBOL, PERPETUAL], "channels": ["depth", "bbo"], "quiet_ms": 600_000}
+            {"instruments": [SYMBOL, PERPETUAL], "channels": ["depth", "bbo"], "quiet_ms": quiet_ms}
         ]
-        mine = {"venue": "cadenza", "strategies": ["maker"]}
+        mine = {"venue": "cadenza", "strategies": ["maker"], **(account or {})}
+        accounts = {"spot": {**mine, "key": "env:CADENZA_ACCOUNT"}} | {
+            name: mine | keys for name, keys in more(self).items()
+        }
         self._start = lambda: Daemon(
             folder, self.sim, feeds=feeds, venue=keys, environ=environ,
-            accounts={"spot": {**mine, "key": "env:CADENZA_ACCOUNT"}},
+            accounts=accounts,
         )  # fmt: skip
         self.daemon = self._start()
         self.notes: Notebook
@@ -154,7 +164,8 @@ class Stage:
         last = self.notes.reports[name][-1]
         row = self.row(last)
         told = [one for one in self.notes.reports[name] if one.last_qty_e]
-        assert sum(float(one.last_qty) for one in told) == float(row["executedQuantity"])
+        filled = sum(Decimal(str(one.last_qty)) for one in told)
+        assert filled == Decimal(row["executedQuantity"])
         cost = sum(float(one.last_qty) * float(one.last_price) for one in told)
         assert cost == pytest.approx(float(row["executedCost"]), abs=1e-6)
         fees = {
@@ -290,6 +301,7 @@ def test_what_the_venue_has_not_is_refused_here(
 def test_an_amend_is_refused_with_the_reason(stage: Stage) -> None:
     name, ticket = stage.rests()
     stage.accepted(ticket)
+    assert not stage.notes.session.amends("spot"), "said before it is tried"
     amend = stage.notes.session.amend(name, instrument=SYMBOL, account="spot", quantity="0.002")
     answer = stage.refused(amend)
     assert (answer.code, "cancel, and place anew" in answer.text) == (900016, True)
@@ -304,6 +316,11 @@ LOST = {
         "kind": "status",
         "status": 200,
         "body": '{"success":true,"errno":0,"data":[]}',
+    },
+    "an error of the exchange": {
+        "kind": "status",
+        "status": 400,
+        "body": '{"success":false,"errno":-18004,"error":"exchange","data":null}',
     },
 }
 
@@ -347,6 +364,24 @@ def test_what_happens_while_the_account_s_channel_is_down_is_told(stage: Stage, 
     stage.ask(CANCEL, account | {"tradeOrderId": order_id})
     stage.notes.tells(name, [SUBMITTED, CANCELLED])
     stage.ready()
+
+
+def test_a_look_at_everything_asks_for_each_thing_once(stage: Stage) -> None:
+    """Thirty requests a minute are all that an account's class has: five are for the lists of
+    orders, one for the portfolio, which has both balances and positions."""
+    for path in (LIST, PORTFOLIO):
+        stage.sim.fault("slow", path=path, ms=1, count=0)
+
+    def looks() -> int:
+        return int(stage.notes.session.counters[Counter.RECONCILED])
+
+    before = looks()
+    stage.sim.fault("cut", stream=CHANNEL, how="clean")
+    eventually(lambda: looks() > before, 30)
+    stage.ready()
+    done = {rule["path"]: rule["done"] for rule in stage.sim.ask("/_sim/faults")}
+    count = looks() - before
+    assert done == {LIST: 5 * count, PORTFOLIO: count}
 
 
 def test_tokens_that_end_cost_no_order(stage: Stage) -> None:

@@ -4,6 +4,7 @@ One venue and one daemon (and those after it) a ground for all tests; each has s
 own, whose journals are its own, too."""
 
 import signal
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -16,7 +17,7 @@ from connector.model.records import RecordType
 from connector.model.reports import Result, Update
 from tests.reference.ground import Ground
 from tests.reference.grounds import EACH, FAMILIES, VENUES, only
-from tests.reference.stack import eventually
+from tests.reference.stack import COMMAND, eventually
 from tests.reference.trading_stage import Stage, Strategy, Told, staged
 
 FLATTENS = {"grace_s": 0.3, "on_death": "flatten"}
@@ -54,7 +55,8 @@ def shared(
 ) -> Iterator[Stage]:
     ground: Ground = request.param
     hedge = ("both",) if ground.two_sided else ()
-    alone = {name: {"exclusive": True, "strategies": [FLAT[name]]} for name in ("alone", *hedge)}
+    flat = ("alone", *hedge) if ground.reduces else ()
+    alone = {name: {"exclusive": True, "strategies": [FLAT[name]]} for name in flat}
     with staged(
         tmp_path_factory.mktemp("dead"), ground=ground, account={"strategies": [*RULES]},
         more=alone, strategies=RULES | {FLAT[name]: FLATTENS for name in alone}, hedge=hedge,
@@ -83,6 +85,12 @@ def a_family(shared: Stage) -> None:
 @pytest.fixture
 def a_venue(shared: Stage) -> None:
     only(shared.ground, VENUES)
+
+
+@pytest.fixture
+def flattened(shared: Stage) -> None:
+    """Elsewhere the policy is refused, which `test_flattening_needs_reduce_only_orders` has."""
+    only(shared.ground, [one for one in EACH if one.reduces])
 
 
 def rest(stage: Stage, who: str, *names: str, beside: Sequence[str] = ()) -> None:
@@ -143,7 +151,7 @@ def test_a_strategy_back_within_its_grace_keeps_its_orders(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("hedge", [False, True])
-@pytest.mark.usefixtures("a_family")
+@pytest.mark.usefixtures("a_family", "flattened")
 def test_a_strategy_killed_with_positions_is_flattened(stage: Stage, hedge: bool) -> None:
     if hedge and not stage.ground.two_sided:
         pytest.skip("a contract has one position there")
@@ -191,7 +199,7 @@ def sells(stage: Stage) -> Strategy:
     return maker
 
 
-@pytest.mark.usefixtures("a_family")
+@pytest.mark.usefixtures("a_family", "flattened")
 def test_a_position_that_could_not_be_closed_is_asked_for_again_and_never_resent(
     stage: Stage,
 ) -> None:
@@ -204,12 +212,34 @@ def test_a_position_that_could_not_be_closed_is_asked_for_again_and_never_resent
     assert [side for _, side in stage.clients["alone"].history()[before:]] == ["SELL", "BUY"]
 
 
-@pytest.mark.usefixtures("a_venue")
+@pytest.mark.usefixtures("a_venue", "flattened")
 def test_a_closing_order_that_was_not_executed_is_made_anew(stage: Stage) -> None:
     maker = sells(stage)
     status, body = stage.ground.certain["no margin"]
     stage.fault("status", status=status, execute=False, body=body)
     assert len(flattens(stage, maker, "alone")) == 2
+
+
+def test_flattening_needs_reduce_only_orders(stage: Stage) -> None:
+    """Without them what closes a position could open another one: it is refused before anything is
+    started."""
+    text = (stage.folder / "c.toml").read_text()
+    key = next(line for line in text.splitlines() if line.startswith("key = "))
+    asked = f"""
+[accounts.closed]
+venue = "{stage.ground.venue}"
+{key}
+exclusive = true
+strategies = ["closer"]
+[strategies.closer]
+on_death = "flatten"
+"""
+    (stage.folder / "closing.toml").write_text(text + asked)
+    done = subprocess.run(
+        [*COMMAND, "check", str(stage.folder / "closing.toml")], capture_output=True, text=True
+    )
+    words = "strategies.closer.on_death: flatten needs orders that can only reduce a position"
+    assert (words in done.stdout + done.stderr) == (not stage.ground.reduces), done
 
 
 @pytest.mark.usefixtures("a_family")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from connector.cli import demo as demo_module
 from connector.cli._processes import Family
 from connector.cli.demo import Demo
+from connector.venues.cadenza.sim import LOST
 from connector.venues.contract import load
 from tests.e2e.stage import ROOT, read_until
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
+from tests.reference.stack import eventually
 
 KEYS = [
     "seconds", "frames", "records", "books_live", "books", "gaps", "resyncs", "lapped", "crossed",
@@ -100,7 +104,7 @@ def test_without_a_terminal_it_runs_its_seconds_and_tells_all(folder: Path) -> N
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(("venue", "books"), [("Phemex", 3), ("all", 6)])
+@pytest.mark.parametrize(("venue", "books"), [("Phemex", 3), ("Cadenza", 3), ("all", 9)])
 def test_another_venue_is_another_name(venue: str, books: int, folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "connector", "demo", "--venue", venue, "--symbols", "3"],
@@ -157,6 +161,79 @@ def test_the_venue_says_what_the_demo_tells(
     written = [path for path in folder.rglob("*") if path.is_file()]
     assert written
     assert not any(secret in path.read_bytes() for path in written)
+
+
+class Sabotaged(Demo):
+    """Once the strategy is gone the venue is asked what it did; then somebody else trades on its
+    account, and a book is not told on."""
+
+    healing = 1.0
+    """Seconds what is wrong is given to come right."""
+    orders: list[dict[str, Any]]
+    positions: dict[str, Decimal]
+    """The strategy's, as the venue has them."""
+
+    def ask(self, path: str, body: dict[str, Any] | None = None, token: str = "") -> Any:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.sims["cadenza"]["rest"] + "/api/v3" + path, data, headers
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())["data"]
+
+    def _stand_still(self) -> None:
+        demo_module.HEAL_S = self.healing
+        who = self.sims["cadenza"]["account"]
+        login = {"email": who["key"], "password": who["secret"]}
+        token = self.ask("/auth/login", login)["accessToken"]
+        mine = f"?limit=1000&tradingAccountId={who['trading_account']}"
+        self.orders = self.ask(f"/tradeOrder/list{mine}", token=token)
+        (portfolio,) = self.ask(f"/tradingAccount/portfolio/list{mine}", token=token)
+        self.positions = {
+            row["instrumentId"]: Decimal(row["quantity"]) for row in portfolio["positions"]
+        }
+        order = {
+            "tradingAccountId": who["trading_account"], "instrumentId": "BINANCE:BTC/USDT",
+            "orderSide": "BUY", "quantity": "0.001",
+        }  # fmt: skip
+        rests = {"orderType": "LIMIT", "timeInForce": "GTC", "limitPrice": "50000.00"}
+        for how in ({"orderType": "MARKET"}, rests):
+            self.ask("/tradeOrder/submit", order | how, token)
+        (venue,) = self._venues
+        drop = {"kind": "drop", "stream": "market:order?ook:BINANCE:ETH/USDT", "count": 0}
+        self._ask_venue(venue, "/_sim/faults", json.dumps(drop).encode())
+        faults = lambda: self._ask_venue(venue, "/_sim/status")["faults"]  # noqa: E731
+        eventually(lambda: faults().get("drop", 0) > LOST + 3, 30)
+        super()._stand_still()
+
+
+def test_what_is_not_as_at_the_venue_in_the_end_is_a_failure(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong book that is called live, a fill nobody told, an order that was left."""
+    monkeypatch.setattr(demo_module, "HEAL_S", demo_module.HEAL_S)
+    with Family(folder) as family:
+        demo = Sabotaged(folder, family, [load("cadenza")])
+        demo.start("3", "100", measured=True)
+        assert demo.measure(3) == 1
+    told, said = capfd.readouterr()
+    summary = json.loads(told.splitlines()[-1])
+    assert len(demo.orders) == summary["orders"]
+    ends = [row["status"] for row in demo.orders]
+    assert ends.count("CANCELLED") == summary["cancels"]
+    assert {"CANCELLED", "FILLED"} >= set(ends)
+    # Executions of one message are one fill here.
+    assert 0 < summary["fills"] <= sum(len(row["executions"]) for row in demo.orders)
+    bought: dict[str, Decimal] = {}
+    for row in demo.orders:
+        quantity = Decimal(row["executedQuantity"]) * (1 if row["orderSide"] == "BUY" else -1)
+        bought[row["instrumentId"]] = bought.get(row["instrumentId"], Decimal(0)) + quantity
+    assert {symbol: qty for symbol, qty in bought.items() if qty} == demo.positions
+    assert "1 orders are still open at Cadenza" in said
+    assert "the fills add up to" in said
+    assert "the book of BINANCE:ETH/USDT is not the venue's" in said
+    assert "the book of BINANCE:BTC/USDT" not in said
 
 
 @pytest.fixture

@@ -2,18 +2,21 @@
 was told once, no order is lost, doubled or falsely ended, and the strategy's picture is the
 venue's.
 
-Phemex's grounds are in `test_order_faults_phemex`, since a worker takes a file whole."""
+Phemex's grounds are in `test_order_faults_phemex`, Cadenza's in `test_order_faults_cadenza`, since
+a worker takes a file whole."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.model.reports import OrderStatus, Result, Update
+from connector.model.reports import Code, Field, OrderStatus, Result, Update
 from tests.reference import binance_client, grounds
 from tests.reference.ground import Ground
+from tests.reference.order_lives import assert_local
 from tests.reference.order_stage import OrderStage, order_stage
 from tests.reference.stack import eventually
 
@@ -96,19 +99,23 @@ def rests(stage: OrderStage, away: float = -20) -> str:
     return order
 
 
-def lives(stage: OrderStage) -> None:
+def lives(stage: OrderStage, *, replaced: bool = False) -> None:
     """A few orders to their ends, as long as something is wrong or no more: one rests and is
-    cancelled, one is filled in parts, one takes."""
+    cancelled, one is filled in parts, one takes. ``replaced``: connections end all the time, and
+    while the next one is not there yet an order is refused, and placed again."""
     notes, market = stage.notes, stage.market
     stage.ready()
     rested, parts, taker = name(stage), name(stage), name(stage)
     market.rest("SELL", 10, 0.02)
-    tickets = [
-        stage.place(rested, {"price": -20}),
-        stage.place(parts, {"price": 0}),
-        stage.place(taker, {"price": 10}, time_in_force="ioc"),
+    places = [
+        partial(stage.place, rested, {"price": -20}),
+        partial(stage.place, parts, {"price": 0}),
+        partial(stage.place, taker, {"price": 10}, time_in_force="ioc"),
     ]
-    for ticket in tickets:
+    for place, ticket in [(place, place()) for place in places]:
+        while replaced and notes.answer(ticket).code == Code.DISCONNECTED.value:
+            stage.ready()
+            ticket = place()
         stage.accepted(ticket)
     market.hit("SELL", 0, 0.005)
     market.hit("SELL", 0, 0.015)
@@ -154,11 +161,13 @@ def test_orders_that_never_were_are_proved_absent(stage: OrderStage) -> None:
             lambda: stage.notes.answers.get(asked[what][1].number),  # noqa: B023
             lambda: what,  # noqa: B023
         )
-    queued = name(stage)
-    stage.fault("queue", ms=6000)  # longer than the venue may still execute it
-    asked["too late at the engine"] = queued, stage.place(queued, {"price": -20})
+    if stage.ground.late_ms:
+        queued = name(stage)
+        stage.fault("queue", ms=stage.ground.late_ms)
+        asked["too late at the engine"] = queued, stage.place(queued, {"price": -20})
     kept = rests(stage)
-    stage.fault("lost", "amend", execute=False)
+    if stage.ground.amends:
+        stage.fault("lost", "amend", execute=False)
     amended = amend(stage, kept)
     for what, (order, ticket) in asked.items():
         stage.notes.until(
@@ -169,7 +178,8 @@ def test_orders_that_never_were_are_proved_absent(stage: OrderStage) -> None:
         assert stage.notes.story(order) == [(Update.REJECTED, OrderStatus.REJECTED)], what
         assert stage.main.known(order) == [], what
     stage.refused(amended)
-    assert stage.notes.results(amended) == [Result.UNKNOWN, Result.REFUSED]
+    unknown = [Result.UNKNOWN] * stage.ground.amends
+    assert stage.notes.results(amended) == [*unknown, Result.REFUSED]
     assert stage.notes.story(kept) == [NEW]
     assert stage.main.known(kept) == [stage.market.mid - 20]
     stage.equals_venue()
@@ -202,6 +212,9 @@ def test_a_cancel_is_pursued(stage: OrderStage, what: str, executed: bool) -> No
 def test_an_amend_whose_answer_proves_nothing_is_found(stage: OrderStage, what: str) -> None:
     kind, keys = proves_nothing(stage.ground)[what]
     order = rests(stage)
+    if not stage.ground.amends:
+        assert_local(stage.notes.answer(amend(stage, order)), Field.ACTION)
+        return
     stage.fault(kind, "amend", **keys)
     stage.accepted(amend(stage, order))
     stage.notes.tells(order, [NEW, (Update.AMENDED, OrderStatus.NEW)])
@@ -314,7 +327,7 @@ def test_a_private_stream_that_is_silent_is_replaced(stage: OrderStage, how: str
 
 
 def test_a_clock_that_is_off_and_right_again(stage: OrderStage) -> None:
-    codes = 0, stage.ground.refusals["clock"]
+    codes = 0, stage.ground.refusals.get("clock", 0)
     for ms in (stage.ground.skew_ms, 0):
         stage.market.sim.fault("skew", ms=ms)
         for client in stage.market.clients.values():
@@ -345,7 +358,7 @@ def test_connections_and_keys_that_end_all_the_time(connected: Ground, tmp_path:
     with order_stage(ground, tmp_path, *ground.short_keys, connection_life_s=1.5) as stage:
         before = stage.market.sim.status()["accepted"]
         for _ in range(1000):
-            lives(stage)
+            lives(stage, replaced=True)
             replaced = stage.market.sim.status()["accepted"] - before > 2 * ground.connections
             expired = stage.daemon.text().count("its key expired")
             if replaced and (expired >= 2 or not ground.short_keys):

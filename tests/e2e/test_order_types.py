@@ -15,7 +15,7 @@ from tests.reference.ground import Ground
 from tests.reference.grounds import FAMILIES, LINEAR, here
 from tests.reference.order_cases import BOTH_WAYS, ONE_WAY
 from tests.reference.order_lives import Case, Life, assert_local, run
-from tests.reference.order_stage import OrderStage, order_stage
+from tests.reference.order_stage import MAIN, OrderStage, order_stage
 
 KEYS = {"main": ("MAINKEY", "main-secret"), "hedge": ("HEDGEKEY", "hedge-secret")}
 
@@ -26,7 +26,8 @@ def shared(
 ) -> Iterator[OrderStage]:
     ground: Ground = request.param
     folder = tmp_path_factory.mktemp(ground.name)
-    with order_stage(ground, folder, accounts=KEYS, hedge=("hedge",)) as running:
+    accounts, hedge = (MAIN, ()) if ground.one_user else (KEYS, ("hedge",))
+    with order_stage(ground, folder, accounts=accounts, hedge=hedge) as running:
         yield running
 
 
@@ -48,7 +49,8 @@ def test_a_life(stage: OrderStage, group: str, case: Case) -> None:
 
 @every(BOTH_WAYS)
 def test_a_life_in_hedge_mode(stage: OrderStage, group: str, case: Case) -> None:
-    run(stage, here(stage.ground, group, case), "hedge", group)
+    account = "main" if stage.ground.one_user else "hedge"
+    run(stage, here(stage.ground, group, case), account, group)
 
 
 def test_lives_of_orders_of_a_linear_contract(tmp_path: Path) -> None:
@@ -96,6 +98,7 @@ def test_at_the_end(shared: OrderStage) -> None:
     shared.place(life.name, {"price": -30}, **more)
     life.hears("submitted")
     shared.equals_venue()
+    shared.every_fee()
     assert [one.client_order_id for one in notes.session.orders()] == [life.name]
 
     if ground.good_till:

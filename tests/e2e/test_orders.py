@@ -54,27 +54,32 @@ class Stage:
         self.symbol, self.quantity = ground.symbol, ground.quantity(0.01)
         self.command: list[str] | None = None
         self.venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
-        self.daemon = self._start()
         self.trader: Any = ground.client(self.venue, key_of(who), SECRET, ground)
+        self.daemon = self._start()
 
     def _start(self) -> Daemon:
         ground = self.ground
+        proof = self.trader.proof("main", key_of(self._who), SECRET)
         return (
             Daemon(
                 self.folder,
                 self.sim,
-                feeds=[{"instruments": [ground.symbol], "channels": ["bbo", "mark_price"]}],
-                venue={"request_s": 2.0, **ground.settings(self.sim.where), **ground.hurried},
+                feeds=[{"instruments": [ground.symbol], "channels": [*ground.channels]}],
+                venue={
+                    "request_s": 2.0,
+                    **ground.settings(self.sim.where),
+                    **proof.venue,
+                    **ground.hurried,
+                },
                 accounts={
                     "main": {
                         "venue": ground.venue,
-                        "key": "env:TEST_ORDER_KEY",
-                        "secret": "env:TEST_ORDER_SECRET",
+                        **proof.account,
                         "strategies": ["maker"],
                         "transport": ground.transport,
                     }
                 },
-                environ={"TEST_ORDER_KEY": key_of(self._who), "TEST_ORDER_SECRET": SECRET},
+                environ=proof.environ,
                 command=self.command,
             )
             .ready()
@@ -84,9 +89,9 @@ class Stage:
     def place(self, session: Any, name: str = "", **keys: Any) -> Any:
         """An order far from the market."""
         far = self.trader.far()
-        keys = {"time_in_force": "gtc", **keys}
+        keys = {"time_in_force": "gtc", "quantity": self.quantity, **keys}
         return session.place(
-            self.symbol, "buy", self.quantity, far, client_order_id=name or None, **keys
+            self.symbol, "buy", keys.pop("quantity"), far, client_order_id=name or None, **keys
         )
 
     def close(self) -> None:
@@ -256,7 +261,7 @@ def test_no_secret_is_written_anywhere(a_venue: None, stage: Stage) -> None:
 
         eventually(followed, 30, step_s=0.5)
         stage.place(session, "first")
-        stage.place(session, reduce_only=True, valid_for_ms=20_000)
+        stage.place(session, **stage.ground.beyond[1], valid_for_ms=20_000)
         stage.until(lambda told: any(e.kind == RecordType.TEXT for e in told.entries))
         stage.sim.fault("cut", stream="*")
         stage.until(lambda told: told.answers)
@@ -274,8 +279,10 @@ def test_no_secret_is_written_anywhere(a_venue: None, stage: Stage) -> None:
 
 
 def leaks(data: bytes) -> list[bytes]:
-    """What must be nowhere: the key's halves, a signature, the private stream's address."""
+    """What must be nowhere: the key's halves, a signature, a token, the private stream's
+    address."""
     words = [word for word in (SECRET.encode(), KEY.encode(), b"listenKey=") if word in data]
+    words += re.findall(rb"eyJ[\w-]{10,}\.[\w-]{10}", data)
     return words + re.findall(rb"signature\W{1,4}[0-9a-fA-F]{16}", data)
 
 

@@ -14,11 +14,13 @@ import pytest
 import connector
 from connector.model.packing import layout
 from connector.model.records import RecordType
-from connector.model.reports import EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
 from connector.trading import journal_files
 from tests.reference.ground import Ground
-from tests.reference.grounds import LINEAR_ONES
+from tests.reference.grounds import LINEAR_ONES, PRICED
+from tests.reference.notebook import Notebook
 from tests.reference.patient import Patient
+from tests.reference.sim_process import Simulator
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 ANSWER, REPORT = layout("CommandAnswerBody"), layout("OrderReportBody")
@@ -301,6 +303,36 @@ def test_a_recording_fills_quotes_as_a_live_market_does(recordings: Path, tmp_pa
             told = stage.until(lambda told: told.fills and not told.open_ones)
             assert told.positions[-1].qty_e == told.held
             assert all(one.last_price_e == one.price_e for one in told.fills)
+
+
+ASSETS = [one for one in PRICED if one not in LINEAR_ONES]
+
+
+@pytest.mark.parametrize("assets", ASSETS, ids=[one.name for one in ASSETS])
+def test_assets_are_not_traded_on_paper(assets: Ground, tmp_path: Path) -> None:
+    """Its accounts know positions and margin: what is bought for good is refused with that."""
+    key, secret = "PAPERKEY", "paper-secret"
+    user = assets.user(key)
+    with Sim("--symbols", assets.symbol, "--rate", "50", "--weight-limit", "100000",
+             "--account", f"main={user}:{secret}", venue=assets.venue) as sim:  # fmt: skip
+        venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
+        with closing(assets.client(venue, key, secret, assets)) as client:
+            proof = client.proof("main", key, secret)
+        daemon = Daemon(
+            tmp_path, sim, feeds=[{"instruments": [assets.symbol], "channels": ["depth"]}],
+            venue={**assets.settings(sim.where), **proof.venue}, environ=proof.environ,
+            accounts={
+                "sandbox": {"venue": assets.venue, "type": "paper", "strategies": ["maker"]}
+            },
+        )  # fmt: skip
+        with daemon:
+            where = daemon.ready().runtime_dir
+            with closing(Patient(connector.attach("maker", where, trading=True))) as session:
+                notes = Notebook(session)
+                ticket = session.place(assets.symbol, "buy", "0.01", "10000.00")
+                answer = notes.answer(ticket)
+                assert (answer.result, answer.code) == (Result.REFUSED, Code.NOT_SUPPORTED.value)
+                assert "is not a perpetual or delivery contract" in answer.text
 
 
 def test_a_second_daemon_on_the_journals_is_refused(stage: Stage, tmp_path: Path) -> None:

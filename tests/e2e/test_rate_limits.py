@@ -120,6 +120,8 @@ def test_what_the_venue_counts_is_shared_with_others(ground: Ground, tmp_path: P
         with closing(same):
             same.use_up()
         throttled = market.sim.status()["throttled"]
+        if ground.own_windows:
+            market.sim.fault("skew", ms=same.ahead_ms + 50_000)
 
         # We cannot know yet: the first request is refused there, and nothing follows it.
         ticket = stage.cancel("kept")

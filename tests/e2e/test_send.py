@@ -46,7 +46,7 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
         "strategy": "maker",
         "exchange": stage.ground.exchange,
         "symbol": stage.symbol,
-        "contract_type": "perp",
+        "contract_type": stage.ground.contract_type,
         "account_id": "main",
         "valid_for_ms": 5000,
     }
@@ -63,7 +63,7 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
     }
     cancel = {"action": "cancel_order", **where, "ref_id": "c1", "client_order_id": "R01sent"}
     bad = {**place, "ref_id": "p2", "client_order_id": "R02", "quantity": "a lot"}
-    off = {**place, "ref_id": "p3", "client_order_id": "R03", "price": f"{far}01"}
+    off = {**place, "ref_id": "p3", "client_order_id": "R03", "price": f"{far}.01"}
     lines = "\n".join(json.dumps(one) for one in (place, bad, off, cancel))
     (tmp_path / "commands").write_text(lines)
     done = subprocess.run(
@@ -111,8 +111,8 @@ def test_a_batch_is_answered_for_each_of_its_orders(stage: Stage) -> None:
     one = {"direction": "Buy", "order_type": "limit", "quantity": quantity, "price": far}
     batch = {
         "action": "place_batch", "strategy": "maker", "ref_id": "b1", "account_id": "main",
-        "exchange": stage.ground.exchange, "symbol": stage.symbol, "contract_type": "perp",
-        "valid_for_ms": 5000,
+        "exchange": stage.ground.exchange, "symbol": stage.symbol,
+        "contract_type": stage.ground.contract_type, "valid_for_ms": 5000,
         "orders": [one, {**one, "price": f"{far}.01"}, one],
     }  # fmt: skip
     done = subprocess.run(

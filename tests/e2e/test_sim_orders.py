@@ -555,6 +555,10 @@ def test_orders_follow_what_is_listed() -> None:
         order = trader.ok("POST", ORDER, **trader.limit(**eth))
         named = {"symbol": "ETHUSDT", "orderId": order["orderId"]}
         change(venue, symbol="ETHUSDT", status="BREAK")
+        told = venue.get("/_sim/book", symbol="ETHUSDT").json()
+        depth = venue.get("/fapi/v1/depth", symbol="ETHUSDT", limit=1000).json()
+        assert (told["bids"], told["asks"]) == (depth["bids"], depth["asks"]), "it stands still"
+        assert venue.get("/_sim/book", symbol="ETH").status_code == 400
         assert trader.code("POST", ORDER, **trader.limit(**eth)) == (400, -4141)
         amend = {**named, "side": "BUY", "quantity": "0.2", "price": eth["price"]}
         assert trader.code("PUT", ORDER, **amend) == (400, -5024)

@@ -71,7 +71,11 @@ WORDS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=VENUES, ids=[one.name for one in VENUES])
+PLACES = [one for one in VENUES if not one.one_user]
+"""Where a call is an account's: those of a user are in test_cadenza_market.py."""
+
+
+@pytest.fixture(scope="module", params=PLACES, ids=[one.name for one in PLACES])
 def where(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Stage]:

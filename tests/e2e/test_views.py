@@ -22,13 +22,13 @@ from connector.model.reports import OrderStatus, ReportFlag, Update
 from connector.model.states import State
 from connector.trading import journal_files
 from tests.reference.ground import Ground
-from tests.reference.grounds import LINEAR_ONES, SYMBOLS
+from tests.reference.grounds import PRICED
 from tests.reference.patient import Patient
 from tests.reference.sim_process import Simulator
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 KEY, SECRET = "OURKEY", "views-secret"
-QUANTITY = dict(zip(SYMBOLS, ("0.01", "0.2", "3"), strict=True))
+QUANTITIES = ("0.01", "0.2", "3")
 NAMES = ("maker", "hedger")
 PATIENT_MS = 20_000
 """A command may wait so long on a loaded machine."""
@@ -39,24 +39,30 @@ BALANCE = layout("BalanceUpdateBody")
 class Stage:
     def __init__(self, folder: Path, sim: Sim, ground: Ground) -> None:
         self.folder, self.sim, self.ground = folder, sim, ground
+        self.symbols = ground.symbols
         venue = Simulator(sim.process, sim.where)  # type: ignore[arg-type]
         self.clients = {
             symbol: ground.client(venue, KEY, SECRET, replace(ground, symbol=symbol))
-            for symbol in SYMBOLS
+            for symbol in self.symbols
         }
+        self.proof = self.clients[self.symbols[0]].proof("views", KEY, SECRET)
         self.daemon = self._start()
 
     def _start(self) -> Daemon:
-        account = {"venue": self.ground.venue, "key": "env:VIEWS_KEY", "secret": "env:VIEWS_SECRET",
+        account = {"venue": self.ground.venue, **self.proof.account,
                    "strategies": list(NAMES), "foreign_to": ["hedger"]}  # fmt: skip
         return Daemon(
             self.folder,
             self.sim,
-            feeds=[{"instruments": list(SYMBOLS), "channels": ["bbo", "mark_price"]}],
-            venue={**self.ground.settings(self.sim.where), **self.ground.hurried},
+            feeds=[{"instruments": list(self.symbols), "channels": [*self.ground.channels]}],
+            venue={
+                **self.ground.settings(self.sim.where),
+                **self.proof.venue,
+                **self.ground.hurried,
+            },
             accounts={"main": account},
             strategies={name: {"on_death": "leave"} for name in NAMES},
-            environ={"VIEWS_KEY": KEY, "VIEWS_SECRET": SECRET},
+            environ=self.proof.environ,
         ).ready()
 
     def restart(self) -> None:
@@ -88,19 +94,21 @@ class Stage:
         return {symbol: Decimal(str(held["BOTH"])) for symbol, held in found.items() if held}
 
     def balances(self) -> dict[str, Decimal]:
-        found = self.clients[SYMBOLS[0]].balances()
+        found = self.clients[self.symbols[0]].balances()
         return {asset: money for asset, money in found.items() if money}
 
 
-@pytest.fixture(params=LINEAR_ONES, ids=[one.name for one in LINEAR_ONES])
+@pytest.fixture(params=PRICED, ids=[one.name for one in PRICED])
 def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     ground = request.param
     accounts = tmp_path / "accounts.toml"
+    funds = {"USDT": "500000", **ground.stock}
+    rows = ", ".join(f'{asset} = "{amount}"' for asset, amount in funds.items())
     accounts.write_text(
-        f'[accounts.main]\nkeys = [{{ key = "{KEY}", secret = "{SECRET}" }}]\n'
-        'balances = { USDT = "500000" }\n'
+        f'[accounts.main]\nkeys = [{{ key = "{ground.user(KEY)}", secret = "{SECRET}" }}]\n'
+        f"balances = {{ {rows} }}\n"
     )
-    with Sim("--symbols", ",".join(SYMBOLS), "--rate", "20", "--weight-limit", "100000",
+    with Sim("--symbols", ",".join(ground.symbols), "--rate", "20", "--weight-limit", "100000",
              "--connects", "10000", *ground.sim, "--accounts", str(accounts),
              venue=ground.venue) as sim:  # fmt: skip
         found = Stage(tmp_path, sim, ground)
@@ -144,14 +152,16 @@ def drain(*sessions: Any) -> None:
             pass
 
 
-def begun(session: Any) -> None:
+def begun(stage: Stage, session: Any) -> None:
     """It knows how everything stands, and every market is there."""
 
     def there() -> bool:
         drain(session)
-        tops = [session.top(symbol) for symbol in SYMBOLS]
+        tops = [session.top(symbol) for symbol in stage.symbols]
+        marked = "mark_price" in stage.ground.channels
         live = all(
-            State(top.bbo().state) is State.LIVE and top.trade().mark_recv_ns for top in tops
+            State(top.bbo().state) is State.LIVE and (top.trade().mark_recv_ns or not marked)
+            for top in tops
         )
         return live and session.caught_up
 
@@ -203,8 +213,9 @@ class Flow:
 
     def act(self, session: Any) -> None:
         pick = self._random
-        symbol = pick.choice(SYMBOLS)
-        side, quantity = pick.choice(["buy", "sell"]), Decimal(QUANTITY[symbol])
+        symbols = self._stage.symbols
+        symbol = pick.choice(symbols)
+        side, quantity = pick.choice(["buy", "sell"]), Decimal(QUANTITIES[symbols.index(symbol)])
         quantity *= pick.randint(1, 3)
         mine = [one for one in session.orders() if not one.foreign]
         kind = pick.choice(["market", "ioc", "rest", "rest", "amend", "cancel", "foreign"])
@@ -261,7 +272,7 @@ def test_the_views_say_what_the_venue_and_the_journal_say(stage: Stage, seed: in
     with closing(stage.attach("maker")) as maker, closing(stage.attach("hedger")) as hedger:
         both = maker, hedger
         for session in both:
-            begun(session)
+            begun(stage, session)
         for turn in range(4):
             for _ in range(12):
                 flow.act(pick.choice(both))
@@ -297,7 +308,7 @@ def test_the_views_say_what_the_venue_and_the_journal_say(stage: Stage, seed: in
 
 def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
     with closing(stage.attach("maker")) as session:
-        begun(session)
+        begun(stage, session)
 
         def used() -> dict[tuple[str, int], int]:
             return {(one.pool, one.window_ns): one.used for one in session.budget("main")}
@@ -314,7 +325,7 @@ def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
             assert one.left == one.limit - one.used
             assert one.resets_ns > session.heartbeat_age_ns
         for _ in range(3):
-            session.place(SYMBOLS[0], "buy", "0.01", stage.clients[SYMBOLS[0]].far(),
+            session.place(stage.symbols[0], "buy", "0.01", stage.clients[stage.symbols[0]].far(),
                           account="main",
                           valid_for_ms=PATIENT_MS)  # fmt: skip
         eventually(lambda: drain(session) or not session.waiting, 20)
@@ -322,17 +333,21 @@ def test_budgets_are_read_from_shared_memory(stage: Stage) -> None:
         minute = max(counted, key=lambda one: one.window_ns)
         place = minute.pool, minute.window_ns
         assert eventually(lambda: used()[place] >= before[place] + 3, 10)
+        assert {one.pool for one in session.budget("main", orders=True)} == {ground.order_pool}
+        assert session.amends("main") == ground.amends
         with pytest.raises(ValueError, match="other"):
             session.budget("other")
+        with pytest.raises(ValueError, match="other"):
+            session.amends("other")
 
 
 def test_top_shows_what_the_venue_says(stage: Stage) -> None:
     with closing(stage.attach("maker")) as session:
-        begun(session)
-        session.place(SYMBOLS[1], "sell", "0.5", order_type="market", valid_for_ms=PATIENT_MS)
-        far = stage.clients[SYMBOLS[0]].far()
+        begun(stage, session)
+        session.place(stage.symbols[1], "sell", "0.5", order_type="market", valid_for_ms=PATIENT_MS)
+        far = stage.clients[stage.symbols[0]].far()
         session.place(
-            SYMBOLS[0], "buy", "0.01", far, client_order_id="maker-1", valid_for_ms=PATIENT_MS
+            stage.symbols[0], "buy", "0.01", far, client_order_id="maker-1", valid_for_ms=PATIENT_MS
         )
 
         def told() -> bool:
@@ -352,9 +367,9 @@ def test_top_shows_what_the_venue_says(stage: Stage) -> None:
         (position,) = account["positions"]
         assert account["ready"]
         assert account["open"] == {"maker": 1}
-        assert (order["symbol"], order["client_order_id"]) == (SYMBOLS[0], "maker-1")
+        assert (order["symbol"], order["client_order_id"]) == (stage.symbols[0], "maker-1")
         assert (Decimal(order["price"]), order["strategy"]) == (Decimal(far), "maker")
-        assert Decimal(position["qty"]) == stage.positions()[SYMBOLS[1]] == Decimal("-0.5")
+        assert Decimal(position["qty"]) == stage.positions()[stage.symbols[1]] == Decimal("-0.5")
         assert {name: Decimal(qty) for name, qty in position["own"].items()} == {
             "maker": Decimal("-0.5")
         }

@@ -1,6 +1,7 @@
 """Whatever is lost on the way, a Cadenza book that is LIVE is the venue's, or it becomes so: where
 the channel counts, a live book is never wrong; where it does not, a comparison finds it."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +104,50 @@ def test_without_numbers_a_comparison_finds_what_was_lost(steps: list[tuple]) ->
     assert rig.state() is State.LIVE
     assert rig.right()
     assert rig.counts.get(Counter.BOOKS_DIFFERED, 0) <= 1
+
+
+@pytest.mark.parametrize("away", [0, 4, 12, 19])
+def test_without_numbers_a_level_that_was_lost_among_those_that_are_shown_is_found(
+    away: int,
+) -> None:
+    """The market goes on: that its best levels are right proves nothing of those behind."""
+    rig = Rig()
+    rig.open()
+    for side in ("bids", "asks"):
+        for level in range(25):
+            rig.publish(rig.book.change(side, level, 2, 1))
+    rig.ask()
+    rig.answer()
+    settle(rig)
+    rig.publish(rig.book.change("bids", away, 7, 1), lost=True)
+    assert not rig.right()
+    for second in range(50):
+        if second % 5 == 0:
+            rig.publish(rig.book.change("asks", 4, 1 + second, 1))
+            rig.deliver()
+        rig.tick(1)
+        rig.ask()
+        rig.answer()
+    assert rig.counts[Counter.BOOKS_DIFFERED] == 1
+    assert rig.state() is State.LIVE
+    assert rig.right()
+
+
+def test_a_stream_less_deep_than_the_answer_is_no_difference() -> None:
+    """Whole books of ten levels a side; the venue's own has more."""
+    rig = Rig()
+    rig.open()
+    for side in ("bids", "asks"):
+        for level in range(25):
+            rig.book.change(side, level, 2, 1)
+    for _ in range(100):
+        told = rig.book.whole()
+        shown = {name: told[name][:10] for name in ("bids", "asks")}
+        rig.publish({"updateType": "SNAPSHOT"} | told | shown)
+        rig.deliver()
+        rig.tick(1)
+        rig.ask()
+        rig.answer()
+    assert rig.state() is State.LIVE
+    assert rig.counts[Counter.SNAPSHOTS] > 1
+    assert not rig.counts.get(Counter.BOOKS_DIFFERED)

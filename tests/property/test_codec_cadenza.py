@@ -154,6 +154,20 @@ def test_a_book_of_which_something_cannot_be_read_is_void(name: str, changed: An
     assert any(isinstance(event, Voided) for event in decode(frame, DECODER.scales))
 
 
+@pytest.mark.parametrize("empty", ["", None])
+def test_empty_words_and_null_are_as_absent(empty: str | None) -> None:
+    """Enumerations have had either, and a side that has not changed may be null."""
+    words = {"updateType": empty, "orderBookType": empty, "columns": None, "type": empty}
+    (found,) = decode(push(TODAY, UNIFIED | words, 41), DECODER.scales)
+    assert found == WHOLE
+    change = COUNTED | {"bids": None, "orderBookType": empty}
+    (found,) = decode(push(TODAY, change, 42), DECODER.scales)
+    assert isinstance(found, Depth)
+    assert (found.bids, found.asks) == ([], [units("50001"), 0])
+    (fault, _) = decode(push(TODAY, UNIFIED | {"bids": None}, 42), DECODER.scales)
+    assert isinstance(fault, Unreadable), "a whole book has both sides"
+
+
 @pytest.mark.parametrize("kind", ["L2_EXCHANGE", "L3", "L3_COUNTED"])
 def test_rows_of_one_price_are_summed(kind: str) -> None:
     data = UNIFIED | {

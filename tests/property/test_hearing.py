@@ -233,4 +233,4 @@ def test_a_journal_that_cannot_be_opened_loses_no_fill(
     assert one == other
     assert order.status is OrderStatus.FILLED
     assert order not in story.rigs[0].desk.tracker.orders.open_of(0)
-    assert story.rigs[0].desk.positions._own
+    assert story.rigs[0].desk.positions.by_fills

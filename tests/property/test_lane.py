@@ -594,5 +594,5 @@ def test_both_ways_agree(
                     elif what == "close":
                         side.cut()
                     else:
-                        side.desk.holdings.tick()
+                        list(side.desk.holdings.tick())
         pair.same()

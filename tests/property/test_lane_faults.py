@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from connector._speedups.gateway import Gateway
+from connector.clock import monotonic_ns
 from connector.config_trading import Transport
+from connector.ipc.segments import TradingMemory
 from connector.model.counters import Counter
 from connector.model.intents import Action
+from connector.trading.risk import Limits
 from tests.property.test_lane import WAYS, Pair, both
-from tests.reference.lane_rig import Side
+from tests.reference.lane_rig import COMMAND, SECOND_NS, Side
 
 _testcapi = pytest.importorskip("_testcapi")
 ALLOCATIONS = 150
@@ -86,3 +90,41 @@ def test_a_repeat_of_what_ended_its_connection_is_not_sent() -> None:
         pair.send(ref_id="mine")
         assert len(fast.sent) == 2
         assert fast.desk.holdings.account(0).open_orders == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_gateway_rehearses_orders_and_cancels_in_turn(way: dict[str, Any]) -> None:
+    """Nothing comes of it; and orders no more once that fails, but cancels all the same."""
+    limits = {("strategy", "maker"): Limits(orders_per_second=2)}
+    with both(limits, **way) as sides:
+        side = sides[0]
+        pair = Pair((side, side))
+        pair.sides = (side,)  # type: ignore[assignment]
+        kernel, memory = side.lane.kernel, TradingMemory(1, report_bytes=1 << 18)
+        served = Gateway(kernel)
+        served.add(side.sessions["maker"], memory.up, memory.down, memory.doorbell)
+        pair.send(last=False)  # shows the way
+        placed = pair.send(last=False)
+        side.answer(False)
+        pair.send(Action.CANCEL, placed_by=placed, last=False)
+        assert side.short == 2
+        before, seen = (side.wire(), side.journal(), side.state()), list[int]()
+        until_ns = monotonic_ns() + 10 * SECOND_NS
+        while len(seen) < 5 and monotonic_ns() < until_ns:
+            slot = kernel.again
+            assert slot is not None
+            seen.append(COMMAND.unpack(slot).action)
+            while kernel.again is slot and monotonic_ns() < until_ns:
+                served.next_turn()
+        assert seen == [Action.CANCEL, Action.PLACE] * 2 + [Action.CANCEL]
+        assert (side.wire(), side.journal(), side.state()) == before
+
+        asked = list[int]()
+        side.desk.holdings.strategy("maker").pace = lambda now_ns: asked.append(now_ns)  # type: ignore
+        while not asked and monotonic_ns() < until_ns:
+            served.next_turn()
+        for _ in range(100_000):
+            served.next_turn()
+        assert len(asked) == 1
+        assert kernel.again is not None
+        assert COMMAND.unpack(kernel.again).action == Action.CANCEL

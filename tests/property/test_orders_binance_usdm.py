@@ -243,6 +243,19 @@ def test_a_number_that_json_does_not_keep_and_a_key_it_would_escape_are_left_to_
     assert ws_api.encoder(SIGNER) is not None
 
 
+@pytest.mark.parametrize("length", [1, 55, 56, 57, 58, 64, 120])
+def test_keys_of_any_length_sign_as_the_oracle(length: int) -> None:
+    """What all messages begin with, ``apiKey=…&``, is hashed once if it is a whole block."""
+    key = "".join(chr(0x30 + i % 10) for i in range(length))
+    data = slot(action=Action.CANCEL, client_order_id="a")
+    encoder = BinanceUsdmApiEncoder(HmacSigner(SECRET), key)
+    encoder.add(0, LISTED[0])
+    encoder.number = NUMBER
+    asked = ws_api.encode(wish(data, LISTED), signer(key, SECRET, "hmac"), NOW_NS, NUMBER)
+    assert asked is not None
+    assert encoder.encode(data, NOW_NS) == asked.frame
+
+
 def test_what_the_encoder_was_not_told_of_is_left_to_python() -> None:
     encoder = made()
     data = slot(action=Action.CANCEL, client_order_id="a", instrument=2)
@@ -265,10 +278,13 @@ def test_an_instrument_may_change_how_it_is_written() -> None:
 
 def test_a_wiped_key_signs_nothing() -> None:
     key = HmacSigner(SECRET)
-    encoder = BinanceUsdmEncoder(key, KEY, HOST)
-    encoder.add(0, LISTED[0])
+    encoders = [BinanceUsdmEncoder(key, KEY, HOST), BinanceUsdmApiEncoder(key, KEY)]
     key.wipe()
-    assert encoder.encode(slot(action=Action.CANCEL, client_order_id="a"), NOW_NS) is None
+    encoders += [BinanceUsdmEncoder(key, KEY, HOST), BinanceUsdmApiEncoder(key, KEY)]
+    for encoder in encoders:
+        encoder.add(0, LISTED[0])
+        encoder.number = NUMBER
+        assert encoder.encode(slot(action=Action.CANCEL, client_order_id="a"), NOW_NS) is None
 
 
 def test_too_little_room_is_said() -> None:

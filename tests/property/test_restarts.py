@@ -200,7 +200,7 @@ class Life:
     def advance(self, by_ns: int) -> None:
         self.now_ns += by_ns
         self.venue.now_ns += by_ns
-        self.desk.tick(self.now_ns)
+        list(self.desk.tick(self.now_ns))
         self.account.answer()
 
     def settle(self) -> None:

@@ -1,6 +1,7 @@
 """Binance USD-M as a ground of order tests."""
 
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,10 @@ from tests.reference import ground
 from tests.reference.ground import Fill, Ground, Placed
 from tests.reference.signed_client import ORDER, Trader
 from tests.reference.sim_process import NOBODY, Simulator
+
+TRADES = "/fapi/v1/userTrades"
+PAGE = 1000
+"""Trades of one answer."""
 
 
 class Client(Trader, ground.Client):
@@ -100,14 +105,24 @@ class Client(Trader, ground.Client):
     def fills(self, report: Any) -> dict[Any, Fill]:
         if not report.order_id:
             return {}
-        rows = self.ok("GET", "/fapi/v1/userTrades", symbol=self._symbol, orderId=report.order_id)
-        return {
-            row["id"]: Fill(float(row["qty"]), float(row["price"]), float(row["commission"]))
-            for row in rows
-        }
+        rows = self.ok("GET", TRADES, symbol=self._symbol, orderId=report.order_id)
+        return {row["id"]: _fill(row) for row in rows}
+
+    def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
+        orders: dict[int, dict[Any, Fill]] = {}
+        rows: list[dict[str, Any]] = []
+        while len(rows) % PAGE == 0:
+            after = rows[-1]["id"] + 1 if rows else 0
+            found = self.ok("GET", TRADES, symbol=self._symbol, fromId=after, limit=PAGE)
+            if not found:
+                break
+            rows += found
+        for row in rows:
+            orders.setdefault(row["orderId"], {})[row["id"]] = _fill(row)
+        return lambda report: orders.get(report.order_id, {})
 
     def bought(self) -> list[Decimal]:
-        rows = self.ok("GET", "/fapi/v1/userTrades", symbol=self._symbol)
+        rows = self.ok("GET", TRADES, symbol=self._symbol)
         return [Decimal(row["qty"]) * (1 if row["buyer"] else -1) for row in rows]
 
     def known(self, client_order_id: str) -> list[float]:
@@ -218,3 +233,7 @@ def made(transport: Transport) -> Ground:
 
 
 GROUNDS = [made(transport) for transport in Transport]
+
+
+def _fill(row: dict[str, Any]) -> Fill:
+    return Fill(float(row["qty"]), float(row["price"]), float(row["commission"]))

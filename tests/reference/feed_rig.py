@@ -42,9 +42,9 @@ class Rig:
         self.feed = InstrumentFeed(
             self.kernel,
             [
-                Subscription(SYMBOL, Channel.DEPTH, "", quiet_ns, period_ns),
-                Subscription(SYMBOL, Channel.BBO, "", quiet_ns),
-                Subscription(SYMBOL, Channel.MARK_PRICE, "", 0),
+                Subscription(SYMBOL, Channel.DEPTH, "depth", quiet_ns, period_ns),
+                Subscription(SYMBOL, Channel.BBO, "bbo", quiet_ns),
+                Subscription(SYMBOL, Channel.MARK_PRICE, "mark", 0),
             ],
             count=self._count,
             **options,

@@ -7,7 +7,7 @@ requests go and what it answers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -23,6 +23,15 @@ class Fill(NamedTuple):
     fee: float
 
 
+class Proof(NamedTuple):
+    """How a daemon shows that an account is its own: in the account's section of its
+    configuration, in the venue's, and in its environment."""
+
+    account: dict[str, str]
+    venue: dict[str, str]
+    environ: dict[str, str]
+
+
 class Client(ABC):
     """One account's requests, by the venue's own page. Quantities are the venue's."""
 
@@ -32,6 +41,15 @@ class Client(ABC):
     @abstractmethod
     def begin(self) -> None:
         """Bind as little margin as can be: these accounts make the market."""
+
+    def proof(self, name: str, key: str, secret: str) -> Proof:
+        """Of a daemon whose account has that name."""
+        words = f"TEST_{name.upper()}"
+        return Proof(
+            {"key": f"env:{words}_KEY", "secret": f"env:{words}_SECRET"},
+            {},
+            {f"{words}_KEY": key, f"{words}_SECRET": secret},
+        )
 
     @abstractmethod
     def hedge(self) -> None:
@@ -78,9 +96,9 @@ class Client(ABC):
     def fills(self, report: Any) -> dict[Any, Fill]:
         """Of the order that a report is about, by the venue's name of the trade."""
 
+    @abstractmethod
     def ledger(self) -> Callable[[Any], dict[Any, Fill]]:
         """``fills`` as of now, for many orders."""
-        return self.fills
 
     @abstractmethod
     def bought(self) -> list[Decimal]:
@@ -130,8 +148,25 @@ class Ground:
     family: str = ""
     """Of contracts, where a venue has some that its orders differ for."""
     symbol: str
+    symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    """Three that are listed, this one first where it is one of them."""
+    contract_type: str = "perp"
+    """Of it, in strategies' JSON."""
     transport: str
     client: Callable[[Simulator, str, str, "Ground"], Client]
+    user: Callable[[str], str] = str
+    """How a key is written there."""
+    one_user: bool = False
+    """A daemon knows one user of it, who has one account at a venue behind it."""
+    amends: bool = True
+    """Else an amend is refused here, with the reason."""
+    reduces: bool = True
+    """It has positions that orders may be bound to; else what is bought is there, and those orders
+    are refused here, with the reason."""
+    names_fills: bool = True
+    """Its stream names each trade; else it tells sums, which are compared as sums, and the names
+    that fees come with are asked for."""
+    channels: tuple[str, ...] = ("bbo", "mark_price")
     price_digits: int
     gap: float = 0.004
     """Of the price: what is cleared to each side of the middle."""
@@ -146,6 +181,8 @@ class Ground:
     """Balances of who makes the market."""
     funds: Mapping[str, str] | None = None
     """Of the daemon's accounts; None: what the simulator gives."""
+    stock: Mapping[str, str] = field(default_factory=dict)
+    """What has to be there to be sold."""
     orders: Mapping[str, Mapping[str, str]]
     """Where requests to place, cancel and amend are met by faults."""
     batched: Mapping[str, int]
@@ -169,10 +206,14 @@ class Ground:
     """The stream of the best prices."""
     few_orders: tuple[str, ...] = ()
     """Lets the venue take a few orders only."""
+    few_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the daemon is told of that, where the venue itself does not say it."""
     scarce: str = "400"
     """What the venue grants a minute where one who asks only may use it up."""
     order_pool: str
     """The budget that orders count in."""
+    own_windows: bool = False
+    """A window of its limits begins with the first request in it, not with the minute."""
     order_windows: int = 0
     """It is the account's own and has so many windows; 0: the address has it."""
     short_keys: tuple[str, ...] = ()
@@ -181,8 +222,10 @@ class Ground:
     """Orders that may be unknown at a time: it answers no more questions in a minute."""
     hurried: Mapping[str, Any] = field(default_factory=dict)
     """Settings for tests that wait until the venue's silence proves something."""
+    late_ms: int = 6000
+    """Longer than the venue may still execute a request; 0: its requests bear no time."""
     skew_ms: int
-    """The venue's clock so far off that it refuses what is signed by ours."""
+    """The venue's clock so far off that it refuses what is signed by ours, if it looks at that."""
     unproven: Mapping[str, tuple[int, str]]
     """Answers, as status and body, after which the order may be there or not."""
     certain: Mapping[str, tuple[int, str]]
@@ -198,10 +241,16 @@ class Ground:
     """What the others have not, in the words of the tests that would have it refused."""
     impossible: frozenset[int] = frozenset()
     """Codes that say the request itself was wrong."""
+    beyond: tuple[str, Mapping[str, Any]] = ("nothing to reduce", {"reduce_only": True})
+    """What is wrong with an order that only the venue can refuse, and what makes it so."""
     refusals: Mapping[str, int]
     """Its codes, by what is wrong."""
     late_cancel_doubted: bool = False
     """That there is no order to cancel says so little that everything is asked for."""
+
+    def few(self) -> "Ground":
+        """With those settings."""
+        return replace(self, hurried={**self.hurried, **self.few_settings})
 
     def quantity(self, given: float | str | None) -> str | None:
         if given is None or not self.whole:

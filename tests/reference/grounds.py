@@ -4,27 +4,38 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.reference import binance_client, phemex_cases, phemex_client, phemex_hedged_client
+from tests.reference import (
+    binance_client,
+    cadenza_cases,
+    cadenza_client,
+    phemex_cases,
+    phemex_client,
+    phemex_hedged_client,
+)
 from tests.reference.ground import Ground
 from tests.reference.order_lives import Case
 
 INVERSE, LINEAR = phemex_client.GROUNDS
-FAMILIES = [*binance_client.GROUNDS, INVERSE, phemex_hedged_client.GROUND]
+CADENZA = cadenza_client.GROUND
+FAMILIES = [*binance_client.GROUNDS, INVERSE, phemex_hedged_client.GROUND, CADENZA]
 GROUNDS = [*FAMILIES, LINEAR]
-EACH = [binance_client.GROUNDS[0], INVERSE, phemex_hedged_client.GROUND]
+EACH = [binance_client.GROUNDS[0], INVERSE, phemex_hedged_client.GROUND, CADENZA]
 """One for each venue and family of contracts."""
-VENUES = [EACH[0], INVERSE]
+VENUES = [EACH[0], INVERSE, CADENZA]
 """One for each venue: the families of one differ in their requests and events, not in what is made
 of them."""
-WIRES = [*binance_client.GROUNDS, INVERSE]
+WIRES = [*binance_client.GROUNDS, INVERSE, CADENZA]
 """One for each venue and way that orders travel."""
 LINEAR_ONES = [EACH[0], EACH[2]]
 """One for each venue, settled in the currency of its prices."""
+PRICED = [*LINEAR_ONES, cadenza_client.COARSE]
+"""The same, and what is paid in that currency."""
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 """Which all of those list."""
 HERE: dict[tuple[str, str], Callable[[str, Case], Case]] = {
     ("phemex", ""): phemex_cases.here,
     ("phemex", "hedged"): phemex_cases.hedged,
+    ("cadenza", ""): cadenza_cases.here,
 }
 """By venue and family; the others live as the table says."""
 

@@ -181,7 +181,7 @@ class Rig:
                 for key, requests in tracker.under_way.items()
             },
             "owed": {key: (one.at_ns, one.asks) for key, one in tracker._fees._owed.items()},
-            "own": self.desk.positions._own,
+            "own": self.desk.positions.by_fills,
             "said": self.desk.positions._said,
             "balances": self.desk.positions._balances,
             "owners": [_fields(owner) for owner in holdings.owners()],
@@ -238,7 +238,7 @@ class Story:
             self.answer()
         elif chance < 0.24:
             for rig in self.rigs:
-                rig.desk.tick(rig.now_ns)
+                list(rig.desk.tick(rig.now_ns))
         elif chance < 0.26:
             self.query()
         elif chance < 0.27:

@@ -98,6 +98,8 @@ def scaled(value_e: int, from_exponent: int, to_exponent: int) -> int:
 class Wire:
     """A transport that keeps what is written."""
 
+    talk = None
+
     def __init__(self, side: "Side") -> None:
         self._side, self.closing = side, False
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
+
 from connector.model.reports import OrderStatus, Result, Update
 from connector.venues.trading_contract import Transport
 from tests.reference.ground import Fill
@@ -83,6 +85,10 @@ class Notebook:
         assert len(found) == len(rows), f"{name}: a fill was told twice: {rows}"
         return found
 
+    def filled(self, name: str) -> float:
+        """What all fills of an order come to."""
+        return sum(float(one.last_qty) for one in self.reports.get(name, ()) if one.last_qty_e)
+
     def fees(self, names: Iterable[Any]) -> dict[Any, float]:
         """The fee of each of these trades, wherever it was said; said once."""
         found: dict[Any, float] = {}
@@ -94,22 +100,36 @@ class Notebook:
                 found[one.trade_id] = float(one.fee)
         return found
 
-    def equals_venue(self, name: str, fills: Fills, every_fee: bool = True) -> None:
+    def equals_venue(
+        self, name: str, fills: Fills, every_fee: bool = True, named: bool = True
+    ) -> None:
         """Quantity, trades and fees of an order are those the venue has written down; fees are told
-        by its events alone, so that a gap in them may keep some back."""
+        by its events alone, so that a gap in them may keep some back. ``named``: each fill as the
+        venue names it; else all of them, and what they cost together."""
         last = self.reports[name][-1]
         rows = fills(last)
         theirs = {name: (row.quantity, row.price) for name, row in rows.items()}
-        assert self.fills(name) == theirs, name
+        if named:
+            assert self.fills(name) == theirs, name
+        else:
+            told = [one for one in self.reports[name] if one.last_qty_e]
+            ours = [(float(one.last_qty), float(one.last_price)) for one in told]
+            assert sums(ours) == pytest.approx(sums(theirs.values()), abs=1e-6), name
         assert float(last.filled_qty) == round(sum(qty for qty, _ in theirs.values()), 8), name
         fees = {name: row.fee for name, row in rows.items()}
         if every_fee:
             self.until(
                 lambda: self.fees(fees).keys() == fees.keys(),
-                lambda: (name, fees, self.fees(fees)),
-            )
-        told = self.fees(fees)
-        assert told == {trade: fees[trade] for trade in told}, name
+                lambda: (name, fees, self.fees(fees)), 20,
+            )  # fmt: skip
+        said = self.fees(fees)
+        assert said == {trade: fees[trade] for trade in said}, name
+
+
+def sums(fills: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Of quantities, and of what they cost."""
+    rows = list(fills)
+    return sum(qty for qty, _ in rows), sum(qty * price for qty, price in rows)
 
 
 TRANSPORTS = [transport.value for transport in Transport]

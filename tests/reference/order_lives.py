@@ -132,6 +132,13 @@ def not_yet(life: Life) -> None:
     assert answer.field is Field.ACTION
 
 
+def unamendable(life: Life) -> None:
+    """The venue amends nothing, and the refusal says so."""
+    answer = life.amend(price=-90)
+    assert_local(answer, Field.ACTION)
+    assert "cancel, and place anew" in answer.text
+
+
 def assert_local(answer: Any, wrong: Field, code: Code = Code.NOT_SUPPORTED) -> None:
     """The order never left: what is wrong with it was known here."""
     assert (answer.result, answer.code) == (Result.REFUSED, code.value), answer
@@ -169,5 +176,7 @@ def run(stage: OrderStage, case: Case, account: str, group: str) -> None:
     assert life.last.ended
     if case.reason is not None:
         assert life.last.reason is case.reason
-    stage.notes.equals_venue(life.name, stage.market.clients[account].fills)
+    named = stage.ground.names_fills  # what has no name yet waits for its fee till the end
+    fills = stage.market.clients[account].fills
+    stage.notes.equals_venue(life.name, fills, every_fee=named, named=named)
     stage.ended.append((account, life.name, life.wanted))

@@ -1,5 +1,6 @@
 """A quiet market, a daemon that trades there and a strategy that writes everything down."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,34 +29,37 @@ class OrderStage:
         self.market, self.ground = market, market.ground
         self.symbol = symbol = self.ground.symbol
         self.names = sorted(accounts)
+        proofs = {
+            name: market.clients[name].proof(name, key, secret)
+            for name, (key, secret) in accounts.items()
+        }
         self._start = lambda: Daemon(
             folder,
             market.sim,
             feeds=[
                 {
                     "instruments": [symbol],
-                    "channels": ["bbo", "mark_price"],
+                    "channels": [*self.ground.channels],
                     "quiet_ms": 600_000,
                 }
             ],
             venue={
                 "request_s": 5.0,
                 **self.ground.settings(market.sim.where),
+                **dict(itertools.chain.from_iterable(p.venue.items() for p in proofs.values())),
                 **settings,
             },
             accounts={
                 name: {
                     "venue": self.ground.venue,
-                    "key": f"env:KEY_{name}",
-                    "secret": f"env:SECRET_{name}",
+                    **proof.account,
                     "strategies": ["maker"],
                     "transport": self.ground.transport,
                     **account,
                 }
-                for name in accounts
+                for name, proof in proofs.items()
             },
-            environ={f"KEY_{name}": key for name, (key, _) in accounts.items()}
-            | {f"SECRET_{name}": secret for name, (_, secret) in accounts.items()},
+            environ=dict(itertools.chain.from_iterable(p.environ.items() for p in proofs.values())),
         )
         self.daemon = self._start()
         self.notes: Notebook
@@ -180,12 +184,22 @@ class OrderStage:
                 wanted = sum(row.quantity for row in written(rows[-1]).values())
                 self.notes.until(
                     lambda order=order, wanted=wanted: round(
-                        sum(qty for qty, _ in self.notes.fills(order).values()) - wanted, 8
+                        self.notes.filled(order) - wanted, 8
                     ) == 0,
-                    lambda order=order: (order, self.notes.fills(order)), 30,
+                    lambda order=order, wanted=wanted: (order, self.notes.story(order), wanted), 30,
                 )  # fmt: skip
-                self.notes.equals_venue(order, written, every_fee=False)
+                self.notes.equals_venue(
+                    order, written, every_fee=False, named=self.ground.names_fills
+                )
                 self.consistent(order)
+
+    def every_fee(self) -> None:
+        """Wait until the fee of every fill was told, as the venue has it."""
+        for name in self.names:
+            index, written = self.notes.session.accounts[name], self.market.clients[name].ledger()
+            for order, rows in list(self.notes.reports.items()):
+                if rows[-1].account == index:
+                    self.notes.equals_venue(order, written, named=self.ground.names_fills)
 
     def consistent(self, order: str) -> None:
         """Submitted once and first, ended at most once, what is filled never less than before."""

@@ -58,6 +58,8 @@ class Phemex:
 
     def run(self, ms: int) -> None:
         """Let so much time pass."""
+        # A symbol's flow began on the real clock, when it was first asked for.
+        self.now_ns = max(self.now_ns, monotonic_ns())
         for _ in range(ms):
             self.now_ns += STEP_NS
             while self.market.run_until(self.now_ns, 1000):

@@ -107,7 +107,7 @@ def quiet_market(
     text = ""
     for name, (key, secret) in everybody.items():
         keys = [f"{{ key = {json.dumps(one)}, secret = {json.dumps(secret)} }}"
-                for one in (key, key + BY_HAND)]  # fmt: skip
+                for one in map(ground.user, (key, key + BY_HAND))]  # fmt: skip
         text += f"[accounts.{name}]\nkeys = [{', '.join(keys)}]\n"
         funds = ground.funds if name in accounts else ground.rich
         if funds is not None:

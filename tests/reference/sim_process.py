@@ -1,15 +1,18 @@
 """Run `connector sim` as a process, as a user does, and talk to its control side."""
 
 import json
+import os
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.reference import starter
+from tests.reference.starter import Started
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -20,7 +23,7 @@ httpx does when it is made, takes longer than the request."""
 class Simulator:
     """A running simulator: its URLs as printed, and its control requests."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", ready: dict[str, Any]) -> None:
+    def __init__(self, process: "Started | subprocess.Popen[bytes]", ready: dict[str, Any]) -> None:
         self.process = process
         self.rest: str = ready["rest"]
         self.ws: str = ready["ws"]
@@ -70,8 +73,7 @@ class _Once:
 @contextmanager
 def simulator(*arguments: str | Path) -> Iterator[Simulator]:
     """Start a simulator on a free port and stop it at the end; it must end with status 0."""
-    command = [sys.executable, "-m", "connector", "sim", *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    process = starter.start(["sim", *map(str, arguments)], os.environ)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

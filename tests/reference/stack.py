@@ -11,12 +11,15 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import connector
 from connector.ipc.segments import BookImage, read_book
 from connector.model.states import State
 from connector.venues.contract import load
+from tests.reference import starter
 from tests.reference.raw_peer import HELLO, RawPeer
+from tests.reference.starter import Started
 
 COMMAND = [sys.executable, "-m", "connector"]
 
@@ -43,9 +46,7 @@ class Sim:
     def __init__(self, *arguments: str, venue: str = "binance_usdm") -> None:
         self.venue = load(venue)
         arguments = ("--venue", venue, *arguments)
-        self.process = subprocess.Popen(
-            [*COMMAND, "sim", *arguments], stdout=subprocess.PIPE, text=True
-        )
+        self.process = starter.start(["sim", *arguments], os.environ)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, "the simulator did not start"
@@ -119,25 +120,20 @@ class Daemon:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         (folder / "notify").unlink(missing_ok=True)
         self._notify.bind(str(folder / "notify"))
+        finalize(self, self._notify.close)  # of one that was killed and replaced, too
         self.heard: list[str] = []
         environ = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), **(environ or {})}
         if watchdog_us:
             environ["WATCHDOG_USEC"] = str(watchdog_us)
         self.log = folder / "log"
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(command or COMMAND),
-                    "run",
-                    str(folder / "c.toml"),
-                    "--runtime-dir",
-                    str(self.runtime_dir),
-                    "--state-dir",
-                    str(self.state_dir),
-                ],
-                stderr=log,
-                env=environ,
-            )
+            words = ["run", str(folder / "c.toml")]
+            words += ["--runtime-dir", str(self.runtime_dir), "--state-dir", str(self.state_dir)]
+            self.process: Started | subprocess.Popen[str]
+            if command is None:
+                self.process = starter.start(words, environ, stderr=log.fileno())
+            else:
+                self.process = subprocess.Popen([*command, *words], stderr=log, env=environ)
 
     def _config(
         self,
@@ -224,7 +220,7 @@ def _toml(keys: Mapping[str, Any]) -> str:
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
 
 
-def _end(process: "subprocess.Popen[Any]") -> None:
+def _end(process: "Started | subprocess.Popen[str]") -> None:
     if process.poll() is None:
         process.terminate()
         try:

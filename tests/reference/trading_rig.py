@@ -13,12 +13,12 @@ from connector._speedups.decimal import parse
 from connector.app import App
 from connector.clock import monotonic_ns
 from connector.config import settings
-from connector.model.intents import Action, OrderType, TimeInForce
+from connector.model.intents import Action, CommandFlag, OrderType, TimeInForce
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, OrderStatus, Result, Update
 from connector.trading_service import TradingService
-from tests.reference.ground import Client, Ground
+from tests.reference.ground import Client, Ground, Proof
 from tests.reference.grounds import EACH
 from tests.reference.sim_process import Simulator, simulator
 
@@ -162,8 +162,6 @@ def configuration(
         "accounts": {
             "main": {
                 "venue": name,
-                "key": "env:TEST_RIG_KEY",
-                "secret": "env:TEST_RIG_SECRET",
                 "strategies": ["maker", "taker"],
                 **account,
             }
@@ -182,10 +180,15 @@ async def rig(
     name: str = "binance_usdm",
     symbol: str = "BTCUSDT",
     venue_settings: dict[str, Any] | None = None,
+    proof: Proof | None = None,
     **account: Any,
 ) -> AsyncIterator[Rig]:
-    """A ready daemon's inside, at the venue of that name."""
-    os.environ.update(TEST_RIG_KEY=key, TEST_RIG_SECRET=secret)
+    """A ready daemon's inside, at the venue of that name; ``proof`` instead of key and secret."""
+    if proof is None:
+        words = {"key": "env:TEST_RIG_KEY", "secret": "env:TEST_RIG_SECRET"}
+        proof = Proof(words, {}, {"TEST_RIG_KEY": key, "TEST_RIG_SECRET": secret})
+    os.environ.update(proof.environ)
+    account = {**proof.account, **account}
     if venue_settings is None and name == EACH[0].venue:
         venue_settings = EACH[0].settings({"ws": venue.ws})
     configured = configuration(venue, name, symbol, venue_settings, **account)
@@ -225,11 +228,13 @@ class Place:
         """A daemon's inside with the next account, which is in other hands, too."""
         ground, key = self.ground, self._keys.pop()
         client = ground.client(self.venue, key, SECRET, ground)
-        settings = {**ground.settings({"ws": self.venue.ws}), **ground.hurried}
+        proof = client.proof("rig", key, SECRET)
+        settings = {**ground.settings({"ws": self.venue.ws}), **ground.hurried, **proof.venue}
+        settings["feeds"] = [{"instruments": [ground.symbol], "channels": [*ground.channels]}]
         try:
             async with rig(
                 self.venue, folder, key, SECRET, name=ground.venue, symbol=ground.symbol,
-                venue_settings=settings, transport=ground.transport, **account,
+                venue_settings=settings, proof=proof, transport=ground.transport, **account,
             ) as made:  # fmt: skip
                 yield made, client
         finally:
@@ -240,12 +245,20 @@ class Place:
         """Price and quantity in the instrument's scale; ``quantity`` as tests speak of it."""
         return made.order(far, str(self.ground.quantity(quantity)))
 
+    def beyond(self, made: Rig, far: str) -> dict[str, Any]:
+        """An order that only the venue can refuse."""
+        keys = self.ground.beyond[1]
+        if "quantity" in keys:
+            return {**made.order(far, keys["quantity"])}
+        return {**self.order(made, far), "flags": CommandFlag.REDUCE_ONLY}
+
 
 @contextmanager
 def place_of(ground: Ground, accounts: int, *sim: str) -> Iterator[Place]:
     """The venue of a ground, with so many accounts and more options."""
     keys = [f"KEY{number}" for number in range(accounts)]
-    words = [word for key in keys for word in ("--account", f"{key.lower()}={key}:{SECRET}")]
+    users = [f"{key.lower()}={ground.user(key)}:{SECRET}" for key in keys]
+    words = [word for user in users for word in ("--account", user)]
     with simulator(
         "--venue", ground.venue, "--symbols", ground.symbol, "--rate", "20",
         "--weight-limit", "100000", "--connects", "10000", *ground.sim, *words, *sim,

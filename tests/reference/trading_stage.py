@@ -128,17 +128,24 @@ class Stage:
         if hasattr(self, "daemon"):
             with self.daemon:
                 pass
-        names = {name: f"TEST_STAGE_{name.upper()}" for name in self.accounts}
+        proofs = {
+            name: client.proof(name, key_of(self.who + name), SECRET)
+            for name, client in self.clients.items()
+        }
         self.daemon = Daemon(
             self.folder,
             self.sim,
-            feeds=[{"instruments": [self.ground.symbol], "channels": ["bbo", "mark_price"]}],
-            venue={"request_s": 2.0, **self.ground.settings(self.sim.where), **self.ground.hurried},
+            feeds=[{"instruments": [self.ground.symbol], "channels": [*self.ground.channels]}],
+            venue={
+                "request_s": 2.0,
+                **self.ground.settings(self.sim.where),
+                **dict(itertools.chain.from_iterable(p.venue.items() for p in proofs.values())),
+                **self.ground.hurried,
+            },
             accounts={
                 name: {
                     "venue": self.ground.venue,
-                    "key": f"env:{names[name]}_KEY",
-                    "secret": f"env:{names[name]}_SECRET",
+                    **proofs[name].account,
                     "strategies": ["maker"],
                     "transport": self.ground.transport,
                     **keys,
@@ -147,10 +154,7 @@ class Stage:
             },
             strategies=self.strategies,
             daemon=self.settings,
-            environ={
-                **{f"{names[name]}_KEY": key_of(self.who + name) for name in names},
-                **{f"{names[name]}_SECRET": SECRET for name in names},
-            },
+            environ=dict(itertools.chain.from_iterable(p.environ.items() for p in proofs.values())),
         )
         return self.daemon.ready().quoted(self.ground.symbol) if ready else self.daemon
 
@@ -232,7 +236,7 @@ def key_of(account: str) -> str:
 
 def simulated(ground: Ground, names: Iterable[str], *sim: str) -> Sim:
     """The venue of a ground with accounts of these names."""
-    accounts = [("--account", f"{name}={key_of(name)}:{SECRET}") for name in names]
+    accounts = [("--account", f"{name}={ground.user(key_of(name))}:{SECRET}") for name in names]
     return Sim(
         "--symbols", ground.symbol, "--rate", "20", "--weight-limit", "100000",
         "--connects", "10000", *ground.sim, *itertools.chain.from_iterable(accounts), *sim,

@@ -9,7 +9,7 @@ import pytest
 from connector.clock import monotonic_ns, wall_ns
 from connector.ipc.counters import Counters
 from connector.model.counters import Counter
-from connector.model.intents import Action, CommandFlag
+from connector.model.intents import Action
 from connector.model.reports import OrderStatus, Result, Update
 from tests.reference.ground import Client
 from tests.reference.grounds import EACH
@@ -107,8 +107,7 @@ def test_a_doubt_waits_for_weight_and_a_gap_does_not(place: Place, tmp_path: Pat
                 budget.take(monotonic_ns(), wall_ns(), int(pool.limit * 0.6))
             before = counted(stage, Counter.RECONCILED)
             maker = stage.strategy()
-            reducing = {**place.order(stage, trader.far()), "flags": CommandFlag.REDUCE_ONLY}
-            number = maker.place(**reducing)
+            number = maker.place(**place.beyond(stage, trader.far()))
             await stage.until(lambda: maker.answers(number))
             await stage.until(lambda: counted(stage, Counter.RECONCILE_SKIPPED) >= 1)
             assert counted(stage, Counter.RECONCILED) == before

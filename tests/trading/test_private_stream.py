@@ -16,7 +16,7 @@ from connector.clock import monotonic_ns
 from connector.config import Feeds, VenueSettings
 from connector.errors import NotSent, Rejected, Unknown, VenueError
 from connector.model.counters import Counter
-from connector.private import PrivateStream
+from connector.private import PrivateStream, Sockets
 from connector.protocol.ratelimit import RollingWindow
 from connector.trading.clock import VenueClock
 from connector.venues.contract import Request, load
@@ -82,10 +82,9 @@ def staged(answers: dict[str, Sequence[str | VenueError]], act: Any) -> Owner:
         venue = msgspec.structs.replace(venue, ws_url=url, trading=trading)
         owner = Owner(answers)
         settings = VenueSettings(feeds=(Feeds(instruments=("BTCUSDT",)),))
-        private = PrivateStream(
-            owner, "main", venue, settings, Segment.create(1 << 18), Bell(), None,
-            RollingWindow(1000, 1000 * MS),
-        )  # fmt: skip
+        gate = RollingWindow(1000, 1000 * MS)
+        sockets = Sockets(venue, settings, Segment.create(1 << 18), Bell(), None, gate)
+        private = PrivateStream(owner, "main", sockets)
         task = asyncio.create_task(private.run())
         try:
             await act(owner, private)

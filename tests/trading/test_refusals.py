@@ -16,7 +16,7 @@ from connector.model.records import RecordType, Side
 from connector.model.reports import Code, Field, Result
 from connector.trading.halts import Halt, Scope, clear, set_halt, writing
 from tests.reference.ground import Client
-from tests.reference.grounds import LINEAR_ONES
+from tests.reference.grounds import PRICED
 from tests.reference.trading_rig import Place, Rig, Strategy, place_of
 
 ANSWER, SLOT = layout("CommandAnswerBody"), layout("Command")
@@ -123,9 +123,9 @@ class Stage:
         assert len(sent) == orders
 
 
-@pytest.fixture(scope="module", params=LINEAR_ONES, ids=[one.name for one in LINEAR_ONES])
+@pytest.fixture(scope="module", params=PRICED, ids=[one.name for one in PRICED])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    with place_of(request.param, 3, *request.param.few_orders) as found:
+    with place_of(request.param.few(), 3, *request.param.few_orders) as found:
         yield found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.clock import monotonic_ns
 from connector.model.intents import Action, TimeInForce
 from connector.model.reports import Code, OrderStatus, Result, Update
 from tests.reference.signed_client import ORDER, Trader
@@ -119,5 +120,27 @@ def test_a_request_of_an_earlier_run_is_not_executed_again(
                 await stage.until(lambda: maker.answers(number))  # noqa: B023
                 assert maker.answers(number) == [(Result.ACCEPTED, 0)]
         assert len(trader.ok("GET", "/fapi/v1/allOrders", symbol="BTCUSDT")) == 1
+
+    asyncio.run(main())
+
+
+def test_a_tick_that_comes_while_all_ends_looks_at_nothing_behind_it(
+    venue: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with rig(venue, tmp_path, "KEY", "SECRET") as stage:
+            app, orders, server = stage.app, stage.app._orders, stage.app._server
+            assert orders is not None
+            assert server is not None
+            closes = server.close
+
+            async def closing() -> None:
+                await closes()
+                app.tick(monotonic_ns())
+
+            monkeypatch.setattr(server, "close", closing)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert orders.halts._fd == -1  # its first piece would have opened the file again
 
     asyncio.run(main())

@@ -1,7 +1,5 @@
 """The Centrifugo client as tables: frames and time in, frames and events out."""
 
-import json
-
 import pytest
 from msgspec import Raw
 
@@ -13,6 +11,7 @@ from connector.protocol.centrifugo_events import (
     Connected,
     Continuity,
     Gap,
+    Garbled,
     Joined,
     Published,
     Refused,
@@ -22,43 +21,15 @@ from connector.protocol.centrifugo_events import (
     Unsubscribed,
 )
 from connector.protocol.centrifugo_frames import Class
-
-SECOND_NS = 1_000_000_000
-T0 = 10**12
-
-
-def sent(client: Client) -> list[list[dict]]:
-    """The frames to send, each as its objects."""
-    return [[json.loads(line) for line in frame.split(b"\n")] for frame in client.take()]
-
-
-def say(client: Client, *objects: object, now_ns: int = T0) -> list:
-    frame = b"\n".join(json.dumps(one).encode() for one in objects)
-    return client.received(frame, now_ns)
-
-
-def connected(*channels: str, **result: object) -> Client:
-    """A client that is connected, its channels asked for in the last frame."""
-    client = Client(lambda: 0.5, token="t0", name="connector", version="1")
-    for channel in channels:
-        client.subscribe(channel, T0)
-    client.opened(T0)
-    client.take()
-    say(client, {"id": 1, "connect": {"client": "c", "ping": 25, "pong": True, **result}})
-    return client
-
-
-def subscribed(epoch: str = "e", offset: int = 0, **more: object) -> Client:
-    client = connected("a")
-    client.take()
-    body = {"recoverable": True, "positioned": True, "epoch": epoch, "offset": offset}
-    say(client, {"id": 2, "subscribe": {**body, **more}})
-    return client
-
-
-def published(events: list) -> list[object]:
-    return [json.loads(bytes(one.publication.data)) for one in events if isinstance(one, Published)]
-
+from tests.reference.centrifugo_client import (
+    SECOND_NS,
+    T0,
+    connected,
+    published,
+    say,
+    sent,
+    subscribed,
+)
 
 # The session
 
@@ -153,11 +124,39 @@ def test_a_server_that_wants_no_pongs_gets_none():
     assert (client.take(), client.counts.pings) == ([], 1)
 
 
-def test_a_line_that_cannot_be_read_costs_only_itself():
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"push":',
+        b"[]",
+        b"[" * 5000,
+        b"\xff\xfe",
+        b"{} {}",
+        b'{"push":{"channel":"a","pub":{"data":2,"offset":"2"}}}',
+        b'{"push":{"channel":"a","pub":{"data":NaN}}}',
+    ],
+)
+def test_a_line_that_cannot_be_read_ends_the_connection(line):
+    """What it said is lost: a change of a book, perhaps. Positions bring back what they can."""
     client = subscribed()
-    frame = b'{"push":\n{"push":{"channel":"a","pub":{"data":1,"offset":1}}}\n[]\n' + b"[" * 5000
-    assert published(client.received(frame, T0)) == [1]
-    assert client.counts.undecodable == 3
+    after = b'{"push":{"channel":"a","pub":{"data":%d,"offset":%d}}}'
+    events = client.received(b"\n".join([after % (1, 1), line, after % (2, 2)]), T0)
+    assert [type(one) for one in events] == [Published, Garbled, Close]
+    assert (published(events), client.counts.undecodable) == ([1], 1)
+    assert (client.position("a"), client.closed(1006, T0)) == (("e", 1), Class.RETRY)
+
+
+def test_a_null_is_an_empty_list_or_object():
+    client = Client(lambda: 0.5)
+    client.subscribe("a", T0)
+    client.opened(T0)
+    connect = {"subs": None, "data": None, "ping": 25}
+    (event,) = say(client, {"id": 1, "connect": connect, "error": None})
+    assert isinstance(event, Connected)
+    (event,) = say(client, {"id": 2, "subscribe": {"publications": None, "data": None}})
+    assert event.continuity is Continuity.FRESH
+    push = {"channel": "a", "pub": {"data": 1, "tags": None, "info": None}, "join": None}
+    assert published(say(client, {"push": push})) == [1]
 
 
 def test_replies_pushes_and_pings_may_share_a_frame():
@@ -509,10 +508,57 @@ def test_subscriptions_of_the_server():
     client.opened(T0)
     ((command,),) = sent(client)
     assert command["connect"]["subs"] == {"s": {"recover": True, "epoch": "e", "offset": 2}}
-    # A gap in it can be mended by a new connection only.
+    # A gap in it can be mended by a new connection only,
     say(client, {"id": 1, "connect": {"subs": {"s": {"recoverable": True, "epoch": "e"}}}})
     pub = {"push": {"channel": "s", "pub": {"data": 9, "offset": 9}}}
     assert [type(one) for one in say(client, pub)] == [Gap, Close]
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "subs"),
+    [
+        (2500, Class.RETRY, {"s": {"recover": True, "epoch": "e", "offset": 1}}),
+        (2501, Class.TOKEN, {"s": {"recover": True, "epoch": "e", "offset": 1}}),
+        (2502, Class.RETRY, None),
+    ],
+)
+def test_a_subscription_of_the_server_that_it_ends_comes_back_with_a_connection(
+    code, meaning, subs
+):
+    client = connected(subs={"s": {"recoverable": True, "epoch": "e", "offset": 1}})
+    said = {"push": {"channel": "s", "unsubscribe": {"code": code, "reason": "r"}}}
+    events = say(client, said)
+    assert [type(one) for one in events] == [Unsubscribed, Close]
+    assert client.closed(1006, T0) is meaning
+    client.opened(T0)
+    ((command,),) = sent(client)
+    assert command["connect"].get("subs") == subs
+
+
+def test_a_subscription_of_the_server_without_a_name_is_none():
+    """Named in the next `connect` it would be answered with a close for good."""
+    told = {"recoverable": True, "epoch": "e", "offset": 1}
+    client = connected(subs={"": told})
+    assert say(client, {"push": {"subscribe": told}}) == []
+    assert client.counts.unmatched == 2
+    client.closed(1006, T0)
+    client.opened(T0)
+    ((command,),) = sent(client)
+    assert "subs" not in command["connect"]
+
+
+def test_a_subscription_of_the_server_that_we_asked_for_too_is_no_fault():
+    client = Client(lambda: 0.5, eager=True)
+    client.subscribe("a", T0)
+    client.opened(T0)
+    assert len(sent(client)[0]) == 2
+    events = say(
+        client,
+        {"id": 1, "connect": {"subs": {"a": {}}}},
+        {"id": 2, "error": {"code": 105, "message": "already subscribed"}},
+        {"push": {"channel": "a", "pub": {"data": 1}}},
+    )
+    assert [type(one) for one in events] == [Connected, Subscribed, Published]
 
 
 def test_the_rest_of_what_a_server_pushes():
@@ -528,46 +574,3 @@ def test_the_rest_of_what_a_server_pushes():
     assert [type(one) for one in events] == [Joined, Joined, Told]
     assert (events[0].left, events[1].left, events[0].info.user) == (False, True, "u")
     assert client.due_ns <= T0 + 100 * SECOND_NS
-
-
-# Tokens
-
-
-@pytest.mark.parametrize("ttl_s", [3540, 100, 40, 2])
-def test_a_token_is_asked_for_well_before_it_ends(ttl_s):
-    client = connected(expires=True, ttl=ttl_s, ping=0)
-    client.take()
-    due_ns = client.due_ns
-    assert T0 + ttl_s * SECOND_NS // 2 <= due_ns < T0 + ttl_s * SECOND_NS
-    assert client.on_timer(due_ns) == [TokenWanted()]
-    client.refresh("t1", due_ns)
-    ((command,),) = sent(client)
-    assert command == {"id": 2, "refresh": {"token": "t1"}}
-    reply = {"id": 2, "refresh": {"expires": True, "ttl": 1000}}
-    assert say(client, reply, now_ns=due_ns) == []
-    assert client.due_ns > due_ns + 500 * SECOND_NS
-    assert client.token == "t1"  # the next connection uses it, too
-
-
-def test_a_session_that_does_not_end_asks_for_nothing():
-    assert connected(expires=False, ttl=0, ping=0).due_ns == 0
-
-
-def test_a_subscription_that_ends_is_prolonged():
-    client = connected("a", ping=0)
-    client.take()
-    say(client, {"id": 2, "subscribe": {"expires": True, "ttl": 600}})
-    due_ns = client.due_ns
-    assert client.on_timer(due_ns) == [TokenWanted("a")]
-    client.refresh_channel("a", "s1", due_ns)
-    ((command,),) = sent(client)
-    assert command == {"id": 3, "sub_refresh": {"channel": "a", "token": "s1"}}
-    refused = {"id": 3, "error": {"code": 103, "message": "permission denied"}}
-    assert say(client, refused) == [Refused("a", 103, "permission denied", Class.FINAL)]
-
-
-def test_a_refused_refresh_ends_in_a_new_token():
-    client = connected(expires=True, ttl=100)
-    client.refresh("t1", T0)
-    (close,) = say(client, {"id": 2, "error": {"code": 110, "message": "expired"}})
-    assert client.closed(close.code, T0) is Class.TOKEN

@@ -268,3 +268,40 @@ def test_a_checkpoint_goes_on_where_an_account_is_restored_meanwhile(place: Plac
     assert known(again.orders.values()) == known(replay.orders.values())
     assert list(again.commands) == [7]
     assert Side(again.orders[1].side) is Side.BUY
+
+
+def test_when_the_venue_may_have_taken_an_order_is_the_same_after_any_number_of_starts(
+    place: Place,
+) -> None:
+    """Else a list that begins later is searched for it in vain, and it is called absent."""
+    window_ns, wall_ns = place.account.trading.window_ns, place.account.venue_ns(0)
+    replay = Replay("maker")
+    replay.orders[1] = KeptOrder(
+        key=1, client_order_id="cid-1", price_e=50_000_00, qty_e=1, command=3, account="main",
+        strategy="maker", place=Where("BTCUSDT", 2, 3),
+    )  # fmt: skip
+    replay.commands[3] = KeptCommand(
+        number=3, account="main", action=int(Action.PLACE), order_key=1, sent=True, sent_ns=1,
+        deadline_ns=wall_ns + window_ns,
+    )  # fmt: skip
+    for start in range(1, 4):
+        now_ns = start * 600 * SECOND_NS
+        tracker = Tracker(iter(range(1 << 50, 1 << 60)).__next__)
+        restorer = Restorer(
+            tracker, Positions(), 0, "main", lambda _: INSTRUMENT, window_ns,
+            iter(range(1, 99)).__next__, lambda _: None,
+        )  # fmt: skip
+        restorer.restore(replay, now_ns, place.account.venue_ns(now_ns))
+        (pending,) = tracker.pending()
+        assert pending.venue_ns == wall_ns
+        replay = Replay("maker")
+        for number, (body, _) in enumerate(
+            checkpoint(
+                Replay("maker"), {"main"}, None, tracker, Positions(), lambda order: ["maker"],
+                [place.account],
+            )
+        ):  # fmt: skip
+            if body:
+                kind = RecordType.CHECKPOINT_PART if number else RecordType.CHECKPOINT
+                replay.take(kind, 0, 0, body)
+        assert replay.commands[3].deadline_ns == wall_ns + window_ns

@@ -3,29 +3,14 @@
 import asyncio
 import errno
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector import daemon
 from connector.config import Daemon, LoopMode
-from connector.daemon import choose_mode, isolated_cpus, parse_cpus
+from connector.daemon import choose_mode
 from connector.market.snapshots import AT_ONCE, Want, choose
-
-
-@pytest.mark.parametrize(
-    ("text", "cpus"),
-    [("", set()), ("3", {3}), ("0,2-4", {0, 2, 3, 4}), ("1-2\n", {1, 2})],
-)
-def test_cpu_lists_are_read_as_the_kernel_writes_them(text: str, cpus: set[int]) -> None:
-    assert parse_cpus(text) == cpus
-
-
-def test_a_missing_or_odd_list_isolates_nothing(tmp_path: Path) -> None:
-    assert isolated_cpus(tmp_path / "nothing") == frozenset()
-    (tmp_path / "odd").write_text("a-b")
-    assert isolated_cpus(tmp_path / "odd") == frozenset()
 
 
 def test_auto_spins_only_on_a_cpu_of_its_own() -> None:

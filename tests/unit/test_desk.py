@@ -306,7 +306,7 @@ def test_what_left_and_was_lost_is_unknown_and_not_sent_again(rig: Rig) -> None:
     assert order.status is OrderStatus.UNKNOWN
     for second in range(30):
         rig.now_ns = NOW_NS + second * SECOND_NS
-        rig.desk.tick(rig.now_ns)
+        list(rig.desk.tick(rig.now_ns))
     assert [action for _, action, _ in rig.main.posted] == [Action.PLACE]
 
 
@@ -402,7 +402,7 @@ def test_a_cancel_that_fails_is_pursued(rig: Rig) -> None:
     mend_encoder(rig)
     for _ in range(40):
         rig.now_ns += SECOND_NS // 4
-        rig.desk.tick(rig.now_ns)
+        list(rig.desk.tick(rig.now_ns))
     cancelled = {message.target.split("origClientOrderId=")[1].split("&")[0]
                  for _, action, message in rig.main.posted[before:]
                  if action is Action.CANCEL}  # fmt: skip

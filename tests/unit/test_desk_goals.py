@@ -94,7 +94,7 @@ def cancels(rig: Rig, seconds: int = 10) -> set[str]:
     before = len(rig.main.posted)
     for _ in range(4 * seconds):
         rig.now_ns += SECOND_NS // 4
-        rig.desk.tick(rig.now_ns)
+        list(rig.desk.tick(rig.now_ns))
     pending = [rig.desk.tracker.request(one) for one, _, _ in rig.main.posted[before:]]
     return {one.order.client_order_id for one in pending
             if one and one.order and one.action is Action.CANCEL}  # fmt: skip
@@ -192,7 +192,7 @@ def test_what_cannot_be_proved_yet_is_asked_when_it_can(rig: Rig) -> None:
         rig.now_ns += SECOND_NS // 20
         assert rig.now_ns <= proof_ns + SECOND_NS // 10
         before = len(asked)
-        rig.desk.tick(rig.now_ns)
+        list(rig.desk.tick(rig.now_ns))
         if len(asked) > before:
             rig.desk.absent(order, asked[-1])
     assert rig.now_ns >= proof_ns
@@ -241,7 +241,7 @@ def test_an_order_is_given_up_though_nobody_can_be_told(rig: Rig, entries: int) 
     rig.journals.append = append  # type: ignore[method-assign]
     for _ in range(9):
         rig.now_ns += 10 * SECOND_NS
-        rig.desk.tick(rig.now_ns)
+        list(rig.desk.tick(rig.now_ns))
     assert rig.main.posted == []
 
 

@@ -1,16 +1,21 @@
 """A fill whose fee the stream kept back gets it from a list, once the list's sign is sure."""
 
+import asyncio
 import itertools
+from collections import Counter
 
 import pytest
 
 from connector.model.order import Order
 from connector.model.reports import OrderStatus
+from connector.reconcile import FEES_AT_ONCE, FEES_SHARE, SHARE, Reconciler
 from connector.trading.effects import AskFills, Detail, Effect, Report
-from connector.trading.fees import MOST, WAITS_NS
+from connector.trading.fees import AT_ONCE, MOST, PAUSE_NS, WAITS_NS
 from connector.trading.recovery import kept, restored
 from connector.trading.tracker import Tracker
+from connector.venues.contract import Request
 from connector.venues.trading_contract import Execution, OrderEvent, Source
+from tests.reference.desk_rig import TRADING
 from tests.reference.order_venue import INSTRUMENT
 
 ACCOUNT, PAID_E = 3, 25_000
@@ -135,3 +140,76 @@ def test_one_question_for_all_orders_of_an_instrument_and_not_for_ever() -> None
     assert stage.asked(WAITS_NS[0]) == orders[:1]
     asked = sum(len(stage.asked(WAITS_NS[-1])) for _ in range(2 * MOST))
     assert asked == MOST - 1
+
+
+def restarted(orders: int) -> Stage:
+    """A run that takes over so many orders whose fees were never told."""
+    before, after = Stage(), Stage()
+    for _ in range(orders):
+        one = before.order()
+        before.fill(one, one.key, Source.LITE)
+        order = Order(key=one.key, account=ACCOUNT, strategy="s", instrument=INSTRUMENT)
+        after.tracker.restored(restored(kept(one, "main"), ACCOUNT, order), after.now_ns)
+    return after
+
+
+def test_of_thousands_a_few_are_asked_for_at_a_time_the_longest_waiting_first() -> None:
+    stage = restarted(2000)
+    stage.now_ns += WAITS_NS[0]
+    first: list[int] = []
+    for _ in range(2000 // AT_ONCE):
+        asked = stage.asked(PAUSE_NS)
+        assert len(asked) == AT_ONCE
+        assert stage.asked(0) == []
+        first += [order.key for order in asked]
+    assert first == [order.key for order in stage.tracker.orders]
+
+
+def test_who_has_to_wait_for_others_is_asked_for_as_often() -> None:
+    stage = restarted(3 * AT_ONCE)
+    asked = Counter(
+        order.key for _ in range(60 * MOST) for order in stage.asked(WAITS_NS[-1] // 30)
+    )
+    assert asked == {order.key: MOST for order in stage.tracker.orders}
+
+
+class Owner:
+    """An account, of whose limit so much is used up, and whose venue answers when told to."""
+
+    index, name, scales = ACCOUNT, "main", None
+
+    def __init__(self, used: float) -> None:
+        self.used, self.asked, self.answer = used, 0, asyncio.Event()
+        self.trading = TRADING
+        self.order = Stage().order()
+
+    def affordable(self, weight: int, share: float) -> bool:
+        return self.used < share
+
+    def venue_ns(self, local_ns: int) -> int:
+        return local_ns
+
+    async def signed(self, request: Request) -> bytes:
+        self.asked += 1
+        await self.answer.wait()
+        return b"[]"
+
+
+@pytest.mark.parametrize("used", [0.0, FEES_SHARE - 0.01, FEES_SHARE, SHARE - 0.01])
+def test_fees_leave_most_of_the_limit_to_looks_and_few_are_asked_for_together(used: float) -> None:
+    async def ask() -> Owner:
+        owner = Owner(used)
+        reconciler = Reconciler(owner, 0.0)  # type: ignore[arg-type]
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5 * FEES_AT_ONCE):
+                group.create_task(reconciler.fees(owner.order))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert owner.asked == (FEES_AT_ONCE if used < FEES_SHARE else 0)
+            owner.answer.set()
+        await reconciler.fees(owner.order)  # there is room again
+        await reconciler.fills(owner.order)  # and this one nothing holds back
+        return owner
+
+    assert asyncio.run(ask()).asked == (FEES_AT_ONCE + 2 if used < FEES_SHARE else 1)
+    assert FEES_SHARE < SHARE

@@ -212,6 +212,18 @@ def test_a_new_file_at_the_path_is_the_one_that_counts(rig: Rig) -> None:
     assert rig.halts.why("main", "maker") == ""
 
 
+def test_whom_a_halt_is_for_counts_though_its_line_is_the_same(rig: Rig) -> None:
+    """Somebody writes the file in place: names stand behind the lines."""
+    with writing(rig.path.parent) as fd:
+        set_halt(fd, Halt(Scope.ACCOUNT, "main", "first", 1, 2, 3))
+        rig.halts.tick()
+        os.pwrite(fd, b"other\0", halts.DETAILS)
+    rig.halts.tick()
+    assert [one.name for one in rig.halts.standing()] == ["other"]
+    assert rig.halts.why("other", "maker")
+    assert not rig.halts.why("main", "maker")
+
+
 def test_another_user_s_file_halts(tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can give files away")

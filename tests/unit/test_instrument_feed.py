@@ -452,7 +452,10 @@ def test_a_flapping_connection_does_not_cost_the_symbol_its_turn():
 
 def test_a_book_that_is_wanted_again_begins_with_a_new_base():
     rig = Rig().live(100)
-    rows = [Subscription(SYMBOL, channel, "", S) for channel in (Channel.DEPTH, Channel.BBO)]
+    rows = [
+        Subscription(SYMBOL, channel, name, S)
+        for channel, name in ((Channel.DEPTH, "depth"), (Channel.BBO, "bbo"))
+    ]
     rig.feed.change(rows[1:], rig.now)
     rig.feed.on_line_serves(0, 1, rig.now, frozenset({Channel.BBO}))
     assert rig.state is State.DOWN
@@ -477,7 +480,7 @@ def test_a_book_that_is_wanted_again_begins_with_a_new_base():
 def test_the_best_prices_follow_the_book_when_their_own_stream_is_not_wanted():
     rig = Rig().live(100)
     rig.feed.on_event(Bbo(SYMBOL, 101, 101 * MS, 101 * MS, 99, 1, 1000, 1), 0, rig.now)
-    rig.feed.change([Subscription(SYMBOL, Channel.DEPTH, "", S)], rig.now)
+    rig.feed.change([Subscription(SYMBOL, Channel.DEPTH, "depth", S)], rig.now)
     assert rig.kernel.state(FeedKind.BBO) == State.DOWN
     late = Bbo(SYMBOL, 102, 102 * MS, 102 * MS, 98, 1, 1000, 1)
     rig.feed.on_event(late, 0, rig.now)

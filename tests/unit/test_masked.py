@@ -7,6 +7,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 from picows import WSListener as Client
 
 from connector._speedups.lane import masked
+from connector._speedups.states import ConnectionState
 from connector.transport.websocket import connect
 
 LENGTHS = [0, 1, 7, 8, 9, 124, 125, 126, 127, 128, 500, 4096, 65_535]
@@ -45,16 +46,31 @@ async def _talk() -> None:
     line = await connect(
         f"ws://127.0.0.1:{port}/", Client, context=None, timeout_s=30, max_message=1 << 20
     )
+    state = ConnectionState()
+    assert not state.is_open
+    state.transport, state.talk = line.carrier, line.talk
     for number in range(20):
+        assert state.is_open
         text = b'{"n": %d}' % number + b" " * (100 * number)
         if number % 2:
             assert line.send(text)
         else:
-            line.carrier.write(b"")  # of which nothing comes
-            line.carrier.write(masked(text, 0x9E3779B9 * number & 0xFFFFFFFF))
+            state.puts(b"")  # of which nothing comes
+            state.puts(masked(text, 0x9E3779B9 * number & 0xFFFFFFFF))
         assert await asyncio.wait_for(got.get(), 30) == text
+    for number in range(400):  # more than the socket takes: the rest waits in its transport
+        state.puts(masked(b"%06d" % number + bytes(60_000), number))
+    assert line.carrier.get_write_buffer_size() > 0
+    for number in range(400):
+        assert (await asyncio.wait_for(got.get(), 60))[:6] == b"%06d" % number
+    line.talk.send_close()
+    assert not state.is_open  # nothing may follow a close frame, though the socket is there
+    assert not line.carrier.is_closing()
+    state.talk = None
+    assert state.is_open
     line.abort()
     await line.ended()
     assert not line.is_open
+    assert not state.is_open
     assert not line.send(b"too late")
     server.close()

@@ -326,3 +326,108 @@ def test_a_trailing_stop_is_what_the_venue_says(
     ]
     assert told in ([True], [False], [False, True])
     assert told[-1] == each.activated
+
+
+# Linked orders, of which only one may trade
+
+
+def linked(stage: Venue, lots: int = 10) -> tuple[int, Conditional]:
+    """A limit to buy below the market, and a stop above it."""
+    order = stage.place("ann", BUY, lots, 95, link=7)
+    return order.order_id, stage.conditional("ann", BUY, STOP_MARKET, trigger_tick=105, lots=lots,
+                                             link=7)  # fmt: skip
+
+
+def test_the_first_that_trades_ends_the_other_in_the_same_step() -> None:
+    stage = venue()
+    number, waits = linked(stage)
+    stage.matcher.printed(110)
+    stage.matcher.market_takes(BUY, 20_000, -95, stage.tick())  # nothing has followed it up yet
+    order = stage.engine.order("ann", SYMBOL, order_id=number)
+    assert order is not None
+    assert order.filled == 10
+    assert (waits.status, waits.cause) == (AlgoStatus.CANCELED, Cause.LINKED)
+    stage.matcher.printed(110)
+    stage.engine.settle(stage.tick())
+    assert [one.order_id for one in stage.engine.orders("ann", SYMBOL)] == [number]
+
+
+@pytest.mark.parametrize("prints", [(110, 90), (90, 110), (105,), (110, 106, 95)])
+def test_one_that_is_triggered_ends_the_one_that_rests_before_it_trades(
+    prints: tuple[int, ...],
+) -> None:
+    """Also when the same move of the market would have met both."""
+    stage = venue()
+    number, waits = linked(stage)
+    for tick in prints:
+        stage.matcher.printed(tick)
+    stage.engine.settle(stage.tick())
+    stage.trade(BUY, 90, 20_000)
+    order = stage.engine.order("ann", SYMBOL, order_id=number)
+    assert order is not None
+    assert (order.status, order.cause, order.filled) == (Status.CANCELED, Cause.LINKED, 0)
+    assert waits.status == AlgoStatus.FINISHED
+    assert waits.filled == 10
+
+
+def test_of_two_that_one_price_triggers_the_first_alone_is() -> None:
+    stage = venue()
+    first = stage.conditional("ann", SELL, STOP_MARKET, trigger_tick=95, lots=1, link=3)
+    second = stage.conditional("ann", SELL, STOP_MARKET, trigger_tick=96, lots=1, link=3)
+    other = stage.conditional("ann", SELL, STOP_MARKET, trigger_tick=96, lots=1, link=4)
+    printed(stage, 90)
+    assert (first.filled, second.filled, other.filled) == (1, 0, 1)
+    assert (second.status, second.cause) == (AlgoStatus.CANCELED, Cause.LINKED)
+
+
+def test_a_link_is_its_account_s_and_an_end_without_a_trade_ends_nothing() -> None:
+    stage = venue()
+    number, waits = linked(stage)
+    other = stage.conditional("ben", BUY, STOP_MARKET, trigger_tick=105, lots=10, link=7)
+    stage.engine.cancel("ann", SYMBOL, stage.tick(), order_id=number)
+    assert waits.open
+    printed(stage, 105)
+    assert (waits.filled, other.filled) == (10, 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_the_market_does_one_of_linked_orders_trades(data: st.DataObject) -> None:
+    stage = venue()
+    ticks = st.integers(80, 120)
+    for link in (1, 2, 3):
+        if data.draw(st.booleans()):
+            stage.place("ann", *((BUY, 5, 94) if link % 2 else (SELL, 5, 107)), link=link)
+        for kind in (STOP_MARKET, TAKE_MARKET):
+            side = BUY if link % 2 else SELL
+            above = (kind == STOP_MARKET) == (side == BUY)
+            away = data.draw(st.integers(1, 15))
+            trigger = 100 + away if above else 100 - away
+            stage.conditional("ann", side, kind, trigger_tick=trigger, lots=5, link=link)
+    for _ in range(data.draw(st.integers(1, 12))):
+        tick, how = data.draw(ticks), data.draw(st.integers(0, 3))
+        if how == 0:
+            stage.matcher.printed(tick)
+        elif how == 1:
+            printed(stage, tick)
+        else:
+            side = BUY if tick < 100 else SELL
+            lots = data.draw(st.integers(1, 9_000))
+            stage.matcher.market_takes(side, lots, -tick if side == BUY else tick, stage.tick())
+    stage.engine.settle(stage.tick())
+    traded: dict[int, set[int]] = {}
+    for order in stage.engine.orders("ann", SYMBOL):
+        if order.filled:
+            traded.setdefault(order.link, set()).add(order.order_id)
+    assert all(len(found) == 1 for found in traded.values()), traded
+    for each in stage.engine.open_conditionals("ann"):
+        assert each.request.link not in traded
+
+
+def test_one_that_is_triggered_and_rests_is_alone() -> None:
+    stage = venue()
+    order = stage.place("ann", BUY, 10, 95, link=7)
+    waits = stage.conditional("ann", BUY, STOP, trigger_tick=105, tick=90, lots=10, link=7)
+    printed(stage, 105)
+    assert (order.status, waits.status) == (Status.CANCELED, AlgoStatus.TRIGGERED)
+    assert [one.tick for one in stage.engine.open_orders("ann", SYMBOL)] == [90]

@@ -297,12 +297,12 @@ def test_a_cancel_waits_for_the_name_and_leaves_then(rig: Rig) -> None:
     rig.send(Action.CANCEL, client_order_id="mine")
     for _ in range(20):
         rig.now_ns += SECOND_NS // 10
-        rig.desk.tick(rig.now_ns)
+        list(rig.desk.tick(rig.now_ns))
     assert paths(rig) == ["/PLACE"]
     assert not rig.counted, "that it cannot leave yet is no fault"
     placed(rig)
     rig.now_ns += 6 * SECOND_NS
-    rig.desk.tick(rig.now_ns)
+    list(rig.desk.tick(rig.now_ns))
     assert paths(rig)[1:] == [f"/CANCEL{OURS}"]
     rig.desk.order_event(rig.main, event(OrderStatus.CANCELLED, execution=Execution.CANCELLED))
     assert [result for result, _ in answers_of(rig, 2)] == [Result.UNKNOWN, Result.ACCEPTED]
@@ -313,7 +313,7 @@ def test_a_cancel_of_an_order_that_never_was_is_refused_with_it(rig: Rig) -> Non
     rig.send(Action.CANCEL, client_order_id="mine")
     placed(rig, None)
     rig.now_ns += 60 * SECOND_NS
-    rig.desk.tick(rig.now_ns)
+    list(rig.desk.tick(rig.now_ns))
     assert paths(rig) == ["/PLACE"]
     assert [result for result, _ in answers_of(rig, 2)] == [Result.UNKNOWN, Result.REFUSED]
 

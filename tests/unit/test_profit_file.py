@@ -16,7 +16,7 @@ from connector.trading.commands import Refusal
 from connector.trading.halts import Scope
 from connector.trading.holdings import DAY_NS, KeptOwner
 from connector.trading.positions import Positions
-from connector.trading.profit_file import NAME, ProfitFile
+from connector.trading.profit_file import NAME, WRITE_NS, ProfitFile
 from connector.trading.risk import Limits
 from connector.venues.trading_contract import BalanceEvent
 from tests.unit.test_risk import BTC, MONEY, NOW_NS, REDUCE, SECOND_NS, SELL, Rig
@@ -41,7 +41,7 @@ def restarted(files: Files, own_e: int, now_ns: int = NOW_NS, **marks: int) -> R
     """A daemon that starts where another one was; the journal says the strategy holds that."""
     rig = Rig(**marks)
     rig.now_ns = now_ns
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     files.of(rig).load()
     positions = Positions()
     if own_e:
@@ -77,6 +77,19 @@ def test_what_was_filled_after_the_last_look_is_taken_in_at_mark(files: Files) -
     assert after.profits() == (-100 * MONEY, -100 * MONEY)
 
 
+def test_fills_in_a_row_are_written_together(files: Files) -> None:
+    rig = Rig()
+    profits = files.of(rig)
+    rig.fill(1000, 10_100_00)
+    profits.tick(1, [])
+    kept = (files.run / NAME).read_bytes()
+    rig.fill(-1000, 10_000_00)
+    profits.tick(WRITE_NS, [])
+    assert (files.run / NAME).read_bytes() == kept
+    profits.tick(WRITE_NS + 1, [])
+    assert (files.run / NAME).read_bytes() != kept
+
+
 def test_another_day_begins_anew(files: Files) -> None:
     rig = Rig()
     rig.fill(1000, 10_100_00)
@@ -98,12 +111,12 @@ def test_a_full_disk_leaves_the_last_word_and_is_tried_again(
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) // 2, limit[1]))
     try:
-        profits.tick(2, [])
+        profits.tick(WRITE_NS + 1, [])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert "cannot be written" in caplog.text
     assert (files.run / NAME).read_bytes() == kept
-    profits.tick(3, [])
+    profits.tick(2 * WRITE_NS + 1, [])
     assert restarted(files, 0).profits() == rig.profits() == (-100 * MONEY, -100 * MONEY)
 
 
@@ -136,7 +149,7 @@ def test_a_loss_that_nobody_knows_counts_as_reached(
     now_ns = NOW_NS + 100 * SECOND_NS
     rig = Rig(limits, limits)
     rig.now_ns = now_ns
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     rig.fill(1000, 10_020_00)
     files.of(rig).close()
     run, state = files.run / NAME, files.state / NAME
@@ -159,7 +172,7 @@ def test_a_loss_that_nobody_knows_counts_as_reached(
     def started(now_ns: int) -> Rig:
         after = Rig(limits, limits)
         after.now_ns = now_ns
-        after.holdings.tick()
+        list(after.holdings.tick())
         files.of(after).load()
         after.holdings.adopt(after.main, Positions(), [])
         return after
@@ -209,7 +222,7 @@ def test_an_operator_lets_a_loss_begin_anew_once(
     profits.tick(1, reset)
     assert rig.profits() == (account * MONEY, strategy * MONEY)
     rig.marks["BTCUSDT"] = 9_900 * MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     profits.tick(2, reset)
     assert rig.profits() == ((account - 100) * MONEY, (strategy - 100) * MONEY)
     assert restarted(files, 1000, BTCUSDT=9_900 * MONEY).profits()[1] == (strategy - 100) * MONEY
@@ -247,7 +260,7 @@ def test_funding_counts_once_also_over_a_restart(
     after.said(1000)
     assert after.profits() == wanted
     after.now_ns += DAY_NS
-    after.holdings.tick()
+    list(after.holdings.tick())
     assert after.profits() == (0, 0)
 
 

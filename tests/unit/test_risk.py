@@ -322,10 +322,10 @@ def test_what_cannot_be_valued_lets_nothing_grow() -> None:
         rig.check(qty_e=1)
     assert (caught.value.code, caught.value.field) == (Code.STALE_BOOK, Field.EXPOSURE)
     rig.marks["ETHUSDT"] = MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     rig.check(qty_e=1)
     rig.marks["ETHUSDT"] = 0
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     with pytest.raises(Refusal):
         rig.check(qty_e=1)
 
@@ -335,7 +335,7 @@ def test_exposure_adds_instruments_up_and_follows_their_marks() -> None:
     rig.order(1, instrument=ETH, qty_e=1000)  # 10 at 500
     rig.check(qty_e=1000)
     rig.marks["ETHUSDT"] = 501 * MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     assert rig.refused(qty_e=1000) == (Code.RISK_LIMIT, Field.EXPOSURE)
 
 
@@ -354,12 +354,12 @@ def test_profit_is_money_back_and_the_position_at_mark(
     for qty_e, price_e in fills[:cut]:
         rig.fill(qty_e, price_e)
     rig.now_ns += DAY_NS  # midnight: at the mark of 10,000
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     assert rig.profits() == (0, 0)
     for qty_e, price_e in fills[cut:]:
         rig.fill(qty_e, price_e)
     rig.marks["BTCUSDT"] = mark * MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     held = sum(qty_e for qty_e, _ in fills[:cut])
     exact = Fraction(held * (mark - 10_000), 10**3)
     for qty_e, price_e in fills[cut:]:
@@ -387,10 +387,10 @@ def test_a_position_nobody_told_fills_of_is_taken_in_at_mark() -> None:
     rig.said(1000)
     assert rig.profits() == (0, 0)
     rig.marks["BTCUSDT"] = 10_000 * MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     assert rig.profits() == (0, 0)
     rig.marks["BTCUSDT"] = 9_999 * MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     assert rig.profits() == (-MONEY, 0)
 
 
@@ -406,7 +406,7 @@ def test_the_day_s_loss_stops_at_the_limit_and_lets_out() -> None:
     rig.fill(1000, 10_049_00)
     rig.check()
     rig.marks["BTCUSDT"] = 9_999 * MONEY
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     with pytest.raises(Refusal) as caught:
         rig.check()
     assert (caught.value.field, caught.value.value_e, caught.value.limit_e) == (
@@ -414,5 +414,5 @@ def test_the_day_s_loss_stops_at_the_limit_and_lets_out() -> None:
     )  # fmt: skip
     rig.check(**REDUCE, **SELL)
     rig.now_ns += DAY_NS
-    rig.holdings.tick()
+    list(rig.holdings.tick())
     rig.check()

@@ -188,6 +188,20 @@ def test_the_streams_show_what_accounts_do(seed: int) -> None:
         assert trade["m"] == ((fill.side == Side.BUY) == fill.maker)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_market_that_halts_has_told_all_that_happened(seed: int) -> None:
+    stage = Stage(seed)
+    told = Told(stage)
+    stage.run(300 + seed)
+    stage.market.relist({"symbol": SYMBOL, "status": "BREAK"})
+    halted = stage.depth()["bids"]
+    stage.run(2000)
+    told.read()
+    assert stage.depth()["bids"] == halted
+    for book in told.books.values():
+        assert (book.gaps, book.differences(stage.depth())) == (0, [])
+
+
 def test_what_a_taker_takes_is_gone() -> None:
     stage = Stage(3)
     stage.run(50)

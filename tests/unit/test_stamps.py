@@ -57,3 +57,17 @@ def test_a_venue_may_name_its_messages_as_readers_know_them(tmp_path: Path) -> N
     assert [(stream, number) for stream, number, _ in stamps.read(path)] == [
         ("cethusd@depth", 77), ("btcusd@trade", 5 << 10),
     ]  # fmt: skip
+
+
+def test_a_publication_is_named_by_its_channel_and_offset() -> None:
+    from connector.venues.sim_contract import load
+
+    named = load("cadenza").stamped
+    assert named is not None
+    book = b'{"push":{"channel":"c","pub":{"data":{"bids":[],"timestamp":1}%s}}}'
+    for spelling in ("orderBook", "orderbook"):
+        channel = f"market:{spelling}:BINANCE:BTC/USDT"
+        assert named(channel, book % b',"offset":41') == ("binance:btc/usdt@depth", 41)
+        assert named(channel, book % b"") is None, "a channel without history"
+    assert named("market:trade:BINANCE:BTC/USDT", book % b',"offset":41') is None
+    assert named("tradingAccount:abc", book % b',"offset":41') is None

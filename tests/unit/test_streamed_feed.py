@@ -44,12 +44,16 @@ MOVES = [State.SYNCING, State.LIVE]
 
 
 class Rig(Desk):
-    def __init__(self, *channels: Channel) -> None:
+    def __init__(self, *channels: Channel, apart: bool = False) -> None:
+        """``apart``: each channel has a stream of its own."""
         segment = Segment.create(1 << 20)
         kernel = Feed(segment, segment.add_instrument(INSTRUMENT), INSTRUMENT)
         super().__init__(segment, kernel, RingReader(segment.memory))
         self.counts: Tally[Counter] = Tally()
-        rows = [Subscription(SYMBOL, channel, "", 90 * S) for channel in channels or Channel]
+        rows = [
+            Subscription(SYMBOL, channel, channel.value if apart else "", 90 * S)
+            for channel in channels or Channel
+        ]
         self.streams = StreamedFeed(kernel, rows, self._count)
         self.now = 1000 * S
 
@@ -202,6 +206,20 @@ def test_a_crossed_book_is_given_up_until_the_next_whole_one() -> None:
     assert rig.change(12, [99, 1], []).state is State.RESYNC
     assert rig.book(12).state is State.LIVE
     assert rig.levels() == (BIDS, ASKS)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_best_prices_that_come_with_the_book_are_as_silent_as_it_is(apart: bool) -> None:
+    """Where they have a stream of their own, that one's silence is told though the book speaks."""
+    rig = Rig(Channel.DEPTH, Channel.BBO, apart=apart).up().book(10)
+    rig.now += 91 * S
+    rig.book(11)
+    assert rig.streams.on_timer(rig.now) == ([FeedKind.BBO] if apart else [])
+    assert rig.counts[Counter.SILENT] == apart
+    rig.now += 91 * S
+    assert set(rig.streams.on_timer(rig.now)) | {FeedKind.BBO} == {FeedKind.BBO, FeedKind.BOOK}
+    assert State(rig.feed.state(FeedKind.BBO)) is State.STALE
+    assert rig.counts[Counter.SILENT] == 2
 
 
 def test_silence_is_told_and_ends_with_the_next_message() -> None:

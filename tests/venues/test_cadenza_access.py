@@ -2,6 +2,7 @@
 takes a token no more, and no secret in any log."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,8 @@ from connector.sim.listings import contracts
 from connector.sim.matching.engine import Engine
 from connector.sim.server import Options, Server, VenueClock
 from connector.sim.synthetic import SyntheticMarket
+from connector.talking import Talking
+from connector.transport.access import AGAIN_NS
 from connector.transport.calls import Called, perform
 from connector.transport.http import HttpClient
 from connector.transport.rest import Rest
@@ -23,11 +26,13 @@ from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS
 from connector.venues.cadenza.sim import SIM
 from connector.venues.contract import Outcome
+from connector.venues.dialogue import Verdict
 from connector.venues.sim_setup import ApiKey, OrderSetup, SimAccount
 from tests.reference.cadenza_rest import EMAIL, PASSWORD, SYMBOLS
 
 HOUR_MS = 3_600_000
 LOGIN, REFRESH, WHO = "/api/v3/auth/login", "/api/v3/auth/token/refresh", "/api/v3/auth/user"
+UUID = "00000000-0000-4000-8000-%012d"
 
 
 class Stage:
@@ -45,6 +50,13 @@ class Stage:
     async def call(self, endpoint: str, **given: Any) -> Called:
         row = ENDPOINTS[endpoint]
         return await perform(self.rest, self.rest._venue, row, row.called(given))
+
+
+def talking(stage: Stage) -> Talking[Any]:
+    """A connection's chores, without its socket."""
+    made = stage.rest._venue.dialogue
+    assert made is not None
+    return Talking(made(lambda _name: None, lambda: 0.5), lambda: stage.rest, lambda *_: None)
 
 
 def staged(
@@ -129,6 +141,78 @@ def test_who_is_denied_twice_is_told_so() -> None:
             await stage.who()
         assert stage.count(WHO) == before + 2
         await stage.who()
+
+    staged(use)
+
+
+def test_a_code_about_the_token_has_it_renewed_once() -> None:
+    """Those of the module 26, under another status; a new token is not to blame."""
+
+    async def use(stage: Stage) -> None:
+        await stage.who()
+        gate = stage.rest.access
+        assert gate is not None
+        body = json.dumps({"errno": -26003, "error": "session"})
+        fault = {"kind": "status", "path": WHO, "status": 403, "body": body, "execute": False}
+        stage.server.command(json.dumps(fault | {"count": 1}).encode())
+        with pytest.raises(Rejected, match="session"):
+            await stage.who()
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 0)
+        gate._got_ns -= 60_000_000_000
+        stage.server.command(json.dumps(fault | {"count": 3}).encode())
+        for _ in range(2):
+            with pytest.raises(Rejected, match="session"):
+                await stage.who()
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 1)
+        await stage.who()
+
+    staged(use)
+
+
+@pytest.mark.parametrize(("status", "outcome", "sent"), [
+    (403, Outcome.REJECTED, 2), (500, Outcome.UNKNOWN, 1), (502, Outcome.UNKNOWN, 1),
+])  # fmt: skip
+def test_a_change_is_sent_again_only_where_nothing_was_done(
+    status: int, outcome: Outcome, sent: int
+) -> None:
+    """From 500 on it may have been done, whatever the code."""
+
+    async def use(stage: Stage) -> None:
+        await stage.who()
+        gate = stage.rest.access
+        assert gate is not None
+        gate._got_ns -= 60_000_000_000
+        body = json.dumps({"errno": -26003, "error": "session"})
+        path = ENDPOINTS["walletTransfer"].path
+        fault = {"kind": "status", "path": path, "status": status, "body": body, "execute": False}
+        stage.server.command(json.dumps(fault | {"count": 2}).encode())
+        wallets = {"sourceWalletId": UUID % 1, "destWalletId": UUID % 2}
+        called = await stage.call("walletTransfer", **wallets, asset="BTC", amount="1")
+        assert (called.outcome, called.status, called.code) == (outcome, status, 26003)
+        assert stage.count(path) == sent
+        assert gate.renewals == sent
+
+    staged(use)
+
+
+def test_a_key_that_the_venue_behind_does_not_take_costs_no_token() -> None:
+    """Its answer is a 401, too, and means one trading account."""
+
+    async def use(stage: Stage) -> None:
+        made = await stage.call("credentialCreate", venue="OKX", credentialType="HMAC", apiKey="k")
+        key = json.loads(made.body)["data"]["credentialId"]
+        for _ in range(12):
+            called = await stage.call("credentialVerify", credentialIds=[key])
+            assert (called.outcome, called.status, called.code) == (Outcome.REJECTED, 401, 18022)
+        assert stage.count(ENDPOINTS["credentialVerify"].path) == 12, "none was sent again"
+        gate, request = stage.rest.access, ENDPOINTS["user"].request()
+        assert gate is not None
+        for code in (18005, 18022):
+            gate.refused(401, code, gate.renewals)
+            assert gate.held(request) is not None, "as an order's answer"
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 0)
+        gate.refused(401, 26001, gate.renewals)
+        assert gate.held(request) is None
 
     staged(use)
 
@@ -265,16 +349,87 @@ def test_who_cannot_wait_has_a_token_at_hand() -> None:
         assert ("Authorization", f"Bearer {token}") in bearing.headers
         assert stage.count(LOGIN) == 1
         gate.keep(10**18)
-        gate.refused(401, 0)
-        gate.refused(403, gate.renewals)
+        gate.refused(401, 0, 0)
+        gate.refused(403, 19002, gate.renewals)
+        gate.refused(403, 26001, gate.renewals)
         assert gate.held(request) is not None, (
-            "it was an older one, or something else, that was refused"
+            "it was an older one, or something else, or one as young as that, that was refused"
         )
-        gate.refused(401, gate.renewals)
+        gate.refused(401, 0, gate.renewals)
         assert gate.held(request) is None
         gate.keep(2 * 10**18)
         assert await gate.token()
         assert gate.held(request) is not None
         assert stage.count(LOGIN) + stage.count(REFRESH) == 2
+
+    staged(use)
+
+
+def test_a_connection_that_is_denied_costs_the_token_that_came_after_its_own() -> None:
+    """Whatever ended the one it was opened with may have ended that, too."""
+
+    async def use(stage: Stage) -> None:
+        gate = stage.rest.access
+        assert gate is not None
+        first = await gate.token()
+        stage.server.rest.users.expire()  # type: ignore[attr-defined]
+        await stage.who()
+        later = await gate.token()
+        gate.deny(first)
+        assert await gate.token() == later, "it has only just come"
+        gate._got_ns -= AGAIN_NS
+        gate.deny(first)
+        last = await gate.token()
+        assert last not in (first, later)
+        gate.deny(last)
+        assert await gate.token() != last, "however young it is, when it is the one that is meant"
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 3)
+
+    staged(use)
+
+
+def test_a_token_older_than_the_last_denial_is_not_waited_for() -> None:
+    """The one that came just before all ended is tried in vain, and at once the next; a new one
+    that is not taken is what a minute is waited for."""
+
+    async def use(stage: Stage) -> None:
+        talk = talking(stage)
+        final = Verdict(60_000_000_000, True, "no new token either")
+        users = stage.server.rest.users  # type: ignore[attr-defined]
+        await talk.enter()
+        tokens = [talk.token]
+        users.expire()
+        await stage.who()
+        users.expire()
+        for verdict, held in ((Verdict(new_token=True), 0), (final, 0), (final, final.wait_ns)):
+            talk.ended(verdict, 0, "link")
+            assert talk.held(0) == held
+            await talk.enter()
+            tokens.append(talk.token)
+        assert len(set(tokens)) == 4
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 3)
+
+    staged(use)
+
+
+def test_connections_that_end_together_cost_one_renewal() -> None:
+    """A venue that ends every session: no more tokens are asked for than its class of logins
+    allows, and who asks for something meanwhile gets it."""
+
+    async def use(stage: Stage) -> None:
+        talks = [talking(stage) for _ in range(12)]
+        for talk in talks:
+            await talk.enter()
+        assert stage.rest.access is not None
+        stage.rest.access._got_ns -= AGAIN_NS
+        first = talks[0].token
+        for talk in talks:
+            talk.ended(Verdict(new_token=True), 0, "link")
+            await talk.enter()
+            await stage.who()
+        last = await stage.rest.access.token()
+        assert last != first
+        assert {talk.token for talk in talks} == {last}
+        assert (stage.count(LOGIN), stage.count(REFRESH)) == (1, 1)
 
     staged(use)

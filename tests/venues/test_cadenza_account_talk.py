@@ -45,6 +45,17 @@ def test_it_is_live_when_the_venue_streams_and_every_channel_is_granted() -> Non
     assert rig.forget() == [Live()]
 
 
+def test_a_line_that_cannot_be_read_is_told_and_ends_the_connection() -> None:
+    """An order may have ended in it."""
+    rig = Rig()
+    rig.open()
+    rig.forget()
+    unclear, drop = rig.talk.received(b'{"push":{"channel":', rig.venue.now_ns)
+    assert isinstance(unclear, Unclear)
+    assert "cannot be read" in unclear.why
+    assert isinstance(drop, Drop)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_orders_come_to_what_the_venue_has_in_every_form(form: str, layout: str) -> None:

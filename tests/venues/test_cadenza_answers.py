@@ -82,7 +82,13 @@ WINDOW = {"X-RateLimit-Remaining": "0", "Retry-After": "7"}
         (PLACE, 504, b"<html>", OrderOutcome.UNKNOWN),
         (PLACE, 429, b"", OrderOutcome.UNKNOWN),
         (PLACE, 429, bad(18011), OrderOutcome.THROTTLED),
-        (PLACE, 400, bad(18018), OrderOutcome.REFUSED),
+        # What the exchange behind failed at may be done all the same, whatever the status.
+        *(
+            (PLACE, 400, bad(-code), OrderOutcome.UNKNOWN)
+            for code in (18000, 18004, 18009, 18018, 22000, 22014, 99999)
+        ),
+        (PLACE, 400, b"", OrderOutcome.REFUSED),
+        (CANCEL, 400, bad(18004), OrderOutcome.UNKNOWN),
         (CANCEL, 200, good(ORDER | {"status": "CANCELLED"}), OrderOutcome.ACCEPTED),
         (CANCEL, 200, good(ORDER | {"status": "PENDING_CANCEL"}), OrderOutcome.ACCEPTED),
         (CANCEL, 200, good("ok"), OrderOutcome.ACCEPTED),
@@ -94,6 +100,9 @@ WINDOW = {"X-RateLimit-Remaining": "0", "Retry-After": "7"}
         (QUERY, 200, good([]), OrderOutcome.GONE),
         (QUERY, 200, good([ORDER, ORDER]), OrderOutcome.UNKNOWN),
         (QUERY, 404, bad(22016), OrderOutcome.GONE),
+        (QUERY, 404, b"", OrderOutcome.REFUSED),
+        (QUERY, 404, b"<html>no backend</html>", OrderOutcome.REFUSED),
+        (QUERY, 404, bad(12345), OrderOutcome.REFUSED),
         (QUERY, 503, b"", OrderOutcome.UNKNOWN),
     ],
 )
@@ -150,7 +159,7 @@ def test_the_fills_of_a_list_have_names_and_fees() -> None:
     ("rows", "pagination", "offset"),
     [
         (2, {"hasNext": True}, "2"),
-        (2, {"hasNext": True, "cursor": "c", "offset": 0}, "2"),
+        (2, {"hasNext": True, "cursor": "", "offset": 0}, "2"),
         (2, {"hasNext": False}, None),
         (2, {"hasNext": None}, None),
         (2, None, None),
@@ -174,5 +183,40 @@ def test_lists_go_on_while_the_venue_says_so(
     assert dict(parse_qsl(third.query))["offset"] == "4"
     last = ENDPOINTS["tradeOrderList"].request(limit=2, offset=9_998)
     assert next_page(last, body) is None, "no more than ten thousand"
+    since = ENDPOINTS["tradeOrderList"].request(startTime=1_600, limit=2, offset=9_998)
+    with pytest.raises(ValueError, match="more than 10000 rows since 1600"):
+        next_page(since, body)
+    whole = good([ORDER] * rows, pagination={"hasNext": False})
+    assert next_page(since, whole) is None, "as many as can be asked for, and no more there"
     with pytest.raises(ValueError, match="Input data was truncated"):
         next_page(first, body[:-1])
+
+
+def test_lists_that_have_cursors_go_on_by_them() -> None:
+    """Orders that leave a list while it is read would move others past an offset, unseen."""
+    asked = {"orderStatus": "ACCEPTED", "limit": "2"}
+    first = ENDPOINTS["tradeOrderList"].called(asked, text=True)
+
+    def page(cursor: str, offset: int) -> bytes:
+        pagination = {"hasNext": True, "cursor": cursor, "offset": offset}
+        return good([ORDER] * 2, pagination=pagination)
+
+    second = next_page(first, page("a/b c", 0))
+    assert second is not None
+    assert dict(parse_qsl(second.query)) == asked | {"cursor": "a/b c"}
+    third = next_page(second, page("d", 2))
+    assert third is not None
+    assert dict(parse_qsl(third.query)) == asked | {"cursor": "d"}
+    fourth = next_page(third, page("", 4))
+    assert fourth is not None
+    assert dict(parse_qsl(fourth.query)) == asked | {"offset": "6"}
+    with pytest.raises(ValueError, match="goes on where it began"):
+        next_page(third, page("d", 4))
+    assert next_page(third, page("e", 9_998)) is None, "no more than ten thousand"
+    since = ENDPOINTS["tradeOrderList"].called(asked | {"startTime": "7"}, text=True)
+    with pytest.raises(ValueError, match="more than 10000 rows since 7"):
+        next_page(since, page("e", 9_998))
+    accounts = ENDPOINTS["portfolioList"].request(limit=2)
+    by_offset = next_page(accounts, page("x", 0))
+    assert by_offset is not None
+    assert dict(parse_qsl(by_offset.query)) == {"limit": "2", "offset": "2"}

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from connector.errors import ConfigError
+from connector.model.redaction import hide
 from connector.model.secret import SecretRef
-from connector.trading.texts import hide
 from connector.venues.access_contract import NoEntry
 from connector.venues.cadenza import VENUE
 from connector.venues.cadenza.auth import Session, Tokens, access, expiry_ns
@@ -164,6 +164,35 @@ def test_an_answer_without_a_token_is_none(body: bytes) -> None:
     assert tokens.due_ns() >= 6 * SECOND_NS
 
 
+@pytest.mark.parametrize("asking", [Tokens(email=EMAIL, password=PASSWORD), Tokens(refresh="r")])
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500])
+def test_what_is_said_of_an_answer_without_a_form_has_no_token_in_it(
+    asking: Tokens, status: int
+) -> None:
+    for body in (
+        b'{"accessToken":"eyJhbGci.x.y","refreshToken":"v1.secret"}',
+        b'{"success":true,"data":{"accessToken":"eyJhbGci.x.y","refreshToken":"v1.secret"}}',
+        b'{"errno":0,"data":{"refreshToken":"v1.secret","accessToken":["eyJhbGci.x.y"]}}',
+        b'{"errno":0,"data":{"refreshToken":"v1.secret","accessToken":"eyJhbGci.x',
+    ):
+        asking._due_ns, asking._refresh = 0, asking._refresh or "r"
+        asking.ask(0)
+        why = asking.answered(status, {}, body, 0)
+        assert why
+        assert "eyJ" not in why
+        assert "v1." not in why
+
+
+def test_a_token_that_has_ended_is_waited_for_and_not_asked_for_again_and_again() -> None:
+    tokens = Tokens(email=EMAIL, password=PASSWORD)
+    tokens.ask(0)
+    body = json.dumps({"errno": 0, "data": {"accessToken": jwt({"exp": 900})}}).encode()
+    now_ns = 1000 * SECOND_NS
+    assert "clock" in tokens.answered(200, {}, body, now_ns)
+    assert tokens.due_ns() == now_ns + 6 * SECOND_NS
+    assert not tokens.token
+
+
 def jwt(claims: Any) -> str:
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
@@ -181,7 +210,11 @@ def jwt(claims: Any) -> str:
         (Session(access_token="opaque", expires_in=60), 1060),
         (Session(access_token="a.!.c", expires_at=1703056235), 1703056235),
         (Session(access_token="a.b.c", expires_at=1703056235000), 1703056235),
-        (Session(access_token="opaque"), 0),
+        (Session(access_token="opaque"), 1000 + HOUR_S),
+        # Another clock's: what is told of the time from now on counts.
+        (Session(access_token=jwt({"exp": 900}), expires_in=60), 1060),
+        (Session(access_token=jwt({"exp": -1}), expires_at=2000), 2000),
+        (Session(access_token=jwt({"exp": 900}), expires_in=0, expires_at=999), 0),
     ],
 )
 def test_when_a_token_ends(session: Session, expires_s: int) -> None:
@@ -239,6 +272,7 @@ def test_elsewhere_it_is_not_written(venue: Cadenza, monkeypatch: pytest.MonkeyP
     [
         (Config(), "wants a login"),
         (Config(email="env:CADENZA_EMAIL"), "go together"),
+        (Config(email="env:CADENZA_NAME", password="env:CADENZA_EMAIL"), "no email address"),
         (Config(password="env:CADENZA_EMAIL"), "go together"),
         (Config(email="env:CADENZA_NOTHING", password="env:CADENZA_EMAIL"), "CADENZA_NOTHING"),
         (Config(refresh_token="file:/nowhere/at/all"), "/nowhere/at/all"),
@@ -248,9 +282,18 @@ def test_what_is_missing_is_named(
     config: Config, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CADENZA_EMAIL", EMAIL)
+    monkeypatch.setenv("CADENZA_NAME", "me and you")
     monkeypatch.delenv("CADENZA_NOTHING", raising=False)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=words) as told:
         made(config)
+    assert "me and you" not in str(told.value)
+
+
+def test_a_line_end_behind_an_address_is_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENZA_EMAIL", f"{EMAIL}\n")
+    monkeypatch.setenv("CADENZA_PASSWORD", PASSWORD)
+    tokens = made(Config(email="env:CADENZA_EMAIL", password="env:CADENZA_PASSWORD"))
+    assert json.loads(tokens.ask(0).body)["email"] == EMAIL
 
 
 def test_a_lost_file_is_no_matter_where_there_is_a_password(

@@ -394,3 +394,9 @@ def test_what_came_later_is_no_route_of_the_earlier_state() -> None:
     for name, row in LATER.items():
         if row.method == "GET" and name in ("walletList", "dealerList", "tickerList"):
             assert user.refused(name) == (404, 19003)
+
+
+def test_what_came_since_the_published_page_is_dated() -> None:
+    """January's state answers these with 404: the page of the venue says so of each."""
+    assert {row.since for row in PUBLISHED.values()} == {""}
+    assert {row.since for row in LATER.values()} == {"2026-04-01", "2026-05-09"}

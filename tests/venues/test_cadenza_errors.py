@@ -80,11 +80,40 @@ def test_an_order_is_certainly_not_placed_by_few_codes_alone(status: int) -> Non
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-@pytest.mark.parametrize("answer", [b"", b"<html>", body(0), body(18000), body(-99999)])
-def test_some_statuses_prove_it_whatever_the_code(status: int, answer: bytes) -> None:
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b"[]", b'{"message":"no"}'])
+def test_some_statuses_prove_it_without_a_code(status: int, answer: bytes) -> None:
     found = judge_order(Action.PLACE, status, {}, answer)
     assert found is not None
     assert found.outcome in CERTAIN
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_code_counts_more_than_the_status(status: int) -> None:
+    for code in [*ROWS, 26001, 18026, 22001, 22018, 99999, 111000]:
+        for sign in (1, -1):
+            found = judge_order(Action.PLACE, status, {}, body(sign * code, error="x"))
+            assert found is not None
+            assert (found.outcome in CERTAIN) == (code in NOT_PLACED or code // 1000 == 26), code
+            told = judge_change(status, {}, body(sign * code, error="x"))
+            assert (told.outcome is Outcome.UNKNOWN) == (found.outcome is OrderOutcome.UNKNOWN)
+
+
+@pytest.mark.parametrize("errno", [0, "18004", "x", 1.5, True, [1]])
+def test_a_code_that_cannot_be_read_proves_nothing(errno: Any) -> None:
+    for status in (200, 400, 403, 404):
+        found = judge_order(Action.PLACE, status, {}, body(errno, error="x", success=not errno))
+        assert (found is None) == (status == 200 and errno == 0)
+        assert found is None or found.outcome is OrderOutcome.UNKNOWN
+
+
+def test_who_is_not_known_has_done_nothing() -> None:
+    for code in (19002, 26001, 99999, 111000):
+        found = judge_order(Action.PLACE, 401, {}, body(-code, error="x"))
+        assert found is not None
+        assert found.outcome is OrderOutcome.AUTH
+    behind = judge_order(Action.PLACE, 401, {}, body(-18004, error="x"))
+    assert behind is not None
+    assert behind.outcome is OrderOutcome.UNKNOWN
 
 
 def test_a_bare_429_proves_nothing() -> None:

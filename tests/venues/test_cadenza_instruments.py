@@ -180,6 +180,15 @@ def test_there_is_an_end_to_a_list_without_one() -> None:
     assert len(seen) == MOST // 1000
 
 
+@pytest.mark.parametrize("cursor", ["", '{"last":"x"}', "}", 'a"{', "\\"])
+@pytest.mark.parametrize("first", [True, False])
+def test_whatever_a_cursor_is_made_of_the_rest_is_asked_for(cursor: str, first: bool) -> None:
+    pagination = {"pagination": {"cursor": cursor, "hasNext": True, "limit": PAGE}}
+    rest = {"errno": 0, "data": [ROW]}
+    whole = pagination | rest if first else rest | pagination
+    assert walk(Config(), [json.dumps(whole).encode(), body()]) == [("", 0), ("", 1)]
+
+
 def test_an_answer_that_says_nothing_of_pages_is_whole() -> None:
     assert walk(Config(), [body(ROW)]) == [("", 0)]
 

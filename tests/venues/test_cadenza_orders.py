@@ -21,9 +21,14 @@ from connector.model.intents import (
 )
 from connector.model.records import Side
 from connector.model.reports import Field
+from connector.protocol.ratelimit import Budget
+from connector.trading.budget import OrderBudget
+from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS
+from connector.venues.cadenza.limits import TRADING, pools
 from connector.venues.cadenza.orders import encode, sign, signer
-from connector.venues.trading_contract import CannotEncode, Intent, NotNamed
+from connector.venues.cadenza.trading import trading
+from connector.venues.trading_contract import CannotEncode, Encoded, Intent, NotNamed
 
 ACCOUNT = "14f773c5-2079-41e0-90e4-340a7b4d3391"
 ID = "85df4133-2159-4db1-a117-d20455178752"
@@ -278,3 +283,22 @@ def test_an_account_is_named_by_a_uuid(key: str) -> None:
         signer(ACCOUNT, b"", "hmac")
     assert SIGNER.sign(b"x") == b""
     assert "login" in SIGNER.means
+
+
+def test_a_fifth_of_what_may_trade_is_kept_for_cancels() -> None:
+    """By the venue's own classes and requests: forty orders of the fifty a minute, and then as many
+    cancels as there are orders."""
+    pool = next(one for one in pools(Config()) if one.name == TRADING)
+    weight = Budget(pool.limit, pool.window_ns)
+    mine, now_ns = OrderBudget((), lambda: [(pool, weight)]), 10**15
+    charges = trading(Config()).charges
+    placing, cancelling = (Encoded(b"", charges[one]) for one in (Action.PLACE, Action.CANCEL))
+    placed = 0
+    while mine.shortage(placing, Action.PLACE, now_ns, now_ns) is None:
+        mine.take(placing, now_ns, now_ns)
+        placed += 1
+    assert (placed, pool.limit) == (40, 50)
+    for _ in range(10):
+        assert mine.shortage(cancelling, Action.CANCEL, now_ns, now_ns) is None
+        mine.take(cancelling, now_ns, now_ns)
+    assert weight.used(now_ns, now_ns) == 50

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.reference.cadenza_rest import Cadenza
-from tests.venues.test_sim_cadenza_orders import FEE, TICK, Trader
+from tests.venues.test_sim_cadenza_orders import BTC, FEE, TICK, Trader
 
 
 class Chained(Trader):
@@ -91,6 +91,53 @@ def test_two_beside_each_other_are_paid_for_once(trader: Chained) -> None:
     late = wish | {"orderType": "LIMIT_MAKER", "limitPrice": str(ask + 100)}
     rows = trader.chain(**late | {"quantity": "0.1"}, stopLossPrice="150000.00")
     assert trader.states(rows) == ["REJECTED", "CANCELLED"]
+    assert trader.purse("USDT")[1] == 0
+
+
+@pytest.mark.parametrize("first", ["limit", "stop"])
+def test_one_move_of_the_market_that_meets_both_trades_one(trader: Chained, first: str) -> None:
+    """Within one step of the market, before anything of it is told."""
+    _, ask = trader.best()
+    low, high = ask - 2000 * TICK, ask + 2000 * TICK
+    rows = trader.chain(
+        contingencyType="OCO", limitPrice=str(low), stopLossPrice=str(high), quantity="0.1"
+    )
+    assert trader.states(rows) == ["ACCEPTED", "ACCEPTED"]
+    matcher = trader.venue.engine.market[BTC]
+    prices = [int(price / TICK) for price in ((low, high) if first == "limit" else (high, low))]
+    for price in prices:
+        if price < ask / TICK:
+            matcher.market_takes(0, 10**12, -price, trader.venue.now_ns)
+        else:
+            matcher.printed(price)
+            trader.venue.engine.settle(trader.venue.now_ns)
+    trader.venue.run(1)
+    limit, stop = (trader.order(row["tradeOrderId"]) for row in rows)
+    traded, dropped = (limit, stop) if first == "limit" else (stop, limit)
+    assert (traded["status"], dropped["status"]) == ("FILLED", "CANCELLED")
+    assert (Decimal(dropped["executedQuantity"]), dropped["cancelReason"]) == (0, "CONTINGENCY")
+    assert "cancelReason" not in traded
+    assert trader.purse("BTC") == (Decimal("2.1"), 0)
+    assert trader.purse("USDT")[1] == 0
+
+
+def test_a_part_that_traded_ends_the_other_and_the_rest_goes_on(trader: Chained) -> None:
+    _, ask = trader.best()
+    low = ask - 20 * TICK
+    rows = trader.chain(
+        contingencyType="OCO", limitPrice=str(low), stopLossPrice="150000.00", quantity="0.1"
+    )
+    matcher = trader.venue.engine.market[BTC]
+    (number,) = (one.order_id for one in trader.venue.engine.open_orders(trader.account, BTC))
+    book = matcher.book
+    ahead = sum(lots for key, lots in book.levels(0) if -key > int(low / TICK))
+    order = trader.venue.engine.order(trader.account, BTC, order_id=number)
+    assert order is not None
+    matcher.market_takes(0, ahead + order.ahead + 1, -int(low / TICK), trader.venue.now_ns)
+    trader.venue.rest.turn(trader.venue.wall_ms())
+    assert trader.states(rows) == ["PARTIALLY_FILLED", "CANCELLED"]
+    trader.cancel(rows[0]["tradeOrderId"])
+    assert trader.states(rows) == ["CANCELLED", "CANCELLED"]
     assert trader.purse("USDT")[1] == 0
 
 

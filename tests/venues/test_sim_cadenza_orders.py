@@ -466,3 +466,21 @@ def test_nothing_is_lost_or_made_whatever_is_ordered(seed: int) -> None:
     for name in names:
         trader.ask("tradeOrderCancel", tradingAccountId=trader.account, tradeOrderId=name)
     assert trader.purse("BTC")[1] == trader.purse("USDT")[1] == 0
+
+
+def test_an_order_with_a_date_ends_when_it_is_due(trader: Trader) -> None:
+    """Whether anybody trades or not."""
+    venue = trader.venue
+    end_ms = venue.wall_ms() + 700_000
+    fields = {"limitPrice": "50000.00", "timeInForce": "GTD", "expireAt": end_ms}
+    name = trader.place(**fields)["tradeOrderId"]
+    waits = trader.place(
+        orderType="TAKE_PROFIT_LIMIT", stopPrice="40000.00", **fields
+    )["tradeOrderId"]  # fmt: skip
+    venue.wait(699)
+    venue.run(1)
+    assert [trader.order(one)["status"] for one in (name, waits)] == ["ACCEPTED"] * 2
+    venue.wait(1)
+    venue.run(1)
+    assert [trader.order(one)["status"] for one in (name, waits)] == ["EXPIRED"] * 2
+    assert trader.purse("USDT") == (100_000, 0)

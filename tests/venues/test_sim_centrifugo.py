@@ -187,6 +187,7 @@ def test_a_hundred_channels_come_in_one_message_each_way(line: Line) -> None:
         ("market:secret", 103),
         ("token:x", 103),
         ("market:" + "x" * 249, 106),
+        ("market:BINANCE:\u20ac/USDT", 107),
     ],
 )
 def test_channels_that_are_refused(connected: Line, channel: str, code: int) -> None:

@@ -60,6 +60,8 @@ class Desk(Ledger):
         self._seq = 0
         self._gone: dict[tuple[str, str], None] = {}
         """Accounts and symbols with a position that is now flat."""
+        self._watched: dict[str, dict[int, Conditional]] = {}
+        """Of each symbol the conditional orders that wait."""
         self._ended: tuple[deque[tuple[int, str, int]], deque[tuple[int, str, int]]]
         self._ended = (deque(), deque())
         """Orders at their end, unfilled and (partly) filled ones: time, account, order id."""
@@ -277,6 +279,7 @@ class Desk(Ledger):
         sides = (order.position_side,)
         self._account_changed(owner, ChangeReason.ORDER, rules.asset, 0, order.symbol, sides)
         self._tell(Traded(now_ns, structs.replace(order), fill))
+        self._only(owner, order.symbol, order.link, order)
         if order.conditional_id and (born := owner.conditionals.get(order.conditional_id)):
             born.filled, born.filled_m = order.filled, order.filled_m
         if not order.leaves:
@@ -310,6 +313,25 @@ class Desk(Ledger):
         """End an order that rests."""
         self.market[order.symbol].withdraw(order)
         self.expired(order, status, cause, self._now_ns)
+
+    def _only(self, owner: Account, symbol: str, link: int, one: Order | None = None) -> None:
+        """Of linked orders one trades, or is about to: the others are at their end before anything
+        else can happen to them."""
+        if not link:
+            return
+        for order in owner.open_orders(symbol):
+            if order.link == link and order is not one:
+                self._withdraw(order, Status.CANCELED, Cause.LINKED)
+        for each in [*self._watched.get(symbol, {}).values()]:
+            if each.request.link == link and each.account == owner.name:
+                self._unwatch(each)
+                self._conditional(owner, each, AlgoStatus.CANCELED, Cause.LINKED)
+
+    def _unwatch(self, each: Conditional) -> None:
+        """It waits no longer."""
+        del self._accounts[each.account].waiting[each.algo_id]
+        del self._watched[each.request.symbol][each.algo_id]
+        self.market[each.request.symbol].watched -= 1
 
     def _closed(self, owner: Account, order: Order) -> None:
         """The order is at its end, whichever."""

@@ -82,8 +82,6 @@ class Engine(Desk):
         self._amendment_id = 0
         self._printed: list[Matcher] = []
         self._dirty: list[Matcher] = []
-        self._watched: dict[str, dict[int, Conditional]] = {}
-        """Of each symbol the conditional orders that wait."""
         self._due: list[tuple[int, str, str, int]] = []
         """Time, what (order, conditional, countdown), account and id or symbol."""
         self._countdowns: list[tuple[int, str, str]] = []
@@ -236,6 +234,7 @@ class Engine(Desk):
             stp=new.stp,
             price_match=new.price_match,
             good_till_ns=new.good_till_ns,
+            link=new.link,
             created_ns=self._now_ns,
             updated_ns=self._now_ns,
         )
@@ -339,12 +338,6 @@ class Engine(Desk):
             self._conditional(self._accounts[account], each, AlgoStatus.CANCELED, Cause.USER)
         return found
 
-    def _unwatch(self, each: Conditional) -> None:
-        """It waits no longer."""
-        del self._accounts[each.account].waiting[each.algo_id]
-        del self._watched[each.request.symbol][each.algo_id]
-        self.market[each.request.symbol].watched -= 1
-
     def _look(self, matcher: Matcher, working_type: WorkingType, price_e8: int) -> None:
         """A price that may trigger."""
         for each in [*self._watched.get(matcher.rules.symbol, {}).values()]:
@@ -367,6 +360,7 @@ class Engine(Desk):
         self._unwatch(each)
         each.triggered_ns = self._now_ns
         self._conditional(owner, each, AlgoStatus.TRIGGERING)
+        self._only(owner, request.symbol, request.link)
         lots = request.lots
         if request.close_position:
             lots = abs(owner.lots(request.symbol, request.position_side))
@@ -397,6 +391,7 @@ class Engine(Desk):
             price_protect=request.price_protect,
             activate_tick=request.activate_tick,
             callback_r=request.callback_r,
+            link=request.link,
         )
         try:
             if request.close_position and not lots:

@@ -144,6 +144,8 @@ class Cause(IntEnum):
     """Of a conditional order that lives by the position (GTE_GTC)."""
     LISTING = 12
     """Its symbol was taken off the list, or its price is not on the symbol's new grid."""
+    LINKED = 13
+    """Another order, of which and this one only one may trade, traded or was triggered."""
 
 
 class Reason(Enum):
@@ -257,6 +259,9 @@ class NewOrder(Struct, frozen=True, kw_only=True):
     price_match: PriceMatch = PriceMatch.NONE
     good_till_ns: int = 0
     """With GTD: when it expires."""
+    link: int = 0
+    """Orders of one account and symbol with the same number: the first that trades or is triggered
+    ends the others, at once. One of them at the most rests, the others are conditional. 0: none."""
 
 
 class Amendment(Struct, frozen=True, kw_only=True):
@@ -304,6 +309,8 @@ class NewConditional(Struct, frozen=True, kw_only=True):
     """Trailing: the same as a difference of prices, instead of the ratio."""
     stp: Stp = Stp.NONE
     good_till_ns: int = 0
+    link: int = 0
+    """See `NewOrder.link`."""
 
 
 # Records. The engine's own objects change; those inside events are copies of the moment.
@@ -349,6 +356,7 @@ class Order(Struct, kw_only=True):
     price_protect: bool = False
     activate_tick: int = 0
     callback_r: int = 0
+    link: int = 0
     ahead: int = 0
     """Lots of the market, others' accounts not counted, that trade before it at its price."""
     bound_m: int = 0

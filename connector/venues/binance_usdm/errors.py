@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from connector.model.intents import Action
+from connector.model.redaction import glimpse
 from connector.venues.binance_usdm.error_codes import ROWS, Proof
 from connector.venues.binance_usdm.schemas import MS, NOTHING, text
 from connector.venues.contract import Answer, Outcome
@@ -86,7 +87,7 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     given = {name.lower(): value for name, value in headers.items()}
     code, message = _error(body)
     if not message and status != 200:
-        message = _glimpse(body)
+        message = glimpse(body)
     if status == 418:
         return _quiet(Outcome.BANNED, BANNED_S, code, message, given)
     if status == 429:
@@ -147,7 +148,7 @@ def judge_order(
     the reference does not list, a refusal without a code, a body that is no JSON."""
     given = {name.lower(): value for name, value in headers.items()}
     code, message = _error(body)
-    words = message or _glimpse(body)
+    words = message or glimpse(body)
     if status == 418:
         return _silence(Outcome.BANNED, BANNED_S, code, words, given)
     if status == 429:
@@ -205,12 +206,12 @@ def _success(code: int, message: str, body: bytes) -> Answer:
         return Answer(Outcome.REJECTED, code, message)
     if len(body) > SHORT:
         if body[-1:] != CLOSING.get(body[:1]):
-            return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer: {_glimpse(body)}")
+            return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer: {glimpse(body)}")
         return Answer(Outcome.OK, code, message)
     try:
         _JSON.decode(body)
     except (ValueError, RecursionError) as error:
-        return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer ({error}): {_glimpse(body)}")
+        return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer ({error}): {glimpse(body)}")
     return Answer(Outcome.OK, code, message)
 
 
@@ -257,8 +258,3 @@ def _until(until_ns: int, headers: Mapping[str, str]) -> int | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return -((date_s * SECOND_NS - until_ns) // SECOND_NS)
-
-
-def _glimpse(body: bytes) -> str:
-    """The first words of a body that is not what it should be, on one line."""
-    return " ".join(body[:200].decode("utf-8", "replace").split())[:120] or "empty body"

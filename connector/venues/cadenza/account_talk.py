@@ -9,14 +9,13 @@ brought again, a new epoch, an end of the server's side, is told as lost and end
 The channels have three names (section 11.2). The page's is asked for first, the next one when the
 server does not know or grant it, or when the venue took orders and the channel never spoke."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from connector.model.intents import PositionSide
 from connector.protocol import centrifugo_events as said
-from connector.protocol.centrifugo import Client
 from connector.protocol.centrifugo_frames import Class, Publication
 from connector.venues.account_dialogue import (
     Action,
@@ -28,10 +27,11 @@ from connector.venues.account_dialogue import (
     Whose,
 )
 from connector.venues.cadenza import order_rows, portfolios, user
+from connector.venues.cadenza.client_talk import FINAL_NS, ClientTalk
 from connector.venues.cadenza.endpoints import ENDPOINTS
-from connector.venues.cadenza.streams import ACTIVE, AGAIN_NS, CHECK_NS, FINAL_NS, verdict
+from connector.venues.cadenza.streams import ACTIVE, AGAIN_NS, CHECK_NS
 from connector.venues.contract import Scales
-from connector.venues.dialogue import Ask, Drop, Note, Send, TokenWanted, Verdict
+from connector.venues.dialogue import Ask, Drop, Note, Verdict
 from connector.venues.trading_contract import BalanceEvent, PositionEvent, Signer, UserEvent
 
 MS_NS = 1_000_000
@@ -79,7 +79,7 @@ class _Unnamed(Struct):
 _ROWS = msgspec.json.Decoder(_Rows)
 
 
-class AccountTalk:
+class AccountTalk(ClientTalk):
     """One account's dialogue; see `account_dialogue.AccountDialogue`. ``probe``: other names of the
     channels are tried, too. The account is the signer's key. In `PrivateStream`:
     ``dialogue=partial(AccountTalk, config.probe)`` beside ``decode=user.decode``."""
@@ -92,8 +92,8 @@ class AccountTalk:
         whose: Whose,
         uniform: Callable[[], float],
     ) -> None:
+        super().__init__(uniform)
         self.account_id = signer.key
-        self.client = Client(uniform, eager=True)
         self._probe, self._scales, self._whose = probe, scales, whose
         self._place = self._refusals = 0
         self._channels: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class AccountTalk:
         self._open = self._live = False
         self._granted.clear()
         self._asked = ""
-        found = verdict(self.client, code)
+        found = self._judge(code)
         self._why = found.alert or f"disconnected ({code})"
         return found
 
@@ -153,41 +153,11 @@ class AccountTalk:
         return [*actions, *self._out(), *self._work(now_ns)]
 
     def on_timer(self, now_ns: int) -> list[Action]:
-        due_ns = self.client.due_ns
-        events = self.client.on_timer(now_ns) if due_ns and now_ns >= due_ns else []
-        actions = self._perform(events, now_ns)
+        actions = self._timer(now_ns)
         if 0 < self._retry_ns <= now_ns:
             self._retry_ns = 0
             self._subscribe(now_ns)
         return [*actions, *self._out(), *self._work(now_ns)]
-
-    def on_token(self, token: str, now_ns: int) -> list[Action]:
-        self.client.refresh(token, now_ns)
-        return self._out()
-
-    def _out(self) -> list[Action]:
-        return [Send(frame) for frame in self.client.take()]
-
-    def _perform(self, events: Iterable[said.Event], now_ns: int) -> list[Action]:
-        actions: list[Action] = []
-        for event in events:
-            if isinstance(event, said.Published):
-                self._published(event.publication, actions, now_ns)
-            elif isinstance(event, said.Subscribed):
-                self._subscribed(event, actions)
-            elif isinstance(event, said.Gap):
-                why = f"{event.channel}: {event.wanted} is missing before {event.got}"
-                self._lose(event.channel, why, actions)
-            elif isinstance(event, said.Unsubscribed):
-                self._unsubscribed(event, actions, now_ns)
-            elif isinstance(event, said.Refused):
-                self._refused(event, actions, now_ns)
-            elif isinstance(event, said.TokenWanted):
-                if not event.channel:
-                    actions.append(TokenWanted())
-            elif isinstance(event, said.Close):
-                actions.append(Drop(event.why))
-        return actions
 
     # Channels
 
@@ -204,7 +174,7 @@ class AccountTalk:
         self._channels = ()
         self._place = (self._place + 1) % len(HEADS)
 
-    def _subscribed(self, event: said.Subscribed, actions: list[Action]) -> None:
+    def _subscribed(self, event: said.Subscribed, actions: list[Action], now_ns: int) -> None:
         if event.channel not in self._channels:
             return
         self._granted.add(event.channel)
@@ -226,6 +196,13 @@ class AccountTalk:
         self._granted.discard(channel)
         self._live, self._why = False, why
         actions.append(Lost(why))
+
+    def _missed(self, event: said.Gap, actions: list[Action]) -> None:
+        why = f"{event.channel}: {event.wanted} is missing before {event.got}"
+        self._lose(event.channel, why, actions)
+
+    def _garbled(self, event: said.Garbled, actions: list[Action]) -> None:
+        actions.append(Unclear(event.why, ""))
 
     def _unsubscribed(self, event: said.Unsubscribed, actions: list[Action], now_ns: int) -> None:
         if event.channel not in self._channels:
@@ -265,8 +242,11 @@ class AccountTalk:
 
     # Events
 
-    def _published(self, one: Publication, actions: list[Action], now_ns: int) -> None:
+    def _published(self, event: said.Published, actions: list[Action], now_ns: int) -> None:
         self._spoke = True
+        self._read(event.publication, actions, now_ns)
+
+    def _read(self, one: Publication, actions: list[Action], now_ns: int) -> None:
         try:
             heard = user.read(one, self._scales, self._whose, self.account_id)
         except ValueError as error:
@@ -353,7 +333,7 @@ class AccountTalk:
             del self._unnamed[name]
             actions: list[Action] = []
             for one in waiting.told:
-                self._published(one, actions, now_ns)
+                self._read(one, actions, now_ns)
             return [*actions, *self._work(now_ns)]
         if waiting.asks >= ASKS:
             del self._unnamed[name]

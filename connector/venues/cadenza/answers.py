@@ -34,6 +34,7 @@ MOST = 10_000
 class Page(Struct, rename="camel"):
     has_next: bool | None = None
     cursor: str | None = None
+    offset: int | None = None
 
 
 class Paged(Struct):
@@ -87,16 +88,27 @@ def fill_events(body: bytes, scales: Scales) -> Sequence[OrderEvent]:
 
 
 def next_page(request: Request, body: bytes) -> Request | None:
-    """What is asked after this page of a list; None: it was the last. Raises ValueError."""
+    """What is asked after this page of a list; None: it was the last. By the cursor where the list
+    has them and the answer gave one: rows that leave a list meanwhile move what follows them.
+    Raises ValueError, also when a list of what there was since a time is longer than is asked for:
+    what is not in the rest of it would be taken for not there."""
     found = _PAGED.decode(body)
-    rows_here = len(found.data or ())
-    if found.pagination is None or not found.pagination.has_next or not rows_here:
+    rows_here, page = len(found.data or ()), found.pagination
+    if page is None or not page.has_next or not rows_here:
         return None
+    endpoint = ENDPOINTS[request.name]
     asked = {name: values[0] for name, values in parse_qs(request.query).items()}
-    offset = int(asked.get("offset", "0")) + rows_here
+    offset = max(int(asked.pop("offset", "0")), page.offset or 0) + rows_here
     if offset >= MOST:
+        if "startTime" in asked:
+            raise ValueError(f"{request.name}: more than {MOST} rows since {asked['startTime']}")
         return None
-    return ENDPOINTS[request.name].called(asked | {"offset": str(offset)}, text=True)
+    if page.cursor and "cursor" in endpoint.params.__struct_fields__:
+        if page.cursor == asked.get("cursor"):
+            raise ValueError("a list that goes on where it began")
+        return endpoint.called(asked | {"cursor": page.cursor}, text=True)
+    asked.pop("cursor", None)
+    return endpoint.called(asked | {"offset": str(offset)}, text=True)
 
 
 def _answer(verdict: Verdict, status: int, words: str) -> OrderAnswer:

@@ -20,6 +20,7 @@ from connector.venues.access_contract import Access, NoEntry
 from connector.venues.cadenza import errors
 from connector.venues.cadenza.config import Config
 from connector.venues.cadenza.endpoints import ENDPOINTS
+from connector.venues.cadenza.error_codes import AUTHENTICATION, BEHIND
 from connector.venues.contract import Request
 
 SECOND_NS = 1_000_000_000
@@ -28,8 +29,11 @@ EARLY_NS = 300 * SECOND_NS
 LEAST_NS = 6 * SECOND_NS
 """Between two tries that failed: ten requests a minute are all there are."""
 MOST_NS = 60 * SECOND_NS
+LIFE_NS = 3600 * SECOND_NS
+"""Of a token that nothing is said of."""
 MILLISECONDS = 10**11
 """A time above this is in milliseconds: a page of the venue says seconds, another one these."""
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 TOKEN = re.compile(r"[!-~]+")
 """What may stand in a header."""
 
@@ -104,16 +108,21 @@ class Tokens:
         return ENDPOINTS["login"].request(email=self._email, password=self._password)
 
     def answered(self, status: int, headers: Mapping[str, str], body: bytes, wall_ns: int) -> str:
-        if not 200 <= status < 300 or not errors.read(status, body).good:
-            return self._refused(status, headers, body, wall_ns)
+        fault = errors.read(status, body)
+        if not 200 <= status < 300 or not fault.good:
+            # Never the body itself: it may be an answer with tokens that has another form.
+            words = fault.words or "no answer of the venue's form"
+            return self._refused(status, headers, words, wall_ns)
         try:
             session = _ANSWER.decode(body).data
         except (ValueError, RecursionError):
             session = None
         if session is None or not TOKEN.fullmatch(session.access_token):
             return self._later(wall_ns, "an answer without a token")
-        self._token = session.access_token
-        self._expires_ns = expiry_ns(session, wall_ns)
+        expires_ns = expiry_ns(session, wall_ns)
+        if expires_ns <= wall_ns:
+            return self._later(wall_ns, "a token that has ended already; is the clock right?")
+        self._token, self._expires_ns = session.access_token, expires_ns
         half_ns = (wall_ns + self._expires_ns) // 2
         self._renew_ns = max(self._expires_ns - EARLY_NS, half_ns)
         if session.refresh_token:
@@ -151,8 +160,8 @@ class Tokens:
             self._keep(newest)
             self._kept = newest
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, wall_ns: int) -> str:
-        why = f"{self._asked}: HTTP {status}: {errors.judge(status, headers, body).message}"
+    def _refused(self, status: int, headers: Mapping[str, str], words: str, wall_ns: int) -> str:
+        why = f"{self._asked}: HTTP {status}: {words}"
         if status == 429:
             self._due_ns = wall_ns + max(LEAST_NS, errors.quiet_ns(headers))
             return why
@@ -180,14 +189,16 @@ class Tokens:
 
 
 def expiry_ns(session: Session, wall_ns: int) -> int:
-    """When the access token ends: what it says itself, else what its answer says."""
+    """When the access token ends: what it says itself, else what its answer says, else in an hour.
+    A time that has gone by is another clock's: the next one counts."""
     claims = _claims(session.access_token)
-    if claims is not None and claims.exp:
-        return int(claims.exp) * SECOND_NS
+    told = [int(claims.exp) * SECOND_NS] if claims is not None and claims.exp else []
     if session.expires_in and session.expires_in > 0:
-        return wall_ns + int(session.expires_in) * SECOND_NS
+        told.append(wall_ns + int(session.expires_in) * SECOND_NS)
     at = int(session.expires_at or 0)
-    return at * (1_000_000 if at > MILLISECONDS else SECOND_NS)
+    if at:
+        told.append(at * (1_000_000 if at > MILLISECONDS else SECOND_NS))
+    return next((one for one in told if one > wall_ns), 0 if told else wall_ns + LIFE_NS)
 
 
 def _claims(token: str) -> Claims | None:
@@ -202,9 +213,11 @@ def _claims(token: str) -> Claims | None:
 
 def tokens(config: Config) -> Tokens:
     """The user's, from where the configuration says. Raises ConfigError."""
-    email, password = _read(config.email), _read(config.password)
+    email, password = _read(config.email).strip(), _read(config.password)
     if bool(email) != bool(password):
         raise ConfigError("venues.cadenza: email and password go together")
+    if email and not EMAIL.fullmatch(email):
+        raise ConfigError("venues.cadenza.email: what is kept there is no email address")
     reference = SecretRef.parse(config.refresh_token) if config.refresh_token else None
     refresh = ""
     if reference is not None:
@@ -228,4 +241,10 @@ def _read(reference: str) -> str:
 
 def access(config: Config) -> Access:
     """How the venue is entered with this configuration."""
-    return Access(keeper=lambda: tokens(config), allow=config.allow, strategies=config.strategies)
+    return Access(
+        keeper=lambda: tokens(config),
+        allow=config.allow,
+        strategies=config.strategies,
+        denials=lambda code: code // 1000 == AUTHENTICATION,
+        excuses=lambda code: code // 1000 == BEHIND,
+    )

@@ -37,6 +37,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Both spellings of one channel are asked for at first, and the one that speaks is kept."""
     await_closed: bool = False
     """The answer to a new order waits for its end, up to a second."""
+    window_ms: Annotated[int, Meta(ge=2000, le=60_000)] = 10_000
+    """How long after its sending the venue may still execute a request: requests bear no time, and
+    nobody says. That an order is not there proves nothing before."""
     venues: tuple[Behind, ...] = ()
     """The venues behind it whose instruments are loaded; empty: all."""
     auth_per_minute: PerMinute = 10

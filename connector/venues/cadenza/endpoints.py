@@ -15,7 +15,8 @@ from connector.venues.parameters import needed, not_with, one_of, only, ordered
 BASE = "/api/v3"
 STOPS = ("STOP", "STOP_LIMIT", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 LIMITED = ("LIMIT", "LIMIT_MAKER", "STOP_LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
-JANUARY = "2026-01-27"
+APRIL = {"since": "2026-04-01"}
+MAY = {"since": "2026-05-09"}
 PLAIN = ":/"
 """What stands in an instrument's id; a query may have it as it is."""
 
@@ -230,45 +231,46 @@ PUBLISHED = {
 
 LATER_ROWS = (
     _row("quoteRfq", "POST", "/quote/rfq", params.QuoteParams, schemas.QuoteAnswer, TRADING,
-         "a firm quote from a dealer", rules=QUOTE_RULES, permission=Permission.ORDER, **KEYED),
+         "a firm quote from a dealer", rules=QUOTE_RULES, permission=Permission.ORDER, **KEYED,
+         **APRIL),
     _row("tickerGet", "GET", "/market/ticker/get", params.InstrumentParams, schemas.TickerAnswer,
-         MARKET, "last trade and best prices of an instrument", **PUBLIC),
+         MARKET, "last trade and best prices of an instrument", **PUBLIC, **MAY),
     _row("tickerList", "GET", "/market/ticker/list", params.TickersParams, schemas.TickersAnswer,
-         MARKET, "the same of several, or of all", **PUBLIC),
+         MARKET, "the same of several, or of all", **PUBLIC, **MAY),
     _row("klineGet", "GET", "/market/kline/get", params.KlineParams, schemas.KlineAnswer, MARKET,
          "candles of an instrument, oldest first; both ends of the span count",
-         rules=(ordered("from", "to"),), **PUBLIC),
+         rules=(ordered("from", "to"),), **PUBLIC, **MAY),
     _row("dealerCreate", "POST", "/fermata/dealer/create", params.NewDealerParams,
-         schemas.DealerAnswer, ACCOUNT, "a new dealer", **ONCE, **ADMIN),
+         schemas.DealerAnswer, ACCOUNT, "a new dealer", **ONCE, **ADMIN, **MAY),
     _row("dealerGet", "GET", "/fermata/dealer/get", params.DealerParams, schemas.DealerAnswer,
-         ACCOUNT, "one dealer"),
+         ACCOUNT, "one dealer", **MAY),
     _row("dealerList", "GET", "/fermata/dealer/list", params.DealersParams, schemas.DealersAnswer,
-         ACCOUNT, "dealers, for administrators"),
+         ACCOUNT, "dealers, for administrators", **MAY),
     _row("dealerLink", "POST", "/fermata/dealer/link", params.LinkParams, schemas.WordAnswer,
-         ACCOUNT, "let a dealer use an account's liquidity", **ADMIN),
+         ACCOUNT, "let a dealer use an account's liquidity", **ADMIN, **MAY),
     _row("dealerUnlink", "POST", "/fermata/dealer/unlink", params.LinkParams, schemas.WordAnswer,
-         ACCOUNT, "let it use that no more", **ADMIN),
+         ACCOUNT, "let it use that no more", **ADMIN, **MAY),
     _row("dealerPause", "POST", "/fermata/dealer/pause", params.DealerParams,
-         schemas.DealerAnswer, ACCOUNT, "let a dealer quote nothing", **ADMIN),
+         schemas.DealerAnswer, ACCOUNT, "let a dealer quote nothing", **ADMIN, **MAY),
     _row("dealerResume", "POST", "/fermata/dealer/resume", params.DealerParams,
-         schemas.DealerAnswer, ACCOUNT, "let it quote again", **ADMIN),
+         schemas.DealerAnswer, ACCOUNT, "let it quote again", **ADMIN, **MAY),
     _row("dealerArchive", "POST", "/fermata/dealer/archive", params.DealerParams,
-         schemas.DealerAnswer, ACCOUNT, "end a dealer for good", **ADMIN),
+         schemas.DealerAnswer, ACCOUNT, "end a dealer for good", **ADMIN, **MAY),
     _row("walletCreate", "POST", "/fermata/wallet/create", params.NewWalletParams,
-         schemas.WalletAnswer, ACCOUNT, "a new wallet", **ONCE, **ACCOUNTS),
+         schemas.WalletAnswer, ACCOUNT, "a new wallet", **ONCE, **ACCOUNTS, **APRIL),
     _row("walletGet", "GET", "/fermata/wallet/get", params.WalletParams, schemas.WalletAnswer,
-         ACCOUNT, "one wallet"),
+         ACCOUNT, "one wallet", **APRIL),
     _row("walletList", "GET", "/fermata/wallet/list", params.WalletsParams, schemas.WalletsAnswer,
-         ACCOUNT, "wallets"),
+         ACCOUNT, "wallets", **APRIL),
     _row("walletTransfer", "POST", "/fermata/wallet/transfer", params.WalletTransferParams,
          schemas.WordAnswer, ACCOUNT, "move an asset between wallets of one owner",
-         permission=Permission.TRANSFER, **ONCE),
+         permission=Permission.TRANSFER, **ONCE, **APRIL),
     _row("walletFreeze", "POST", "/fermata/wallet/freeze", params.WalletParams,
-         schemas.WalletAnswer, ACCOUNT, "let nothing leave or enter a wallet", **ADMIN),
+         schemas.WalletAnswer, ACCOUNT, "let nothing leave or enter a wallet", **ADMIN, **APRIL),
     _row("walletUnfreeze", "POST", "/fermata/wallet/unfreeze", params.WalletParams,
-         schemas.WalletAnswer, ACCOUNT, "let it move again", **ADMIN),
+         schemas.WalletAnswer, ACCOUNT, "let it move again", **ADMIN, **APRIL),
     _row("walletClose", "POST", "/fermata/wallet/close", params.WalletParams,
-         schemas.WalletAnswer, ACCOUNT, "end a wallet for good", **ACCOUNTS),
+         schemas.WalletAnswer, ACCOUNT, "end a wallet for good", **ACCOUNTS, **APRIL),
 )  # fmt: skip
 
 LATER = {row.name: row for row in LATER_ROWS}

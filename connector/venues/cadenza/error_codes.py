@@ -86,3 +86,6 @@ of the module 26 speaks of the token."""
 
 AUTHENTICATION = 26
 """The module whose codes are about the token; none of them is published."""
+BEHIND = 18
+"""The module whose codes are about a venue behind this one: 18005 and 18022 come with HTTP 401 and
+mean the key that one trading account has there."""

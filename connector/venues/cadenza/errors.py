@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from connector.model.intents import Action
+from connector.model.redaction import glimpse
 from connector.venues.cadenza.error_codes import AUTHENTICATION, ROWS, Proof
 from connector.venues.contract import Answer, Outcome
 from connector.venues.trading_contract import OrderOutcome
@@ -74,6 +75,8 @@ class Fault(Struct, frozen=True):
     words: str = ""
     good: bool = False
     """The envelope says that it was done."""
+    coded: bool = False
+    """There is an envelope that says how it went, if in a code that cannot be read."""
 
 
 class Verdict(Struct, frozen=True):
@@ -107,7 +110,9 @@ def judge_order(
     """Classify the answer to an order request by its error; None: it holds no error.
 
     Total: never raises. Whatever is not known to prove something proves nothing (UNKNOWN): a code
-    the reference does not list, any 5xx, a bare 429, a body that is no envelope."""
+    the reference does not list, any 5xx, a bare 429, a body that is no envelope. A 400, 401, 403 or
+    404 without a code proves that nothing was done; that an order is gone it proves to who wanted
+    it gone alone: a list that somebody in between does not find says nothing of what is in it."""
     fault = read(status, body)
     code, words = fault.code or 0, fault.words or glimpse(body)
     if status >= 500 and action is not Action.QUERY:
@@ -121,17 +126,32 @@ def judge_order(
     if 200 <= status < 300 and fault.good:
         return None
     row, proof = ROWS.get(code), proof_of(code)
-    if action is not Action.PLACE and (code in NOT_FOUND or (status == 404 and proof is None)):
+    bare = status == 404 and proof is None and action is Action.CANCEL
+    if action is not Action.PLACE and (code in NOT_FOUND or bare):
         return Verdict(OrderOutcome.GONE, code, words)
     if proof is None or proof is Proof.UNKNOWN:
-        if status in (401, 403):
-            return Verdict(OrderOutcome.AUTH, code, words)
-        refused = status in REFUSED_STATUS
-        outcome = OrderOutcome.REFUSED if refused else OrderOutcome.UNKNOWN
-        return Verdict(outcome, code, f"HTTP {status}: {words}", reconcile=refused)
+        return _by_status(action, status, fault, proof, f"HTTP {status}: {words}")
     wait_ns = quiet_ns(headers) if proof is Proof.LIMIT else 0
     reconcile, alone = row is not None and row.reconcile, bool(wait_ns) and _alone(headers)
     return Verdict(ORDER[proof], code, words, reconcile, wait_ns, alone)
+
+
+def _by_status(
+    action: Action, status: int, fault: Fault, proof: Proof | None, words: str
+) -> Verdict:
+    """What the status of an answer proves whose code proves nothing.
+
+    A 400, 403 or 404 alone comes from whoever did not let the request through. With a code, though,
+    somebody behind looked at the request, and an error of the venue's own or of the exchange behind
+    it may be told with any status: it is looked up. A 401 is about the token, whatever code nobody
+    knows it bears; nothing is done for who is not known."""
+    code = fault.code or 0
+    coded = fault.coded and action is not Action.QUERY
+    if status in REFUSED_STATUS and not (coded and (status != 401 or proof is not None)):
+        if status in (401, 403):
+            return Verdict(OrderOutcome.AUTH, code, words)
+        return Verdict(OrderOutcome.REFUSED, code, words, reconcile=True)
+    return Verdict(OrderOutcome.UNKNOWN, code, words)
 
 
 def judge_change(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -175,7 +195,7 @@ def read(status: int, body: bytes) -> Fault:
 def _fault(found: Envelope) -> Fault:
     errno = found.errno
     if isinstance(errno, bool) or not isinstance(errno, int):
-        return Fault(None)
+        return Fault(None, coded=errno is not None)
     words = found.error if isinstance(found.error, str) else ""
     if not words and errno and bytes(found.data).startswith(b'"'):
         words = msgspec.json.decode(found.data, type=str)
@@ -185,8 +205,8 @@ def _fault(found: Envelope) -> Fault:
         words = "; ".join(one for one in (words, said, trace and f"request {trace}") if one)
         if trace:
             log.warning("refused", extra={"code": abs(errno), "request_id": trace})
-        return Fault(abs(errno), words)
-    return Fault(0, "", good=True)
+        return Fault(abs(errno), words, coded=errno != 0)
+    return Fault(0, "", good=True, coded=True)
 
 
 def _details(details: Any) -> str:
@@ -234,8 +254,3 @@ def _success(fault: Fault, body: bytes) -> Answer:
     if b'"status"' in body[:SHORT] and body.lstrip()[:1] == b"{":
         return Answer(Outcome.OK)
     return Answer(Outcome.UNKNOWN, 0, f"no envelope: {glimpse(body)}")
-
-
-def glimpse(body: bytes) -> str:
-    """The first words of a body that is not what it should be, on one line."""
-    return " ".join(body[:200].decode("utf-8", "replace").split())[:120] or "empty body"

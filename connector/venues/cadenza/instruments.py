@@ -82,7 +82,7 @@ class Answer(Struct):
 _ANSWER = msgspec.json.Decoder(Answer)
 _ROW = msgspec.json.Decoder(Row)
 _PAGE = msgspec.json.Decoder(Page)
-_PAGINATION = re.compile(rb'"pagination"\s*:\s*(\{[^{}]*\})')
+_PAGINATION = re.compile(rb'"pagination"\s*:\s*(\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})')
 
 
 def first_page(venues: Sequence[str]) -> Request:

@@ -44,7 +44,7 @@ BOOKS = ("market:orderBook:", "market:orderbook:")
 """How the channels of books begin: the published page's spelling, and that of today's clients."""
 TRADES = "market:trade:"
 
-PLAIN = {None, "L2", "L2_COUNTED"}
+PLAIN = {None, "", "L2", "L2_COUNTED"}
 SUMMED = {"L2_EXCHANGE", "L3", "L3_COUNTED"}
 """Several rows may be of one price; a change of one row says nothing of the others."""
 WHOLE = {"SNAPSHOT", "snapshot"}
@@ -81,6 +81,15 @@ class TradeData(Struct, rename="camel"):
     time: int | str | None = None
 
 
+class SequenceData(Struct, rename="camel"):
+    """What earlier books were numbered by, and whether it is a change."""
+
+    sequence_number: int | None = None
+    update_type: str | None = None
+    type: str | None = None
+    data: Raw = NOTHING
+
+
 class BookAnswer(Struct):
     errno: int = 0
     data: Raw = NOTHING
@@ -88,6 +97,7 @@ class BookAnswer(Struct):
 
 _BOOK = msgspec.json.Decoder(BookData)
 _TRADE = msgspec.json.Decoder(TradeData)
+_SEQUENCE = msgspec.json.Decoder(SequenceData)
 _ANSWER = msgspec.json.Decoder(BookAnswer)
 _RAWS = msgspec.json.Decoder(list[Raw])
 _KEYS = msgspec.json.Decoder(dict[str, Raw])
@@ -166,6 +176,22 @@ def book(data: bytes, offset: int, one: Instrument) -> Event:
     return Depth(one.symbol, offset, offset, before, stamp_ns, stamp_ns, bids, asks)
 
 
+def sequence(data: bytes) -> tuple[int, bool] | None:
+    """The number of a book that has one of its own, and whether it is a change of the one before;
+    None: it has none, as all have that the page or today's clients know."""
+    if b'"sequenceNumber"' not in data:
+        return None
+    try:
+        found = _SEQUENCE.decode(data)
+        if found.sequence_number is None and bytes(found.data).startswith(b"{"):
+            found = _SEQUENCE.decode(found.data)
+    except (ValueError, RecursionError):
+        return None
+    if found.sequence_number is None:
+        return None
+    return found.sequence_number, (found.update_type or found.type) in CHANGES
+
+
 def snapshot(body: bytes, instrument: Instrument) -> Snapshot:
     """Decode a book that was asked for; it has no id of its own: 0. Raises ValueError."""
     try:
@@ -198,8 +224,13 @@ def _sides(data: bytes, one: Instrument) -> tuple[BookData, list[int], list[int]
         raise ValueError(f"columns: {columns!r} name no price and quantity")
     place = {columns[index]: index for index in places}
     summed = found.order_book_type in SUMMED
-    bids = _side(found.bids, "bids", place, one, summed)
-    return found, bids, _side(found.asks, "asks", place, one, summed)
+    change = (found.update_type or found.type) in CHANGES
+    bids, asks = (
+        # Nothing of a side has changed; a whole book without one is none.
+        [] if change and bytes(raw) == b"null" else _side(raw, name, place, one, summed)
+        for raw, name in ((found.bids, "bids"), (found.asks, "asks"))
+    )
+    return found, bids, asks
 
 
 def _side(

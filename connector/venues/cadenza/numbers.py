@@ -10,13 +10,18 @@ import msgspec
 from msgspec import Raw
 
 from connector._speedups.decimal import parse
+from connector.model.order import round_half_even
 from connector.venues.trading_contract import MONEY_EXPONENT
 
 MS_NS = 1_000_000
-LARGEST = 2**63 - 1
+LARGEST: int = 2**63 - 1
 BEGUN = datetime(1970, 1, 1, tzinfo=UTC)
 DIGITS = 40
 """Of one number, at the most."""
+
+FINER = 18
+"""Decimals beyond a scale that are read at all."""
+UNIT: int = 10**FINER
 
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]*))?")
 
@@ -64,6 +69,22 @@ def long_scaled(raw: Raw | bytes, exponent: int) -> int | None:
         return None
     number = int(whole + part.ljust(exponent, "0"))
     return -number if sign else number
+
+
+def cut(raw: Raw | bytes, exponent: int) -> tuple[int | None, int]:
+    """A number that is not below 0 in units of 10**-exponent, and what is finer than one of them in
+    units of 10**-(exponent + FINER); None: it is none, or does not fit."""
+    fine = long_scaled(raw, exponent + FINER)
+    if fine is None or not 0 <= fine < (LARGEST + 1) * UNIT:
+        return None, 0
+    whole, finer = divmod(fine, UNIT)
+    return whole, finer
+
+
+def rounded(raw: Raw | bytes, exponent: int) -> int | None:
+    """The same rounded half to even, without a bound."""
+    fine = long_scaled(raw, exponent + FINER)
+    return None if fine is None else round_half_even(fine, UNIT)
 
 
 def money(raw: Raw | bytes) -> int | None:

@@ -17,6 +17,10 @@ Rows may therefore come twice, late, in any order, and from both sides.
 
 A row that says that something was filled but not how much, or that has no known status, is
 ``passing``: the venue is asked.
+
+Quantities that are finer than the instrument's scale are booked as far as it goes: each execution
+takes what the sum up to it has more than the sum before it, so that nothing is counted twice and
+nothing is left but less than one unit of the scale in the end. The event names them (``unfit``).
 """
 
 from collections.abc import Callable, Sequence
@@ -26,15 +30,20 @@ from msgspec import Raw, Struct
 
 from connector.model.instrument import Instrument
 from connector.model.intents import OrderType, TimeInForce
+from connector.model.order import round_half_even
 from connector.model.records import Side
 from connector.model.reports import EndReason, OrderStatus
 from connector.protocol.centrifugo_frames import NOTHING
 from connector.venues.cadenza.numbers import (
+    DIGITS,
+    LARGEST,
+    UNIT,
     average,
+    cut,
     long_scaled,
     money,
     positive,
-    scaled,
+    rounded,
     stamp,
     text,
 )
@@ -83,6 +92,8 @@ EXECUTIONS = {
     OrderStatus.EXPIRED: Execution.EXPIRED,
     OrderStatus.REJECTED: Execution.REJECTED,
 }
+AVERAGE_DIGITS = 18
+"""Decimals of an average price that are read, and written where it is worked out here."""
 REMAINDERS = {
     TimeInForce.IOC: EndReason.REMAINDER,
     TimeInForce.FOK: EndReason.NOT_FILLABLE,
@@ -275,9 +286,7 @@ def _order_event(
     price_exponent = instrument.price_exponent if instrument else None
     qty_exponent = instrument.qty_exponent if instrument else None
     based = (text(row.order_quantity_type) or text(row.quantity_type) or "BASE") == "BASE"
-    filled_e = scaled(row.executed_quantity, qty_exponent)
-    if filled_e is not None and filled_e < 0:
-        filled_e = None
+    filled_e, unfit = _filled(row.executed_quantity, instrument)
     status = STATUSES.get(text(row.status))
     # FILLED alone does not say how much, nor CANCELLED that nothing was.
     counted = filled_e is not None or instrument is None
@@ -308,12 +317,13 @@ def _order_event(
         qty_e=positive(row.quantity, qty_exponent) if based else None,
         filled_qty_e=filled_e,
         cost_e=_cost(row, filled_e, instrument),
-        average=average(row.executed_price),
+        average=average(row.executed_price) or _average(row, filled_e, instrument),
         stop_price_e=positive(row.stop_price, price_exponent),
         reason=_reason(row, status, time) if not passing else EndReason.NONE,
         words=words,
         venue_ns=venue_ns,
         transaction_ns=stamp(row.updated_at),
+        unfit=unfit or _unfit(row, instrument),
     )
 
 
@@ -329,53 +339,112 @@ def _instrument(row: OrderRow, scales: Scales, whose: Whose | None) -> Instrumen
     return whose(name) if whose is not None and name else None
 
 
+def _filled(raw: Raw, instrument: Instrument | None) -> tuple[int | None, str]:
+    """What was filled in all, None: not said; and the number where the scale does not hold it."""
+    written = text(raw)
+    if instrument is None or not written:
+        return None, ""
+    filled_e, finer = cut(raw, instrument.qty_exponent)
+    return filled_e, f"executedQuantity {written[:DIGITS]}" if finer or filled_e is None else ""
+
+
+def _unfit(row: OrderRow, instrument: Instrument | None) -> str:
+    """The first execution that cannot be booked as it is written; "": all can."""
+    if instrument is None:
+        return ""
+    for one in _listed(row):
+        filled_e, finer = cut(one.executed_quantity, instrument.qty_exponent)
+        if finer or filled_e is None:
+            return f"executedQuantity {text(one.executed_quantity)[:DIGITS]} of an execution"
+        if not _price(one, filled_e, instrument):
+            return f"executedPrice {text(one.executed_price)[:DIGITS]} of an execution"
+    return ""
+
+
 def _cost(row: OrderRow, filled_e: int | None, instrument: Instrument | None) -> int | None:
-    """What all fills cost, as ``OrderEvent.cost_e``; None where that is not certain."""
+    """What all fills cost, as ``OrderEvent.cost_e``: as it is told, else by their average price;
+    None where neither says it."""
     if not filled_e or instrument is None or instrument.inverse:
         return None
-    exponent = instrument.price_exponent + instrument.qty_exponent
-    found = long_scaled(row.executed_cost, exponent)
+    found = rounded(row.executed_cost, instrument.price_exponent + instrument.qty_exponent)
     if found is not None and found > 0:
         return found
     # The average may be written with more decimals than a price has.
-    price_e = long_scaled(row.executed_price, 18)
-    if price_e is None or price_e <= 0:
+    price = long_scaled(row.executed_price, AVERAGE_DIGITS)
+    if price is None or price <= 0:
         return None
-    scale: int = 10 ** (18 - instrument.price_exponent)
-    return price_e * filled_e // scale or None
+    scale: int = 10 ** (AVERAGE_DIGITS - instrument.price_exponent)
+    return round_half_even(price * filled_e, scale) or None
+
+
+def _average(row: OrderRow, filled_e: int | None, instrument: Instrument | None) -> str:
+    """The average price by what all fills cost, where it is not told itself; "": unknown."""
+    if not filled_e or instrument is None or instrument.inverse:
+        return ""
+    exponent = instrument.price_exponent + instrument.qty_exponent
+    cost_e = rounded(row.executed_cost, exponent)
+    if cost_e is None or cost_e <= 0:
+        return ""
+    price = round_half_even(cost_e * 10 ** (AVERAGE_DIGITS - instrument.price_exponent), filled_e)
+    whole, part = divmod(price, 10**AVERAGE_DIGITS)
+    return f"{whole}.{part:0{AVERAGE_DIGITS}d}".rstrip("0").rstrip(".") if price else ""
+
+
+def _listed(row: OrderRow) -> list[ExecutionRow]:
+    """The executions of a row as they are written; none where they cannot be read."""
+    if not bytes(row.executions).startswith(b"["):
+        return []
+    try:
+        return _EXECUTIONS.decode(row.executions)
+    except ValueError:
+        return []
+
+
+def _price(one: ExecutionRow, qty_e: int, instrument: Instrument) -> int:
+    """The price of an execution in the instrument's scale, rounded where it is written finer than
+    that; 0: neither it nor the cost says it."""
+    price_e = rounded(one.executed_price, instrument.price_exponent)
+    if price_e is None or price_e <= 0:
+        cost_e = rounded(one.executed_cost, instrument.price_exponent + instrument.qty_exponent)
+        price_e = round_half_even(cost_e, qty_e) if cost_e and qty_e else 0
+    return price_e if 0 < price_e <= LARGEST else 0
 
 
 def _fills(row: OrderRow, instrument: Instrument | None) -> list[_Fill]:
     """The executions, oldest first; none where one of them cannot be booked: then the sums count
     alone."""
-    if instrument is None or not bytes(row.executions).startswith(b"["):
+    if instrument is None:
         return []
-    found: dict[str, _Fill] = {}
-    try:
-        rows = _EXECUTIONS.decode(row.executions)
-    except ValueError:
-        return []
-    for one in rows:
+    listed: dict[str, ExecutionRow] = {}
+    for one in _listed(row):
         name = text(one.execution_id) or text(one.external_trade_id)
-        qty_e = positive(one.executed_quantity, instrument.qty_exponent)
-        if not name or qty_e is None:
+        if not name:
             return []
-        exponent = instrument.price_exponent + instrument.qty_exponent
-        price_e = positive(one.executed_price, instrument.price_exponent)
-        cost_e = long_scaled(one.executed_cost, exponent)
-        if price_e is None and cost_e is not None and cost_e > 0:
-            price_e = (2 * cost_e + qty_e) // (2 * qty_e)  # written with more decimals than it has
+        listed[name] = one
+    found: list[_Fill] = []
+    carried = 0
+    """What executions so far had beyond the scale."""
+    exponent = instrument.price_exponent + instrument.qty_exponent
+    for name, one in sorted(listed.items(), key=lambda item: stamp(item[1].executed_at)):
+        qty_e, finer = cut(one.executed_quantity, instrument.qty_exponent)
+        if qty_e is None or not (qty_e or finer):
+            return []
+        more, carried = divmod(carried + finer, UNIT)
+        price_e, qty_e = _price(one, qty_e, instrument), qty_e + more
         if not price_e:
             return []
+        if not qty_e:
+            continue  # less than a unit, which a later one has more
+        cost_e = rounded(one.executed_cost, exponent) if not finer and not more else None
         fee_e, asset = _fee(one.fees)
         at_ns = stamp(one.executed_at)
-        found[name] = _Fill(name, qty_e, price_e, cost_e or price_e * qty_e, fee_e, asset, at_ns)
-    return sorted(found.values(), key=lambda fill: fill.venue_ns)
+        found.append(_Fill(name, qty_e, price_e, cost_e or price_e * qty_e, fee_e, asset, at_ns))
+    return found
 
 
 def _fee(raw: Raw) -> tuple[int | None, str]:
     """What was paid, and in which asset: above zero is taken as paid. Of several assets only the
-    first can be told."""
+    first can be told. An empty list says nothing: the venue's own rows have it before it knows."""
     if not bytes(raw).startswith(b"["):
         return None, ""
     try:
@@ -389,8 +458,10 @@ def _fee(raw: Raw) -> tuple[int | None, str]:
         if paid_e is None:
             return None, ""
         sums[asset] = sums.get(asset, 0) + paid_e
-    told = next((asset for asset, paid_e in sums.items() if paid_e), next(iter(sums), ""))
-    return sums.get(told, 0), told
+    if not sums:
+        return None, ""
+    told = next((asset for asset, paid_e in sums.items() if paid_e), next(iter(sums)))
+    return sums[told], told
 
 
 def _reason(row: OrderRow, status: OrderStatus | None, time: TimeInForce | None) -> EndReason:

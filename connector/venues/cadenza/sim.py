@@ -5,13 +5,14 @@ two do not share a mistake. Pure: texts and numbers in, bytes out; who is connec
 and what the market does is the caller's business.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import orjson
 
 from connector.model.intents import Action
 from connector.sim.matching.types import Refused as EngineRefused
 from connector.venues.cadenza import (
+    sim_desk,
     sim_envelope,
     sim_limits,
     sim_listings,
@@ -29,7 +30,9 @@ from connector.venues.sim_contract import (
     SocketRules,
     VenueSim,
     decimal,
+    key_and_secret,
 )
+from connector.venues.sim_setup import SimAccount
 
 PATH = "/connection/websocket"
 ROUTE = sim_streams.ROUTE
@@ -76,9 +79,40 @@ def refusal(refused: Refused) -> bytes:
     return orjson.dumps({"error": str(refused)})
 
 
+LOST = 3
+"""Publications of a book: the next one shows it by its offset."""
+
+
 def mishaps(symbol: str) -> tuple[Mishap, ...]:
-    """The next new order is executed, unanswered."""
-    return (Mishap(({"kind": "lost", "path": "/api/v3/tradeOrder/submit", "method": "POST"},)),)
+    """The next new order is executed, unanswered; a book's channel loses some publications, however
+    it is spelled."""
+    return (
+        Mishap(
+            (
+                {"kind": "lost", "path": "/api/v3/tradeOrder/submit", "method": "POST"},
+                {"kind": "drop", "stream": f"market:order?ook:{symbol}", "count": LOST},
+            )
+        ),
+    )
+
+
+def credentials(account: SimAccount, listed: Sequence[str]) -> dict[str, str]:
+    """Email address and password, and the id of the trading account at the venue of what is listed
+    first, as far as there is one."""
+    venues = [sim_listings.venue_of(symbol) for symbol in listed]
+    there = [venue for venue in venues if venue in sim_desk.FIRST] or sim_desk.FIRST
+    found = dict(key_and_secret(account, listed))
+    return found | {"trading_account": sim_envelope.made("account", account.name, there[0])}
+
+
+def stamped(name: str, payload: bytes) -> tuple[str, int] | None:
+    """A publication of a book by its offset; others, and books without one, have no id."""
+    head, _, rest = name.partition(":")
+    kind, _, symbol = rest.partition(":")
+    digits = payload.rpartition(b'"offset":')[2].rstrip(b"}")
+    if head != "market" or kind.lower() != "orderbook" or not digits.isdigit():
+        return None
+    return f"{symbol.lower()}@depth", int(digits)
 
 
 def promised(info: bytes) -> int:
@@ -117,6 +151,8 @@ SIM = VenueSim(
     mishap=sim_streams.mishap,
     texts=texts,
     snapshot=book,
+    stamped=stamped,
+    credentials=credentials,
     retry_after=sim_rest.retry_after,
     serves=sim_rest.serves,
     rest=sim_streams.Rest,

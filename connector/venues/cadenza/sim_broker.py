@@ -90,17 +90,20 @@ class _Log:
 
 
 class Broker:
-    """All channels of a server. ``recovery_most`` publications at the most are brought at once."""
+    """All channels of a server. ``recovery_most`` publications at the most are brought at once.
+    ``born_ms`` is in its epochs and its clients' ids: no two servers have the same ones."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, born_ms: int = 0) -> None:
         self.rules = rules
+        self._born = f"{born_ms:x}-" if born_ms else ""
+        self._head = f"{born_ms & 0xFFFFFFFF:08x}"
         self._logs: dict[str, _Log] = {}
         self._members: dict[str, dict[str, str]] = {}
         self._epochs = self._clients = 0
 
     def name_client(self) -> str:
         self._clients += 1
-        return f"00000000-0000-4000-8000-{self._clients:012x}"
+        return f"{self._head}-0000-4000-8000-{self._clients:012x}"
 
     # Publishing
 
@@ -198,7 +201,7 @@ class Broker:
             namespace = self._namespace(channel)
             self._epochs += 1
             size = namespace.history_size if namespace is not None else 0
-            log = self._logs[channel] = _Log(f"epoch-{self._epochs}", size)
+            log = self._logs[channel] = _Log(f"epoch-{self._born}{self._epochs}", size)
         return log
 
 

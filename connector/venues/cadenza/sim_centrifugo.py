@@ -311,6 +311,8 @@ class Client:
 
     def _subscribe(self, fields: dict[str, Any]) -> dict[str, Any]:
         channel, namespace = self._channel(fields)
+        if not channel.isascii():
+            raise Wrong(BAD)
         if len(channel) > self.rules.channel_length or len(self.streams) >= self.rules.channels:
             raise Wrong(LIMIT)
         if channel in self.streams:

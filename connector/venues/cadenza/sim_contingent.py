@@ -4,7 +4,8 @@ Written from the venue's reference alone (sections 5.1 and 7), which names the f
 types and says no more. Here OCO is an order and one other of its side, of which the first that
 trades ends the second; OTO an order and one of the other side, placed when the first is filled;
 OTOCO the same with two, of which one ends the other. Without a type the prices that are given say
-which of the last two it is."""
+which of the last two it is. That of two only one trades is the matching's own doing (`link`): one
+move of the market may meet both."""
 
 from decimal import Decimal
 from typing import Any

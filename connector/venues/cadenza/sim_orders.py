@@ -5,7 +5,6 @@ engine decides; what an account can pay is looked at here, because assets are bo
 """
 
 import contextlib
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from connector.sim.matching.events import (
 )
 from connector.sim.matching.types import (
     AlgoStatus,
+    Cause,
     Fill,
     NewConditional,
     NewOrder,
@@ -52,8 +52,6 @@ from connector.venues.cadenza.sim_tickets import (
 )
 from connector.venues.sim_contract import MarketView, decimal
 
-log = logging.getLogger("connector.sim")
-
 MS_NS = 1_000_000
 CONTINGENCY = "CONTINGENCY"
 AWAITED_MS = 1000
@@ -77,6 +75,7 @@ class Orders:
         self._opened: set[str] = set()
         self._leaving: list[Ticket] = []
         """To be cancelled with the next turn; till then they may trade."""
+        self._turned_ms = 0
 
     def _open(self, account: Account, now_ns: int) -> None:
         if account.account_id in self._opened:
@@ -188,7 +187,7 @@ class Orders:
         other = ticket.other
         triggered = ticket.algo_id and ticket.engine_id
         moved = ticket.ended or ticket.filled_lots or triggered
-        if other is not None and not other.ended and moved:
+        if other is not None and not other.ended and moved and ticket.cancel_reason != CONTINGENCY:
             self._drop(other, now_ns)
         waiting = [one for one in group.waiting(ticket) if one.status == CREATED]
         if ticket.ended and waiting:
@@ -226,7 +225,7 @@ class Orders:
         try:
             self._withdraw(ticket, now_ns)
         except Refused:
-            log.warning("%s: it was done before it could be cancelled", ticket.order_id)
+            ticket.cancel_reason = ""  # it is at its end in the matching, which is told next
 
     def _withdraw(self, ticket: Ticket, now_ns: int) -> None:
         """Raises `Refused`."""
@@ -281,7 +280,10 @@ class Orders:
         return ticket.told(asked.profile)
 
     def turn(self, now_ms: int) -> None:
-        """Take in what the market did to orders, and cancel those that are to go."""
+        """Take in what the market and the time did to orders, and cancel those that are to go."""
+        if now_ms != self._turned_ms:
+            self._turned_ms = now_ms
+            self._engine.advance(now_ms * MS_NS)
         self.take()
         leaving, self._leaving = self._leaving, []
         for ticket in leaving:
@@ -362,7 +364,7 @@ class Orders:
                 symbol=row.symbol, side=side, type=checks.WAITING[kind], lots=ticket.lots,
                 tick=tick,
                 trigger_tick=checks.tick_of(row, fields["stopPrice"], "stopPrice"), tif=tif,
-                good_till_ns=until_ns,
+                good_till_ns=until_ns, link=ticket.link,
             )  # fmt: skip
             placed = self._engine.place_conditional(name, waiting, now_ns)
             ticket.algo_id = placed.algo_id
@@ -371,6 +373,7 @@ class Orders:
         new = NewOrder(
             symbol=row.symbol, side=side, lots=ticket.lots, tick=tick, tif=tif, stp=Stp.NONE,
             type=OrderType.MARKET if kind == "MARKET" else OrderType.LIMIT, good_till_ns=until_ns,
+            link=ticket.link,
         )  # fmt: skip
         order = self._engine.place(name, new, now_ns)
         ticket.engine_id = order.order_id
@@ -460,7 +463,8 @@ class Orders:
         ticket.status, ticket.updated_ms = status, time_ms
         if status == CANCELLED:
             ticket.canceled_ms = time_ms
-            ticket.cancel_reason = ticket.cancel_reason or cause
+            linked = cause == Cause.LINKED.name
+            ticket.cancel_reason = ticket.cancel_reason or (CONTINGENCY if linked else cause)
 
     def _changed(self, ticket: Ticket) -> None:
         ticket.account.updated_ms = max(ticket.account.updated_ms, ticket.updated_ms)

@@ -52,7 +52,7 @@ class Rest(sim_rest.Rest):
         self.rules = Rules(
             namespaces=self._namespaces, expires=setup.token_s > 0, allowed=self._allowed
         )
-        self.broker = Broker(self.rules)
+        self.broker = Broker(self.rules, now_ms)
 
     def _name(self) -> None:
         """The namespaces of accounts' channels, of which there is one at a time."""

@@ -81,6 +81,11 @@ class Ticket(Struct, kw_only=True):
         return self.group.other(self) if self.group is not None else None
 
     @property
+    def link(self) -> int:
+        """What the matching knows the two by of which only one may trade."""
+        return int(self.group.external_id) if self.group and self.other is not None else 0
+
+    @property
     def ended(self) -> bool:
         return self.status in ENDED
 

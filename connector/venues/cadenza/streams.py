@@ -14,26 +14,23 @@ from msgspec import Struct
 
 from connector.model.instrument import Instrument
 from connector.protocol import centrifugo_events as said
-from connector.protocol.centrifugo import Client
-from connector.protocol.centrifugo_frames import Class, Publication
+from connector.protocol.centrifugo_frames import Class
 from connector.venues.cadenza import figures, market
+from connector.venues.cadenza.client_talk import SECOND_NS, ClientTalk
 from connector.venues.cadenza.endpoints import ENDPOINTS
-from connector.venues.contract import Channel, Event, Scales, Subscription
+from connector.venues.contract import Channel, Event, Scales, Subscription, Unreadable, Voided
 from connector.venues.dialogue import (
     Action,
     Ask,
     Drop,
     Note,
     Refused,
-    Send,
     Standing,
     Stands,
-    TokenWanted,
     Told,
     Verdict,
 )
 
-SECOND_NS = 1_000_000_000
 QUIET_NS = 10 * SECOND_NS
 CHECK_NS = 60 * SECOND_NS
 """Between two looks at the list of streams."""
@@ -41,17 +38,11 @@ PROBE_NS = 5 * SECOND_NS
 """Both spellings may be silent for so long before the books of one are believed."""
 AGAIN_NS = 5 * SECOND_NS
 """After one that failed."""
-FINAL_NS = 60 * SECOND_NS
-"""After a close that says that trying again cannot help."""
-BUG_NS = 3600 * SECOND_NS
-"""After one that says that we broke the protocol: it would be broken again."""
-BROKEN = 3501
 HEADS = {"seed": market.BOOKS[0], "current": market.BOOKS[1]}
 KINDS = {Channel.DEPTH: "book", Channel.BBO: "book", Channel.TRADE: "trade"} | figures.CHANNELS
 SPARSE = frozenset(KINDS) - {Channel.DEPTH, Channel.BBO}
 LIST, MAKE = "list", "make "
 ACTIVE = "ACTIVE"
-ALREADY = 22017
 STANDINGS = {
     said.Continuity.FRESH: Standing.FRESH,
     said.Continuity.KEPT: Standing.KEPT,
@@ -62,13 +53,29 @@ STANDINGS = {
 class _Row(Struct, rename="camel"):
     instrument_id: str | None = None
     status: str | None = None
+    channel: str | None = None
+    """No published schema has it here, a page tells of it."""
 
 
 class _Rows(Struct):
-    data: list[_Row] | None = None
+    data: list[_Row] | _Row | None = None
 
 
 _ROWS = msgspec.json.Decoder(_Rows)
+
+
+def _rows(body: bytes) -> list[_Row]:
+    """What an answer says of streams, of one or of many. Raises ValueError."""
+    data = _ROWS.decode(body).data
+    return data if isinstance(data, list) else [data] if data is not None else []
+
+
+def _named(body: bytes | None) -> list[str]:
+    """The channels an answer names."""
+    try:
+        return [row.channel for row in _rows(body or b"{}") if row.channel]
+    except ValueError:
+        return []
 
 
 def subscription(
@@ -88,18 +95,7 @@ def subscription(
     return Subscription(instrument.symbol, channel, stream, quiet_ns, sparse=sparse)
 
 
-def verdict(client: Client, code: int) -> Verdict:
-    """What follows the end of a client's connection."""
-    meaning = client.closed(code, 0)
-    if meaning is Class.TOKEN:
-        return Verdict(new_token=True)
-    if meaning is Class.FINAL:
-        why = f"the venue closed for good ({code})"
-        return Verdict(BUG_NS if code == BROKEN else FINAL_NS, code == 3500, why)
-    return Verdict(new_token=meaning is Class.RESYNC)
-
-
-class Talk:
+class Talk(ClientTalk):
     """One logical connection's dialogue; see `dialogue.Dialogue`.
 
     ``profile`` names the spelling to begin with, ``probe``: whether the other one is tried, too."""
@@ -107,10 +103,10 @@ class Talk:
     def __init__(
         self, profile: str, probe: bool, scales: Scales, uniform: Callable[[], float]
     ) -> None:
+        super().__init__(uniform)
         self.wanted: dict[str, Subscription] = {}
         self.granted: dict[str, int] = {}
         self.lingering: set[str] = set()
-        self.client = Client(uniform, eager=True)
         self._head = HEADS[profile]
         self._probe = probe
         self._probe_ns = 0
@@ -119,11 +115,16 @@ class Talk:
         self._probed = ""
         """The stream whose other spelling is asked for, too."""
         self._scales = scales
-        self._refused: set[str] = set()
-        self._check_ns = 0
+        self._hopeless: set[str] = set()
+        self._check_ns = self._list_ns = 0
+        """When to ask something again, and when for the whole list."""
         self._asked = False
         self._there: set[str] = set()
         """Instruments whose books the venue streams, as far as it told."""
+        self._sequences: dict[str, int] = {}
+        """Of books that have numbers of their own: the last one's."""
+        self._failures: dict[str, int] = {}
+        """How often it would not stream one."""
 
     @property
     def settled(self) -> bool:
@@ -151,19 +152,20 @@ class Talk:
 
     def opened(self, desired: Sequence[Subscription], token: str, now_ns: int) -> list[Action]:
         self.granted.clear()
-        self.wanted = {row.stream: row for row in desired if row.stream not in self._refused}
+        self.wanted = {row.stream: row for row in desired if row.stream not in self._hopeless}
         self.client.token = token
         for stream in self.wanted:
             self.client.subscribe(self._channel(stream), now_ns)
         self._start_probe(now_ns)
-        self._check_ns, self._asked = now_ns, False
+        self._check_ns, self._list_ns, self._asked = now_ns, 0, False
         self._there.clear()
+        self._failures.clear()
         self.client.opened(now_ns)
         return [*self._out(), *self._look(now_ns)]
 
     def closed(self, code: int) -> Verdict:
         self._asked = False
-        return verdict(self.client, code)
+        return self._judge(code)
 
     def heard(self, numbers: Mapping[str, int], now_ns: int) -> None:
         for stream, number in numbers.items():
@@ -180,37 +182,15 @@ class Talk:
         return [*actions, *self._out()]
 
     def on_timer(self, now_ns: int) -> list[Action]:
-        due_ns = self.client.due_ns
-        events = self.client.on_timer(now_ns) if due_ns and now_ns >= due_ns else []
+        told = self._timer(now_ns)
         believed = self._believe() if self._probed and now_ns >= self._probe_ns else []
-        return [*self._perform(events, now_ns), *believed, *self._out(), *self._look(now_ns)]
+        return [*told, *believed, *self._out(), *self._look(now_ns)]
 
-    def on_token(self, token: str, now_ns: int) -> list[Action]:
-        self.client.refresh(token, now_ns)
-        return self._out()
+    def _missed(self, event: said.Gap, actions: list[Action]) -> None:
+        self._stands(event.channel, Standing.GAP, actions)
 
-    def _out(self) -> list[Action]:
-        return [Send(frame) for frame in self.client.take()]
-
-    def _perform(self, events: Iterable[said.Event], now_ns: int) -> list[Action]:
-        actions: list[Action] = []
-        for event in events:
-            if isinstance(event, said.Published):
-                self._published(event.channel, event.publication, actions, now_ns)
-            elif isinstance(event, said.Subscribed):
-                self._subscribed(event, actions, now_ns)
-            elif isinstance(event, said.Gap):
-                self._stands(event.channel, Standing.GAP, actions)
-            elif isinstance(event, said.Unsubscribed):
-                self._unsubscribed(event, actions, now_ns)
-            elif isinstance(event, said.Refused):
-                self._refuse(event, actions, now_ns)
-            elif isinstance(event, said.TokenWanted):
-                if not event.channel:
-                    actions.append(TokenWanted())
-            elif isinstance(event, said.Close):
-                actions.append(Drop(event.why))
-        return actions
+    def _garbled(self, event: said.Garbled, actions: list[Action]) -> None:
+        actions.append(Told((Unreadable(event.why),)))
 
     def _stands(
         self, channel: str, standing: Standing, actions: list[Action], number: int | None = None
@@ -229,20 +209,35 @@ class Talk:
         stream = self._stream(event.channel)
         if stream:
             self.granted[stream] = now_ns
+            if event.continuity is not said.Continuity.KEPT:
+                self._sequences.pop(stream, None)
         self._stands(event.channel, STANDINGS[event.continuity], actions, event.offset)
 
-    def _published(
-        self, channel: str, one: Publication, actions: list[Action], now_ns: int
-    ) -> None:
+    def _published(self, event: said.Published, actions: list[Action], now_ns: int) -> None:
+        channel, one = event.channel, event.publication
         if self._probed and ":".join(market.symbol_of(channel)) == self._probed:
             self._decide(channel, actions, now_ns, one.offset - 1)
         stream = self._stream(channel)
         if stream:
             events: list[Event] = market.published(channel, one, self._scales)
-            actions.append(Told(tuple(events)))
+            gap = self._jumped(stream, bytes(one.data)) if stream.startswith("book:") else []
+            actions.append(Told((*gap, *events)))
         if stream.startswith("trade:"):
             # A book says by its state where the compiled codec may go on; trades have none.
             self._stands(channel, Standing.KEPT, actions, one.offset)
+
+    def _jumped(self, stream: str, data: bytes) -> list[Event]:
+        """A change with a number of its own that does not follow: the book is void."""
+        numbered = market.sequence(data)
+        if numbered is None:
+            self._sequences.pop(stream, None)
+            return []
+        number, change = numbered
+        before = self._sequences.get(stream)
+        self._sequences[stream] = number
+        if not change or before is None or number == before + 1:
+            return []
+        return [Voided(stream.partition(":")[2], f"sequenceNumber {number} after {before}")]
 
     def _unsubscribed(self, event: said.Unsubscribed, actions: list[Action], now_ns: int) -> None:
         stream = self._stream(event.channel)
@@ -257,7 +252,7 @@ class Talk:
         elif event.meaning is Class.TOKEN:
             self.client.subscribe(event.channel, now_ns)
 
-    def _refuse(self, event: said.Refused, actions: list[Action], now_ns: int) -> None:
+    def _refused(self, event: said.Refused, actions: list[Action], now_ns: int) -> None:
         if event.meaning in (Class.RETRY, Class.RESYNC):
             return  # asked for again by the client
         stream = self._stream(event.channel)
@@ -266,14 +261,14 @@ class Talk:
             # One spelling is refused: it is the other one.
             self._decide((self._other if stream else self._head) + symbol, actions, now_ns)
             return
-        if stream and event.meaning in (Class.TOKEN, Class.OTHER_LINE):
+        if stream and event.meaning is Class.TOKEN:
             actions.append(Drop(f"{event.channel}: {event.code} {event.message}"))
         elif stream:
             self.client.unsubscribe(event.channel, now_ns)
             self._give_up(stream, f"{event.code} {event.message}", actions)
 
     def _give_up(self, stream: str, why: str, actions: list[Action]) -> None:
-        self._refused.add(stream)
+        self._hopeless.add(stream)
         actions.append(Refused(self.wanted.pop(stream), why))
 
     # The two spellings
@@ -327,6 +322,8 @@ class Talk:
     def _look(self, now_ns: int) -> list[Action]:
         if self._asked or now_ns < self._check_ns or not self._books():
             return []
+        if now_ns < self._list_ns:
+            return self._next(now_ns)
         self._asked = True
         return [Ask(ENDPOINTS["orderBookSubscriptionList"].request(), LIST)]
 
@@ -335,30 +332,52 @@ class Talk:
 
     def on_answer(self, tag: str, body: bytes | None, why: str, now_ns: int) -> list[Action]:
         self._asked = False
-        self._check_ns = now_ns + (CHECK_NS if body is not None else AGAIN_NS)
+        if tag != LIST:
+            return [
+                *self._made(tag.removeprefix(MAKE), body is not None, why, now_ns),
+                *self._told(_named(body), now_ns),
+            ]
+        self._check_ns = now_ns + AGAIN_NS
         if body is None:
             return [Note(f"{tag}: {why}")]
-        if tag != LIST:
-            self._there.add(tag.removeprefix(MAKE))
-            return self._next(now_ns)
         try:
-            rows = _ROWS.decode(body).data or []
+            rows = _rows(body)
         except ValueError as error:
-            self._check_ns = now_ns + AGAIN_NS
             return [Note(f"{tag}: {error}")]
+        self._list_ns = now_ns + CHECK_NS
         self._there = {
             row.instrument_id for row in rows if row.instrument_id and row.status == ACTIVE
         }
-        return self._next(now_ns)
+        return [*self._told(_named(body), now_ns), *self._next(now_ns)]
+
+    def _told(self, channels: Iterable[str], now_ns: int) -> list[Action]:
+        """The venue names channels itself: then it need not be found out how it spells them."""
+        actions: list[Action] = []
+        heads = {head for name in channels for head in market.BOOKS if name.startswith(head)}
+        if self._probed and len(heads) == 1:
+            self._decide(heads.pop() + self._probed.partition(":")[2], actions, now_ns)
+        return [*actions, *self._out()]
 
     def _next(self, now_ns: int) -> list[Action]:
-        """Ask for one missing stream at a time: the venue allows few such requests."""
-        missing = sorted(self._books() - self._there)
+        """Ask for one missing stream at a time: the venue allows few such requests. Those that it
+        would not make wait behind the others."""
+        missing = self._books() - self._there
         if not missing:
+            self._check_ns = self._list_ns
             return []
+        name = min(missing, key=lambda one: (self._failures.get(one, 0), one))
         self._asked = True
-        request = ENDPOINTS["orderBookSubscribe"].request(instrumentId=missing[0])
-        return [Ask(request, MAKE + missing[0])]
+        return [Ask(ENDPOINTS["orderBookSubscribe"].request(instrumentId=name), MAKE + name)]
+
+    def _made(self, name: str, made: bool, why: str, now_ns: int) -> list[Action]:
+        if made:
+            self._there.add(name)
+            self._failures.pop(name, None)
+            return self._next(now_ns)
+        self._failures[name] = self._failures.get(name, 0) + 1
+        least = min(self._failures.get(one, 0) for one in self._books() - self._there | {name})
+        self._check_ns = now_ns + min(AGAIN_NS << min(max(least - 1, 0), 8), CHECK_NS)
+        return [Note(f"{MAKE}{name}: {why}")]
 
     # What is wanted
 
@@ -368,21 +387,21 @@ class Talk:
             if self.granted.pop(stream, None) is not None:
                 self.client.unsubscribe(self._channel(stream), now_ns)
                 self.client.subscribe(self._channel(stream), now_ns)
-        self._check_ns = min(self._check_ns, now_ns)
+        self._check_ns, self._list_ns = min(self._check_ns, now_ns), 0
         return [*self._out(), *self._look(now_ns)]
 
     def add(self, subscriptions: Iterable[Subscription], now_ns: int) -> list[Action]:
         for row in subscriptions:
-            if row.stream not in self.wanted and row.stream not in self._refused:
+            if row.stream not in self.wanted and row.stream not in self._hopeless:
                 self.wanted[row.stream] = row
                 self.client.subscribe(self._channel(row.stream), now_ns)
-        self._check_ns = now_ns
+        self._check_ns, self._list_ns = now_ns, 0
         return [*self._out(), *self._look(now_ns)]
 
     def remove(self, names: Iterable[str], now_ns: int) -> list[Action]:
         """Others may listen to what the venue streams: it is not told to end that."""
         for stream in names:
-            self._refused.discard(stream)
+            self._hopeless.discard(stream)
             if stream in self.wanted:
                 self.client.unsubscribe(self._channel(stream), now_ns)
                 del self.wanted[stream]

@@ -27,8 +27,6 @@ SECOND_NS = 1_000_000_000
 MS = 1_000_000
 ECHO_NS = 5 * SECOND_NS
 """An account's channel that is subscribed may be the wrong one and say nothing."""
-WINDOW_NS = 10 * SECOND_NS
-"""Requests bear no time: so long after its sending nothing is expected to be executed any more."""
 LAG_NS = 2 * SECOND_NS
 PAGE = 1000
 STANDING = ("SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "REPLACED", "PENDING_CANCEL")
@@ -98,12 +96,14 @@ def trading(config: Config) -> Trading:
         signer=orders.signer,
         key_kinds=orders.KINDS,
         secret=False,
+        reduces=False,
+        amends=False,
         encode=partial(orders.encode, await_closed=config.await_closed),
         sign=orders.sign,
         encoder=None,
         charges={action: _charge(ENDPOINTS[name]) for action, name in ACTIONS.items()},
         judge=answers.judge,
-        window_ns=WINDOW_NS,
+        window_ns=config.window_ms * MS,
         # Its classes are the venue's pools.
         pools=(),
         client_id=orders.CLIENT_ID.pattern,

@@ -17,11 +17,11 @@ has no secrets in it (``redacted``): accounts come with their credentials.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
+from connector.model.redaction import hide_inside
 from connector.protocol import centrifugo_frames as frames
 from connector.protocol.centrifugo_frames import NOTHING, Publication
 from connector.venues.cadenza import order_rows, portfolios
@@ -36,11 +36,6 @@ from connector.venues.trading_contract import (
     UserEvent,
 )
 
-SECRETS = (
-    "apikey", "apisecret", "apipassphrase", "secretkey", "secretpassphrase", "token", "accesstoken",
-    "refreshtoken", "password", "secret", "passphrase", "privatekey",
-)  # fmt: skip
-"""Keys, without their capitals, whose values are never written down."""
 SHOWN = 2048
 """Of an unknown event, at the most."""
 IN_ORDER = frozenset({"ACTIVE", "NEW", "CREATED", "SETUP", "CONNECTED", "ENABLED", ""})
@@ -102,19 +97,10 @@ def read(
 def redacted(data: bytes) -> str:
     """An event as it may be written down: what may be a secret is hidden, whatever it is in."""
     try:
-        found = msgspec.json.encode(_hidden(msgspec.json.decode(data))).decode()
+        found = msgspec.json.encode(hide_inside(msgspec.json.decode(data))).decode()
     except (ValueError, RecursionError):
         return f"{len(data)} bytes that are no JSON"
     return found[:SHOWN]
-
-
-def _hidden(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: "***" if name.lower().replace("_", "") in SECRETS else _hidden(inner)
-            for name, inner in value.items()
-        }
-    return [_hidden(inner) for inner in value] if isinstance(value, list) else value
 
 
 class _Reader:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from connector.model.intents import Action
+from connector.model.redaction import glimpse
 from connector.venues.contract import Answer, Outcome
 from connector.venues.phemex.error_codes import ROWS, Proof
 from connector.venues.trading_contract import OrderOutcome
@@ -258,8 +259,3 @@ def _success(code: int, words: str, body: bytes) -> Answer:
     except (ValueError, RecursionError) as error:
         return Answer(Outcome.UNKNOWN, 0, f"no whole JSON answer ({error}): {glimpse(body)}")
     return Answer(Outcome.OK, code, words if code else "")
-
-
-def glimpse(body: bytes) -> str:
-    """The first words of a body that is not what it should be, on one line."""
-    return " ".join(body[:200].decode("utf-8", "replace").split())[:120] or "empty body"

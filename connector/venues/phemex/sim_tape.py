@@ -14,14 +14,12 @@ from msgspec.structs import replace
 from connector.venues.phemex.sim_feeds import BOOK, DAY, KLINE, MS_NS, TRADE, WINDOW, book_name
 from connector.venues.phemex.sim_listings import LISTINGS, PRICE_SCALE
 from connector.venues.sim_contract import (
-    AggRow,
     Contract,
     MarkTexts,
     RecordedDepth,
     RecordedMessage,
     RecordedSnapshot,
     Tape,
-    TickerRow,
     TradeRow,
     decimal,
 )
@@ -114,18 +112,10 @@ def trades(payload: bytes) -> list[TradeRow]:
     ]  # fmt: skip
 
 
-def agg_trade(payload: bytes) -> AggRow:
-    raise ValueError("the venue has no aggregates")
-
-
 def mark(payload: bytes) -> MarkTexts:
     row = orjson.loads(payload)["market24h"]
     price, index = (decimal(row[name], PRICE_SCALE) for name in ("markPrice", "indexPrice"))
     return MarkTexts(price, index, index, price, decimal(row.get("fundingRate", 0), 8), 0)
-
-
-def bbo(payload: bytes) -> TickerRow:
-    raise ValueError("the venue has no stream of best prices")
 
 
 def listed(found: Contract) -> Contract:
@@ -159,7 +149,5 @@ TAPE = Tape(
     older=older,
     trades=trades,
     listed=listed,
-    agg_trade=agg_trade,
     mark=mark,
-    bbo=bbo,
 )

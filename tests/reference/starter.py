@@ -1,0 +1,175 @@
+"""Starts ``connector`` processes without loading the package anew for each of them.
+
+A server of this test run's own has imported what simulator and daemon need, which is most of what
+their start takes, and forks; each process then runs the command's ``main`` with its own arguments,
+environment and output, and ends as any other. The server is the parent: it tells how they ended."""
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 1 << 20
+"""Bytes of a request: arguments and environment."""
+PRELOADED = (
+    "connector.app",
+    "connector.cli.run",
+    "connector.cli.sim",
+    "connector.daemon",
+    "connector.sim.server",
+    "connector.transport.sd_notify",
+    "uvloop",
+)
+
+
+class Started:
+    """A process of the server's; as much of `subprocess.Popen` as tests ask of one."""
+
+    def __init__(self, server: "Server", pid: int, stdout: IO[str] | None) -> None:
+        self._server = server
+        self._ended = os.pidfd_open(pid)
+        self.pid = pid
+        self.stdout = stdout
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._ended, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _look(self, timeout: float | None) -> int | None:
+        if self.returncode is None:
+            poll = select.poll()
+            poll.register(self._ended, select.POLLIN)
+            if poll.poll(None if timeout is None else max(timeout, 0) * 1000):
+                self.returncode = self._server.ask({"ended": self.pid})
+                os.close(self._ended)
+        return self.returncode
+
+
+class Server:
+    """The process that forks."""
+
+    def __init__(self) -> None:
+        self._asking = Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (self._socket, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
+                cwd=ROOT, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
+
+    def start(
+        self, arguments: Sequence[str], environ: Mapping[str, str], *, stderr: int | None = None
+    ) -> Started:
+        """``connector`` with these arguments. Without ``stderr`` its output can be read, and its
+        errors go where ours do; else both go there."""
+        request = {"run": list(arguments), "environ": dict(environ), "cwd": str(Path.cwd())}
+        if stderr is not None:
+            return Started(self, self.ask(request, 1, stderr), None)
+        reader, writer = os.pipe()
+        try:
+            pid = self.ask(request, writer, 2)
+        finally:
+            os.close(writer)
+        return Started(self, pid, os.fdopen(reader))
+
+    def ask(self, request: Mapping[str, Any], *descriptors: int) -> int:
+        with self._asking:  # a test may start processes in threads of its own
+            socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
+            answer = self._socket.recv(LONGEST)
+        assert answer, f"the server ended: {self._process.wait(30)}"
+        number = json.loads(answer)
+        assert isinstance(number, int)
+        return number
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait(30)
+
+
+_server: Server | None = None
+_making = Lock()
+
+
+def start(
+    arguments: Sequence[str], environ: Mapping[str, str], *, stderr: int | None = None
+) -> Started:
+    """By this process's server; see `Server.start`."""
+    global _server
+    with _making:
+        if _server is None:
+            _server = Server()
+            atexit.register(_server.close)
+    return _server.start(arguments, environ, stderr=stderr)
+
+
+def serve(requests: socket.socket) -> list[str] | None:
+    """Forks until nobody asks any more; in a child: the arguments of its ``main``."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(requests, LONGEST, 2)
+        if not message:
+            return None
+        request = json.loads(message)
+        if "ended" in request:
+            _, status = os.waitpid(request["ended"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        else:
+            answer = os.fork()
+            if answer == 0:
+                requests.close()
+                for number, descriptor in enumerate(descriptors, 1):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+                os.environ.clear()
+                os.environ.update(request["environ"])
+                os.chdir(request["cwd"])
+                return list(request["run"])
+            for descriptor in descriptors:
+                os.close(descriptor)
+        requests.send(json.dumps(answer).encode())
+
+
+if __name__ == "__main__":
+    import gc
+    import importlib
+
+    from connector.cli import main
+    from connector.venues.contract import folders, load
+
+    for name in PRELOADED:
+        importlib.import_module(name)
+    for name in folders():
+        load(name)
+    gc.collect()
+    gc.freeze()  # a child looks at none of it, and shares the memory
+    found = serve(socket.socket(fileno=int(sys.argv[1])))
+    if found is not None:
+        gc.unfreeze()
+        sys.argv = ["connector", *found]
+        sys.exit(main(found))
