@@ -143,7 +143,7 @@ def report_of(
     )
 
 
-def detail_of(order: Order, event: OrderEvent) -> Detail:
+def detail_of(order: Order, event: OrderEvent, flags: int = 0) -> Detail:
     """What an event adds to a fill."""
     assert event.last_price_e is not None
     return Detail(
@@ -156,4 +156,5 @@ def detail_of(order: Order, event: OrderEvent) -> Detail:
         fee_asset=event.fee_asset,
         realised_e=event.realised_e,
         venue_ns=event.transaction_ns or event.venue_ns,
+        flags=flags,
     )

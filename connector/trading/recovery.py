@@ -15,8 +15,10 @@ from connector.model.order import Fill, Order, round_half_even
 from connector.model.packing import given, layout
 from connector.model.records import RecordType, Side
 from connector.model.reports import Code, EndReason, OrderStatus, ReportFlag, Result, Update
+from connector.trading import unnamed
 from connector.trading.pending import Pending
 from connector.trading.refs import content
+from connector.trading.unnamed import Unnamed
 
 _COMMAND_BODY = layout("CommandBody")
 _COMMAND = layout("Command")
@@ -70,6 +72,8 @@ class KeptOrder(Struct, kw_only=True, array_like=True):
     inferred_price_e: int = 0
     submitted: bool = False
     cancel_wanted: bool = False
+    inferred_rest_e: int = 0
+    """What the inferred part cost beyond its rounded price."""
 
 
 class KeptCommand(Struct, kw_only=True, array_like=True):
@@ -368,9 +372,9 @@ class Replay:
         name = said.venue_trade_id or given(said.trade_id)
         price_e = given(said.last_price_e) or 0
         if name is None:  # there may be several, each at its own price
-            cost_e = order.inferred_qty_e * order.inferred_price_e + said.last_qty_e * price_e
-            order.inferred_qty_e += said.last_qty_e
-            order.inferred_price_e = round_half_even(cost_e, order.inferred_qty_e)
+            found = _unnamed(order)
+            found.add(said.last_qty_e, said.last_qty_e * price_e)
+            _keep(order, found)
         elif all(name != fill[0] for fill in order.fills):
             order.fills = [*order.fills, (name, said.last_qty_e, price_e, given(said.fee_e))]
         if order.strategy:
@@ -386,14 +390,26 @@ class Replay:
         name, fee_e = more.venue_trade_id or given(more.trade_id), given(more.fee_e)
         if all(name != fill[0] for fill in order.fills):  # a part of what was inferred has its name
             if name is not None:
-                named_e = min(more.last_qty_e, order.inferred_qty_e)  # the rest was told already
+                found, guessed = _unnamed(order), bool(more.flags & ReportFlag.RECOVERED)
+                # The rest was told already.
+                named_e = found.name(more.last_qty_e, more.last_price_e, guessed)
                 order.fills = [*order.fills, (name, named_e, more.last_price_e, fee_e)]
-                order.inferred_qty_e -= named_e
+                _keep(order, found)
             return
         order.fills = [
             (*fill[:3], fee_e if fill[0] == name and fill[3] is None else fill[3])
             for fill in order.fills
         ]
+
+
+def _unnamed(one: KeptOrder) -> Unnamed:
+    cost_e = one.inferred_qty_e * one.inferred_price_e + one.inferred_rest_e
+    return Unnamed(one.inferred_qty_e, cost_e)
+
+
+def _keep(one: KeptOrder, found: Unnamed) -> None:
+    one.inferred_qty_e, one.inferred_price_e = found.qty_e, found.price_e
+    one.inferred_rest_e = found.cost_e - found.qty_e * found.price_e
 
 
 def _positions(
@@ -436,6 +452,7 @@ def kept(order: Order, account: str) -> KeptOrder:
         inferred_price_e=order.inferred_price_e,
         submitted=order.submitted,
         cancel_wanted=order.cancel_wanted,
+        inferred_rest_e=unnamed.of(order).cost_e - order.inferred_qty_e * order.inferred_price_e,
     )
 
 
@@ -473,11 +490,19 @@ def rescaled(one: KeptOrder, price_exponent: int, qty_exponent: int) -> KeptOrde
         filled_qty_e=shifted(one.filled_qty_e, quantities),
         inferred_qty_e=shifted(one.inferred_qty_e, quantities),
         inferred_price_e=shifted(one.inferred_price_e, prices),
+        inferred_rest_e=_rounded(one.inferred_rest_e, prices + quantities),
         fills=[
             (name, shifted(qty_e, quantities), shifted(price_e, prices), fee_e)
             for name, qty_e, price_e, fee_e in one.fills
         ],
     )
+
+
+def _rounded(value: int, digits: int) -> int:
+    """The same to the nearest that fits."""
+    if digits >= 0:
+        return shifted(value, digits)
+    return round_half_even(value, int(10**-digits))
 
 
 def shifted(value: int, digits: int) -> int:
@@ -512,7 +537,7 @@ def restored(one: KeptOrder, account: int, order: Order) -> Order:
     order.inferred_qty_e, order.inferred_price_e = one.inferred_qty_e, one.inferred_price_e
     order.known_qty_e = sum(fill.qty_e for fill in fills.values()) + one.inferred_qty_e
     order.notional_e = sum(fill.qty_e * fill.price_e for fill in fills.values())
-    order.notional_e += one.inferred_qty_e * one.inferred_price_e
+    order.notional_e += _unnamed(one).cost_e
     order.submitted, order.cancel_wanted = one.submitted, one.cancel_wanted
     order.restored = True
     return order

@@ -467,15 +467,14 @@ class Tracker:
                 self._detail(order, event)
             return
         assert event.last_price_e is not None
-        fill = Fill(event.last_qty_e, event.last_price_e, fee_e is not None, fee_e)
-        order.fills[name] = fill
+        fill = order.fills[name] = Fill(0, event.last_price_e, fee_e is not None, fee_e)
         if fee_e is None:
             self._fees.owe(order, now_ns)
         new_e, fill.qty_e = unnamed.new_part(order, event)
         if not new_e:  # reported already, without its name
             if fee_e is not None:
                 self._fees.told(order)
-            self._detail(order, event)
+            self._detail(order, event, _RECOVERED if unnamed.guessed(event) else 0)
             return
         part = event if new_e == event.last_qty_e else replace(event, last_qty_e=new_e)
         self._book(order, part, _RECOVERED if event.source in _ASKED else 0)
@@ -580,8 +579,8 @@ class Tracker:
     ) -> None:
         self._out.append(report_of(order, update, event, flags, None))
 
-    def _detail(self, order: Order, event: OrderEvent) -> None:
-        self._out.append(detail_of(order, event))
+    def _detail(self, order: Order, event: OrderEvent, flags: int = 0) -> None:
+        self._out.append(detail_of(order, event, flags))
 
     def _answer(
         self,

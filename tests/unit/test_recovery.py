@@ -113,6 +113,42 @@ def test_a_fill_that_was_inferred_and_is_named_in_parts_counts_once(restart: int
     assert list(Run(run.journal).positions.values()) == [9]
 
 
+def test_what_was_inferred_is_moved_by_what_its_parts_cost_over_a_restart_too() -> None:
+    """Nobody told what it cost: the rest stays at the average."""
+    run = begun()
+    run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=9, average="50000")
+    now_ns = SECOND_NS
+    while not run.booked:
+        now_ns += 20 * SECOND_NS
+        run.write(run.tracker.tick(now_ns))
+    cost_e = 9 * 5_000_000
+    for name, qty_e, over_e in ((11, 2, 300), (12, 3, -7), (13, 4, 11)):
+        run.hear(Execution.TRADE, None, trade_id=name, last_qty_e=qty_e,
+                 last_price_e=5_000_000 + over_e)  # fmt: skip
+        cost_e += qty_e * over_e
+        for life in (run, Run(run.journal)):
+            (order,) = life.tracker.orders
+            assert (order.known_qty_e, order.notional_e) == (9, cost_e)
+
+
+def test_what_was_told_by_its_cost_keeps_it_while_its_parts_are_named() -> None:
+    """At 100, 300 and 100 twice: the price of the rest is what is left."""
+    run = begun()
+    run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=4, cost_e=600)
+    for name, price_e, count, rest_e in (("a", 100, 1, 167), ("b", 300, 2, 100)):
+        run.hear(Execution.TRADE, None, filled_qty_e=count, cost_e=400 if count > 1 else 100,
+                 venue_trade_id=name, last_qty_e=1, last_price_e=price_e)  # fmt: skip
+        for life in (run, Run(run.journal)):
+            (order,) = life.tracker.orders
+            assert (order.notional_e, order.inferred_price_e) == (600, rest_e)
+            assert order.inferred_qty_e == 4 - count
+    run = Run(run.journal)
+    run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=5, cost_e=700)
+    (order,) = run.tracker.orders
+    assert run.booked == [(None, 1)]
+    assert (order.known_qty_e, order.notional_e, order.inferred_price_e) == (5, 700, 100)
+
+
 def test_a_new_fill_is_no_part_of_what_was_inferred_before_it() -> None:
     run = begun()
     run.hear(Execution.STATE, OrderStatus.PARTIALLY_FILLED, filled_qty_e=3, average="50000")
