@@ -17,6 +17,7 @@ Books are never crossed, quantities are absolute, and each side keeps its size a
 import math
 import random
 from enum import IntEnum
+from functools import cache
 from statistics import NormalDist
 
 from msgspec import Struct
@@ -59,12 +60,15 @@ class Step(Struct, frozen=True, gc=False):
     """Not if accounts' orders were in its way: those trades are `SymbolState.fresh`."""
 
 
-def _quantiles(median: float, sigma: float, low: int, high: int, count: int) -> list[int]:
+@cache
+def _normal(count: int) -> tuple[float, ...]:
+    """Quantiles of the normal distribution: they take longer than all that is made of them."""
     normal = NormalDist()
-    return [
-        min(high, max(low, round(median * math.exp(sigma * normal.inv_cdf((i + 0.5) / count)))))
-        for i in range(count)
-    ]
+    return tuple(normal.inv_cdf((i + 0.5) / count) for i in range(count))
+
+
+def _quantiles(median: float, sigma: float, low: int, high: int, count: int) -> list[int]:
+    return [min(high, max(low, round(median * math.exp(sigma * at)))) for at in _normal(count)]
 
 
 _RANKS = _quantiles(170, 1.75, 1, 6000, 4096)

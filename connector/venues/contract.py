@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
@@ -432,13 +433,13 @@ def load(name: str) -> Venue:
     raise ConfigError(f"no venue {name!r}; there are: {known}")
 
 
-def folders() -> list[str]:
+@cache
+def folders() -> tuple[str, ...]:
     """The folders under ``connector/venues``."""
     import connector.venues
 
-    return sorted(
-        found.name for found in pkgutil.iter_modules(connector.venues.__path__) if found.ispkg
-    )
+    found = pkgutil.iter_modules(connector.venues.__path__)
+    return tuple(sorted(each.name for each in found if each.ispkg))
 
 
 def _take(folder: str) -> Venue:

@@ -3,14 +3,14 @@
 import subprocess
 from pathlib import Path
 
-from tests.reference.stack import COMMAND, Sim
+from tests.reference import starter
+from tests.reference.stack import Sim
 
 PRODUCTS = Path(__file__).parents[1] / "golden" / "phemex" / "products_2025.json"
 
 
 def check(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [*COMMAND, "check", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return starter.run("check", *arguments)
 
 
 def test_check_online_says_what_would_be_subscribed(tmp_path: Path) -> None:

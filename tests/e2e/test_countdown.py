@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from connector.model.counters import Counter
 from connector.model.reports import Code, Result, Update
+from tests.reference import starter
 from tests.reference.stack import eventually
 from tests.reference.trading_stage import Stage, staged
 
@@ -112,11 +111,8 @@ def test_check_says_what_each_account_has(tmp_path: Path) -> None:
         rows = "".join(f"{key} = {json.dumps(value)}\n" for key, value in (keys | account).items())
         path = tmp_path / "c.toml"
         path.write_text(f'[[venues.binance_usdm.feeds]]\ninstruments = ["*"]\n[accounts.a]\n{rows}')
-        command = [sys.executable, "-m", "connector", "check", str(path)]
-        environ = {**os.environ, "K": "key", "S": "secret"}
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=30, check=True, env=environ
-        )
+        done = starter.run("check", path, environ={**os.environ, "K": "key", "S": "secret"})
+        assert done.returncode == 0, done.stderr
         return next(line for line in done.stdout.splitlines() if "countdown" in line)
 
     assert "off: not exclusive" in shown()

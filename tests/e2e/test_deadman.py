@@ -4,7 +4,6 @@ One venue and one daemon (and those after it) a ground for all tests; each has s
 own, whose journals are its own, too."""
 
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -15,9 +14,10 @@ from connector.model.counters import Counter
 from connector.model.intents import Action
 from connector.model.records import RecordType
 from connector.model.reports import Result, Update
+from tests.reference import starter
 from tests.reference.ground import Ground
 from tests.reference.grounds import EACH, FAMILIES, VENUES, only
-from tests.reference.stack import COMMAND, eventually
+from tests.reference.stack import eventually
 from tests.reference.trading_stage import Stage, Strategy, Told, staged
 
 FLATTENS = {"grace_s": 0.3, "on_death": "flatten"}
@@ -235,9 +235,7 @@ strategies = ["closer"]
 on_death = "flatten"
 """
     (stage.folder / "closing.toml").write_text(text + asked)
-    done = subprocess.run(
-        [*COMMAND, "check", str(stage.folder / "closing.toml")], capture_output=True, text=True
-    )
+    done = starter.run("check", stage.folder / "closing.toml")
     words = "strategies.closer.on_death: flatten needs orders that can only reduce a position"
     assert (words in done.stdout + done.stderr) == (not stage.ground.reduces), done
 

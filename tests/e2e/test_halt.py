@@ -13,6 +13,7 @@ import pytest
 
 from connector.model.reports import Code, Result
 from tests.e2e.test_orders import Stage
+from tests.reference import starter
 from tests.reference.ground import Ground
 from tests.reference.grounds import VENUES
 from tests.reference.stack import COMMAND, Sim, eventually
@@ -23,10 +24,7 @@ class Operator(Stage):
     """The stage, and somebody at a shell."""
 
     def run(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [*COMMAND, *arguments, "--runtime-dir", str(self.daemon.runtime_dir)],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+        done = starter.run(*arguments, "--runtime-dir", self.daemon.runtime_dir)
         assert done.returncode == code, done.stdout + done.stderr
         return done
 

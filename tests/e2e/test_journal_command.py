@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from connector.model.instrument import Instrument
 from connector.model.packing import layout
 from connector.model.records import RecordType, Side
 from connector.trading.journal import Journals
+from tests.reference import starter
 
 WALL_NS = 1_700_000_000_123_456_789  # 2023-11-14 22:13:20
 SECOND = 1_000_000_000
@@ -74,14 +73,9 @@ class Place:
         self.runtime, self.state = runtime, state
 
     def journal(self, *options: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [
-                sys.executable, "-m", "connector", "journal",
-                "--runtime-dir", str(self.runtime), "--state-dir", str(self.state), *options,
-            ],
-            capture_output=True,
-            text=True,
-        )  # fmt: skip
+        done = starter.run(
+            "journal", "--runtime-dir", self.runtime, "--state-dir", self.state, *options
+        )
         assert done.returncode == code, done.stderr
         return done.stdout if code == 0 else done.stderr
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,7 +13,8 @@ import httpx
 import pytest
 import websockets
 
-from tests.reference.sim_process import ROOT, Simulator, simulator
+from tests.reference import starter
+from tests.reference.sim_process import Simulator, simulator
 
 DEPTH = "btcusdt@depth@0ms"
 
@@ -350,10 +350,7 @@ def test_a_wrong_command_is_refused_and_changes_nothing(venue: Simulator, comman
 
 def test_the_command_line_orders_lists_and_clears_faults(venue: Simulator) -> None:
     def order(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "connector", "sim", "fault", *words, "--url", venue.rest],
-            cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+        return starter.run("sim", "fault", *words, "--url", venue.rest)
 
     made = order("drop", "stream=nothing@depth", "count=4")
     assert made.returncode == 0, made.stderr

@@ -15,6 +15,7 @@ import pytest
 import connector
 from connector.model.counters import Counter
 from connector.model.states import FeedKind, Reason, State
+from tests.reference import starter
 from tests.reference.stack import COMMAND, Daemon, Sim, eventually
 
 FAULTS = (
@@ -71,8 +72,7 @@ class Stage:
 
     def reload(self, text: str) -> "subprocess.CompletedProcess[str]":
         (self.daemon.folder / "c.toml").write_text(text)
-        command = [*COMMAND, "reload", "--runtime-dir", str(self.daemon.runtime_dir)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return starter.run("reload", "--runtime-dir", self.daemon.runtime_dir)
 
     def config(self, feeds: list[dict[str, Any]], **venue: Any) -> str:
         return self.daemon._config(self.sim, feeds, venue, {})

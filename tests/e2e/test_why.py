@@ -3,8 +3,6 @@ read to the last fill."""
 
 import itertools
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 import connector
 from connector.model.reports import Update
 from tests.e2e.test_orders import Stage
+from tests.reference import starter
 from tests.reference.ground import Ground
 from tests.reference.grounds import WIRES
 from tests.reference.stack import Sim, eventually
@@ -54,13 +53,8 @@ def stage(venue: tuple[Ground, Sim, list[str]], tmp_path: Path) -> Iterator[Stag
 
 
 def ask(stage: Stage, *words: str, code: int = 0) -> str:
-    folders = ["--runtime-dir", str(stage.daemon.runtime_dir),
-               "--state-dir", str(stage.daemon.state_dir)]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", "journal", *words, *folders],
-        capture_output=True,
-        text=True,
-    )
+    folders = "--runtime-dir", stage.daemon.runtime_dir, "--state-dir", stage.daemon.state_dir
+    done = starter.run("journal", *words, *folders)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 

@@ -1,7 +1,7 @@
 """Starts ``connector`` processes without loading the package anew for each of them.
 
-A server of this test run's own has imported what simulator and daemon need, which is most of what
-their start takes, and forks; each process then runs the command's ``main`` with its own arguments,
+A server of this test run's own has imported what the commands need, which is most of what their
+start takes, and forks; each process then runs the command's ``main`` with its own arguments,
 environment and output, and ends as any other. The server is the parent: it tells how they ended."""
 
 import atexit
@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -22,13 +23,15 @@ LONGEST = 1 << 20
 """Bytes of a request: arguments and environment."""
 PRELOADED = (
     "connector.app",
-    "connector.cli.run",
-    "connector.cli.sim",
     "connector.daemon",
+    "connector.sim.accounts",
+    "connector.sim.replay",
     "connector.sim.server",
+    "connector.sim.synthetic",
     "connector.transport.sd_notify",
     "uvloop",
 )
+"""Beside the commands and the venues, both sides of them."""
 
 
 class Started:
@@ -85,13 +88,16 @@ class Server:
             )  # fmt: skip
 
     def start(
-        self, arguments: Sequence[str], environ: Mapping[str, str], *, stderr: int | None = None
-    ) -> Started:
+        self, arguments: Sequence[str], environ: Mapping[str, str], *,
+        stdout: int | None = None, stderr: int | None = None,
+    ) -> Started:  # fmt: skip
         """``connector`` with these arguments. Without ``stderr`` its output can be read, and its
-        errors go where ours do; else both go there."""
+        errors go where ours do; else its errors go there, and its output to ``stdout`` or where
+        ours goes."""
         request = {"run": list(arguments), "environ": dict(environ), "cwd": str(Path.cwd())}
         if stderr is not None:
-            return Started(self, self.ask(request, 1, stderr), None)
+            output = 1 if stdout is None else stdout
+            return Started(self, self.ask(request, output, stderr), None)
         reader, writer = os.pipe()
         try:
             pid = self.ask(request, writer, 2)
@@ -117,16 +123,34 @@ _server: Server | None = None
 _making = Lock()
 
 
-def start(
-    arguments: Sequence[str], environ: Mapping[str, str], *, stderr: int | None = None
-) -> Started:
+def start(arguments: Sequence[str], environ: Mapping[str, str], **output: int) -> Started:
     """By this process's server; see `Server.start`."""
     global _server
     with _making:
         if _server is None:
             _server = Server()
             atexit.register(_server.close)
-    return _server.start(arguments, environ, stderr=stderr)
+    return _server.start(arguments, environ, **output)
+
+
+def run(
+    *arguments: str | Path, environ: Mapping[str, str] | None = None, timeout: float = 60
+) -> "subprocess.CompletedProcess[str]":
+    """``connector`` with these arguments, to its end: what it said, and its exit code."""
+    words = [str(one) for one in arguments]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = start(
+            words, os.environ if environ is None else environ,
+            stdout=output.fileno(), stderr=errors.fileno(),
+        )  # fmt: skip
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        said = [one.seek(0) or one.read().decode() for one in (output, errors)]
+    return subprocess.CompletedProcess(words, code, *said)
 
 
 def serve(requests: socket.socket) -> list[str] | None:
@@ -159,17 +183,23 @@ if __name__ == "__main__":
     import gc
     import importlib
 
-    from connector.cli import main
-    from connector.venues.contract import folders, load
+    from connector.cli import commands, main
+    from connector.venues import contract, sim_contract
+    from connector.venues.parameters import parameters
 
     for name in PRELOADED:
         importlib.import_module(name)
-    for name in folders():
-        load(name)
+    for name in commands():
+        importlib.import_module(f"connector.cli.{name}")
+    for name in contract.folders():
+        sim_contract.load(name)
+        for row in contract.load(name).endpoints.values():
+            parameters(row.params)
     gc.collect()
     gc.freeze()  # a child looks at none of it, and shares the memory
     found = serve(socket.socket(fileno=int(sys.argv[1])))
     if found is not None:
-        gc.unfreeze()
         sys.argv = ["connector", *found]
-        sys.exit(main(found))
+        code = main(found)
+        gc.freeze()  # the last look at everything copies what is shared: most of a short life
+        sys.exit(code)
