@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.stage import ROOT, Stage, read_until, stage
+from tests.reference.stack import BUSY, eventually
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +36,28 @@ def test_top_prints_one_frame_with_every_book(running: Stage) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "2 of 2 books live" in shown.stdout
     assert re.search(r"BTCUSDT +LIVE +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +\d+ t", shown.stdout)
-    assert re.search(r"frame callback to record readable +[\d.]+ [nµm]s", shown.stdout)
+    assert re.search(r"frame callback to record readable +[\d.]+ [nµm]?s", shown.stdout)
     assert re.search(r"top +\d+ +0:00:\d\d", shown.stdout)
     assert "\x1b" not in shown.stdout
 
 
 def test_top_tells_the_same_as_json(running: Stage) -> None:
-    shown = command("top", "--json", "--interval", "0.5", "--runtime-dir", str(running.runtime))
-    told = json.loads(shown.stdout)
+    def moving() -> Any:
+        """A market that is held up for so long says nothing."""
+        shown = command("top", "--json", "--interval", "0.5", "--runtime-dir", str(running.runtime))
+        told = json.loads(shown.stdout)
+        return all(book["rates"]["depth"] > 0 for book in told["books"]) and told
+
+    told = eventually(moving)
     assert told["pid"] == running.pid
     assert told["heartbeat_age_ms"] < 15_000
     assert [book["symbol"] for book in told["books"]] == ["BTCUSDT", "ETHUSDT"]
     for book in told["books"]:
         assert book["state"] == "LIVE"
         assert Decimal(book["bid"]) < Decimal(book["ask"])
-        assert book["rates"]["depth"] > 0
     assert told["latency_ns"]["recv_to_publish"]["count"] > 0
     assert told["counters"]["frames"] > 0
-    assert [reader["strategy"] for reader in told["readers"]] == ["top"]
+    assert {reader["strategy"] for reader in told["readers"]} == {"top"}
 
 
 def test_top_draws_a_picture(running: Stage, tmp_path: Path) -> None:
@@ -121,7 +127,7 @@ def test_tap_goes_on_after_a_restart_and_ends_on_ctrl_c(running: Stage) -> None:
                 pytest.fail("tap ended with its daemon")
             assert json.loads(tap.stdout.readline())["type"] == "trade"
             tap.send_signal(signal.SIGINT)
-            assert tap.wait(20) == 130
+            assert tap.wait(BUSY * 10) == 130
         finally:
             tap.kill()
 
@@ -137,13 +143,13 @@ def test_the_live_view_follows_a_restart(running: Stage) -> None:
     os.close(other)
     try:
         first = f"pid {running.pid} ".encode()
-        assert first in read_until(main, first, 20)
+        assert first in read_until(main, first, BUSY * 20)
         running.restart_daemon()
         second = f"pid {running.pid} ".encode()
-        assert second in read_until(main, second, 20)
+        assert second in read_until(main, second, BUSY * 20)
         top.send_signal(signal.SIGINT)
-        read_until(main, b"no such words: to the end", 30)
-        assert top.wait(10) == 130
+        read_until(main, b"no such words: to the end", BUSY * 10)
+        assert top.wait(BUSY * 10) == 130
     finally:
         top.kill()
         top.wait()

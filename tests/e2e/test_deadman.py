@@ -31,14 +31,14 @@ MOMENTS = [*ENDED]
 RULES: dict[str, dict[str, Any]] = {
     "killed": {"grace_s": 0.3},
     "leaves": {"grace_s": 0.2, "on_death": "leave"},
-    "back": {"grace_s": 2.5},
-    "taken": {"grace_s": 2.5},
-    "later": {"grace_s": 3},
-    "kept": {"grace_s": 4},
-    "adopted": {"grace_s": 4.5},
+    "back": {"grace_s": 6},
+    "taken": {"grace_s": 6},
+    "later": {"grace_s": 6.5},
+    "kept": {"grace_s": 8},
+    "adopted": {"grace_s": 8.5},
     "ended": {"grace_s": 600, "on_start": "cancel"},
-    "hangs": {"grace_s": 2, "lease_s": 1.5},
-    "witness": {"grace_s": 4},
+    "hangs": {"grace_s": 1, "lease_s": 4},
+    "witness": {"grace_s": 6},
     **{f"adopted-{number}": {"grace_s": 1.0} for number in range(len(MOMENTS))},
     **{
         f"ended-{number}": {"grace_s": 600.0, "on_start": "cancel"}
@@ -295,7 +295,7 @@ def test_a_strategy_that_hangs_loses_its_lease(stage: Stage) -> None:
     assert maker.process.poll() is None
     maker.process.send_signal(signal.SIGSTOP)
     eventually(lambda: stage.open_orders() == [], 20)
-    assert "did not look for events for 1.5 s" in stage.daemon.text()
+    assert "did not look for events for 4 s" in stage.daemon.text()
     maker.process.send_signal(signal.SIGCONT)
     maker.hear("ended")
 

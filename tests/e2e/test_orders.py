@@ -66,7 +66,7 @@ class Stage:
                 self.sim,
                 feeds=[{"instruments": [ground.symbol], "channels": [*ground.channels]}],
                 venue={
-                    "request_s": 2.0,
+                    "request_s": 10.0,
                     **ground.settings(self.sim.where),
                     **proof.venue,
                     **ground.hurried,
@@ -79,6 +79,7 @@ class Stage:
                         "transport": ground.transport,
                     }
                 },
+                strategies={"maker": {"grace_s": 600}},
                 environ=proof.environ,
                 command=self.command,
             )
@@ -181,7 +182,9 @@ def test_a_batch_is_as_few_requests_as_the_venue_takes(stage: Stage) -> None:
         orders = session.place_batch([{**one, "price": stage.trader.far()}] * 5)
         stage.until(lambda told: told.reports == [Update.SUBMITTED] * 5)
         session.cancel_batch(orders)
-        told = stage.until(lambda told: told.reports.count(Update.CANCELLED) == 5)
+        told = stage.until(
+            lambda told: told.reports.count(Update.CANCELLED) == 5 and len(told.answers) == 10
+        )
         assert [one[1:] for one in told.answers] == [(Result.ACCEPTED, 0)] * 10
     after = stage.venue.status()["requests"]
     asked = {path: after[path] - before.get(path, 0) for path in stage.ground.batched}

@@ -77,7 +77,11 @@ class Stage:
             }
             accounts |= {f"sandbox.paper.{name}": value for name, value in tables.items()}
         return Daemon(
-            self.folder, self.sim, feeds=[{"instruments": [self.symbol]}], accounts=accounts
+            self.folder,
+            self.sim,
+            feeds=[{"instruments": [self.symbol]}],
+            accounts=accounts,
+            strategies={"maker": {"grace_s": 600}},
         ).ready()
 
     def kill(self) -> None:
@@ -222,7 +226,13 @@ def test_the_venues_own_words_refuse(stage: Stage) -> None:
         session.place(stage.symbol, "buy", "0.01", ask, time_in_force="gtx", client_order_id="post")
         session.place(stage.symbol, "buy", "100", ask, time_in_force="gtc")
         session.cancel(instrument=stage.symbol, client_order_id="unheard")
-        told = stage.until(lambda told: len(told.answers) == 3 and not told.open_ones)
+        told = stage.until(
+            lambda told: (
+                len(told.answers) == 3
+                and not told.open_ones
+                and ("would take" in words or told.cancelled)
+            )
+        )
     codes = [one.venue_code for one in told.answers]
     assert codes == [words.get("would take", 0), words["no margin"], words["no such order"]]
     assert [one.result == Result.REFUSED for one in told.answers] == [code != 0 for code in codes]
@@ -279,7 +289,7 @@ def test_why_tells_a_refusal_in_the_words_of_the_venue(stage: Stage) -> None:
         "--runtime-dir", str(stage.daemon.runtime_dir), "--state-dir", str(stage.daemon.state_dir)
     ]  # fmt: skip
     told = subprocess.run(
-        [*COMMAND, "journal", "why", "much", *places], capture_output=True, text=True, timeout=30
+        [*COMMAND, "journal", "why", "much", *places], capture_output=True, text=True, timeout=60
     )
     where = stage.ground.orders["place"]
     assert f"{where['method']} {where['path']}" in told.stdout, told

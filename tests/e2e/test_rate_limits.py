@@ -22,21 +22,35 @@ def on(places: list[Ground]) -> Any:
 
 
 counts_orders = on(binance_client.GROUNDS)
-"""Orders in ten seconds; the same of one group of requests is in trading/test_refusals.py."""
+"""Orders in a minute; the same of one group of requests is in trading/test_refusals.py."""
 bans = on(binance_client.GROUNDS)
 """With an end that is told, in words; no reference of another venue has such an answer."""
 
 
-def seconds_left(market: Market, window_s: int) -> float:
-    """Of the venue's own window, in whole seconds at least."""
-    return window_s - market.other.now_s() % window_s
+def seconds_left(market: Market) -> float:
+    """Of the venue's own minute, in whole seconds at least."""
+    return 60 - market.other.now_s() % 60
+
+
+def ends_soon(market: Market) -> None:
+    """Let the venue's minute end once a daemon has started and a test has had time for its part."""
+    ahead_ms = (35_000 - int(time.time() * 1000)) % 60_000
+    market.sim.fault("skew", ms=ahead_ms)
+    for client in market.clients.values():
+        client.ahead_ms = ahead_ms
+
+
+def in_one_minute(market: Market) -> None:
+    """Wait until there is time in it for what has to happen in one, and not for much more."""
+    eventually(lambda: 10 < seconds_left(market) < 25, 60, 0.2)
 
 
 @counts_orders
 def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_path: Path) -> None:
-    with order_stage(ground, tmp_path, "--order-limits", "10,400") as stage:
+    limits = "--order-limits", "400,10"
+    with order_stage(ground, tmp_path, *limits, began=ends_soon) as stage:
         notes = stage.notes
-        eventually(lambda: seconds_left(stage.market, 10) > 6, 12)
+        in_one_minute(stage.market)
         tickets = [stage.place(f"o{number}", {"price": -20}) for number in range(12)]
         answers = [notes.answer(ticket) for ticket in tickets]
         assert [one.result for one in answers] == [Result.ACCEPTED] * 9 + [Result.REFUSED] * 3
@@ -61,7 +75,7 @@ def test_orders_stop_here_before_they_are_too_many_there(ground: Ground, tmp_pat
         notes.tells("o8", [(Update.SUBMITTED, OrderStatus.NEW),
                            (Update.CANCELLED, OrderStatus.CANCELLED)])  # fmt: skip
         if ground.transport == HTTP:  # the order API does not say for how long
-            recovers(stage, "again", 12)
+            recovers(stage, "again", 30)
 
 
 @bans
@@ -70,11 +84,11 @@ def test_a_ban_silences_everything_until_it_ends(ground: Ground, tmp_path: Path)
         notes, sim = stage.notes, stage.market.sim
         stage.place("kept", {"price": -20})
         notes.tells("kept", [(Update.SUBMITTED, OrderStatus.NEW)])
-        ends = time.monotonic() + 3.0
-        until_ms = int((time.time() + 3.0) * 1000)
+        ends = time.monotonic() + 6.0
+        until_ms = int((time.time() + 6.0) * 1000)
         words = f"Way too many requests; IP(127.0.0.1) banned until {until_ms}."
         stage.fault("status", status=418, body=f'{{"code":-1003,"msg":"{words}"}}', execute=False,
-                    **({"retry_after": 3} if ground.transport == HTTP else {}))  # fmt: skip
+                    **({"retry_after": 6} if ground.transport == HTTP else {}))  # fmt: skip
         answer = stage.refused(stage.place("banned", {"price": -20}))
         assert (answer.http_status, answer.venue_code) == (418, -1003)
         assert ("order_api" in routes(stage)) == (ground.transport != HTTP)
@@ -100,18 +114,9 @@ def test_a_ban_silences_everything_until_it_ends(ground: Ground, tmp_path: Path)
 @on([*binance_client.GROUNDS, *VENUES[1:]])
 def test_what_the_venue_counts_is_shared_with_others(ground: Ground, tmp_path: Path) -> None:
     """With everybody behind the address, or with all the same user does."""
-
-    def minute_ends_soon(market: Market) -> None:
-        ahead_ms = 50_000 - int(time.time() * 1000) % 60_000
-        market.sim.fault("skew", ms=ahead_ms % 60_000)
-        for client in market.clients.values():
-            client.ahead_ms = ahead_ms % 60_000
-
-    with order_stage(
-        ground, tmp_path, "--weight-limit", ground.scarce, began=minute_ends_soon
-    ) as stage:
+    with order_stage(ground, tmp_path, "--weight-limit", ground.scarce, began=ends_soon) as stage:
         notes, market = stage.notes, stage.market
-        eventually(lambda: 4 < seconds_left(market, 60) < 20, 60, 0.2)
+        in_one_minute(market)
         stage.place("kept", {"price": -20})
         notes.tells("kept", [(Update.SUBMITTED, OrderStatus.NEW)])
         key, secret = MAIN["main"]

@@ -48,7 +48,7 @@ def test_commands_go_in_as_lines_and_answers_come_out_as_lines(
         "symbol": stage.symbol,
         "contract_type": stage.ground.contract_type,
         "account_id": "main",
-        "valid_for_ms": 5000,
+        "valid_for_ms": 20_000,
     }
     place = {
         "action": "place_order",
@@ -112,7 +112,7 @@ def test_a_batch_is_answered_for_each_of_its_orders(stage: Stage) -> None:
     batch = {
         "action": "place_batch", "strategy": "maker", "ref_id": "b1", "account_id": "main",
         "exchange": stage.ground.exchange, "symbol": stage.symbol,
-        "contract_type": stage.ground.contract_type, "valid_for_ms": 5000,
+        "contract_type": stage.ground.contract_type, "valid_for_ms": 20_000,
         "orders": [one, {**one, "price": f"{far}.01"}, one],
     }  # fmt: skip
     done = subprocess.run(
@@ -146,8 +146,8 @@ def test_tap_shows_a_strategy_what_it_is_told(stage: Stage, tmp_path: Path) -> N
         ) as tap:
             assert tap.stdout is not None
             told: list[Any] = []
-            while tap.poll() is None and not told:  # it follows from some moment on
-                session.query(first, ref_id=f"q{session.commands_written}", valid_for_ms=5000)
+            while not told:  # it follows from some moment on
+                session.query(first, ref_id=f"q{session.commands_written}", valid_for_ms=20_000)
                 eventually(lambda: session.poll() is None and not session.waiting)
                 ready, _, _ = select.select([tap.stdout], [], [], 0.2)
                 if ready:

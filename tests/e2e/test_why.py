@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 import connector
-from connector.model.reports import Update
+from connector.model.reports import OrderStatus, Update
 from tests.e2e.test_orders import Stage
 from tests.reference import starter
 from tests.reference.ground import Ground
@@ -93,7 +93,9 @@ def test_from_the_frame_to_the_last_fill(stage: Stage) -> None:
         until(session, lambda: updates(Update.CANCELLED))
         session.place(symbol, "sell", quantity, order_type="market", client_order_id="taken",
                       valid_for_ms=PATIENT_MS)  # fmt: skip
-        until(session, lambda: updates(Update.EXECUTED))
+        until(
+            session, lambda: [e for e in updates(Update.EXECUTED) if e.status is OrderStatus.FILLED]
+        )
         session.place(symbol, "buy", quantity, "0.01", client_order_id="wrong", ref_id="R4",
                       valid_for_ms=PATIENT_MS)  # fmt: skip
         until(session, lambda: [e for e in seen if getattr(e, "ref_id", "") == "R4"])

@@ -19,6 +19,7 @@ import connector
 from connector.ipc import client
 from connector.model.counters import Counter
 from tests.reference.raw_peer import RawPeer
+from tests.reference.stack import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -301,9 +302,7 @@ def test_leaving_gives_every_descriptor_back(daemon: Daemon) -> None:
         with connector.attach("cycle", daemon.folder) as session:
             session.book(0)
     assert len(os.listdir("/proc/self/fd")) == before
-    until = time.monotonic() + 5
-    while daemon.do("sessions") and time.monotonic() < until:
-        time.sleep(0.01)
+    eventually(lambda: not daemon.do("sessions"))
     with RawPeer(daemon.folder):
         pass
     assert daemon.do("sessions") == []

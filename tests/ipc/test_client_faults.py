@@ -6,13 +6,14 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import connector
 from tests.ipc.test_client import Daemon
+from tests.reference.stack import eventually
 
 
 @pytest.fixture
@@ -31,11 +32,8 @@ STRANGER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes what belongs to another user")
 
 
-def within(seconds: float, what: Callable[[], object]) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "not in time"
-        time.sleep(0.005)
+STALL_S = 3.0
+"""A daemon that does not answer for so long is stopped, not held up."""
 
 
 def test_a_signal_while_waiting_runs_its_handler_and_the_wait_goes_on(daemon: Daemon) -> None:
@@ -44,10 +42,11 @@ def test_a_signal_while_waiting_runs_its_handler_and_the_wait_goes_on(daemon: Da
     try:
         with connector.attach("signals", daemon.folder) as session:
             signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
-            started = time.monotonic()
-            assert session.wait(0.3) is None
-            assert time.monotonic() - started >= 0.3
-            assert len(rung) >= 2
+            while len(rung) < 2:  # rings that come while nobody gets a core are one
+                started = time.monotonic()
+                assert session.wait(0.3) is None
+                assert time.monotonic() - started >= 0.3
+                assert rung
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -72,7 +71,7 @@ def test_closing_ends_the_session_though_a_forked_child_lives(daemon: Daemon) ->
     try:
         os.close(reading)
         session.close()
-        within(5, lambda: daemon.do("sessions") == [])
+        eventually(lambda: daemon.do("sessions") == [])
     finally:
         os.close(writing)
         os.waitpid(child, 0)
@@ -128,7 +127,7 @@ def test_what_is_of_an_earlier_daemon_is_never_read_as_another_instrument(tmp_pa
 
 
 def test_an_answer_that_comes_too_late_does_not_end_the_session(daemon: Daemon) -> None:
-    with connector.attach("patient", daemon.folder, timeout=1) as session:
+    with connector.attach("patient", daemon.folder, timeout=STALL_S) as session:
         daemon.process.send_signal(signal.SIGSTOP)
         with pytest.raises(connector.Stalled):
             session.request("ping")
@@ -158,7 +157,7 @@ def drain(session: connector.Session) -> tuple[list[int], type[Exception] | None
 
 def test_a_stopped_daemon_costs_no_event_that_was_taken(daemon: Daemon) -> None:
     """A lap makes ``poll()`` fetch the book again, with an event of the ring in its hand."""
-    with connector.attach("keeper", daemon.folder, timeout=1) as session:
+    with connector.attach("keeper", daemon.folder, timeout=STALL_S) as session:
         book = session.book(0)
         last = daemon.do("trades", price_e=1, count=30_000)
         daemon.process.send_signal(signal.SIGSTOP)
@@ -176,7 +175,7 @@ def test_a_stopped_daemon_costs_no_event_that_was_taken(daemon: Daemon) -> None:
 
 
 def test_a_wait_after_a_stall_begins_with_the_event_that_was_taken(daemon: Daemon) -> None:
-    with connector.attach("keeper", daemon.folder, timeout=1) as session:
+    with connector.attach("keeper", daemon.folder, timeout=STALL_S) as session:
         session.book(0)
         daemon.do("trades", price_e=1, count=30_000)
         daemon.process.send_signal(signal.SIGSTOP)
@@ -188,7 +187,7 @@ def test_a_wait_after_a_stall_begins_with_the_event_that_was_taken(daemon: Daemo
 
 
 def test_what_a_killed_daemon_wrote_is_read_though_books_cannot_be_fetched(daemon: Daemon) -> None:
-    with connector.attach("keeper", daemon.folder, timeout=1) as session:
+    with connector.attach("keeper", daemon.folder, timeout=STALL_S) as session:
         session.book(0)
         last = daemon.do("trades", price_e=1, count=30_000)
         daemon.stop(signal.SIGKILL)
@@ -306,7 +305,7 @@ def test_a_call_of_a_daemon_that_dies_ends_and_what_it_wrote_is_still_read(
         assert not call.done
         assert other.result().outcome == "unknown"
         daemon.stop(signal.SIGKILL)
-        within(20, lambda: call.done)
+        eventually(lambda: call.done)
         with pytest.raises(connector.EpochChanged):
             call.result()
         assert other.result().outcome == "unknown"

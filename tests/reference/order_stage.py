@@ -59,6 +59,7 @@ class OrderStage:
                 }
                 for name, proof in proofs.items()
             },
+            strategies={"maker": {"grace_s": 600}},
             environ=dict(itertools.chain.from_iterable(p.environ.items() for p in proofs.values())),
         )
         self.daemon = self._start()

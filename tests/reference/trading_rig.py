@@ -21,6 +21,7 @@ from connector.trading_service import TradingService
 from tests.reference.ground import Client, Ground, Proof
 from tests.reference.grounds import EACH
 from tests.reference.sim_process import Simulator, simulator
+from tests.reference.stack import BUSY
 
 COMMAND = layout("Command")
 ANSWER = layout("CommandAnswerBody")
@@ -46,7 +47,7 @@ class Strategy:
             action=action,
             created_ns=monotonic_ns(),
             **{
-                "valid_until_ns": monotonic_ns() + SECOND_NS,
+                "valid_until_ns": monotonic_ns() + 30 * SECOND_NS,
                 **dict.fromkeys(numbers),
                 **fields,
             },
@@ -136,8 +137,8 @@ class Rig:
     def strategy(self, name: str = "maker") -> Strategy:
         return Strategy(self, name)
 
-    async def until(self, done: Callable[[], Any], seconds: float = 40) -> Any:
-        async with asyncio.timeout(seconds):
+    async def until(self, done: Callable[[], Any], seconds: float = 30) -> Any:
+        async with asyncio.timeout(BUSY * seconds):
             while not (found := done()):  # noqa: ASYNC110  whatever it is, it is seen
                 await asyncio.sleep(0.01)
         return found
@@ -153,7 +154,7 @@ def configuration(
     section: dict[str, Any] = {
         "rest_url": venue.rest,
         "ws_url": venue.ws,
-        "request_s": 2.0,
+        "request_s": 5.0,
         "feeds": [{"instruments": [symbol], "channels": ["bbo", "mark_price"]}],
         **(settings or {}),
     }
@@ -197,10 +198,10 @@ async def rig(
     ticking = asyncio.create_task(_tick(app))
     try:
         made = Rig(app, venue, symbol)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(BUSY * 30):
             await app.ready()
-            # Best prices count from their first message on; without them nothing may be placed.
-            await made.until(made.touches, 30)
+        # Best prices count from their first message on; without them nothing may be placed.
+        await made.until(made.touches, 30)
         yield made
     finally:
         ticking.cancel()

@@ -205,10 +205,11 @@ def test_a_lost_answer_is_lost_and_a_limit_is_the_venues_word(venue: Simulator) 
 
 
 def test_no_request_is_lost_over_the_venues_cuts(accounts: Path) -> None:
-    """The venue ends each connection after two seconds: each was replaced before."""
+    """The venue ends each connection after four seconds: each was replaced before, in time for who
+    is held up for one of them."""
 
     async def run(venue: Simulator) -> None:
-        async with desk_on(venue, "ed25519", 2 * SECOND_NS) as desk:
+        async with desk_on(venue, "ed25519", 5 * SECOND_NS // 2) as desk:
             while desk.segment.counter(Counter.CONNECTS.value) < 4:
                 answer = await desk.do(Action.QUERY, client_order_id="x")
                 assert answer.outcome is OrderOutcome.GONE
@@ -217,6 +218,6 @@ def test_no_request_is_lost_over_the_venues_cuts(accounts: Path) -> None:
             assert desk.segment.counter(Counter.ANSWERS_UNMATCHED.value) == 0
 
     with simulator(
-        *PLENTY, "--lifetime", "2", "--weight-limit", "100000", "--accounts", accounts
+        *PLENTY, "--lifetime", "4", "--weight-limit", "100000", "--accounts", accounts
     ) as venue:
         asyncio.run(run(venue))
