@@ -12,7 +12,9 @@ with again at each of them:
 Where a venue cannot begin one stream anew (``renewals`` 0), the connection is replaced at once.
 
 Nothing is done while the connection brings nothing at all (then it is the connection that is looked
-at), nor for an instrument that does not trade or a kind that may be quiet for hours."""
+at), nor for an instrument that does not trade or a kind that may be quiet for hours. Time in which
+the whole connection brought nothing, or nobody looked because the process was held up, is no
+stream's silence: what speaks again first afterwards would accuse all the others."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -62,6 +64,11 @@ class _Stream(Struct):
     """Steps taken since it last spoke."""
     since_ns: int = 0
     """Silence before this was expected, or is answered by the last step."""
+    from_ns: int = 0
+    """Where its silence begins."""
+    excused_ns: int = 0
+    """What of it is not its own."""
+    looked_ns: int = 0
 
 
 class Ladder:
@@ -94,6 +101,7 @@ class Ladder:
         row = self._streams.get(stream)
         if row is None:
             row = self._streams[stream] = _Stream()
+        looked_ns, row.looked_ns = row.looked_ns or now_ns, now_ns
         if not heard.expected or not heard.quiet_ns:
             row.asked, row.since_ns = 0, now_ns
             return Step.NONE
@@ -104,11 +112,16 @@ class Ladder:
                 self._replaced = 0
             row.asked = 0
             return Step.BACK
-        if now_ns - max(heard.data_ns, heard.granted_ns, row.since_ns) <= self._patience(
-            row.asked, heard
-        ):
+        lively_ns = min(LIVELY_NS, heard.quiet_ns // 2)
+        from_ns = max(heard.data_ns, heard.granted_ns, row.since_ns)
+        if from_ns != row.from_ns:
+            row.from_ns, row.excused_ns = from_ns, 0
+        looked_ns = max(looked_ns, from_ns)
+        nobody_ns = now_ns - max(looked_ns, heard.others_ns + lively_ns)
+        row.excused_ns += max(nobody_ns, now_ns - looked_ns - lively_ns, 0)
+        if now_ns - from_ns - row.excused_ns <= self._patience(row.asked, heard):
             return Step.NONE
-        if now_ns - heard.others_ns > min(LIVELY_NS, heard.quiet_ns // 2):
+        if now_ns - heard.others_ns > lively_ns:
             return Step.NONE
         if not self._renewals and now_ns < self._replace_from_ns:
             return Step.NONE

@@ -131,6 +131,35 @@ def test_streams_that_fall_silent_together_are_the_connections_fault() -> None:
     assert one.steps(100 * S, 160 * S) == []
 
 
+def test_a_pause_of_the_whole_connection_is_no_streams_silence() -> None:
+    """Who speaks again first says nothing of the others: only the first 5 s of a pause count."""
+    one = Stream()
+    one.data_ns = one.others_ns = 100 * S
+    assert one.steps(100 * S, 130 * S) == []
+    one.others_ns = None
+    assert one.steps(130 * S, 200 * S)[0] == (140, RENEW), "10 s more: one of its own"
+
+
+def test_a_time_in_which_nobody_looked_is_no_streams_silence() -> None:
+    """The process was held up: what came meanwhile is read piece by piece, one stream first."""
+    one = Stream()
+    one.data_ns = 100 * S
+    assert one.steps(100 * S, 103 * S) == []
+    assert one.look(140 * S) is NONE
+    assert one.steps(140 * S, 200 * S)[0] == (149, RENEW)
+
+
+def test_a_silent_stream_among_rare_ones_is_found_all_the_same() -> None:
+    """The only other one speaks every seven seconds: five of each seven count."""
+    one, found = Stream(), []
+    one.data_ns = 100 * S
+    for second in range(100, 200):
+        one.others_ns = second // 7 * 7 * S
+        found += [second for _ in [0] if one.look(second * S) is RENEW]
+    assert found
+    assert 116 < found[0] <= 130
+
+
 def test_a_halt_ends_the_steps_and_trading_again_starts_the_clock() -> None:
     one = Stream()
     one.data_ns = 100 * S
@@ -146,8 +175,7 @@ def test_another_socket_does_not_begin_the_steps_anew() -> None:
     one.data_ns = 100 * S
     assert len(one.steps(100 * S, 200 * S)) == RENEWALS
     one.granted_ns, one.data_ns = 210 * S, 0  # the connection was lost and opened again
-    assert one.look(229 * S) is NONE
-    assert one.look(271 * S) is REPLACE
+    assert one.steps(211 * S, 280 * S) == [(271, REPLACE)]
 
 
 def test_streams_share_the_limit_of_replacements() -> None:
