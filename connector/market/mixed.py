@@ -10,8 +10,10 @@ stream counts its messages, a number proves that nothing is missing, over connec
     numbers go on after a gap or connection  the book goes on, valid again when all has come
 
 Where it does not count, loss cannot be seen. Every half minute a book is asked for and compared at
-the moment both have the same time, or when nothing came for so long that they must; one that
-differs among the best levels is a wrong book: GAP, and the other one is taken."""
+the moment both have the same time, or when nothing came since the answer for so long that they must
+be the same; one that differs among the best levels is a wrong book: GAP, and the other one is
+taken. A venue may have had two books in one millisecond: of one that differs at the same time, and
+goes on, nothing is said until the next comparison differs, too."""
 
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
@@ -32,8 +34,8 @@ SECOND_NS = 1_000_000_000
 BUFFER_MOST = 1000
 AUDIT_NS = 30 * SECOND_NS
 SOON_NS = 2 * SECOND_NS
-"""When the last comparison could not be made; also how long a stream has to be quiet so that a
-later book must be the same."""
+"""When the last comparison could not be made; also how long a stream has to be quiet after an answer
+so that its book must be the same."""
 LEAST, COMPARED = 5, 20
 """Levels a side: as many as readers of the top table see. A stream may be less deep than the
 answer; so few are there in any case."""
@@ -64,7 +66,13 @@ class MixedFeed(Streams):
         """The venue's time of the last whole book."""
         self._buffer: list[DepthEvent] = []
         self._audit: Base | None = None
+        self._audit_ns = 0
+        """When it came."""
         self._audited_ns = 0
+        self._differs = self._doubted = False
+        """The book is another at the time of the one that is looked at, or was at the last one's."""
+        self._still = False
+        """The stream was found quiet; twice, for if we were held up it has not been read yet."""
 
     @property
     def _numbered(self) -> bool:
@@ -275,7 +283,8 @@ class MixedFeed(Streams):
             self._plan(now_ns)
             return
         if self._based:
-            self._audit = snapshot
+            self._audit, self._audit_ns = snapshot, now_ns
+            self._differs = self._still = False
             self._compare(now_ns)
             return
         if snapshot.venue_ns < self._base_ns and self._had_base:
@@ -303,7 +312,7 @@ class MixedFeed(Streams):
                 Depth("", number, number, 0, event.venue_ns, event.venue_ns, event.bids, event.asks)
             )
         kernel.adopt(now_ns)
-        self._based, self._base_ns = True, base.venue_ns
+        self._based, self._base_ns, self._doubted = True, base.venue_ns, False
         if self._numbered:
             self._number = number
         self.base_ns = None
@@ -364,22 +373,25 @@ class MixedFeed(Streams):
         """The book against one that was asked for, if they are of one moment."""
         found, kernel = self._audit, self._kernel
         assert found is not None
-        if found.venue_ns > kernel.venue_ns:
-            quiet_ns = now_ns - kernel.last_recv_ns(FeedKind.BOOK)
-            if quiet_ns < SOON_NS:
-                return  # it may come to it yet
-        self._audit = None
+        quiet = now_ns - max(kernel.last_recv_ns(FeedKind.BOOK), self._audit_ns) >= SOON_NS
+        still, self._still = self._still and quiet, quiet
+        if found.venue_ns > kernel.venue_ns and not still:
+            return  # it may come to it yet
         if found.venue_ns < kernel.venue_ns:
+            self._audit = None
+            self._doubted |= self._differs
             self._audited_ns = now_ns - AUDIT_NS + SOON_NS
             return
-        self._audited_ns = now_ns
         levels: Any = found.snapshot if isinstance(found, PreparedBase) else found
         sides = (kernel.bids(), levels.bids), (kernel.asks(), levels.asks)
-        if all(_same(mine, _pairs(theirs)) for mine, theirs in sides):
-            return
-        self._count(Counter.BOOKS_DIFFERED)
-        self._gap(Reason.GAP, now_ns)
-        self._take(found, 0, now_ns)
+        self._differs = not all(_same(mine, _pairs(theirs)) for mine, theirs in sides)
+        if self._differs and not (still or self._doubted):
+            return  # the stream may tell of another book of the same time
+        self._audit, self._audited_ns, self._doubted = None, now_ns, False
+        if self._differs:
+            self._count(Counter.BOOKS_DIFFERED)
+            self._gap(Reason.GAP, now_ns)
+            self._take(found, 0, now_ns)
 
 
 def _empty(number: int, venue_ns: int) -> Depth:

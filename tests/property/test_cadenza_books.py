@@ -151,3 +151,72 @@ def test_a_stream_less_deep_than_the_answer_is_no_difference() -> None:
     assert rig.state() is State.LIVE
     assert rig.counts[Counter.SNAPSHOTS] > 1
     assert not rig.counts.get(Counter.BOOKS_DIFFERED)
+
+
+def due_for_a_look(rig: Rig) -> None:
+    """Half a minute passes; the book is right, and due to be compared."""
+    for _ in range(31):
+        rig.publish(rig.book.change("asks", 4, 1, 1000))
+        rig.deliver()
+        rig.tick(1)
+    assert rig.state() is State.LIVE
+
+
+def uncounted() -> Rig:
+    """A book without numbers."""
+    rig = Rig()
+    rig.open()
+    rig.ask()
+    rig.answer()
+    settle(rig)
+    due_for_a_look(rig)
+    return rig
+
+
+def test_two_books_of_one_millisecond_are_no_difference() -> None:
+    """The answer shows the second of them, the stream has told of the first alone."""
+    rig = uncounted()
+    for qty in range(2, 8):
+        rig.publish(rig.book.change("bids", 0, qty, 1))
+        rig.deliver()
+        rig.publish(rig.book.change("asks", 0, qty, 0))
+        rig.ask()
+        rig.answer()
+        rig.tick(0.05)
+        rig.deliver()
+        rig.tick(0.05)
+        due_for_a_look(rig)
+    assert not rig.counts.get(Counter.BOOKS_DIFFERED)
+    assert not rig.counts.get(Counter.GAPS)
+    assert rig.counts[Counter.SNAPSHOTS] > 6
+    assert rig.right()
+
+
+@pytest.mark.parametrize("pause_s", [0.5, 3.0, 20.0])
+def test_an_answer_read_before_the_stream_after_a_pause_is_no_difference(pause_s: float) -> None:
+    """The process was held up: what the stream brought is still unread, and time has passed."""
+    rig = uncounted()
+    rig.publish(rig.book.change("bids", 0, 7, 5))
+    rig.ask()
+    assert rig.answers
+    rig.answer()
+    rig.tick(pause_s)
+    rig.deliver()
+    rig.tick(0.05)
+    assert not rig.counts.get(Counter.BOOKS_DIFFERED)
+    assert rig.state() is State.LIVE
+    assert rig.right()
+
+
+def test_a_book_that_differs_twice_at_the_same_time_is_wrong_however_lively_the_stream() -> None:
+    rig = uncounted()
+    rig.publish(rig.book.change("bids", 3, 7, 1), lost=True)
+    for step in range(200):
+        rig.publish(rig.book.change("asks", 4, 1 + step, 1))
+        rig.deliver()
+        rig.ask()
+        rig.answer()
+        rig.tick(0.05)
+    assert rig.counts[Counter.BOOKS_DIFFERED] == 1
+    assert rig.state() is State.LIVE
+    assert rig.right()
