@@ -4,11 +4,13 @@ are."""
 import fcntl
 import gc
 import os
+import random
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,23 @@ ROOT = Path(__file__).resolve().parents[1]
 # What is collected stays to the end: looking through it while it grows takes a tenth of the time.
 gc.disable()
 
+TIMES = int(os.environ.get("CONNECTOR_EXAMPLES") or 1)
+"""So many times as many examples of each property; who asks for more wants others, too."""
+GATE = bool(os.environ.get("CI")) and TIMES == 1
+"""The examples are the same in every run, and none are kept: the gate tells of the change alone."""
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS") or 0) if TIMES > 1 else 0.0
+"""After them no test begins, and who is left out differs from run to run; 0: all begin."""
+UNTIL = list[float]()
+
 # How long examples take tells of the machine's neighbours.
-settings.register_profile("connector", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "connector",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=GATE,
+    **({"database": None} if GATE else {}),
+)
 settings.load_profile("connector")
 
 # A suite that runs in the background inherits an ignored SIGINT and would hand it down to every
@@ -121,6 +138,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     place |= {ROOT / "tests" / name: len(place) + 1 for name in LAST}
     items.sort(key=lambda item: (place.get(item.path, len(LONGEST)), item.path))
+    more_examples(items, TIMES)
+    if SECONDS and "PYTEST_XDIST_WORKER" not in os.environ:
+        random.shuffle(items)
+
+
+def more_examples(items: Iterable[Any], times: int) -> None:
+    """A test's own number of examples is meant for a run of the suite."""
+    for test in {_counted_of(item) for item in items if times > 1}:
+        name = "settings" if isinstance(test, type) else "_hypothesis_internal_use_settings"
+        own = getattr(test, name, None)
+        if isinstance(own, settings):
+            setattr(test, name, settings(own, max_examples=own.max_examples * times))
+
+
+def _counted_of(item: Any) -> Any:
+    """What has the number of examples: the machine of a stateful test, else the function."""
+    machine = getattr(item, "cls", None)
+    if isinstance(getattr(machine, "settings", None), settings):
+        return machine
+    return getattr(item.obj, "__func__", item.obj)
+
+
+def pytest_runtest_setup() -> None:
+    if UNTIL and time.monotonic() > UNTIL[0]:
+        pytest.skip("FUZZ_SECONDS are over")
 
 
 def pytest_collection_finish() -> None:
@@ -129,6 +171,8 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+    if SECONDS:
+        UNTIL.append(time.monotonic() + SECONDS)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,7 @@
 """Mutated frames between two forbidden pages: one byte read outside them would end the process.
 
-``FUZZ_SECONDS`` sets how long it goes on for each venue (default 2)."""
+``FUZZ_SECONDS`` sets how long it goes on for each venue (default 2). Where ``CI`` is set and that
+is not, every run begins with the same mutants."""
 
 import ctypes
 import json
@@ -20,6 +21,7 @@ from tests.reference import decoding, decoding_cadenza, decoding_phemex
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
+SAME = bool(os.environ.get("CI")) and "FUZZ_SECONDS" not in os.environ
 PAGE = mmap.PAGESIZE
 ROOM = 16
 """Pages a frame may fill."""
@@ -149,7 +151,7 @@ def test_no_byte_outside_a_frame_is_read(cage: Cage, case: Case) -> None:
 
 def test_mutants_are_read_as_the_oracle_reads_them_or_left(cage: Cage, case: Case) -> None:
     decoder = case.decoder
-    seed = random.SystemRandom().randrange(2**32)
+    seed = 1 if SAME else random.SystemRandom().randrange(2**32)
     until = time.monotonic() + SECONDS
     taken = tried = 0
     for frame in mutants(case.frames, seed):
