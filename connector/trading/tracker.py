@@ -222,14 +222,13 @@ class Tracker:
             if not order.submitted:
                 self.watched.ask(order, proof_ns)
             return ()
-        denials = self.watched.denied(order)
         if order.status in (OrderStatus.PENDING, OrderStatus.UNKNOWN):
-            if 0 < denials < denial.times:
+            if not self.watched.disproved(order, denial, asked_ns, now_ns):
                 return ()  # asked again
             order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
             self._report(order, Update.REJECTED, flags=_RECOVERED)
             self._ended(order)
-        elif order.status in ALIVE and denials >= DENIALS:
+        elif order.status in ALIVE and self.watched.denied(order) >= DENIALS:
             order.status, order.reason = OrderStatus.EXPIRED, EndReason.VENUE
             self._report(order, Update.CANCELLED, flags=_RECOVERED)
             self._ended(order)

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from connector.model.enums import Word
 from connector.model.order import Order
+from connector.venues.trading_contract import Denial
 
 MS = 1_000_000
 SECOND_NS = 1_000_000_000
@@ -30,6 +31,8 @@ class Watch(Struct):
     asks: int = 0
     denials: int = 0
     """How often the venue denied it since it last spoke of it."""
+    denied_ns: int = 0
+    """When that was last heard of an order that may never have been placed."""
     fills_ns: int = 0
     fill_asks: int = 0
     cancel_ns: int = 0
@@ -73,6 +76,20 @@ class WatchList:
             return 0
         watch.denials += 1
         return watch.denials
+
+    def disproved(self, order: Order, denial: Denial, asked_ns: int, now_ns: int) -> bool:
+        """The venue does not know an order that may never have been placed, asked at ``asked_ns``
+        for what counts: whether it said so often enough. Else it is asked once its word cannot come
+        of the same old copy any more: a denial counts if it was asked for so long after the last
+        one was heard. What was asked in between, for a cancel say, repeats that one."""
+        watch = self._of(order)
+        if not watch.denials or asked_ns >= watch.denied_ns + denial.lag_ns:
+            watch.denials += 1
+            watch.denied_ns = now_ns
+        if watch.denials >= denial.times:
+            return True
+        self.ask(order, watch.denied_ns + denial.lag_ns)
+        return False
 
     def affirmed(self, order: Order) -> None:
         """The venue speaks of it."""

@@ -416,7 +416,8 @@ class Denial(Struct, frozen=True):
     lag_ns: int = 2_000_000_000
     """What is asked may be so far behind what has happened."""
     times: int = 1
-    """How often an order that may have been placed must be denied."""
+    """How often an order that may have been placed must be denied, each time asked ``lag_ns`` after
+    the last denial was heard: so it proves the same at a venue that is so many times as late."""
 
 
 class ApiRequest(Struct, frozen=True, kw_only=True):

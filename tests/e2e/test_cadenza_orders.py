@@ -53,8 +53,8 @@ class Stage:
         keys = {
             "ws_url": self.sim.where["ws"] + "/connection/websocket",
             "email": "env:CADENZA_EMAIL", "password": "env:CADENZA_PASSWORD", "probe": False,
-            "request_s": 2.0, "market_per_minute": 10_000, "trading_per_minute": 10_000,
-            "account_per_minute": 10_000, **venue,
+            "request_s": 2.0, "window_ms": 3000, "lookup_lag_s": 2, "market_per_minute": 10_000,
+            "trading_per_minute": 10_000, "account_per_minute": 10_000, **venue,
         }  # fmt: skip
         feeds = [
             {"instruments": [SYMBOL, PERPETUAL], "channels": ["depth", "bbo"], "quiet_ms": quiet_ms}

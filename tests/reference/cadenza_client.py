@@ -391,7 +391,7 @@ def made() -> Ground:
         private_route="centrifugo",
         connections=2,
         proofs=5,
-        hurried={"window_ms": 3000},
+        hurried={"window_ms": 3000, "lookup_lag_s": 2},
         late_ms=0,
         skew_ms=20_000,
         unproven=UNPROVEN,

@@ -40,6 +40,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     window_ms: Annotated[int, Meta(ge=2000, le=60_000)] = 10_000
     """How long after its sending the venue may still execute a request: requests bear no time, and
     nobody says. That an order is not there proves nothing before."""
+    lookup_lag_s: Annotated[int, Meta(ge=1, le=600)] = 10
+    """How far lists of orders may be behind: nobody says. That an order is not in one counts after
+    so long, and proves something after as long again, the second time."""
     venues: tuple[Behind, ...] = ()
     """The venues behind it whose instruments are loaded; empty: all."""
     auth_per_minute: PerMinute = 10

@@ -27,7 +27,6 @@ SECOND_NS = 1_000_000_000
 MS = 1_000_000
 ECHO_NS = 5 * SECOND_NS
 """An account's channel that is subscribed may be the wrong one and say nothing."""
-LAG_NS = 2 * SECOND_NS
 PAGE = 1000
 STANDING = ("SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED", "REPLACED", "PENDING_CANCEL")
 """Statuses an order may stay in, in the order of its life, so that one that moves on while they are
@@ -130,5 +129,5 @@ def trading(config: Config) -> Trading:
             since=_since,
             next_page=answers.next_page,
         ),
-        denial=Denial(lag_ns=LAG_NS, times=2),
+        denial=Denial(lag_ns=config.lookup_lag_s * SECOND_NS, times=2),
     )

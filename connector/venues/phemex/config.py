@@ -20,6 +20,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     second. What is unknown is found out sooner with a shorter one, and a slow request refused."""
     lookup_lag_s: Annotated[int, Meta(ge=1, le=600)] = 30
     """How far the database in which orders and fills are looked up may be behind: nobody says. That
-    an order is not there counts after so long, the second time."""
+    an order is not there counts after so long, and proves something after as long again, the
+    second time."""
     products: Literal["/public/products", "/exchange/public/products"] = "/public/products"
     """Where the products are listed; the second is the path of 2020."""
