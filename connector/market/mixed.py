@@ -34,8 +34,8 @@ SECOND_NS = 1_000_000_000
 BUFFER_MOST = 1000
 AUDIT_NS = 30 * SECOND_NS
 SOON_NS = 2 * SECOND_NS
-"""When the last comparison could not be made; also how long a stream has to be quiet after an answer
-so that its book must be the same."""
+"""When the last comparison could not be made; also how long a stream has to be quiet after an
+answer so that its book must be the same."""
 LEAST, COMPARED = 5, 20
 """Levels a side: as many as readers of the top table see. A stream may be less deep than the
 answer; so few are there in any case."""
@@ -70,7 +70,7 @@ class MixedFeed(Streams):
         """When it came."""
         self._audited_ns = 0
         self._differs = self._doubted = False
-        """The book is another at the time of the one that is looked at, or was at the last one's."""
+        """The book is another at the time of the one that is looked at, or was at the last's."""
         self._still = False
         """The stream was found quiet; twice, for if we were held up it has not been read yet."""
 
