@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ again is asked for ever less often."""
 def sim() -> Iterator[Sim]:
     # The comparisons ask for snapshots, too: at the venue's own limit they would starve the daemon
     # until the wall clock's minute turns.
-    arguments = ["--rate", "10", "--no-bursts", "--weight-limit", "100000"]
+    # And so lively that no stream is silent by chance.
+    arguments = ["--rate", "30", "--no-bursts", "--weight-limit", "100000"]
     with Sim("--symbols", ",".join(SYMBOLS), *arguments) as running:
         yield running
 
@@ -95,7 +95,7 @@ def test_a_cut_connection_is_opened_again_however_it_was_cut(
         connects = reader.counter(Counter.CONNECTS)
         list(reader.records())
         sim.fault("cut", how=how, stream="*depth*")
-        eventually(lambda n=connects: reader.counter(Counter.CONNECTS) == n + 1, 20)
+        eventually(lambda n=connects: reader.counter(Counter.CONNECTS) > n, 20)
         states: list[State] = []
         eventually(lambda s=states: s.extend(reader.states(0)) or State.DOWN in s)
         before = set(states[: states.index(State.DOWN)])
@@ -111,19 +111,20 @@ def test_a_half_open_connection_is_stale_first_and_then_replaced(
     connects = reader.counter(Counter.CONNECTS)
     sim.fault("half_open", stream="*depth*")
     states: list[State] = []
-    eventually(lambda: states.extend(reader.states(0)) or State.STALE in states)
-    assert reader.counter(Counter.CONNECTS) == connects
-    eventually(lambda: reader.counter(Counter.CONNECTS) == connects + 1, 20)
+    eventually(lambda: states.extend(reader.states(0)) or State.DOWN in states, 30)
+    assert State.STALE in states[: states.index(State.DOWN)]
+    eventually(lambda: reader.counter(Counter.CONNECTS) > connects, 20)
     healed(daemon, sim)
 
 
 def test_one_dead_stream_is_asked_for_anew_on_its_own(
     daemon: Daemon, sim: Sim, reader: Reader
 ) -> None:
-    connects, silent = reader.counter(Counter.CONNECTS), reader.counter(Counter.SILENT)
-    sim.fault("stall", stream="ethusdt@depth*", ms=2500)
-    eventually(lambda: reader.counter(Counter.SILENT) > silent, 10)
-    eventually(lambda: State.STALE not in (reader.states(1)[-1:] or [State.STALE]), 20)
+    connects, states = reader.counter(Counter.CONNECTS), list[State]()
+    sim.fault("stall", stream="ethusdt@depth*", asked=True)
+    eventually(lambda: states.extend(reader.states(1)) or State.STALE in states, 20)
+    eventually(lambda: states.extend(reader.states(1)) or states[-1] is State.LIVE, 20)
+    assert State.DOWN not in states
     assert reader.counter(Counter.CONNECTS) == connects, "the connection is not to blame"
     healed(daemon, sim)
 
@@ -202,7 +203,7 @@ def test_what_breaks_the_protocol_ends_the_connection(
     connects = reader.counter(Counter.CONNECTS)
     sim.fault(**fault, stream="btcusdt@depth*")
     eventually(lambda: reader.counter(counter) == 1, 10)
-    eventually(lambda: reader.counter(Counter.CONNECTS) == connects + 1, 10)
+    eventually(lambda: reader.counter(Counter.CONNECTS) > connects, 10)
     healed(daemon, sim)
 
 
@@ -226,8 +227,7 @@ def test_sigterm_ends_in_order_with_status_0(sim: Sim, tmp_path: Path) -> None:
         daemon.ready()
         daemon.hear("WATCHDOG=1")
         daemon.hear("STATUS=3/3 books live")
-        daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(5) == 0
+        assert daemon.stop() == 0
         daemon.process.poll()
         assert "stopped" in daemon.text()
         assert "Traceback" not in daemon.text()
@@ -239,27 +239,26 @@ def test_sigterm_ends_a_tls_handshake(tmp_path: Path) -> None:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         host = f"127.0.0.1:{mute.getsockname()[1]}"
-        venue = {"rest_url": f"https://{host}", "ws_url": f"wss://{host}"}
+        # A handshake may take far longer than the end is waited for.
+        venue = {"rest_url": f"https://{host}", "ws_url": f"wss://{host}", "request_s": 600}
         with Daemon(tmp_path, None, venue=venue) as daemon:
             connection, _ = mute.accept()
             with connection:
                 assert connection.recv(10)
-                started = time.monotonic()
                 assert daemon.stop() == 0
-                assert time.monotonic() - started < 5, "a handshake has ten seconds"
 
 
 def test_not_ready_in_time_is_status_4(sim: Sim, tmp_path: Path) -> None:
     venue = {"ws_url": "ws://127.0.0.1:1"}
-    with Daemon(tmp_path, sim, venue=venue, daemon={"ready_s": 1.5}) as daemon:
-        assert daemon.process.wait(15) == 4
+    with Daemon(tmp_path, sim, venue=venue, daemon={"ready_s": 5}) as daemon:
+        assert daemon.process.wait(60) == 4
         assert "waiting for BTCUSDT depth" in daemon.text()
 
 
 def test_a_second_daemon_on_the_directory_is_refused(daemon: Daemon, sim: Sim) -> None:
     command = [*COMMAND, "run", str(daemon.folder / "c.toml")]
     command += ["--runtime-dir", str(daemon.runtime_dir), "--state-dir", str(daemon.state_dir)]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert second.returncode == 2
     assert f"pid {daemon.process.pid}" in second.stderr
     assert daemon.state()["books"] == len(SYMBOLS)
@@ -268,7 +267,7 @@ def test_a_second_daemon_on_the_directory_is_refused(daemon: Daemon, sim: Sim) -
 def test_a_wrong_configuration_names_every_fault_and_is_status_2(tmp_path: Path) -> None:
     config = '[deamon]\n[venues.binance_usdm]\nrest_ulr = "x"\n'
     with Daemon(tmp_path, None, config=config) as daemon:
-        assert daemon.process.wait(10) == 2
+        assert daemon.process.wait(60) == 2
     text = daemon.text()
     assert "deamon" in text
     assert "venues.binance_usdm.rest_ulr: unknown key; the nearest known key is 'rest_url'" in text
@@ -303,11 +302,12 @@ def test_a_start_works_while_the_venue_gives_no_instruments(tmp_path: Path) -> N
     with Sim("--symbols", "BTCUSDT", "--rate", "20") as sim:
         with Daemon(tmp_path, sim) as first:
             first.ready()
-        sim.fault("status", path="*/exchangeInfo", status=503, body="<html>", count=1)
+        sim.fault("status", path="*/exchangeInfo", status=503, body="<html>", count=0)
         with Daemon(tmp_path, sim) as second:
             second.ready()
             assert second.state()["old"]
-            second.hear("instruments OLD", 5)
+            second.hear("instruments OLD")
+            sim.clear()
             eventually(lambda: not second.state()["old"], 15)
 
 
@@ -325,15 +325,28 @@ def test_two_lines_hide_the_loss_of_one(sim: Sim, tmp_path: Path) -> None:
     with Daemon(tmp_path, sim, venue={"lines": 2}) as daemon:
         daemon.ready()
         with Reader(daemon) as reader:
-            eventually(lambda: reader.counter(Counter.CONNECTS) == 4)
-            time.sleep(0.5)
+
+            def both_bring() -> None:
+                rows = daemon.state()["connections"]
+                assert len(rows) == 4
+                eventually(
+                    lambda: all(
+                        row["granted"] == row["streams"] for row in daemon.state()["connections"]
+                    )
+                )
+                seen = reader.counter(Counter.DUPLICATES)
+                eventually(lambda: reader.counter(Counter.DUPLICATES) > seen + 60, 30)
+
+            both_bring()
             gaps = reader.counter(Counter.GAPS)
             list(reader.records())
-            newest = max(row["id"] for row in sim.status()["connections"])
-            sim.fault("cut", connection=newest)
-            sim.fault("cut", connection=newest - 1)
-            eventually(lambda: reader.counter(Counter.CONNECTS) >= 5, 15)
-            time.sleep(0.5)
+            # One of each route's two.
+            ids = {tuple(sorted(row["streams"])): row["id"] for row in sim.status()["connections"]}
+            assert len(ids) == 2
+            for one in ids.values():
+                sim.fault("cut", connection=one)
+            eventually(lambda: reader.counter(Counter.CONNECTS) >= 6, 15)
+            both_bring()
             states = reader.states(0)
             assert all(state in VALID for state in states), states
             assert reader.counter(Counter.GAPS) == gaps

@@ -85,8 +85,11 @@ def equal_tops(strategy: Strategy, sim: Sim, symbol: str, levels: int = 100) -> 
     return bool(eventually(equal, 20))
 
 
-def daemon_of(sim: Sim, folder: Path, instruments: list[str], **keys: Any) -> Daemon:
-    feeds = [{"instruments": instruments, "quiet_ms": 1000}]
+def daemon_of(
+    sim: Sim, folder: Path, instruments: list[str], quiet_ms: int = 60_000, **keys: Any
+) -> Daemon:
+    """With such a patience that nothing is silent unless a test is about that."""
+    feeds = [{"instruments": instruments, "quiet_ms": quiet_ms}]
     return Daemon(folder, sim, feeds=feeds, venue={"refresh_s": 1, **keys})
 
 
@@ -128,19 +131,24 @@ def test_another_tick_reaches_strategies_and_the_book_stays_right(
 
 
 def test_a_status_that_leaves_trading_is_told_and_its_silence_is_stale(
-    sim: Sim, daemon: Daemon, strategy: Strategy
+    sim: Sim, tmp_path: Path
 ) -> None:
-    sim.instrument("ETHUSDT", status="SETTLING")
-    strategy.until(lambda: strategy.status("ETHUSDT") is Status.SETTLING)
-    (change,) = strategy.changes
-    assert change[:3] == ("ETHUSDT", Status.TRADING, Status.SETTLING)
-    strategy.until(lambda: "ETHUSDT" in strategy.books)
-    assert strategy.books["ETHUSDT"] == [(State.STALE, Reason.SILENT)]
-    assert strategy.live("BTCUSDT")
-    sim.instrument("ETHUSDT", status="TRADING")
-    strategy.until(lambda: strategy.status("ETHUSDT") is Status.TRADING)
-    strategy.until(lambda: strategy.live("ETHUSDT"))
-    assert equal_books(daemon, sim, SYMBOLS)
+    with daemon_of(sim, tmp_path, SYMBOLS, 2000) as daemon:
+        strategy = Strategy(daemon.ready())
+        with strategy.session:
+            strategy.look()
+            sim.instrument("ETHUSDT", status="SETTLING")
+            strategy.until(lambda: strategy.status("ETHUSDT") is Status.SETTLING)
+            change = next(row for row in strategy.changes if row[2] is not Status.TRADING)
+            assert change[:3] == ("ETHUSDT", Status.TRADING, Status.SETTLING)
+            silent = (State.STALE, Reason.SILENT)
+            strategy.until(lambda: strategy.books.get("ETHUSDT", [])[-1:] == [silent])
+            strategy.until(lambda: strategy.live("BTCUSDT"))
+            assert strategy.books["ETHUSDT"][-1] == silent
+            sim.instrument("ETHUSDT", status="TRADING")
+            strategy.until(lambda: strategy.status("ETHUSDT") is Status.TRADING)
+            strategy.until(lambda: strategy.live("ETHUSDT"))
+            assert equal_books(daemon, sim, SYMBOLS)
 
 
 def test_a_symbol_that_is_gone_is_closed_and_down_and_may_come_back(
@@ -228,19 +236,19 @@ def test_an_older_answer_undoes_nothing(sim: Sim, daemon: Daemon, strategy: Stra
 
 def test_nothing_is_asked_during_a_ban(sim: Sim, daemon: Daemon, strategy: Strategy) -> None:
     body = '{"code":-1003,"msg":"banned"}'
+    started = time.monotonic()
     sim.fault("status", path=f"*{INFO}", status=418, retry_after=3, body=body, count=1)
     eventually(lambda: sim.status()["faults"].get("status") == 1)
-    started, asked = time.monotonic(), sim.status()["requests"][INFO]
+    asked = sim.status()["requests"][INFO]
     eventually(lambda: sim.status()["requests"][INFO] > asked)
-    # A little less: the fault was seen a moment after it happened.
-    assert time.monotonic() - started > 2.5
+    assert time.monotonic() - started > 3
     assert strategy.counter(Counter.HTTP_THROTTLED) == 1
 
 
 def test_the_list_is_changed_by_command(sim: Sim) -> None:
     def command(*words: str) -> "subprocess.CompletedProcess[str]":
         line = [*COMMAND, "sim", "instrument", *words, "--url", sim.where["rest"]]
-        return subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
 
     done = command("ETHUSDT", "status=BREAK", "tick=0.05")
     assert done.returncode == 0, done.stderr
@@ -309,9 +317,8 @@ def test_sigterm_ends_the_wait_for_the_next_try(
         eventually(lambda: "it starts again in" in daemon.text(), 20)
         eventually(lambda: daemon.text().count("it starts again in") >= 2, 20)
         assert "READY=1" not in daemon.heard
-        started = time.monotonic()
         assert daemon.stop() == 0
-        assert time.monotonic() - started < 5
+        assert "it starts again in" not in daemon.text().partition("stopping")[2], "no other try"
 
 
 def test_a_fault_that_stays_is_not_ready_in_time(
@@ -321,4 +328,4 @@ def test_a_fault_that_stays_is_not_ready_in_time(
     monkeypatch.setenv("FAIL_FILE", str(fail))
     fail.touch()
     with Daemon(tmp_path, sim, daemon={"ready_s": 1.5}, command=FAILING) as daemon:
-        assert daemon.process.wait(20) == 4
+        assert daemon.process.wait(60) == 4
