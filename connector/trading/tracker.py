@@ -228,7 +228,9 @@ class Tracker:
             order.status, order.reason = OrderStatus.REJECTED, EndReason.NOT_PLACED
             self._report(order, Update.REJECTED, flags=_RECOVERED)
             self._ended(order)
-        elif order.status in ALIVE and self.watched.denied(order) >= DENIALS:
+        elif order.status in ALIVE and self.watched.gone(
+            order, DENIALS, denial.lag_ns, asked_ns, now_ns
+        ):
             order.status, order.reason = OrderStatus.EXPIRED, EndReason.VENUE
             self._report(order, Update.CANCELLED, flags=_RECOVERED)
             self._ended(order)

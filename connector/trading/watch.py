@@ -32,7 +32,8 @@ class Watch(Struct):
     denials: int = 0
     """How often the venue denied it since it last spoke of it."""
     denied_ns: int = 0
-    """When that was last heard of an order that may never have been placed."""
+    """When that was last heard of an order that may never have been placed, or first of one that
+    has lived."""
     fills_ns: int = 0
     fill_asks: int = 0
     cancel_ns: int = 0
@@ -68,14 +69,18 @@ class WatchList:
     def ask_soon(self, order: Order, now_ns: int) -> None:
         self.ask(order, now_ns + ASK_NS[0])
 
-    def denied(self, order: Order) -> int:
-        """The venue does not know it: how often it said so in a row. An order that nothing is
-        planned for is not doubted: 0."""
+    def gone(self, order: Order, times: int, lag_ns: int, asked_ns: int, now_ns: int) -> bool:
+        """The venue does not know an order that has lived, asked at ``asked_ns``: whether it said
+        so ``times`` times in a row, and not each time out of one old copy, in which a fill may be
+        missing as well: the last was asked ``lag_ns`` after the first was heard. An order that
+        nothing is planned for is not doubted."""
         watch = self.plans.get(order.key)
         if watch is None:
-            return 0
+            return False
+        if not watch.denials:
+            watch.denied_ns = now_ns
         watch.denials += 1
-        return watch.denials
+        return watch.denials >= times and asked_ns >= watch.denied_ns + lag_ns
 
     def disproved(self, order: Order, denial: Denial, asked_ns: int, now_ns: int) -> bool:
         """The venue does not know an order that may never have been placed, asked at ``asked_ns``

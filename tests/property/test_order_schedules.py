@@ -384,6 +384,7 @@ def test_questions_that_nobody_answers_do_not_make_a_denial_the_end() -> None:
         asked += len(desk.tracker.tick(desk.now_ns))
     for _ in range(DENIALS - 1):
         assert not desk.tracker.absent(order, desk.now_ns, desk.now_ns)
+    desk.now_ns += 2 * SECOND_NS
     (end,) = desk.tracker.absent(order, desk.now_ns, desk.now_ns)
     assert isinstance(end, Report)
     assert (end.update, end.status) == (Update.CANCELLED, OrderStatus.EXPIRED)

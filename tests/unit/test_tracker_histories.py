@@ -187,6 +187,19 @@ def test_a_venue_that_speaks_of_an_order_must_deny_it_twice_again() -> None:
     assert order.status is OrderStatus.REJECTED
 
 
+def test_an_order_that_has_lived_is_not_gone_by_one_old_copy() -> None:
+    """A look-up that is behind misses its end as well: a fill may be there that nobody has told."""
+    stage, order, counts_ns = late_stage()
+    stage.hear()
+    assert order.status is OrderStatus.NEW
+    stage.tracker.watched.ask_soon(order, counts_ns)
+    for asked_ns in range(counts_ns, counts_ns + LAG_NS, SECOND_NS):
+        assert not stage.tracker.absent(order, asked_ns, asked_ns)
+    assert order.status is OrderStatus.NEW
+    stage.tracker.absent(order, counts_ns + LAG_NS, counts_ns + LAG_NS)
+    assert (order.status, order.reason) == (OrderStatus.EXPIRED, EndReason.VENUE)
+
+
 def test_a_conditional_order_with_the_venue_s_id_became_nobody_else_s() -> None:
     stage = Stage()
     order = stage.order(order_type=OrderType.STOP_MARKET, conditional=True)
