@@ -23,7 +23,7 @@ from connector.venues.contract import load
 from tests.e2e.stage import ROOT, read_until
 from tests.reference.signed_client import Trader
 from tests.reference.sim_process import Simulator
-from tests.reference.stack import eventually
+from tests.reference.stack import BUSY, eventually
 
 KEYS = [
     "seconds", "frames", "records", "books_live", "books", "gaps", "resyncs", "lapped", "crossed",
@@ -58,7 +58,7 @@ def processes(folder: Path) -> list[str]:
     return found
 
 
-def wait_until_empty(folder: Path, timeout_s: float = 10.0) -> list[str]:
+def wait_until_empty(folder: Path, timeout_s: float = 10.0 * BUSY) -> list[str]:
     deadline = time.monotonic() + timeout_s
     while (left := processes(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -95,7 +95,7 @@ def test_without_a_terminal_it_runs_its_seconds_and_tells_all(folder: Path) -> N
     done = subprocess.run(
         [sys.executable, "-m", "connector", "demo"],
         env=environ(folder, DEMO_SECONDS="3"), cwd=ROOT, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=100,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = judge(done.stdout.splitlines()[-1])
@@ -109,7 +109,7 @@ def test_another_venue_is_another_name(venue: str, books: int, folder: Path) -> 
     done = subprocess.run(
         [sys.executable, "-m", "connector", "demo", "--venue", venue, "--symbols", "3"],
         env=environ(folder, DEMO_SECONDS="4"), cwd=ROOT, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=100,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
@@ -167,7 +167,7 @@ class Sabotaged(Demo):
     """Once the strategy is gone the venue is asked what it did; then somebody else trades on its
     account, and a book is not told on."""
 
-    healing = 1.0
+    healing = 5.0
     """Seconds what is wrong is given to come right."""
     orders: list[dict[str, Any]]
     positions: dict[str, Decimal]
@@ -247,7 +247,7 @@ def terminal(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     )  # fmt: skip
     os.close(other)
     try:
-        read_until(main, b"books live", 60)
+        read_until(main, b"books live", 60 * BUSY)
         yield demo, main
     finally:
         demo.kill()
@@ -262,13 +262,13 @@ def test_on_a_terminal_it_shows_the_view_until_it_is_ended(
     folder: Path, terminal: tuple[subprocess.Popen[bytes], int], number: int, code: int
 ) -> None:
     demo, main = terminal
-    assert b"BTCUSDT" in read_until(main, b"BTCUSDT", 10)
+    assert b"BTCUSDT" in read_until(main, b"BTCUSDT", 10 * BUSY)
     assert len(processes(folder)) == 4
     if number is signal.SIGINT:  # in the middle of the gap, which then has its time to heal
-        read_until(main, b"recovers", 30)
+        read_until(main, b"recovers", 30 * BUSY)
     os.killpg(demo.pid, number)
-    read_until(main, b"no such words: to the end", 20)
-    assert demo.wait(20) == code
+    read_until(main, b"no such words: to the end", 20 * BUSY)
+    assert demo.wait(20 * BUSY) == code
     assert wait_until_empty(folder) == []
 
 
@@ -287,7 +287,7 @@ def test_a_process_that_dies_ends_the_demo_with_its_words(folder: Path) -> None:
                 continue
             if b"sim" in words and any(str(folder).encode() in word for word in words):
                 os.kill(int(entry.name), signal.SIGKILL)
-    _, said = demo.communicate(timeout=30)
+    _, said = demo.communicate(timeout=100)
     assert demo.returncode == 1
     assert "sim-binance_usdm ended with status -9" in said
     assert wait_until_empty(folder) == []
@@ -297,7 +297,7 @@ def test_a_process_that_dies_ends_the_demo_with_its_words(folder: Path) -> None:
 def test_a_wrong_time_is_usage(folder: Path, text: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "connector", "demo", f"--seconds={text}"],
-        env=environ(folder), cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env=environ(folder), cwd=ROOT, capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 2
     assert "seconds" in done.stderr
