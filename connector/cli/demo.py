@@ -49,7 +49,7 @@ from connector.venues.sim_contract import Activity, Mishap
 from connector.venues.sim_contract import load as sim
 
 CONFIGS = Path(connector.__file__).parents[1] / "configs"
-START_S = 30.0
+START_S = 60.0
 """Simulator, daemon and every book have to be up by then."""
 HEAL_S = 15.0
 """A gap that is not healed by then will not be."""

@@ -193,20 +193,25 @@ def test_invalid_json_is_answered_with_code_3_and_a_close(venue: Simulator) -> N
 
 
 def test_the_eleventh_message_of_a_second_ends_the_connection(venue: Simulator) -> None:
-    async def run(pings: int) -> None:
+    async def run(pings: int) -> bool:
+        """Whether eleven messages were too many; ten never are."""
         async with connected(venue.ws + "/public/ws") as ws:
             for _ in range(pings):
                 await ws.ping()
-            for n in range(10 - pings):
+            for n in range(11 - pings):
                 await ws.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": n}))
+            answers = [await ws.recv() for _ in range(10 - pings)]
+            assert len(answers) == 10 - pings
+            try:
                 await ws.recv()
-            await ws.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 99}))
-            with pytest.raises(websockets.ConnectionClosed):
-                await ws.recv()
-            assert ws.close_code == 1008
+            except websockets.ConnectionClosed:
+                assert ws.close_code == 1008
+                return True
+            return False
 
-    asyncio.run(run(pings=0))
-    asyncio.run(run(pings=4))
+    for pings in (0, 4):
+        # Held up for a second in between, the eleventh is the first of another second.
+        assert any(asyncio.run(run(pings)) for _ in range(10))
 
 
 PUBLIC = {"btcusdt@depth@0ms", "btcusdt@bookTicker", "btcusdt@depth5@100ms"}
@@ -320,7 +325,7 @@ def test_trades_and_mark_prices_have_the_venues_shape(venue: Simulator) -> None:
         streams = ("btcusdt@trade", "btcusdt@aggTrade", "btcusdt@markPrice@1s")
         async with connected(venue.ws + "/market/stream", *streams) as ws:
             found = await until(
-                ws, lambda seen: sum("markPrice" in message["stream"] for message in seen) == 3
+                ws, lambda seen: sum("markPrice" in message["stream"] for message in seen) == 4
             )
             return [message["data"] for message in found]
 
@@ -332,7 +337,8 @@ def test_trades_and_mark_prices_have_the_venues_shape(venue: Simulator) -> None:
     assert {t["X"] for t in trades} == {"MARKET"}
     assert all(b["f"] == a["l"] + 1 for a, b in itertools.pairwise(aggregates))
     assert all(b["a"] == a["a"] + 1 for a, b in itertools.pairwise(aggregates))
-    assert all(b["E"] - a["E"] > 900 for a, b in itertools.pairwise(marks))
+    # Every second; a venue that is held up tells one late, and the next one at its time.
+    assert marks[-1]["E"] - marks[0]["E"] > 1900
     assert all(len(m[key].partition(".")[2]) == 8 for m in marks for key in ("p", "i", "P", "r"))
     rest = venue.get("/fapi/v1/premiumIndex", symbol="BTCUSDT").json()
     assert rest["symbol"] == "BTCUSDT"
@@ -340,26 +346,34 @@ def test_trades_and_mark_prices_have_the_venues_shape(venue: Simulator) -> None:
 
 
 def test_an_unanswered_ping_ends_the_connection_and_an_answered_one_does_not() -> None:
-    with simulator("--symbols", "1", "--ping", "0.2", "--pong", "2") as venue:
-
-        async def polite() -> None:
-            async with connected(venue.ws + "/public/ws", "btcusdt@bookTicker") as ws:
-                assert len(await received(ws, 2.5)) > 10
-                assert ws.close_code is None
-
-        asyncio.run(polite())
+    with simulator("--symbols", "1", "--ping", "0.2", "--pong", "5") as venue:
         host, port = venue.rest.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as rude:
-            rude.sendall(
-                b"GET /public/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
-                b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-                # An unsolicited pong keeps nothing alive.
-                b"\x8a\x80abcd"
-            )
-            data = b""
-            while piece := rude.recv(65536):
-                data += piece
+
+        async def both() -> bytes:
+            """One that answers is there before the other one, and longer."""
+            async with connected(venue.ws + "/public/ws", "btcusdt@bookTicker") as ws:
+                await ws.recv()
+                told = asyncio.create_task(asyncio.to_thread(rudely))
+                while not told.done():
+                    await ws.recv()
+                assert ws.close_code is None
+                return told.result()
+
+        def rudely() -> bytes:
+            with socket.create_connection((host, int(port)), timeout=30) as rude:
+                rude.sendall(
+                    b"GET /public/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+                    # An unsolicited pong keeps nothing alive.
+                    b"\x8a\x80abcd"
+                )
+                data = b""
+                while piece := rude.recv(65536):
+                    data += piece
+                return data
+
+        data = asyncio.run(both())
         assert data.startswith(b"HTTP/1.1 101 ")
         assert b"\x89\x0d" in data  # a ping with a time of 13 digits
         assert b"Pong timeout" in data
