@@ -31,7 +31,7 @@ check: $(TOOLS) ## format, lint, types and Cython warnings
 fuzz: $(TOOLS) ## mutate frames for FUZZ_SECONDS (default 60), then as long other examples of the properties
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} $(BIN)/python -m pytest tests/fuzz -q --timeout=0
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} CONNECTOR_EXAMPLES=$${CONNECTOR_EXAMPLES:-10} \
-		$(BIN)/python -m pytest tests/property tests/unit -m hypothesis -q --timeout=0
+		$(BIN)/python -m pytest tests/property tests/unit tests/venues -m hypothesis -q --timeout=0
 
 soak: $(TOOLS) ## replay the recordings at 1x through simulator and daemon
 	@CONNECTOR_SOAK=1 $(BIN)/python -m pytest tests/e2e -q -k soak --timeout=0
