@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connector.ipc.segments import BookImage
@@ -20,10 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 async def run(runtime_dir: Path, command: list[str], lines: int, delta: bool = False) -> list[str]:
     """The first ``lines`` lines ``command`` says while a daemon publishes trades, or deltas."""
     asked = asyncio.Event()
+    update_id = book_image().update_id
 
     def book(index: int) -> BookImage:
         asked.set()
-        return book_image()
+        best = levels((100, update_id), (99, 2))
+        return msgspec.structs.replace(book_image(), update_id=update_id, bids=best)
 
     daemon = MarketDaemon(runtime_dir, book=book)
     daemon.segment.add_instrument(instrument())
@@ -37,9 +40,8 @@ async def run(runtime_dir: Path, command: list[str], lines: int, delta: bool = F
     assert process.stdout is not None
 
     async def publish() -> None:
-        update_id = 7
+        nonlocal update_id
         while True:
-            # The image is always the same: what was published before it would be missing there.
             if delta and asked.is_set():
                 body = struct.pack("<3q2I", update_id, update_id, 1, 1, 0)
                 update_id += 1
