@@ -18,6 +18,7 @@ import pytest
 import connector
 from connector.ipc import client
 from connector.model.counters import Counter
+from tests.reference import starter
 from tests.reference.raw_peer import RawPeer
 from tests.reference.stack import eventually
 
@@ -29,13 +30,8 @@ class Daemon:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.reference.market_daemon", str(folder), *options],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        code = "from tests.reference import market_daemon; market_daemon.main()"
+        self.process = starter.script(code, folder, *options)
         assert self._line() == "ready"
 
     def _line(self) -> str:

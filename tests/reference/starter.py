@@ -1,8 +1,9 @@
 """Starts ``connector`` processes without loading the package anew for each of them.
 
 A server of this test run's own has imported what the commands need, which is most of what their
-start takes, and forks; each process then runs the command's ``main`` with its own arguments,
-environment and output, and ends as any other. The server is the parent: it tells how they ended."""
+start takes, and forks; each process then runs the command's ``main``, or a script of a test's own,
+with its own arguments, environment and output, and ends as any other. The server is the parent: it
+tells how they ended."""
 
 import atexit
 import json
@@ -29,6 +30,7 @@ PRELOADED = (
     "connector.sim.server",
     "connector.sim.synthetic",
     "connector.transport.sd_notify",
+    "tests.reference.market_daemon",
     "uvloop",
 )
 """Beside the commands and the venues, both sides of them."""
@@ -37,11 +39,13 @@ PRELOADED = (
 class Started:
     """A process of the server's; as much of `subprocess.Popen` as tests ask of one."""
 
-    def __init__(self, server: "Server", pid: int, stdout: IO[str] | None) -> None:
+    def __init__(
+        self, server: "Server", pid: int, stdout: IO[str] | None, stdin: IO[str] | None = None
+    ) -> None:
         self._server = server
         self._ended = os.pidfd_open(pid)
         self.pid = pid
-        self.stdout = stdout
+        self.stdin, self.stdout = stdin, stdout
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -84,7 +88,8 @@ class Server:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __spec__.name, str(theirs.fileno())],
-                cwd=ROOT, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
             )  # fmt: skip
 
     def start(
@@ -97,13 +102,25 @@ class Server:
         request = {"run": list(arguments), "environ": dict(environ), "cwd": str(Path.cwd())}
         if stderr is not None:
             output = 1 if stdout is None else stdout
-            return Started(self, self.ask(request, output, stderr), None)
+            return Started(self, self.ask(request, 0, output, stderr), None)
         reader, writer = os.pipe()
         try:
-            pid = self.ask(request, writer, 2)
+            pid = self.ask(request, 0, writer, 2)
         finally:
             os.close(writer)
         return Started(self, pid, os.fdopen(reader))
+
+    def script(self, code: str, arguments: Sequence[str], environ: Mapping[str, str]) -> Started:
+        """``python -c`` with this code; it can be spoken to."""
+        request = {"run": list(arguments), "code": code, "environ": dict(environ)}
+        theirs, stdin = os.pipe()
+        stdout, answers = os.pipe()
+        try:
+            pid = self.ask({**request, "cwd": str(Path.cwd())}, theirs, answers, 2)
+        finally:
+            os.close(theirs)
+            os.close(answers)
+        return Started(self, pid, os.fdopen(stdout), os.fdopen(stdin, "w"))
 
     def ask(self, request: Mapping[str, Any], *descriptors: int) -> int:
         with self._asking:  # a test may start processes in threads of its own
@@ -123,14 +140,24 @@ _server: Server | None = None
 _making = Lock()
 
 
-def start(arguments: Sequence[str], environ: Mapping[str, str], **output: int) -> Started:
-    """By this process's server; see `Server.start`."""
+def server() -> Server:
+    """This process's."""
     global _server
     with _making:
         if _server is None:
             _server = Server()
             atexit.register(_server.close)
-    return _server.start(arguments, environ, **output)
+    return _server
+
+
+def start(arguments: Sequence[str], environ: Mapping[str, str], **output: int) -> Started:
+    """By this process's server; see `Server.start`."""
+    return server().start(arguments, environ, **output)
+
+
+def script(code: str, *arguments: str | Path) -> Started:
+    """By this process's server; see `Server.script`."""
+    return server().script(code, [str(one) for one in arguments], os.environ)
 
 
 def run(
@@ -153,13 +180,13 @@ def run(
     return subprocess.CompletedProcess(words, code, *said)
 
 
-def serve(requests: socket.socket) -> list[str] | None:
-    """Forks until nobody asks any more; in a child: the arguments of its ``main``."""
+def serve(requests: socket.socket) -> dict[str, Any] | None:
+    """Forks until nobody asks any more; in a child: what it shall run."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, LONGEST, 2)
+        message, descriptors, _, _ = socket.recv_fds(requests, LONGEST, 3)
         if not message:
             return None
-        request = json.loads(message)
+        request: dict[str, Any] = json.loads(message)
         if "ended" in request:
             _, status = os.waitpid(request["ended"], 0)
             answer = os.waitstatus_to_exitcode(status)
@@ -167,13 +194,13 @@ def serve(requests: socket.socket) -> list[str] | None:
             answer = os.fork()
             if answer == 0:
                 requests.close()
-                for number, descriptor in enumerate(descriptors, 1):
+                for number, descriptor in enumerate(descriptors):
                     os.dup2(descriptor, number)
                     os.close(descriptor)
                 os.environ.clear()
                 os.environ.update(request["environ"])
                 os.chdir(request["cwd"])
-                return list(request["run"])
+                return request
             for descriptor in descriptors:
                 os.close(descriptor)
         requests.send(json.dumps(answer).encode())
@@ -199,7 +226,11 @@ if __name__ == "__main__":
     gc.freeze()  # a child looks at none of it, and shares the memory
     found = serve(socket.socket(fileno=int(sys.argv[1])))
     if found is not None:
-        sys.argv = ["connector", *found]
-        code = main(found)
+        if "code" in found:
+            sys.argv = ["-c", *found["run"]]
+            code = exec(found["code"], {"__name__": "__main__"})
+        else:
+            sys.argv = ["connector", *found["run"]]
+            code = main(found["run"])
         gc.freeze()  # the last look at everything copies what is shared: most of a short life
         sys.exit(code)

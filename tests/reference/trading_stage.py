@@ -4,8 +4,6 @@ ground."""
 import itertools
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from connector.model.packing import layout
 from connector.model.records import RecordType
 from connector.model.reports import ReportFlag, Result, Update
 from connector.trading import journal_files
+from tests.reference import starter
 from tests.reference.ground import Client, Ground
 from tests.reference.grounds import EACH
 from tests.reference.patient import Patient
@@ -61,11 +60,8 @@ class Strategy:
 
     def __init__(self, stage: "Stage", name: str, code: str = STRATEGY) -> None:
         self._quantity = stage.ground.quantity
-        where = str(stage.daemon.runtime_dir)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, name, where, stage.ground.symbol],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        where = stage.daemon.runtime_dir
+        self.process = starter.script(code, name, where, stage.ground.symbol)
         self.hear("attached")
 
     def hear(self, word: str) -> None:
