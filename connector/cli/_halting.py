@@ -13,8 +13,8 @@ from connector.errors import ConnectorError
 from connector.trading import halts
 from connector.trading.halts import Damaged, Halt, Scope
 
-ANSWER_S = 1.0
-"""A daemon that hangs does not answer; the file works without it."""
+ANSWER_S = 3.0
+"""A daemon that hangs does not answer, a busy one does; the file holds before it is asked."""
 
 
 def add_scopes(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +43,10 @@ def file_of(runtime_dir: Path) -> Iterator[int]:
         raise ConnectorError(f"{path}: {why}") from None
 
 
-def told(runtime_dir: Path) -> dict[str, Any] | None:
-    """The state of the daemon, if one answers."""
+def told(runtime_dir: Path, answer_s: float = ANSWER_S) -> dict[str, Any] | None:
+    """The state of the daemon, if one answers in time."""
     try:
-        with connector.attach("halt", runtime_dir, timeout=ANSWER_S) as session:
+        with connector.attach("halt", runtime_dir, timeout=answer_s) as session:
             state = session.request("state")["state"]
     except (ConnectorError, OSError):
         return None

@@ -23,6 +23,8 @@ from connector.trading import halts
 from connector.trading.halts import Halt, Scope
 
 GONE_S = 10.0
+HASTY_S = 1.0
+"""A daemon that is to be killed is not waited for any longer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +42,11 @@ def run(args: argparse.Namespace) -> int:
             halts.set_halt(fd, halt)
         show(halts.read(fd))
     named = wanted[0][0] is not Scope.EVERYTHING
-    state = told(runtime) if named or not args.kill else None
+    state = None
+    if not args.kill:
+        state = told(runtime)
+    elif named:
+        state = told(runtime, HASTY_S)
     if state is None and not args.kill:
         print("no daemon answers; the file holds for whichever runs", file=sys.stderr)
     code = _kill(runtime) if args.kill else 0
@@ -54,7 +60,7 @@ def _kill(runtime: Path) -> int:
         try:
             if fault := trust_fault(runtime):
                 raise AttachError(fault)
-            control.settimeout(1.0)
+            control.settimeout(HASTY_S)
             control.connect(os.fspath(path))
             check_peer(control, path)
         except (OSError, TimeoutError) as error:
