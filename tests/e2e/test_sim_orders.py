@@ -16,6 +16,7 @@ import websockets
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.reference import starter
 from tests.reference.signed_client import (
     EVENTS,
     ORDER,
@@ -114,13 +115,7 @@ def test_accounts_are_apart(venue: Simulator, first: Trader) -> None:
     "bad", ["NAME", "name=key", "=KEY:secret", "name=KEY:", "a=K:s --account b=K:s"]
 )
 def test_accounts_that_cannot_be_are_refused_at_the_start(bad: str) -> None:
-    import subprocess
-    import sys
-
-    process = subprocess.run(
-        [sys.executable, "-m", "connector", "sim", "--account", *bad.split()],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    process = starter.run("sim", "--account", *bad.split())
     assert process.returncode == 2
     assert "account" in process.stderr
     assert "secret" not in process.stderr.replace("KEY:SECRET", "")

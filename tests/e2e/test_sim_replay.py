@@ -13,6 +13,7 @@ import httpx
 import pytest
 import websockets
 
+from tests.reference import starter
 from tests.reference.sim_process import Simulator, simulator
 from tests.reference.venue_book import VenueBook
 
@@ -316,17 +317,9 @@ def test_exit_at_end_and_nothing_is_lost_by_a_slow_client(tmp_path: Path) -> Non
 def test_wrong_options_are_one_sentence_and_status_2(
     tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    import subprocess
-    import sys
-
-    from tests.reference.sim_process import ROOT
-
     file = record(tmp_path / "r", [1])
     command = [str(file) if each == "FILE" else each for each in arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", "sim", *command],
-        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    done = starter.run("sim", *command)
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
