@@ -20,7 +20,7 @@ from tests.reference.market_reader import Reader
 from tests.reference.stack import Daemon, Sim, eventually
 
 SYMBOLS = ["BINANCE:BTC/USDT", "OKX:ETH/USDT", "B2C2:BTC/USD"]
-QUIET_MS = 3000
+QUIET_MS = 5000
 """Of the last one: what is silence there."""
 BASE = "/api/v3"
 GET = f"{BASE}/market/orderBook/get"
