@@ -189,13 +189,13 @@ def test_one_of_two_lines_may_die_at_any_moment(tmp_path: Path) -> None:
 DEPTH = "ethusdt@depth@0ms"
 
 
-def quick_for(*symbols: str) -> list[dict[str, Any]]:
+def quick_for(*symbols: str, quiet_ms: int = 1000) -> list[dict[str, Any]]:
     """A second is silence of these books; all else has the usual patience: a machine that is held
     up for a moment is no silence there."""
     return [
         {"instruments": SYMBOLS, "channels": ["bbo"]},  # first: it gives them their places
         {"instruments": [one for one in SYMBOLS if one not in symbols], "channels": ["depth"]},
-        {"instruments": [*symbols], "channels": ["depth"], "quiet_ms": 1000},
+        {"instruments": [*symbols], "channels": ["depth"], "quiet_ms": quiet_ms},
     ]
 
 
@@ -292,9 +292,11 @@ def test_a_stream_that_no_connection_brings_is_never_given_up(quick: Any) -> Non
 
 
 def test_a_silent_stream_on_one_of_two_lines_is_mended_unseen(tmp_path: Path) -> None:
+    # Twice as long: a venue that is held up is silent on both lines, and that is seen.
+    feeds = quick_for("ETHUSDT", quiet_ms=2000)
     with (
         Sim("--symbols", ",".join(SYMBOLS), *STEADY, *BRISK) as sim,
-        Daemon(tmp_path, sim, feeds=quick_for("ETHUSDT"), venue={**SOON, "lines": 2}) as daemon,
+        Daemon(tmp_path, sim, feeds=feeds, venue={**SOON, "lines": 2}) as daemon,
         Reader(daemon.ready()) as reader,
     ):
         tape = Tape(reader)
