@@ -71,6 +71,8 @@ class MixedFeed(Streams):
         self._audited_ns = 0
         self._differs = self._doubted = False
         """The book is another at the time of the one that is looked at, or was at the last's."""
+        self.patient = True
+        """Of a book that differs the next comparison decides, where there may be a next one."""
         self._still = False
         """The stream was found quiet; twice, for if we were held up it has not been read yet."""
 
@@ -385,7 +387,7 @@ class MixedFeed(Streams):
         levels: Any = found.snapshot if isinstance(found, PreparedBase) else found
         sides = (kernel.bids(), levels.bids), (kernel.asks(), levels.asks)
         self._differs = not all(_same(mine, _pairs(theirs)) for mine, theirs in sides)
-        if self._differs and not (still or self._doubted):
+        if self._differs and self.patient and not (still or self._doubted):
             return  # the stream may tell of another book of the same time
         self._audit, self._audited_ns, self._doubted = None, now_ns, False
         if self._differs:

@@ -8,6 +8,7 @@ began anew; where they have none, only an answer that shows another book tells o
 
 from typing import ClassVar
 
+from connector.market.mixed import MixedFeed
 from connector.market.replaying import FIRST_LINE
 from connector.market.replaying_stream import StreamReplaying
 from connector.model.counters import Counter
@@ -61,7 +62,9 @@ class MixedReplay(StreamReplaying):
         except ValueError:
             self._count("early")
             return
-        self._begin(instrument, time_ns)
+        feed = self._begin(instrument, time_ns)
+        assert isinstance(feed, MixedFeed)
+        feed.patient = False  # a recording may have no further answer
 
     # Messages
 
