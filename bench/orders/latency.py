@@ -30,6 +30,8 @@ VALID_MS = 2_000
 IDLE_NS = 25_000
 """As long as tick to trade may take."""
 IDLE_EVERY_NS = 5_000_000
+GAP_NS = 20_000
+"""Between two looks at the clock: somebody else had the CPU, or the machine's host."""
 PLACES = 10
 """Commands in a row, each timed."""
 
@@ -336,26 +338,31 @@ def idle(rounds: int) -> Group:
     before = os.sched_getaffinity(0)
     for cpu, whose in zip(two_cores(), ("the daemon's", "the venue's and strategy's"), strict=True):
         os.sched_setaffinity(0, {cpu})
+        began_ns, gaps = time.monotonic_ns(), list[int]()
         try:
-            batches = [_spins(ticks.BATCH // ticks.EVERY * 2) for _ in range(rounds)]
+            batches = [_spins(ticks.BATCH // ticks.EVERY * 2, gaps) for _ in range(rounds)]
         finally:
             os.sched_setaffinity(0, before)
         show(group, f"{whose} CPU", batches)
+        share = 100 * sum(gaps) / (time.monotonic_ns() - began_ns)
+        note = f"{GAP_NS / 1000:g} µs and more at once: {len(gaps)}, to {max(gaps, default=0):,} ns"
+        group.add(f"{whose} CPU, taken away", share, "%", note=note)
     return group
 
 
-def _spins(count: int) -> list[int]:
-    """How long each took, from when it was due."""
+def _spins(count: int, gaps: list[int]) -> list[int]:
+    """How long each took, from when it was due; ``gaps`` gets how long the loop did not run."""
     clock, found = time.monotonic_ns, []
-    due_ns = clock() + IDLE_EVERY_NS
+    last_ns = clock()
+    due_ns = last_ns + IDLE_EVERY_NS
     for _ in range(count):
-        while clock() < due_ns:
-            pass
         end_ns = due_ns + IDLE_NS
-        while (now_ns := clock()) < end_ns:
-            pass
-        found.append(now_ns - due_ns)
-        due_ns = max(due_ns + IDLE_EVERY_NS, now_ns)
+        while last_ns < end_ns:
+            if (now_ns := clock()) - last_ns > GAP_NS:
+                gaps.append(now_ns - last_ns)
+            last_ns = now_ns
+        found.append(last_ns - due_ns)
+        due_ns = max(due_ns + IDLE_EVERY_NS, last_ns)
     return found
 
 
