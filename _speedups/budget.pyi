@@ -35,6 +35,9 @@ class Budget:
 
         The caller has asked ``admit_ns``; a request that goes out regardless is counted, too."""
 
+    def give_back(self, request: int) -> None:
+        """``request`` (from ``take``) did not leave, not one byte of it: it counts nowhere."""
+
     def correct(self, request: int, venue_ns: int, used: int) -> None:
         """The answer to ``request`` (from ``take``), given at ``venue_ns``, says ``used``.
 

@@ -144,6 +144,18 @@ cdef class Budget:
             self.cover()
         return self.sent
 
+    def give_back(self, uint64_t request):
+        """``request`` (from ``take``) did not leave, not one byte of it: it counts nowhere."""
+        cdef uint64_t index = request - 1  # numbers and entries go up together
+        cdef Taken* entry = self.at(index)
+        if not request or index >= self.end or index < min(self.rolled, self.covered):
+            return
+        if index >= self.rolled:
+            self.own -= entry.units
+        if index >= self.covered and entry.window == self.asked_window:
+            self.asked_units -= entry.units
+        entry.units = 0
+
     def correct(self, uint64_t request, int64_t venue_ns, int64_t used):
         """The answer to ``request`` (from ``take``), given at ``venue_ns``, says ``used``.
 

@@ -145,6 +145,7 @@ class Flights:
 
     def unsent(self, request: int, why: str) -> None:
         flying = self.flying.pop(request)
+        self._budget.give_back(flying.spent)
         if flying.asked is None:
             self._segment.count(Counter.REQUESTS_UNSENT.value)
             for each in flying.batch or (request,):

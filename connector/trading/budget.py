@@ -104,6 +104,11 @@ class OrderBudget(BudgetState):
             ])
         )  # fmt: skip
 
+    def give_back(self, spent: Spent) -> None:
+        """The request did not leave: the venue counts nothing."""
+        for budget, number, _ in spent.parts:
+            budget.give_back(number)
+
     def learn(self, spent: Spent, used: Mapping[str, int], venue_ns: int) -> None:
         """The answer's headers say what the venue has counted."""
         for budget, number, header in spent.parts:

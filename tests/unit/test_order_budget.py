@@ -47,6 +47,14 @@ def test_no_window_ever_holds_more_than_its_limit_less_the_reserve(seed: int) ->
             assert len(within) <= most
 
 
+def test_orders_that_did_not_leave_use_nothing_up() -> None:
+    mine, now_ns = budget(), 10**15
+    for _ in range(1000):
+        assert mine.shortage(PLACE, Action.PLACE, now_ns, now_ns) is None
+        mine.give_back(mine.take(PLACE, now_ns, now_ns))
+        now_ns += SECOND_NS // 1000
+
+
 def test_too_many_orders_stop_orders_alone() -> None:
     mine, now_ns = budget(), 10**15
     mine.stop(now_ns + SECOND_NS, orders_only=True)

@@ -187,6 +187,40 @@ def test_a_budget_counts_as_one_that_counts_everything_anew(rows):
         assert budget.used(10**15, now) == slow.used(now)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 70), st.integers(0, 5), st.integers(1, 9), st.integers(-1, 60),
+            st.sampled_from(["left", "left", "unsent", "late"]),
+        ),
+        max_size=60,
+    )
+)  # fmt: skip
+def test_what_did_not_leave_counts_nowhere(rows):
+    """Given back at once or later, before or after a count of the venue's that is not of it."""
+    budget, slow = Budget(10**9, 100), SlowBudget(100)
+    now, waiting = 0, []
+    for pause, units, back, used, fate in rows:
+        now += pause
+        number = budget.take(now, now, units)
+        slow.sent.append((number, now, units))
+        if fate == "unsent":
+            waiting.append(number)
+        if fate != "late":
+            for one in waiting:
+                budget.give_back(one)
+                budget.give_back(one)  # once is enough
+            slow.sent = [row for row in slow.sent if row[0] not in waiting]
+            waiting = []
+        if back < number:
+            budget.correct(number - back, now, used)
+            slow.correct(number - back, now, used)
+        own = sum(units for _, sent, units in slow.sent if sent + 100 > now)
+        assert budget.used(now, now) == max(own, slow.used(now))
+    budget.give_back(0)
+    budget.give_back(len(rows) + 1)
+
+
 def test_a_budget_keeps_nothing_of_windows_that_are_over():
     """However long the venue gives no counts."""
     budget = Budget(10**9, 100)
