@@ -5,6 +5,7 @@ venue's.
 Phemex's grounds are in `test_order_faults_phemex`, Cadenza's in `test_order_faults_cadenza`, since
 a worker takes a file whole."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -99,6 +100,10 @@ def rests(stage: OrderStage, away: float = -20) -> str:
     return order
 
 
+ABSENT = {Code.DISCONNECTED.value, Code.STALE_BOOK.value}
+"""While a connection is being replaced: the account's, or that of the best price."""
+
+
 def lives(stage: OrderStage, *, replaced: bool = False) -> None:
     """A few orders to their ends, as long as something is wrong or no more: one rests and is
     cancelled, one is filled in parts, one takes. ``replaced``: connections end all the time, and
@@ -113,7 +118,7 @@ def lives(stage: OrderStage, *, replaced: bool = False) -> None:
         partial(stage.place, taker, {"price": 10}, time_in_force="ioc"),
     ]
     for place, ticket in [(place, place()) for place in places]:
-        while replaced and notes.answer(ticket).code == Code.DISCONNECTED.value:
+        while replaced and notes.answer(ticket).code in ABSENT:
             stage.ready()
             ticket = place()
         stage.accepted(ticket)
@@ -366,6 +371,10 @@ def connected(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+PAUSE_S = 0.1
+"""Between orders, of which a fast machine lives through a minute's allowance in three seconds."""
+
+
 def test_connections_and_keys_that_end_all_the_time(connected: Ground, tmp_path: Path) -> None:
     """Every connection is replaced each second or two, a stream's key, where there is one, expires
     every three: over all of it nothing is lost or doubled."""
@@ -378,6 +387,7 @@ def test_connections_and_keys_that_end_all_the_time(connected: Ground, tmp_path:
             expired = stage.daemon.text().count("its key expired")
             if replaced and (expired >= 2 or not ground.short_keys):
                 break
+            time.sleep(PAUSE_S)
 
 
 @pytest.fixture(params=PLACES[:1], ids=[PLACES[0].name])
