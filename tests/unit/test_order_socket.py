@@ -408,6 +408,6 @@ def test_under_any_fault_each_request_leaves_at_most_once_and_ends_once(seed: in
             assert len(set(stage.host.numbers)) == len(stage.host.numbers)
             told = {request for what, request in stage.heard.said if what == "unsent"}
             assert told.isdisjoint(stage.host.seen)
-            assert stage.count(Count.CONNECTS) == stage.host.connections
+            await eventually(lambda: stage.count(Count.CONNECTS) == stage.host.connections)
 
     asyncio.run(run())
