@@ -72,7 +72,8 @@ class MixedFeed(Streams):
         self._differs = self._doubted = False
         """The book is another at the time of the one that is looked at, or was at the last's."""
         self.patient = True
-        """Of a book that differs the next comparison decides, where there may be a next one."""
+        """Of a book that differs the next comparison decides, or silence after the answer; where
+        there may be no more of either, this answer does."""
         self._still = False
         """The stream was found quiet; twice, for if we were held up it has not been read yet."""
 
@@ -375,8 +376,9 @@ class MixedFeed(Streams):
         """The book against one that was asked for, if they are of one moment."""
         found, kernel = self._audit, self._kernel
         assert found is not None
-        quiet = now_ns - max(kernel.last_recv_ns(FeedKind.BOOK), self._audit_ns) >= SOON_NS
-        still, self._still = self._still and quiet, quiet
+        heard_ns = kernel.last_recv_ns(FeedKind.BOOK)
+        quiet = now_ns - max(heard_ns, self._audit_ns if self.patient else 0) >= SOON_NS
+        still, self._still = quiet and (self._still or not self.patient), quiet
         if found.venue_ns > kernel.venue_ns and not still:
             return  # it may come to it yet
         if found.venue_ns < kernel.venue_ns:

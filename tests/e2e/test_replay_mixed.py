@@ -22,10 +22,10 @@ class Tape:
         self.rig = Rig(kept=kept, speaks=speaks, profile="current" if speaks == TODAY else "seed")
         self.rig.open()
         self.lines: list[bytes] = []
-        self.changes = 0
+        self.changes = self.paused_ns = 0
 
     def write(self, payload: bytes, url: str = "") -> None:
-        stamp = BEGUN_NS + len(self.lines) * 10**7
+        stamp = BEGUN_NS + len(self.lines) * 10**7 + self.paused_ns
         if url:
             stamp_s = f"{stamp / 1e9:.3f}"
             self.lines.append(f"{url} -> {stamp_s}: ".encode() + payload)
@@ -129,6 +129,23 @@ def test_without_numbers_an_answer_shows_that_one_was_lost(tmp_path: Path, capsy
     tape.change("bids", 0, 7)
     del tape.lines[-1]
     tape.change("asks", 3, 2)
+    tape.answer()
+    code, lines, err = digests(capsys, tape.save(tmp_path))
+    assert code == 0
+    assert "an answer shows another book than was kept" in err
+    assert right(tape, lines[-1])
+
+
+def test_without_numbers_an_answer_after_silence_shows_that_the_last_one_was_lost(
+    tmp_path: Path, capsys: Any
+) -> None:
+    """The answer is later than the book that is kept, and may be the recording's last line."""
+    tape = Tape(0)
+    tape.whole()
+    moves(tape, 1, 4)
+    tape.change("bids", 0, 7)
+    del tape.lines[-1]
+    tape.paused_ns = 3 * 10**9
     tape.answer()
     code, lines, err = digests(capsys, tape.save(tmp_path))
     assert code == 0
