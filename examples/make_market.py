@@ -91,10 +91,11 @@ def make(session: TradingSession, sizes: dict[str, str]) -> None:
 
 def leave(session: TradingSession, sizes: dict[str, str]) -> None:
     """Cancel what is open, and wait until the venue has said so."""
-    for symbol in sizes:
-        session.cancel_all(symbol)
-    while session.waiting or any(not order.foreign for order in session.orders()):
-        session.wait()
+    for _ in range(2):  # that an order was accepted is told before the order is
+        for symbol in sizes:
+            session.cancel_all(symbol)
+        while session.waiting or any(not order.foreign for order in session.orders()):
+            session.wait()
 
 
 def main(sizes: dict[str, str]) -> None:

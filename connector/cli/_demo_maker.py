@@ -52,23 +52,27 @@ class Maker:
             for one in instruments
             if one.exchange in accounts
         }
+        self._leaving = False
 
     def hear(self, event: Event) -> None:
         """Any event of the session."""
         pair = self._pairs.get(event.instrument)
-        if pair is not None:
+        if pair is not None and not (self._leaving and isinstance(event, Bbo)):
             pair.hear(event)
 
     def leave(self) -> None:
         """Cancel everything, and place nothing more; ``gone`` says when it is done."""
         for instrument in self._pairs:
             self._session.cancel_all(instrument)
-        self._pairs.clear()
+        self._leaving = True
 
     @property
     def gone(self) -> bool:
-        """Every command was answered, and no order is open."""
-        return not self._session.waiting and not self._session.orders()
+        """Every command was answered, and no order is open, nor about to be: one that was accepted
+        is told of after the answer."""
+        session = self._session
+        standing = any(pair.stands for pair in self._pairs.values())
+        return not (standing or session.waiting or session.orders())
 
 
 class Pace:
@@ -109,6 +113,11 @@ class Pair:
         self._orders_held = 0.0
         """What was bought less what was sold, in orders."""
 
+    @property
+    def stands(self) -> bool:
+        """Whether it has an order, or may have one."""
+        return self._buy.stands or self._sell.stands
+
     def hear(self, event: Event) -> None:
         """Follow a new touch, and what becomes of the orders."""
         if isinstance(event, Bbo):
@@ -139,6 +148,11 @@ class Quote:
         """The last command."""
         self._moves = 0
         self._next_ns = 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is an order, or may be one."""
+        return self._placed is not None
 
     def aim(self, price: float | None) -> None:
         """Have an order at this price; None: have none."""

@@ -31,8 +31,9 @@ LOOK_EVERY = 64
 """Events between two looks at stdin, when there is never nothing to do."""
 QUOTED = 2
 """Instruments of a venue it trades, the first of the directory."""
-LEAVE_NS = 20_000_000_000
-"""How long its orders have to end."""
+LEAVE_NS = 45_000_000_000
+"""How long its orders have to end, also one of which it takes half a minute to prove that it was
+never placed."""
 
 Key = tuple[str, str, int]
 """Kind of stream, symbol, the message's id."""
