@@ -37,8 +37,9 @@ from connector.venues.dialogue import Dialogue, Stands, Told
 log = logging.getLogger("connector.connections")
 
 SECOND_NS = 1_000_000_000
+TICK_NS = 50_000_000
 STREAMS_A_TICK = 32
-"""Streams looked at in one tick of 50 ms."""
+"""Streams looked at in one tick."""
 FEEDS_A_TURN = 2
 GRANTS_A_TURN = 24
 STREAMS_A_TURN = 2
@@ -341,7 +342,8 @@ class Connection:
         expected = row.quiet_ns > 0 and owner.trading(row.instrument)
         self._expects |= expected
         granted_ns = found.session.granted.get(row.stream)
-        heard = Heard(row.quiet_ns, expected, granted_ns, data_ns, found.data_ns)
+        round_ns = (len(self._streams) // STREAMS_A_TICK + 1) * TICK_NS
+        heard = Heard(row.quiet_ns, expected, granted_ns, data_ns, found.data_ns, round_ns)
         step = self._ladder.look(row.stream, heard, now_ns)
         if step is Step.NONE:
             return False

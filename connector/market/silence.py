@@ -57,6 +57,8 @@ class Heard(Struct, frozen=True):
     """When the connection last brought data of it, 0 before the first."""
     others_ns: int
     """When the connection last brought data of any stream."""
+    round_ns: int = 0
+    """How long it takes to look at every stream once; nobody was held up for that."""
 
 
 class _Stream(Struct):
@@ -118,7 +120,8 @@ class Ladder:
             row.from_ns, row.excused_ns = from_ns, 0
         looked_ns = max(looked_ns, from_ns)
         nobody_ns = now_ns - max(looked_ns, heard.others_ns + lively_ns)
-        row.excused_ns += max(nobody_ns, now_ns - looked_ns - lively_ns, 0)
+        held_ns = now_ns - looked_ns - lively_ns - heard.round_ns
+        row.excused_ns += max(nobody_ns, held_ns, 0)
         if now_ns - from_ns - row.excused_ns <= self._patience(row.asked, heard):
             return Step.NONE
         if now_ns - heard.others_ns > lively_ns:

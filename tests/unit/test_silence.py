@@ -32,10 +32,13 @@ class Stream:
         self.granted_ns: int | None = 0
         self.data_ns = 0
         self.others_ns: int | None = None
+        self.round_ns = 0
 
     def look(self, now_ns: int) -> Step:
         others_ns = now_ns if self.others_ns is None else self.others_ns
-        heard = Heard(self.quiet_ns, self.expected, self.granted_ns, self.data_ns, others_ns)
+        heard = Heard(
+            self.quiet_ns, self.expected, self.granted_ns, self.data_ns, others_ns, self.round_ns
+        )
         return self.ladder.look(self.name, heard, now_ns)
 
     def steps(self, start_ns: int, end_ns: int) -> list[tuple[int, Step]]:
@@ -147,6 +150,15 @@ def test_a_time_in_which_nobody_looked_is_no_streams_silence() -> None:
     assert one.steps(100 * S, 103 * S) == []
     assert one.look(140 * S) is NONE
     assert one.steps(140 * S, 200 * S)[0] == (149, RENEW)
+
+
+@pytest.mark.parametrize("quiet_ms", [1, 100, 1000])
+def test_a_quiet_time_below_the_round_over_all_streams_excuses_nothing(quiet_ms: int) -> None:
+    """A thousand streams are looked at in 1.6 s; one that never spoke is given its minute."""
+    one = Stream()
+    one.quiet_ns, one.round_ns = quiet_ms * 1_000_000, 16 * S // 10
+    looks = range(0, 62 * S, one.round_ns)
+    assert RENEW in [one.look(now_ns) for now_ns in looks]
 
 
 def test_a_silent_stream_among_rare_ones_is_found_all_the_same() -> None:
