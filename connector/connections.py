@@ -319,7 +319,7 @@ class Connection:
         for _ in range(min(STREAMS_A_TURN, left)):
             row = self._streams[self._next]
             self._next = (self._next + 1) % len(self._streams)
-            if self._judge(found, row, now_ns):
+            if self._judge(epoch, found, row, now_ns):
                 renew.append(row.stream)
             if not self._next:
                 found.expects, self._expects = self._expects, False
@@ -329,7 +329,7 @@ class Connection:
             later = asyncio.get_running_loop().call_soon
             later(self._look_on, epoch, found, now_ns, left - STREAMS_A_TURN)
 
-    def _judge(self, found: OpenLine, row: Subscription, now_ns: int) -> bool:
+    def _judge(self, epoch: int, found: OpenLine, row: Subscription, now_ns: int) -> bool:
         """Look at one stream; whether it is to be asked for anew."""
         owner = self._owner
         data_ns = owner.heard_ns(row.instrument, row.channel, found.line)
@@ -343,7 +343,10 @@ class Connection:
         self._expects |= expected
         granted_ns = found.session.granted.get(row.stream)
         round_ns = (len(self._streams) // STREAMS_A_TICK + 1) * TICK_NS
-        heard = Heard(row.quiet_ns, expected, granted_ns, data_ns, found.data_ns, round_ns)
+        # Pings that are answered in data frames show a connection that lives while all its streams
+        # are silent: nobody else would ever look at them.
+        others_ns = max(found.data_ns, self._last_ns(epoch))
+        heard = Heard(row.quiet_ns, expected, granted_ns, data_ns, others_ns, round_ns)
         step = self._ladder.look(row.stream, heard, now_ns)
         if step is Step.NONE:
             return False

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 SECOND_NS = 1_000_000_000
 LIVELY_NS = 5 * SECOND_NS
-"""Another stream must have spoken this lately for silence to be the stream's own."""
+"""The connection must have brought something this lately for silence to be the stream's own."""
 RENEWALS = 3
 """Asked anew so often in vain, a stream is worth another connection."""
 LONGEST_NS = 600 * SECOND_NS
@@ -56,7 +56,7 @@ class Heard(Struct, frozen=True):
     data_ns: int
     """When the connection last brought data of it, 0 before the first."""
     others_ns: int
-    """When the connection last brought data of any stream."""
+    """When the connection last brought data of any stream, or another data frame."""
     round_ns: int = 0
     """How long it takes to look at every stream once; nobody was held up for that."""
 

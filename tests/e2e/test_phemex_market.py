@@ -258,6 +258,23 @@ def test_a_planned_replacement_leaves_no_moment_without_a_live_book(
         assert not reader.counter(Counter.BOOKS_DOUBTED)
 
 
+def test_streams_that_fall_silent_together_come_back_though_pings_are_answered(
+    tmp_path: Path,
+) -> None:
+    """The answers keep the connection from counting as silent, so the streams are looked at."""
+    wanted = {"instruments": ["BTCUSD"], "channels": ["depth"], "quiet_ms": 1000}
+    with (
+        Sim("--symbols", "BTCUSD", "--rate", "40", "--no-bursts", venue="phemex") as sim,
+        Daemon(tmp_path, sim, feeds=[wanted]) as daemon,
+        Reader(daemon.ready()) as reader,
+    ):
+        sim.fault("stall", stream="*", asked=True)
+        eventually(lambda: reader.counter(Counter.REPLACEMENTS) == 1, 30)
+        eventually(lambda: daemon.state()["books_live"] == 1, 20)
+        assert equal_books(daemon, sim, ["BTCUSD"])
+        assert not reader.counter(Counter.DISCONNECTS)
+
+
 def test_what_needs_more_connections_than_are_allowed_is_unavailable_and_the_rest_is_served(
     tmp_path: Path,
 ) -> None:
